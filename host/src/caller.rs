@@ -1,0 +1,96 @@
+//! The caller: who acts, in which organization, in which request. The first argument of every operation.
+
+use std::sync::Arc;
+
+use crate::ids::{OrganizationId, PrincipalId, RequestId, TeamId};
+
+/// What kind of principal acts.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum PrincipalKind {
+    /// A person of the organization.
+    User,
+    /// A program with a key of its own.
+    ApiKey,
+    /// A plugin's own job or event handler.
+    Plugin,
+    /// The platform's operator, over the local socket.
+    Platform,
+}
+
+impl PrincipalKind {
+    /// The word of the plugin contract.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::ApiKey => "api-key",
+            Self::Plugin => "plugin",
+            Self::Platform => "platform",
+        }
+    }
+}
+
+/// How a write came in; stored on every record and in the change log.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Source {
+    /// The REST API.
+    Api,
+    /// An import job.
+    Import,
+    /// Another job.
+    Job,
+    /// A plugin with its own authority.
+    Plugin,
+    /// Set-up by the platform (seeded configuration).
+    Platform,
+}
+
+impl Source {
+    /// The word that is stored.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Api => "api",
+            Self::Import => "import",
+            Self::Job => "job",
+            Self::Plugin => "plugin",
+            Self::Platform => "platform",
+        }
+    }
+}
+
+/// Who acts.
+#[derive(Clone, Debug)]
+pub struct Principal {
+    /// The id that becomes `created_by`, `updated_by` and, by default, `owner_id`.
+    pub id: PrincipalId,
+    /// What it is.
+    pub kind: PrincipalKind,
+    /// For people: the person's or the key's name.
+    pub name: Arc<str>,
+    /// Names of its roles, such as `rep`.
+    pub roles: Arc<[Arc<str>]>,
+    /// The teams it belongs to, the primary team first.
+    pub teams: Arc<[TeamId]>,
+}
+
+/// A principal in a request. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The organization; every file that is touched is this organization's.
+    pub organization: OrganizationId,
+    /// Who.
+    pub principal: Arc<Principal>,
+    /// The request, for logs and the change log.
+    pub request: RequestId,
+    /// How it came in.
+    pub source: Source,
+}
+
+impl Caller {
+    /// The same caller, acting in another way.
+    #[must_use]
+    pub fn through(&self, source: Source) -> Self {
+        Self { source, ..self.clone() }
+    }
+}

@@ -1,0 +1,34 @@
+//! The Stoa host: one binary that keeps organizations apart, runs plugins and serves them over REST.
+//!
+//! The modules in reading order, low to high; each uses itself and what stands before it (a test holds that).
+
+/// Every id type, and the only place that mints ids.
+pub mod ids;
+/// Time as a value.
+pub mod clock;
+/// Who acts: the first argument of every operation.
+pub mod caller;
+/// What the operator sets, checked at start.
+pub mod config;
+/// The control database and one SQLite file per (organization, plugin).
+pub mod storage;
+/// Long-running work: state, progress, resume.
+pub mod jobs;
+/// The customers of the installation.
+pub mod organizations;
+/// Which modules an organization may use now.
+pub mod licensing;
+/// Values that an organization sets for its plugins.
+pub mod settings;
+/// People, teams, passwords, keys, tokens.
+pub mod identity;
+/// Who may do what to which records.
+pub mod policy;
+/// The record engine: schema, query compiler, write pipeline, import.
+pub mod records;
+/// The only door to plugin code.
+pub mod plugins;
+/// The REST API.
+pub mod http;
+/// The composition root: every handle made once, in layer order.
+pub mod app;
