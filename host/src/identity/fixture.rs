@@ -25,13 +25,24 @@ impl World {
         let files = TenantFiles::new(folder.path().to_owned(), clock.clone());
         let secrets = Secrets::open(folder.path()).unwrap();
         let identity = Identity::with_cost(files, secrets, clock.clone(), Cost::FLOOR);
-        Self { folder, clock, identity, acme: organization("acme"), globex: organization("globex") }
+        Self {
+            folder,
+            clock,
+            identity,
+            acme: organization("acme"),
+            globex: organization("globex"),
+        }
     }
 
     /// The same files, seen by another process that shares nothing but the folder.
     pub(super) fn another_process(&self) -> Identity {
         let files = TenantFiles::new(self.folder.path().to_owned(), self.clock.clone());
-        Identity::with_cost(files, Secrets::open(self.folder.path()).unwrap(), self.clock.clone(), Cost::FLOOR)
+        Identity::with_cost(
+            files,
+            Secrets::open(self.folder.path()).unwrap(),
+            self.clock.clone(),
+            Cost::FLOOR,
+        )
     }
 
     pub(super) fn platform(&self) -> Caller {
@@ -43,22 +54,39 @@ impl World {
         self.try_person(&self.platform(), name, role).await.unwrap()
     }
 
-    pub(super) async fn try_person(&self, by: &Caller, name: &str, role: &str) -> Result<User, IdentityError> {
+    pub(super) async fn try_person(
+        &self,
+        by: &Caller,
+        name: &str,
+        role: &str,
+    ) -> Result<User, IdentityError> {
         let email = Some(Email::parse(&format!("{name}@example.com")).unwrap());
-        let new = NewUser { email, name: name.to_owned(), roles: vec![role.to_owned()], team: None, external_id: None };
+        let new = NewUser {
+            email,
+            name: name.to_owned(),
+            roles: vec![role.to_owned()],
+            team: None,
+            external_id: None,
+        };
         self.identity.create_user(by, new).await
     }
 
     /// A person of acme who can log in with [`PASSWORD`].
     pub(super) async fn member(&self, name: &str, role: &str) -> User {
         let user = self.person(name, role).await;
-        self.identity.set_password(&self.platform(), &self.acme, user.id, PASSWORD).await.unwrap();
+        self.identity
+            .set_password(&self.platform(), &self.acme, user.id, PASSWORD)
+            .await
+            .unwrap();
         user
     }
 
     pub(super) async fn log_in(&self, name: &str) -> Result<String, IdentityError> {
         let email = format!("{name}@example.com");
-        self.identity.log_in(&self.acme, &email, PASSWORD).await.map(|token| token.token)
+        self.identity
+            .log_in(&self.acme, &email, PASSWORD)
+            .await
+            .map(|token| token.token)
     }
 
     pub(super) fn authenticate(&self, bearer: &str) -> Result<Caller, IdentityError> {
@@ -75,7 +103,12 @@ pub(super) fn acting(organization: OrganizationId, user: &User) -> Caller {
         roles: user.roles.iter().map(|role| role.as_str().into()).collect(),
         teams: user.teams.clone().into(),
     };
-    Caller { organization, principal: principal.into(), request: RequestId::new(), source: Source::Api }
+    Caller {
+        organization,
+        principal: principal.into(),
+        request: RequestId::new(),
+        source: Source::Api,
+    }
 }
 
 fn organization(slug: &str) -> Organization {

@@ -24,16 +24,18 @@ use std::sync::Arc;
 use crate::caller::{Caller, Principal, PrincipalKind, Source};
 use crate::clock::Clock;
 use crate::ids::{OrganizationId, PrincipalId, RequestId};
-use crate::storage::{ChangeOrigin, Connection, FileKind, FileProfile, Migration, Secrets, TenantFile, TenantFiles, Verdict};
+use crate::storage::{
+    ChangeOrigin, Connection, FileKind, FileProfile, Migration, Secrets, TenantFile, TenantFiles, Verdict,
+};
 
 use bearer::Bearers;
 use login::{Hasher, Throttle};
 use secret::Peppers;
 
-pub use bearer::{AccessToken, AUDIENCE, LIFETIME};
+pub use bearer::{AUDIENCE, AccessToken, LIFETIME};
 pub use error::IdentityError;
-pub use keys::{ApiKey, ApiKeySecret, NewApiKey};
-pub use login::{Cost, SetupToken};
+pub use keys::{ApiKey, ApiKeySecret, LONGEST as LONGEST_KEY, NewApiKey};
+pub use login::{Cost, INVITATION, SetupToken};
 pub use people::{Email, NewUser, OWNER, ROLES, Team, User, UserChange, UserStatus};
 
 /// The identity file: host code only, and no secret in its change log.
@@ -53,8 +55,19 @@ pub const PLATFORM: PrincipalId = PrincipalId::from_bytes([0; 16]);
 #[must_use]
 pub fn platform(organization: OrganizationId, request: RequestId) -> Caller {
     let (roles, teams) = (Arc::new([]), Arc::new([]));
-    let principal = Principal { id: PLATFORM, kind: PrincipalKind::Platform, name: "Platform".into(), roles, teams };
-    Caller { organization, principal: Arc::new(principal), request, source: Source::Platform }
+    let principal = Principal {
+        id: PLATFORM,
+        kind: PrincipalKind::Platform,
+        name: "Platform".into(),
+        roles,
+        teams,
+    };
+    Caller {
+        organization,
+        principal: Arc::new(principal),
+        request,
+        source: Source::Platform,
+    }
 }
 
 /// Every operation on people and credentials. Cheap to clone.
@@ -83,7 +96,15 @@ impl Identity {
         let peppers = Arc::new(Peppers::new(&secrets));
         let hasher = Hasher::new(cost, secrets.key("password-pepper"));
         let throttle = Throttle::new(clock.clone());
-        Self { files, secrets, clock, peppers, hasher, throttle, bearers: Arc::new(Bearers::new()) }
+        Self {
+            files,
+            secrets,
+            clock,
+            peppers,
+            hasher,
+            throttle,
+            bearers: Arc::new(Bearers::new()),
+        }
     }
 
     fn file(&self, organization: OrganizationId) -> Result<Arc<TenantFile>, IdentityError> {
@@ -104,7 +125,11 @@ impl Identity {
         by: &Caller,
         f: impl FnOnce(&Connection) -> Result<T, IdentityError> + Send + 'static,
     ) -> Result<T, IdentityError> {
-        let origin = ChangeOrigin { principal: by.principal.id, request: by.request, source: by.source };
+        let origin = ChangeOrigin {
+            principal: by.principal.id,
+            request: by.request,
+            source: by.source,
+        };
         let change = move |connection: &std::rc::Rc<Connection>| -> Result<Verdict<(T, i64)>, IdentityError> {
             let value = f(connection)?;
             Ok(Verdict::Keep((value, store::advance_epoch(connection)?)))

@@ -23,7 +23,10 @@ pub(super) struct Peppers {
 impl Peppers {
     pub(super) fn new(secrets: &Secrets) -> Self {
         let key = |purpose| Zeroizing::new(secrets.key(purpose));
-        Self { api_key: key("api-key-pepper"), setup_token: key("setup-token-pepper") }
+        Self {
+            api_key: key("api-key-pepper"),
+            setup_token: key("setup-token-pepper"),
+        }
     }
 }
 
@@ -35,7 +38,11 @@ pub(super) fn random() -> Result<Zeroizing<[u8; 32]>, IdentityError> {
 }
 
 /// What is stored instead of a secret: HMAC-SHA-256 under `pepper` over `context` (16 bytes: whose it is) and the secret.
-pub(super) fn keyed_hash(pepper: &[u8; 32], context: &[u8; 16], secret: &[u8]) -> Result<[u8; 32], IdentityError> {
+pub(super) fn keyed_hash(
+    pepper: &[u8; 32],
+    context: &[u8; 16],
+    secret: &[u8],
+) -> Result<[u8; 32], IdentityError> {
     let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(pepper)
         .map_err(|_| IdentityError::Cryptography("the length of a key"))?;
     mac.update(context);
@@ -68,7 +75,8 @@ mod tests {
 
     #[test]
     fn a_secret_is_hashed_for_its_owner_and_its_purpose() {
-        let hash = |pepper: u8, owner: u8, secret: &[u8]| keyed_hash(&[pepper; 32], &[owner; 16], secret).unwrap();
+        let hash =
+            |pepper: u8, owner: u8, secret: &[u8]| keyed_hash(&[pepper; 32], &[owner; 16], secret).unwrap();
         let one = hash(1, 1, b"secret");
         assert_eq!(one, hash(1, 1, b"secret"));
         for other in [hash(2, 1, b"secret"), hash(1, 2, b"secret"), hash(1, 1, b"other")] {

@@ -49,13 +49,16 @@ pub(super) async fn list(
     limit: u32,
 ) -> Result<Vec<Job>, StorageError> {
     let last = [0xff; 16]; // sorts after every id
-    let before = before.as_ref().map_or(last.as_slice(), |id| id.as_bytes().as_slice());
-    let rows = sqlx::query("select * from jobs where organization_id = $1 and id < $2 order by id desc limit $3")
-        .bind(organization.as_bytes().as_slice())
-        .bind(before)
-        .bind(i64::from(limit))
-        .fetch_all(pool)
-        .await?;
+    let before = before
+        .as_ref()
+        .map_or(last.as_slice(), |id| id.as_bytes().as_slice());
+    let rows =
+        sqlx::query("select * from jobs where organization_id = $1 and id < $2 order by id desc limit $3")
+            .bind(organization.as_bytes().as_slice())
+            .bind(before)
+            .bind(i64::from(limit))
+            .fetch_all(pool)
+            .await?;
     rows.iter().map(read).collect()
 }
 
@@ -73,7 +76,11 @@ pub(super) async fn claim_next(pool: &SqlitePool, now: UnixMillis) -> Result<Opt
 }
 
 /// Makes this waiting job a running one.
-pub(super) async fn claim(pool: &SqlitePool, id: JobId, now: UnixMillis) -> Result<Option<Job>, StorageError> {
+pub(super) async fn claim(
+    pool: &SqlitePool,
+    id: JobId,
+    now: UnixMillis,
+) -> Result<Option<Job>, StorageError> {
     let row = sqlx::query(
         "update jobs set state = 'running', started_at = $1 where id = $2 and state = 'queued' returning *",
     )
@@ -99,7 +106,10 @@ pub(super) async fn set_progress(
     .bind(id.as_bytes().as_slice())
     .fetch_optional(pool)
     .await?;
-    Ok(row.map(|row| row.try_get::<i64, _>("cancel")).transpose()?.map(|cancel| cancel != 0))
+    Ok(row
+        .map(|row| row.try_get::<i64, _>("cancel"))
+        .transpose()?
+        .map(|cancel| cancel != 0))
 }
 
 /// Ends a running job; `false` when it is not running.
@@ -147,7 +157,9 @@ pub(super) async fn cancel(
 
 /// Puts running jobs back to the queue and tells how many.
 pub(super) async fn resume(pool: &SqlitePool) -> Result<u64, StorageError> {
-    let done = sqlx::query("update jobs set state = 'queued' where state = 'running'").execute(pool).await?;
+    let done = sqlx::query("update jobs set state = 'queued' where state = 'running'")
+        .execute(pool)
+        .await?;
     Ok(done.rows_affected())
 }
 
@@ -163,7 +175,8 @@ fn read(row: &SqliteRow) -> Result<Job, StorageError> {
         id: JobId::from_slice(&id).map_err(foreign)?,
         organization: OrganizationId::from_slice(&organization).map_err(foreign)?,
         kind: row.try_get("kind")?,
-        state: JobState::stored(&state).ok_or_else(|| sqlx::Error::Decode("unknown state of a job".into()))?,
+        state: JobState::stored(&state)
+            .ok_or_else(|| sqlx::Error::Decode("unknown state of a job".into()))?,
         progress: Progress {
             done: row.try_get("done")?,
             total: row.try_get("total")?,
@@ -171,7 +184,10 @@ fn read(row: &SqliteRow) -> Result<Job, StorageError> {
         },
         spec: row.try_get("spec")?,
         result: row.try_get("result")?,
-        failure: code.map(|code| Failure { code, detail: detail.unwrap_or_default() }),
+        failure: code.map(|code| Failure {
+            code,
+            detail: detail.unwrap_or_default(),
+        }),
         cancelling: row.try_get::<i64, _>("cancel")? != 0,
         created_by: PrincipalId::from_slice(&created_by).map_err(foreign)?,
         created_at: row.try_get("created_at")?,

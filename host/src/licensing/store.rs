@@ -47,7 +47,10 @@ pub(super) async fn delete(
 }
 
 /// The organization's licences, by module.
-pub(super) async fn list(pool: &SqlitePool, organization: OrganizationId) -> Result<Vec<Licence>, StorageError> {
+pub(super) async fn list(
+    pool: &SqlitePool,
+    organization: OrganizationId,
+) -> Result<Vec<Licence>, StorageError> {
     let rows = sqlx::query(
         "select module, edition, valid_from, valid_until from licences where organization_id = $1 order by module",
     )

@@ -58,8 +58,16 @@ impl Organizations {
     /// The directory over this control database.
     #[must_use]
     pub fn new(control: ControlPlane, clock: Clock) -> Self {
-        let known = Known { by_id: DashMap::new(), slugs: DashMap::new(), absent: Cache::new(ABSENT_SLUGS) };
-        Self { control, clock, known: Arc::new(known) }
+        let known = Known {
+            by_id: DashMap::new(),
+            slugs: DashMap::new(),
+            absent: Cache::new(ABSENT_SLUGS),
+        };
+        Self {
+            control,
+            clock,
+            known: Arc::new(known),
+        }
     }
 
     /// Creates an active organization. Its files come into being when they are first used.
@@ -87,7 +95,12 @@ impl Organizations {
         if Slug::parse(slug).is_err() {
             return Ok(None);
         }
-        if self.known.absent.get(slug).is_some_and(|at| now.saturating_sub(at) < ABSENT) {
+        if self
+            .known
+            .absent
+            .get(slug)
+            .is_some_and(|at| now.saturating_sub(at) < ABSENT)
+        {
             return Ok(None);
         }
         match store::find_by_slug(self.control.pool(), slug).await? {
@@ -118,7 +131,11 @@ impl Organizations {
     /// # Errors
     /// Only when the control database fails.
     pub async fn list(&self) -> Result<Vec<Arc<Organization>>, OrganizationError> {
-        Ok(store::list(self.control.pool()).await?.into_iter().map(|organization| self.remember(organization)).collect())
+        Ok(store::list(self.control.pool())
+            .await?
+            .into_iter()
+            .map(|organization| self.remember(organization))
+            .collect())
     }
 
     /// Suspends or resumes an organization: nobody of a suspended one can log in or be authenticated.
@@ -144,10 +161,15 @@ impl Organizations {
 
     fn remember(&self, organization: Organization) -> Arc<Organization> {
         let organization = Arc::new(organization);
-        let entry = Entry { organization: organization.clone(), read_at: self.clock.now() };
+        let entry = Entry {
+            organization: organization.clone(),
+            read_at: self.clock.now(),
+        };
         self.known.absent.invalidate(organization.slug.as_str());
         self.known.by_id.insert(organization.id, entry);
-        self.known.slugs.insert(organization.slug.as_str().to_owned(), organization.id);
+        self.known
+            .slugs
+            .insert(organization.slug.as_str().to_owned(), organization.id);
         organization
     }
 }

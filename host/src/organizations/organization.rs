@@ -11,10 +11,50 @@ use super::OrganizationError;
 
 /// Slugs that address something of the installation itself, or that people would take for it.
 const RESERVED: [&str; 44] = [
-    "about", "account", "admin", "administrator", "api", "app", "assets", "auth", "blog", "cdn", "console", "dev", "docs",
-    "favicon", "ftp", "health", "healthz", "help", "host", "id", "imap", "internal", "localhost", "login", "logout",
-    "mail", "metrics", "ns", "oauth", "openapi", "platform", "readyz", "robots", "root", "security", "smtp", "static",
-    "status", "stoa", "support-team", "system", "test", "well-known", "www",
+    "about",
+    "account",
+    "admin",
+    "administrator",
+    "api",
+    "app",
+    "assets",
+    "auth",
+    "blog",
+    "cdn",
+    "console",
+    "dev",
+    "docs",
+    "favicon",
+    "ftp",
+    "health",
+    "healthz",
+    "help",
+    "host",
+    "id",
+    "imap",
+    "internal",
+    "localhost",
+    "login",
+    "logout",
+    "mail",
+    "metrics",
+    "ns",
+    "oauth",
+    "openapi",
+    "platform",
+    "readyz",
+    "robots",
+    "root",
+    "security",
+    "smtp",
+    "static",
+    "status",
+    "stoa",
+    "support-team",
+    "system",
+    "test",
+    "well-known",
+    "www",
 ];
 
 /// An organization's human key, part of every address: 3 to 32 of `a-z`, `0-9` and single inner dashes, first a letter.
@@ -29,14 +69,21 @@ impl Slug {
     /// # Errors
     /// [`OrganizationError::Invalid`] says what a slug is, or that this one is reserved.
     pub fn parse(text: &str) -> Result<Self, OrganizationError> {
-        let invalid = |reason| OrganizationError::Invalid { field: "slug", reason };
+        let invalid = |reason| OrganizationError::Invalid {
+            field: "slug",
+            reason,
+        };
         let well_formed = (3..=32).contains(&text.len())
-            && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+            && text
+                .bytes()
+                .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
             && text.starts_with(|first: char| first.is_ascii_lowercase())
             && !text.ends_with('-')
             && !text.contains("--");
         if !well_formed {
-            return Err(invalid("use 3 to 32 of a-z, 0-9 and single inner dashes, beginning with a letter"));
+            return Err(invalid(
+                "use 3 to 32 of a-z, 0-9 and single inner dashes, beginning with a letter",
+            ));
         }
         if RESERVED.contains(&text) {
             return Err(invalid("this slug is reserved"));
@@ -83,7 +130,11 @@ impl Status {
 
     /// Anything that is not `active` keeps people out.
     pub(super) fn stored(text: &str) -> Self {
-        if text == "active" { Self::Active } else { Self::Suspended }
+        if text == "active" {
+            Self::Active
+        } else {
+            Self::Suspended
+        }
     }
 }
 
@@ -164,7 +215,9 @@ fn is_language_tag(text: &str) -> bool {
     (2..=3).contains(&language.len())
         && language.bytes().all(|byte| byte.is_ascii_lowercase())
         && text.len() <= 35
-        && parts.all(|part| (2..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+        && parts.all(|part| {
+            (2..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        })
 }
 
 #[cfg(test)]
@@ -188,7 +241,10 @@ mod tests {
             assert!(Slug::parse(good).is_ok(), "{good}");
         }
         let too_long = "a".repeat(33);
-        for bad in ["", "ab", "Acme", "-acme", "acme-", "1acme", "ac me", "a\u{e9}e", "a--b", "a_b", "..", "a.b", "a\0b", &too_long] {
+        for bad in [
+            "", "ab", "Acme", "-acme", "acme-", "1acme", "ac me", "a\u{e9}e", "a--b", "a_b", "..", "a.b",
+            "a\0b", &too_long,
+        ] {
             assert!(Slug::parse(bad).is_err(), "{bad}");
         }
     }
@@ -203,7 +259,14 @@ mod tests {
     #[test]
     fn a_new_organization_is_active_and_its_name_is_trimmed() {
         let organization = Organization::new(new(), 7).unwrap();
-        assert_eq!((organization.name.as_str(), organization.status, organization.created_at), ("Acme", Status::Active, 7));
+        assert_eq!(
+            (
+                organization.name.as_str(),
+                organization.status,
+                organization.created_at
+            ),
+            ("Acme", Status::Active, 7)
+        );
     }
 
     #[test]

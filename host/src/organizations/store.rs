@@ -28,7 +28,10 @@ pub(super) async fn insert(pool: &SqlitePool, organization: &Organization) -> Re
 }
 
 /// The organization with this slug.
-pub(super) async fn find_by_slug(pool: &SqlitePool, slug: &str) -> Result<Option<Organization>, StorageError> {
+pub(super) async fn find_by_slug(
+    pool: &SqlitePool,
+    slug: &str,
+) -> Result<Option<Organization>, StorageError> {
     let row = sqlx::query(
         "select id, slug, name, status, zone, locale, currency, created_at from organizations where slug = $1",
     )
@@ -39,7 +42,10 @@ pub(super) async fn find_by_slug(pool: &SqlitePool, slug: &str) -> Result<Option
 }
 
 /// The organization with this id.
-pub(super) async fn find(pool: &SqlitePool, id: OrganizationId) -> Result<Option<Organization>, StorageError> {
+pub(super) async fn find(
+    pool: &SqlitePool,
+    id: OrganizationId,
+) -> Result<Option<Organization>, StorageError> {
     let row = sqlx::query(
         "select id, slug, name, status, zone, locale, currency, created_at from organizations where id = $1",
     )
@@ -60,7 +66,11 @@ pub(super) async fn list(pool: &SqlitePool) -> Result<Vec<Organization>, Storage
 }
 
 /// Changes the status; `false` when there is no such organization.
-pub(super) async fn set_status(pool: &SqlitePool, id: OrganizationId, status: Status) -> Result<bool, StorageError> {
+pub(super) async fn set_status(
+    pool: &SqlitePool,
+    id: OrganizationId,
+    status: Status,
+) -> Result<bool, StorageError> {
     let done = sqlx::query("update organizations set status = $1 where id = $2")
         .bind(status.as_str())
         .bind(id.as_bytes().as_slice())

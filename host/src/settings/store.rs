@@ -15,12 +15,13 @@ pub(super) async fn get(
     plugin: &str,
     key: &str,
 ) -> Result<Option<String>, StorageError> {
-    let row = sqlx::query("select value from settings where organization_id = $1 and plugin = $2 and key = $3")
-        .bind(organization.as_bytes().as_slice())
-        .bind(plugin)
-        .bind(key)
-        .fetch_optional(pool)
-        .await?;
+    let row =
+        sqlx::query("select value from settings where organization_id = $1 and plugin = $2 and key = $3")
+            .bind(organization.as_bytes().as_slice())
+            .bind(plugin)
+            .bind(key)
+            .fetch_optional(pool)
+            .await?;
     Ok(row.map(|row| row.try_get("value")).transpose()?)
 }
 
@@ -35,7 +36,9 @@ pub(super) async fn all(
         .bind(plugin)
         .fetch_all(pool)
         .await?;
-    rows.iter().map(|row| Ok((row.try_get("key")?, row.try_get("value")?))).collect()
+    rows.iter()
+        .map(|row| Ok((row.try_get("key")?, row.try_get("value")?)))
+        .collect()
 }
 
 /// Adds or replaces (plugin, key, value).

@@ -68,7 +68,10 @@ struct Known {
 
 impl Bearers {
     pub(super) fn new() -> Self {
-        Self { remembered: Cache::new(CAPACITY), organizations: DashMap::new() }
+        Self {
+            remembered: Cache::new(CAPACITY),
+            organizations: DashMap::new(),
+        }
     }
 
     /// The organization's file has this epoch now. Epochs never go back.
@@ -85,7 +88,10 @@ impl Bearers {
             read_at: AtomicI64::new(UnixMillis::MIN),
             keys: ArcSwapOption::empty(),
         };
-        self.organizations.entry(organization).or_insert_with(|| Arc::new(fresh())).clone()
+        self.organizations
+            .entry(organization)
+            .or_insert_with(|| Arc::new(fresh()))
+            .clone()
     }
 }
 
@@ -101,7 +107,10 @@ impl Identity {
         request: RequestId,
     ) -> Result<Caller, IdentityError> {
         if bearer.len() > LONGEST || organization.status != Status::Active {
-            return Err(refused(organization.id, "too long, or the organization is suspended"));
+            return Err(refused(
+                organization.id,
+                "too long, or the organization is suspended",
+            ));
         }
         let (digest, now) = (secret::digest(&[bearer.as_bytes()]), self.clock.now());
         let known = self.bearers.known(organization.id);
@@ -135,13 +144,20 @@ impl Identity {
         let keys = self.verifying_keys(organization, known)?;
         let key = keys.find(unverified.kid()).ok_or_else(|| refuse("unknown key"))?;
         let claims = unverified.verify(key, organization, now).map_err(refuse)?;
-        let found = self.read(organization, |connection| Ok(store::find_principal(connection, claims.user)?))?;
+        let found = self.read(organization, |connection| {
+            Ok(store::find_principal(connection, claims.user)?)
+        })?;
         let found = found.ok_or_else(|| refuse("no such user, or disabled"))?;
         if found.token_epoch != claims.epoch {
             return Err(refuse("the user's tokens were ended"));
         }
         let until = claims.expires_at.min(now.saturating_add(REMEMBERED));
-        Ok(Remembered { organization, epoch: found.epoch, until, principal: Arc::new(found.principal) })
+        Ok(Remembered {
+            organization,
+            epoch: found.epoch,
+            until,
+            principal: Arc::new(found.principal),
+        })
     }
 
     fn check_key(
@@ -153,7 +169,10 @@ impl Identity {
         let refuse = |why| refused(organization, why);
         let parsed = keys::Parsed::parse(bearer).ok_or_else(|| refuse("not a key"))?;
         let (epoch, stored) = self.read(organization, |connection| {
-            Ok((super::store::epoch(connection)?, keys::find_key(connection, parsed.id)?))
+            Ok((
+                super::store::epoch(connection)?,
+                keys::find_key(connection, parsed.id)?,
+            ))
         })?;
         let keys::StoredKey { key, hash } = stored.ok_or_else(|| refuse("no such key"))?;
         let given = secret::keyed_hash(&self.peppers.api_key, parsed.id.as_bytes(), &parsed.secret)?;
@@ -163,7 +182,10 @@ impl Identity {
         if !key.is_good(now) {
             return Err(refuse("the key is expired or revoked"));
         }
-        let until = key.expires_at.unwrap_or(UnixMillis::MAX).min(now.saturating_add(REMEMBERED));
+        let until = key
+            .expires_at
+            .unwrap_or(UnixMillis::MAX)
+            .min(now.saturating_add(REMEMBERED));
         let principal = Principal {
             id: key.id,
             kind: PrincipalKind::ApiKey,
@@ -171,7 +193,12 @@ impl Identity {
             roles: Arc::new([key.role.into()]),
             teams: Arc::new([]),
         };
-        Ok(Remembered { organization, epoch, until, principal: Arc::new(principal) })
+        Ok(Remembered {
+            organization,
+            epoch,
+            until,
+            principal: Arc::new(principal),
+        })
     }
 
     /// The organization's epoch, read from its file when the last reading is too old.
@@ -191,7 +218,11 @@ impl Identity {
     }
 
     /// The keys that verify the organization's tokens, read again when its epoch has moved.
-    fn verifying_keys(&self, organization: OrganizationId, known: &Known) -> Result<Arc<KeySet>, IdentityError> {
+    fn verifying_keys(
+        &self,
+        organization: OrganizationId,
+        known: &Known,
+    ) -> Result<Arc<KeySet>, IdentityError> {
         let epoch = known.epoch.load(Ordering::Acquire);
         if let Some(keys) = known.keys.load_full()
             && keys.epoch >= epoch
@@ -208,7 +239,12 @@ impl Identity {
 }
 
 fn caller(organization: OrganizationId, principal: Arc<Principal>, request: RequestId) -> Caller {
-    Caller { organization, principal, request, source: Source::Api }
+    Caller {
+        organization,
+        principal,
+        request,
+        source: Source::Api,
+    }
 }
 
 fn refused(organization: OrganizationId, why: &'static str) -> IdentityError {

@@ -69,13 +69,27 @@ impl Identity {
                 return Err(IdentityError::NoEmail);
             }
             if person.status != UserStatus::Active {
-                return Err(IdentityError::Invalid { field: "status", reason: "the user is disabled" });
+                return Err(IdentityError::Invalid {
+                    field: "status",
+                    reason: "the user is disabled",
+                });
             }
-            let row = store::NewToken { id: RecordId::new(), user, hash, expires_at, now, by: caller.principal.id };
+            let row = store::NewToken {
+                id: RecordId::new(),
+                user,
+                hash,
+                expires_at,
+                now,
+                by: caller.principal.id,
+            };
             Ok(store::put_setup_token(connection, &row)?)
         })
         .await?;
-        Ok(SetupToken { token, user, expires_at })
+        Ok(SetupToken {
+            token,
+            user,
+            expires_at,
+        })
     }
 
     /// Exchanges an invitation for a password. Every earlier access token of the person ends.
@@ -94,7 +108,8 @@ impl Identity {
         }
         let (hash, now) = (self.setup_hash(organization.id, token)?, self.clock.now());
         let person = self.read(organization.id, |connection| {
-            let user = store::find_setup_token(connection, &hash, now)?.ok_or(IdentityError::InvalidSetupToken)?;
+            let user =
+                store::find_setup_token(connection, &hash, now)?.ok_or(IdentityError::InvalidSetupToken)?;
             people::find_user(connection, user)?.ok_or(IdentityError::InvalidSetupToken)
         })?;
         password::check(password, person.email.as_deref(), organization.slug.as_str())?;
@@ -130,7 +145,10 @@ impl Identity {
         let person = self.user(organization.id, user)?;
         password::check(password, person.email.as_deref(), organization.slug.as_str())?;
         let hash = self.hasher.hash(password).await?;
-        let by = Caller { organization: organization.id, ..by.clone() };
+        let by = Caller {
+            organization: organization.id,
+            ..by.clone()
+        };
         self.write(&by, move |connection| {
             store::set_password(connection, user, &hash)?;
             Ok(people::end_tokens(connection, user)?)
@@ -151,7 +169,9 @@ impl Identity {
     ) -> Result<AccessToken, IdentityError> {
         let key = key_of(email.get(..email.floor_char_boundary(254)).unwrap_or_default());
         let attempt = self.throttle.begin(organization.id, &key)?;
-        let account = self.read(organization.id, |connection| Ok(store::find_account(connection, &key)?))?;
+        let account = self.read(organization.id, |connection| {
+            Ok(store::find_account(connection, &key)?)
+        })?;
 
         let stored = account.as_ref().and_then(|account| account.hash.clone());
         let verdict = match self.hasher.verify(password, stored).await {
@@ -172,8 +192,13 @@ impl Identity {
         if verdict.outdated {
             self.rehash(organization.id, &account, password).await?;
         }
-        self.issue(organization.id, account.id, account.token_epoch, &acting(organization.id, account.id, &account.name))
-            .await
+        self.issue(
+            organization.id,
+            account.id,
+            account.token_epoch,
+            &acting(organization.id, account.id, &account.name),
+        )
+        .await
     }
 
     /// Keeps the password at today's cost. Tokens stay good: it is the same password.
@@ -185,11 +210,18 @@ impl Identity {
     ) -> Result<(), IdentityError> {
         let (id, hash) = (account.id, self.hasher.hash(password).await?);
         let by = acting(organization, id, &account.name);
-        self.write(&by, move |connection| Ok(store::set_password(connection, id, &hash)?)).await
+        self.write(&by, move |connection| {
+            Ok(store::set_password(connection, id, &hash)?)
+        })
+        .await
     }
 
     fn setup_hash(&self, organization: OrganizationId, token: &str) -> Result<[u8; 32], IdentityError> {
-        secret::keyed_hash(&self.peppers.setup_token, organization.as_bytes(), token.as_bytes())
+        secret::keyed_hash(
+            &self.peppers.setup_token,
+            organization.as_bytes(),
+            token.as_bytes(),
+        )
     }
 }
 
@@ -202,5 +234,10 @@ fn acting(organization: OrganizationId, id: PrincipalId, name: &str) -> Caller {
         roles: std::sync::Arc::new([]),
         teams: std::sync::Arc::new([]),
     };
-    Caller { organization, principal: std::sync::Arc::new(principal), request: RequestId::new(), source: Source::Api }
+    Caller {
+        organization,
+        principal: std::sync::Arc::new(principal),
+        request: RequestId::new(),
+        source: Source::Api,
+    }
 }

@@ -19,15 +19,24 @@ impl Email {
     /// # Errors
     /// [`IdentityError::Invalid`].
     pub fn parse(text: &str) -> Result<Self, IdentityError> {
-        let invalid = || IdentityError::Invalid { field: "email", reason: "use an address such as ann@example.com" };
+        let invalid = || IdentityError::Invalid {
+            field: "email",
+            reason: "use an address such as ann@example.com",
+        };
         let written = text.trim();
         let key = key_of(written);
-        let options = Options::default().without_display_text().without_domain_literal().with_required_tld();
+        let options = Options::default()
+            .without_display_text()
+            .without_domain_literal()
+            .with_required_tld();
         if written.len() > 254 || key.contains('"') || key.chars().any(hides) {
             return Err(invalid());
         }
         EmailAddress::parse_with_options(&key, options).map_err(|_| invalid())?;
-        Ok(Self { written: written.to_owned(), key })
+        Ok(Self {
+            written: written.to_owned(),
+            key,
+        })
     }
 
     /// As it was written: what mail is sent to.
@@ -53,12 +62,17 @@ impl Email {
 /// refused by [`hides`] instead of being folded.
 pub(crate) fn key_of(text: &str) -> String {
     let narrow = |letter: char| match letter {
-        '\u{ff01}'..='\u{ff5e}' => {
-            u32::from(letter).checked_sub(0xfee0).and_then(char::from_u32).unwrap_or(letter)
-        }
+        '\u{ff01}'..='\u{ff5e}' => u32::from(letter)
+            .checked_sub(0xfee0)
+            .and_then(char::from_u32)
+            .unwrap_or(letter),
         other => other,
     };
-    text.trim().chars().map(narrow).flat_map(char::to_lowercase).collect()
+    text.trim()
+        .chars()
+        .map(narrow)
+        .flat_map(char::to_lowercase)
+        .collect()
 }
 
 /// Letters that show nothing, or that combine with the one before: with them one address has several spellings.
@@ -79,7 +93,10 @@ mod tests {
     #[test]
     fn an_address_is_kept_as_written_and_compared_in_lower_case() {
         let email = Email::parse(" Ann.Lee@Example.COM ").unwrap();
-        assert_eq!((email.as_str(), email.key(), email.local_part()), ("Ann.Lee@Example.COM", "ann.lee@example.com", "ann.lee"));
+        assert_eq!(
+            (email.as_str(), email.key(), email.local_part()),
+            ("Ann.Lee@Example.COM", "ann.lee@example.com", "ann.lee")
+        );
     }
 
     #[test]
@@ -92,9 +109,20 @@ mod tests {
     fn what_is_no_address_or_has_two_spellings_is_refused() {
         let long = format!("{}@example.com", "a".repeat(250));
         for bad in [
-            "", "ann", "@example.com", "ann@", "ann@localhost", "Ann <ann@example.com>", "ann@[127.0.0.1]", "ann@exa mple.com",
-            "ann\u{200b}@example.com", "ann\0@example.com", "a\u{0301}nn@example.com", "ann@example.com\r\nbcc: b@example.com",
-            "\"a b\"@example.com", &long,
+            "",
+            "ann",
+            "@example.com",
+            "ann@",
+            "ann@localhost",
+            "Ann <ann@example.com>",
+            "ann@[127.0.0.1]",
+            "ann@exa mple.com",
+            "ann\u{200b}@example.com",
+            "ann\0@example.com",
+            "a\u{0301}nn@example.com",
+            "ann@example.com\r\nbcc: b@example.com",
+            "\"a b\"@example.com",
+            &long,
         ] {
             assert!(Email::parse(bad).is_err(), "{bad:?}");
         }

@@ -19,7 +19,10 @@ pub(crate) fn checked(roles: &[String]) -> Result<Vec<String>, IdentityError> {
         return Err(IdentityError::UnknownRole(unknown.chars().take(64).collect()));
     }
     if roles.is_empty() {
-        return Err(IdentityError::Invalid { field: "roles", reason: "name at least one role" });
+        return Err(IdentityError::Invalid {
+            field: "roles",
+            reason: "name at least one role",
+        });
     }
     let mut roles = roles.to_vec();
     roles.sort_unstable();
@@ -36,9 +39,20 @@ pub(crate) fn covers(by: &Principal, roles: &[String]) -> Result<(), IdentityErr
     if by.kind == PrincipalKind::Platform {
         return Ok(());
     }
-    let rank = |role: &str| ROLES.iter().position(|shipped| *shipped == role).unwrap_or(ROLES.len());
-    let own = by.roles.iter().map(|role| rank(role)).min().unwrap_or(ROLES.len());
-    let lacks = |role: &&String| own > rank(role) || (role.as_str() == OWNER && by.kind != PrincipalKind::User);
+    let rank = |role: &str| {
+        ROLES
+            .iter()
+            .position(|shipped| *shipped == role)
+            .unwrap_or(ROLES.len())
+    };
+    let own = by
+        .roles
+        .iter()
+        .map(|role| rank(role))
+        .min()
+        .unwrap_or(ROLES.len());
+    let lacks =
+        |role: &&String| own > rank(role) || (role.as_str() == OWNER && by.kind != PrincipalKind::User);
     match roles.iter().find(lacks) {
         Some(role) => Err(IdentityError::RoleRequired(role.clone())),
         None if own == ROLES.len() => Err(IdentityError::RoleRequired("readonly".to_owned())),
@@ -55,7 +69,13 @@ mod tests {
 
     fn principal(kind: PrincipalKind, role: Option<&str>) -> Principal {
         let roles: Arc<[Arc<str>]> = role.into_iter().map(Arc::from).collect();
-        Principal { id: PrincipalId::new(), kind, name: "somebody".into(), roles, teams: Arc::new([]) }
+        Principal {
+            id: PrincipalId::new(),
+            kind,
+            name: "somebody".into(),
+            roles,
+            teams: Arc::new([]),
+        }
     }
 
     fn may(by: &Principal, role: &str) -> bool {
@@ -64,7 +84,8 @@ mod tests {
 
     #[test]
     fn nobody_gives_what_they_do_not_have() {
-        let given_by = |role: &str| ROLES.map(|given| may(&principal(PrincipalKind::User, Some(role)), given));
+        let given_by =
+            |role: &str| ROLES.map(|given| may(&principal(PrincipalKind::User, Some(role)), given));
         assert_eq!(given_by("owner"), [true, true, true, true]);
         assert_eq!(given_by("manager"), [false, true, true, true]);
         assert_eq!(given_by("rep"), [false, false, true, true]);
@@ -75,7 +96,11 @@ mod tests {
     fn programs_never_give_the_owners_role_and_a_principal_without_roles_gives_none() {
         assert!(!may(&principal(PrincipalKind::ApiKey, Some("owner")), "owner"));
         assert!(may(&principal(PrincipalKind::ApiKey, Some("owner")), "manager"));
-        assert!(ROLES.iter().all(|role| !may(&principal(PrincipalKind::Plugin, None), role)));
+        assert!(
+            ROLES
+                .iter()
+                .all(|role| !may(&principal(PrincipalKind::Plugin, None), role))
+        );
         assert!(may(&principal(PrincipalKind::Platform, None), "owner"));
         assert!(covers(&principal(PrincipalKind::Plugin, None), &[]).is_err());
     }
@@ -83,8 +108,17 @@ mod tests {
     #[test]
     fn roles_are_known_and_kept_once() {
         let text = |roles: &[&str]| roles.iter().map(|role| (*role).to_owned()).collect::<Vec<_>>();
-        assert_eq!(checked(&text(&["rep", "manager", "rep"])).unwrap(), ["manager", "rep"]);
-        assert!(matches!(checked(&text(&["Owner"])), Err(IdentityError::UnknownRole(_))));
-        assert!(matches!(checked(&[]), Err(IdentityError::Invalid { field: "roles", .. })));
+        assert_eq!(
+            checked(&text(&["rep", "manager", "rep"])).unwrap(),
+            ["manager", "rep"]
+        );
+        assert!(matches!(
+            checked(&text(&["Owner"])),
+            Err(IdentityError::UnknownRole(_))
+        ));
+        assert!(matches!(
+            checked(&[]),
+            Err(IdentityError::Invalid { field: "roles", .. })
+        ));
     }
 }

@@ -3,8 +3,8 @@
 use crate::clock::UnixMillis;
 use crate::ids::{PrincipalId, TeamId};
 
-use crate::identity::IdentityError;
 use super::Email;
+use crate::identity::IdentityError;
 
 /// Whether a person may act.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -27,7 +27,11 @@ impl UserStatus {
 
     /// Anything that is not `active` keeps the person out.
     pub(crate) fn stored(text: &str) -> Self {
-        if text == "active" { Self::Active } else { Self::Disabled }
+        if text == "active" {
+            Self::Active
+        } else {
+            Self::Disabled
+        }
     }
 }
 
@@ -124,7 +128,10 @@ pub struct Team {
 pub(crate) fn checked_name(name: &str) -> Result<String, IdentityError> {
     let name = name.trim();
     if name.is_empty() || name.chars().count() > 200 || name.chars().any(char::is_control) {
-        return Err(IdentityError::Invalid { field: "name", reason: "use 1 to 200 characters, no control characters" });
+        return Err(IdentityError::Invalid {
+            field: "name",
+            reason: "use 1 to 200 characters, no control characters",
+        });
     }
     Ok(name.to_owned())
 }
@@ -134,9 +141,15 @@ pub(crate) fn checked_name(name: &str) -> Result<String, IdentityError> {
 /// # Errors
 /// [`IdentityError::Invalid`].
 pub(crate) fn checked_external_id(id: Option<String>) -> Result<Option<String>, IdentityError> {
-    if id.as_deref().is_some_and(|id| id.is_empty() || id.len() > 200 || id.chars().any(char::is_control)) {
+    if id
+        .as_deref()
+        .is_some_and(|id| id.is_empty() || id.len() > 200 || id.chars().any(char::is_control))
+    {
         let reason = "use 1 to 200 bytes, no control characters";
-        return Err(IdentityError::Invalid { field: "external_id", reason });
+        return Err(IdentityError::Invalid {
+            field: "external_id",
+            reason,
+        });
     }
     Ok(id)
 }
