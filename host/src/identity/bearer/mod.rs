@@ -69,8 +69,11 @@ struct Known {
 
 impl Bearers {
     pub(super) fn new() -> Self {
+        // Entries say themselves how long they are good; this only gives their memory back.
+        let life = Duration::from_millis(REMEMBERED.unsigned_abs());
+        let remembered = Cache::builder().max_capacity(CAPACITY).time_to_live(life).build();
         Self {
-            remembered: Cache::new(CAPACITY),
+            remembered,
             organizations: DashMap::new(),
         }
     }
