@@ -12,6 +12,8 @@ mod store;
 mod token;
 
 #[cfg(test)]
+mod forge;
+#[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
