@@ -140,7 +140,7 @@ pub fn page_size(limit: Option<u32>) -> Result<u32, Problem> {
 /// # Errors
 /// 400 for a cursor that was not given out.
 pub fn cursor<T: std::str::FromStr>(cursor: Option<&str>) -> Result<Option<T>, Problem> {
-    let refused = |_| invalid_parameter("cursor", "is not one that was given out");
+    let refused = |_| Problem::malformed("invalid_cursor", "The cursor is not one that was given out.");
     cursor.map(|text| text.parse().map_err(refused)).transpose()
 }
 

@@ -53,7 +53,9 @@ impl QueryTable {
         for (index, (name, _)) in pairs.iter().enumerate() {
             let shown: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
             if !operation.query.contains(name) {
-                return Err(invalid_parameter(&shown, "is not known here"));
+                let mut problem = invalid_parameter(&shown, "is not known here");
+                problem.code = "unknown_parameter".into();
+                return Err(problem);
             }
             if pairs.iter().take(index).any(|(before, _)| before == name) {
                 return Err(invalid_parameter(&shown, "stands twice"));
@@ -101,7 +103,10 @@ mod tests {
         assert!(check("/guests/7").is_ok());
         assert!(check("/guests/7?limit=3").is_ok());
         assert!(check("/elsewhere?x=1").is_ok(), "the router refuses it");
-        for bad in ["/guests/7?limit=3&limit=3", "/guests/7?Limit=3", "/guests/7?x", "/guests/7?limit=1&%6cimit=2"] {
+        for bad in ["/guests/7?Limit=3", "/guests/7?x"] {
+            assert_eq!(check(bad).unwrap_err().code, "unknown_parameter", "{bad}");
+        }
+        for bad in ["/guests/7?limit=3&limit=3", "/guests/7?limit=1&%6cimit=2"] {
             assert_eq!(check(bad).unwrap_err().code, "invalid_parameter", "{bad}");
         }
     }

@@ -1,12 +1,12 @@
 //! `/api-keys`: credentials of programs. The secret is shown once, at the creation.
 
 use jiff::Timestamp;
-use poem_openapi::param::{Path, Query};
+use poem_openapi::param::Path;
 use poem_openapi::{Object, OpenApi};
 
 use crate::clock::rfc3339;
 use crate::http::access::{Access, id, missing};
-use crate::http::answer::{Created, Done, Found, cursor, cut, page_size};
+use crate::http::answer::{Created, Done, Found};
 use crate::http::input::Input;
 use crate::http::problem::{Fault, Problem};
 use crate::http::resources::Tag;
@@ -49,12 +49,12 @@ pub struct NewKey {
     secret: String,
 }
 
-/// A page of keys.
+/// All keys, revoked ones included.
 #[derive(Object)]
 pub struct KeyList {
     /// In the order of their creation.
     data: Vec<KeyView>,
-    /// For the next page; null on the last.
+    /// Always null: an organization has few keys.
     next_cursor: Option<String>,
 }
 
@@ -76,20 +76,11 @@ pub struct KeyInput {
 impl ApiKeysApi {
     /// List keys
     #[oai(path = "/", method = "get", operation_id = "list_api_keys")]
-    async fn list(
-        &self,
-        access: Access,
-        /// 1 to 200, 50 unless asked for.
-        limit: Query<Option<u32>>,
-        /// `next_cursor` of the page before.
-        cursor: Query<Option<String>>,
-    ) -> Result<Found<KeyList>, Problem> {
+    async fn list(&self, access: Access) -> Result<Found<KeyList>, Problem> {
         let scope = access.may(OBJECT, "read")?;
-        let (size, after) = (page_size(limit.0)?, self::cursor(cursor.0.as_deref())?);
-        let keys = self.identity.api_keys(access.organization().id, after, size + 1)?;
-        let (keys, next_cursor) = cut(keys, size, |key| key.id.to_string());
+        let keys = self.identity.api_keys(access.organization().id)?;
         let seen = keys.iter().filter(|key| seen(&access, scope, key));
-        Ok(Found::new(KeyList { data: seen.map(KeyView::from).collect(), next_cursor }))
+        Ok(Found::new(KeyList { data: seen.map(KeyView::from).collect(), next_cursor: None }))
     }
 
     /// Create a key

@@ -65,8 +65,7 @@ impl AuthApi {
         let Login { email, password } = input.0;
         let token = self.identity.log_in(organization.0, &email, &password).await?;
         let token_type = "Bearer".to_owned();
-        let expires_in = i64::try_from(token.expires_in).unwrap_or_default();
-        Ok(Found::new(Token { access_token: token.token, token_type, expires_in }))
+        Ok(Found::new(Token { access_token: token.token, token_type, expires_in: token.expires_in }))
     }
 
     /// Choose the password behind a set-up link

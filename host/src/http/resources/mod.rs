@@ -54,7 +54,7 @@ pub fn all(app: &App) -> Resources {
         AuthApi { identity: identity.clone() },
         MeApi { identity: identity.clone() },
         OrganizationApi { plugins: app.plugins.clone(), clock: app.clock.clone() },
-        UsersApi { identity: identity.clone(), clock: app.clock.clone() },
+        UsersApi { identity: identity.clone() },
         TeamsApi { identity: identity.clone() },
         ApiKeysApi { identity: identity.clone() },
         ImportsApi { imports: app.imports.clone() },

@@ -29,7 +29,7 @@ impl From<IdentityError> for Problem {
             E::VersionConflict { current } => {
                 Self::new(StatusCode::PRECONDITION_FAILED, "version_conflict", text).with_extra("current", *current)
             }
-            E::InvalidSetupToken => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_setup_token", text),
+            E::InvalidSetupToken => Self::new(StatusCode::UNAUTHORIZED, "invalid_setup_token", text),
             E::InvalidCredentials => Self::new(StatusCode::UNAUTHORIZED, "invalid_credentials", text),
             E::Throttled { retry_after } => {
                 Self::new(StatusCode::TOO_MANY_REQUESTS, "throttled", text).with_retry_after(*retry_after)

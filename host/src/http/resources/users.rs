@@ -4,7 +4,7 @@ use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::types::MaybeUndefined;
 use poem_openapi::{Enum, Object, OpenApi};
 
-use crate::clock::{Clock, rfc3339};
+use crate::clock::rfc3339;
 use crate::http::access::{Access, id, missing};
 use crate::http::answer::{Created, Found, cursor, cut, expected_version, page_size};
 use crate::http::input::Input;
@@ -20,8 +20,6 @@ const MISSING: &str = "user_not_found";
 pub struct UsersApi {
     /// People and credentials.
     pub identity: Identity,
-    /// Time.
-    pub clock: Clock,
 }
 
 /// Whether a person may act.
@@ -112,8 +110,10 @@ pub struct UserPatch {
 /// A link with which a person chooses a password.
 #[derive(Object)]
 pub struct Invitation {
-    /// The path of the page, to be given to the person; it works once.
-    setup_url: String,
+    /// What the link carries; it works once.
+    token: String,
+    /// The path of the page with the token, to be given to the person.
+    url: String,
     /// Until when.
     expires_at: String,
 }
@@ -140,7 +140,7 @@ impl UsersApi {
 
     /// Create a person
     ///
-    /// With `POST /users/{id}/invitation` they get a link to choose a password.
+    /// With `POST /users/{id}/invite` they get a link to choose a password.
     #[oai(path = "/", method = "post", operation_id = "create_user")]
     async fn create(&self, access: Access, input: Input<UserInput>) -> Result<Created<UserView>, Problem> {
         access.must(OBJECT, "create")?;
@@ -176,13 +176,19 @@ impl UsersApi {
     /// Make a set-up link
     ///
     /// Links made before for this person stop working.
-    #[oai(path = "/:id/invitation", method = "post", operation_id = "invite_user")]
+    #[oai(path = "/:id/invite", method = "post", operation_id = "invite_user")]
     async fn invite(&self, access: Access, id: Path<String>) -> Result<Created<Invitation>, Problem> {
         let user = self.find(&access, &id.0, "update")?;
         let token = self.identity.invite(&access.caller, user.id).await?;
-        let setup_url = format!("{}/auth/setup#token={}", access.prefix.0, token.token);
-        Ok(Created::new(Invitation { setup_url, expires_at: rfc3339(token.expires_at) }))
+        let url = setup_path(&access.prefix.0, &token.token);
+        Ok(Created::new(Invitation { token: token.token, url, expires_at: rfc3339(token.expires_at) }))
     }
+}
+
+/// The page behind a set-up link. The token stands behind `#`: browsers do not send that part to anybody.
+#[must_use]
+pub fn setup_path(prefix: &str, token: &str) -> String {
+    format!("{prefix}/auth/setup#token={token}")
 }
 
 impl UsersApi {
