@@ -1,1 +1,3 @@
+//! One binary of stories and rules: the modules in reading order.
 
+mod architecture;

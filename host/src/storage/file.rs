@@ -1,0 +1,268 @@
+//! One file: many readers on their callers' threads, one writer with a queue.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::confine::Shared;
+use super::connection::{Connection, Role};
+use super::error::StorageError;
+use super::group::{self, Request, Waiting};
+use super::migrate::Plan;
+use super::pool::Pool;
+use super::{ChangeOrigin, FileKind, FileProfile, Verdict};
+use crate::clock::Clock;
+
+/// How long the statements of one read may take together.
+pub const READ_DEADLINE: Duration = Duration::from_secs(2);
+
+/// Handles for reading that are kept open. More come while all are busy, and go again.
+const KEPT_READERS: usize = 4;
+
+/// An organization's open file.
+pub struct TenantFile {
+    inner: Arc<Inner>,
+    pool: Arc<Pool>,
+}
+
+/// What the writing threads share with the file's users.
+pub(super) struct Inner {
+    path: PathBuf,
+    kind: FileKind,
+    redacted: &'static [&'static str],
+    clock: Clock,
+    shared: Arc<Shared>,
+    readers: Mutex<Vec<Connection>>,
+    writer: Mutex<Option<Connection>>,
+    queue: Mutex<Queue>,
+}
+
+#[derive(Default)]
+struct Queue {
+    waiting: VecDeque<Box<dyn Waiting>>,
+    /// Whether a thread has the file or will have it.
+    in_hand: bool,
+}
+
+impl TenantFile {
+    /// Opens the file, makes it if need be, and applies migrations.
+    pub(super) fn open(
+        path: PathBuf,
+        profile: &FileProfile,
+        plan: &Plan,
+        seal: &Arc<str>,
+        clock: &Clock,
+        pool: &Arc<Pool>,
+    ) -> Result<Self, StorageError> {
+        let shared = Shared { entities: arc_swap::ArcSwapOption::empty(), seal: Arc::clone(seal) };
+        let inner = Inner {
+            kind: profile.kind,
+            redacted: profile.redacted,
+            clock: clock.clone(),
+            shared: Arc::new(shared),
+            readers: Mutex::default(),
+            writer: Mutex::default(),
+            queue: Mutex::default(),
+            path,
+        };
+        inner.prepare(plan)?;
+        Ok(Self { inner: Arc::new(inner), pool: Arc::clone(pool) })
+    }
+
+    /// Reads one snapshot, on this thread, within [`READ_DEADLINE`].
+    ///
+    /// # Errors
+    /// Those of `f`, and SQLite's.
+    pub fn read<T, E: From<StorageError>>(
+        &self,
+        f: impl FnOnce(&Rc<Connection>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.read_within(READ_DEADLINE, f)
+    }
+
+    /// Reads one snapshot, on this thread. Every statement ends at the deadline with [`StorageError::Deadline`].
+    ///
+    /// # Errors
+    /// Those of `f`, and SQLite's.
+    pub fn read_within<T, E: From<StorageError>>(
+        &self,
+        deadline: Duration,
+        f: impl FnOnce(&Rc<Connection>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        // A panic in `f` drops the connection, which is right: nobody knows its state.
+        let connection = Rc::new(self.inner.take_reader()?);
+        connection.run("begin")?;
+        let result = {
+            let _deadline = connection.limited(deadline);
+            f(&connection)
+        };
+        let ended = connection.raw().is_autocommit() || connection.run("rollback").is_ok();
+        match Rc::try_unwrap(connection) {
+            Ok(connection) if ended => self.inner.put_reader(connection),
+            Ok(_) => {}
+            Err(kept) => kept.retire(),
+        }
+        result
+    }
+
+    /// Has `f` done by the file's one writer, in the order of the calls, in a savepoint of its own, and answers after
+    /// the COMMIT. An error, a panic or [`Verdict::Undo`] leaves nothing of it.
+    ///
+    /// # Errors
+    /// Those of `f`, and [`StorageError::NotCommitted`] if the transaction came to nothing.
+    pub async fn write<T, E>(
+        &self,
+        origin: ChangeOrigin,
+        f: impl FnOnce(&Rc<Connection>) -> Result<Verdict<T>, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StorageError> + Send + 'static,
+    {
+        let (answer, outcome) = oneshot::channel();
+        self.submit(origin, f, move |result| {
+            // Whoever asked may have gone away; the write stands.
+            let _ = answer.send(result);
+        });
+        outcome.await.unwrap_or_else(|_| Err(stopped().into()))
+    }
+
+    /// The same from a thread that may wait.
+    ///
+    /// # Errors
+    /// Those of [`TenantFile::write`].
+    pub fn write_blocking<T, E>(
+        &self,
+        origin: ChangeOrigin,
+        f: impl FnOnce(&Rc<Connection>) -> Result<Verdict<T>, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StorageError> + Send + 'static,
+    {
+        let (answer, outcome) = std::sync::mpsc::sync_channel(1);
+        self.submit(origin, f, move |result| {
+            let _ = answer.send(result);
+        });
+        outcome.recv().unwrap_or_else(|_| Err(stopped().into()))
+    }
+
+    fn submit<T, E>(
+        &self,
+        origin: ChangeOrigin,
+        f: impl FnOnce(&Rc<Connection>) -> Result<Verdict<T>, E> + Send + 'static,
+        answer: impl FnOnce(Result<T, E>) + Send + 'static,
+    ) where
+        T: Send + 'static,
+        E: From<StorageError> + Send + 'static,
+    {
+        let request = Box::new(Request { origin, work: Some(f), outcome: None, answer });
+        let mut queue = self.inner.queue();
+        queue.waiting.push_back(request);
+        if !std::mem::replace(&mut queue.in_hand, true) {
+            drop(queue);
+            self.pool.submit(Arc::clone(&self.inner));
+        }
+    }
+
+    /// Whether nobody but the asker holds the file, nor any of its writes.
+    pub(super) fn is_idle(self: &Arc<Self>) -> bool {
+        Arc::strong_count(self) == 1 && Arc::strong_count(&self.inner) == 1
+    }
+
+    /// Moves the write-ahead log into the file, so that the file alone is complete.
+    pub(super) fn checkpoint(&self) -> Result<(), StorageError> {
+        lock(&self.inner.readers).clear();
+        if let Some(writer) = &*lock(&self.inner.writer) {
+            writer.prepare("pragma wal_checkpoint(truncate)")?.query_row([], |_| Ok(()))?;
+        }
+        Ok(())
+    }
+}
+
+fn stopped() -> StorageError {
+    StorageError::NotCommitted(Arc::from("the writer stopped"))
+}
+
+impl Inner {
+    /// Most files are read first, and are up to date: a handle for reading then serves for both.
+    fn prepare(&self, plan: &Plan) -> Result<(), StorageError> {
+        let file = self.path.file_name().unwrap_or_default().to_string_lossy();
+        if self.path.exists() {
+            let reader = self.open_connection(Role::Reader)?;
+            if plan.is_done(&reader, &file)? {
+                self.put_reader(reader);
+                return Ok(());
+            }
+        }
+        let writer = Rc::new(self.open_connection(Role::Writer)?);
+        plan.apply(&writer, &file, self.clock.now())?;
+        *lock(&self.writer) = Rc::into_inner(writer);
+        Ok(())
+    }
+
+    fn open_connection(&self, role: Role) -> Result<Connection, StorageError> {
+        Connection::open(&self.path, role, self.kind, self.redacted, Arc::clone(&self.shared))
+    }
+
+    fn take_reader(&self) -> Result<Connection, StorageError> {
+        let reader = lock(&self.readers).pop();
+        reader.map_or_else(|| self.open_connection(Role::Reader), Ok)
+    }
+
+    fn put_reader(&self, reader: Connection) {
+        let mut readers = lock(&self.readers);
+        if readers.len() < KEPT_READERS {
+            readers.push(reader);
+        } else {
+            drop(readers);
+            drop(reader);
+        }
+    }
+
+    /// Runs and commits one group of waiting requests; answers whether more wait. Called by one thread at a time.
+    pub(super) fn write_group(&self) -> bool {
+        let writer = lock(&self.writer).take().map_or_else(|| self.open_connection(Role::Writer), Ok);
+        match writer {
+            Ok(writer) => self.run_group(writer),
+            Err(error) => {
+                tracing::error!(%error, path = %self.path.display(), "the file cannot be opened for writing");
+                let reason = Arc::from(error.to_string());
+                let waiting = std::mem::take(&mut self.queue().waiting);
+                waiting.into_iter().for_each(|request| request.answer(Some(&reason)));
+            }
+        }
+        let mut queue = self.queue();
+        queue.in_hand = !queue.waiting.is_empty();
+        queue.in_hand
+    }
+
+    fn run_group(&self, writer: Connection) {
+        let writer = Rc::new(writer);
+        let next = || self.queue().waiting.pop_front();
+        let ran = catch_unwind(AssertUnwindSafe(|| group::run(&writer, &self.clock, next)));
+        match Rc::try_unwrap(writer) {
+            Ok(writer) if ran.is_ok() => *lock(&self.writer) = Some(writer),
+            // Closing it undoes what is open; those who wait learn that the writer stopped.
+            Ok(_) => tracing::error!(path = %self.path.display(), "a group of writes panicked"),
+            Err(kept) => {
+                kept.retire();
+                tracing::error!(path = %self.path.display(), "a request kept its connection");
+            }
+        }
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        lock(&self.queue)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing that can panic runs under these locks.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
