@@ -1,0 +1,33 @@
+//! `/imports`: a file becomes records, as a job.
+
+use poem::http::StatusCode;
+use poem_openapi::OpenApi;
+
+use crate::http::access::{Access, missing};
+use crate::http::answer::Accepted;
+use crate::http::problem::{Fault, Problem};
+use crate::http::resources::Tag;
+use crate::http::resources::jobs::JobView;
+use crate::http::resources::upload::Upload;
+use crate::records::import::{ImportError, Imports};
+
+/// Starts imports.
+pub struct ImportsApi {
+    /// The importer.
+    pub imports: Imports,
+}
+
+#[OpenApi(prefix_path = "/api/v1/imports", tag = "Tag::Imports")]
+impl ImportsApi {
+    /// Import a file
+    ///
+    /// The answer is a job: watch it at its `Location`, and read the rows that were refused at `{Location}/errors`.
+    #[oai(path = "/", method = "post", operation_id = "create_import")]
+    async fn create(&self, access: Access, upload: Upload) -> Result<Accepted<JobView>, Problem> {
+        access.must("host.import", "create")?;
+        let Upload { spec, file } = upload;
+        let job = self.imports.submit(&access.caller, access.organization(), &spec, file.take()).await?;
+        let location = access.link(&format!("/jobs/{}", job.id));
+        Ok(Accepted::new(JobView::from(&job)).at(location))
+    }
+}
