@@ -32,3 +32,5 @@ pub mod plugins;
 pub mod http;
 /// The composition root: every handle made once, in layer order.
 pub mod app;
+/// The command line.
+pub mod cli;
