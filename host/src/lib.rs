@@ -28,9 +28,11 @@ pub mod policy;
 pub mod records;
 /// The only door to plugin code.
 pub mod plugins;
+/// Every handle of one host, and an organization made ready for its requests.
+pub mod hosting;
 /// The REST API.
 pub mod http;
-/// The composition root: every handle made once, in layer order.
+/// The composition root.
 pub mod app;
 /// The command line.
 pub mod cli;

@@ -14,7 +14,8 @@ create table _stoa_changes (
     source    text    not null,                        -- how it came in: `api`, `import`, `job`, `plugin`, `platform`
     as_plugin integer not null check (as_plugin in (0, 1)), -- 1: by plugin code with the plugin's own authority
     entity    text    not null,                        -- the table
-    record    blob    not null,                        -- the column `id`; the rowid as text where there is none
+    record    blob    not null,                        -- the column `id`; where there is none, text: the primary key
+                                                       -- as a JSON array, or the rowid
     operation text    not null check (operation in ('insert', 'update', 'delete')),
     old       text,                                    -- JSON object; update: changed columns only; insert: null
     new       text,                                    -- JSON object; update: changed columns only; delete: null

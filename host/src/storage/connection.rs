@@ -118,7 +118,10 @@ impl Connection {
     /// SQLite's. What the statement had recorded for the change log is dropped with what it had written.
     pub fn execute(&self, sql: &str, params: impl Params) -> Result<usize, StorageError> {
         let mark = self.mark();
-        let result = self.prepare(sql).and_then(|mut statement| Ok(statement.execute(params)?));
+        let _host = Trusted::enter(&self.watch);
+        let result = self
+            .prepare(sql)
+            .and_then(|mut statement| Ok(statement.execute(params)?));
         if result.is_err() {
             self.fall_back(mark);
         }
@@ -154,6 +157,11 @@ impl Connection {
         if sql.contains('\0') {
             return Err(PluginSqlError::refused("a NUL in the text"));
         }
+        if !words::is_about_rows(sql) {
+            return Err(PluginSqlError::refused(
+                "anything but SELECT, VALUES, INSERT, UPDATE and DELETE",
+            ));
+        }
         let (mark, mode) = match mode {
             PluginMode::AsPlugin => ("self*/ ", AS_PLUGIN),
             PluginMode::AsCaller => ("caller*/ ", AS_CALLER),
@@ -176,13 +184,12 @@ impl Connection {
     ) -> Result<T, PluginSqlError> {
         let _confined = Confined::enter(&self.raw, &self.watch, mode)?;
         let compiling = self.watch.limit(deadline);
-        let mut statement = self.raw.prepare_cached(text).map_err(|error| self.explain(error))?;
+        let mut statement = self
+            .raw
+            .prepare_cached(text)
+            .map_err(|error| self.explain(error))?;
         drop(compiling);
         if statement.readonly() {
-            // Only a text without any statement has neither columns nor effects.
-            if statement.column_count() == 0 {
-                return Err(PluginSqlError::refused("a text without a statement"));
-            }
             let _running = self.watch.limit(deadline);
             return f(&mut statement).map_err(|error| self.explain(error));
         }
@@ -219,9 +226,14 @@ impl Connection {
             }
             // The authorizer is not told the new name of `alter table .. rename`.
             let entities = self.shared.entities.load();
-            let is_entity = |name: &str| entities.as_deref().is_some_and(|entities| entities.contains(name));
+            let is_entity = |name: &str| {
+                entities
+                    .as_deref()
+                    .is_some_and(|entities| entities.contains(name))
+            };
             match self.schema_names()?.into_iter().find(|name| {
-                !before.contains(name) && (confine::is_reserved(name) || is_entity(&name.to_ascii_lowercase()))
+                !before.contains(name)
+                    && (confine::is_reserved(name) || is_entity(&name.to_ascii_lowercase()))
             }) {
                 Some(name) => Err(PluginSqlError::refused(format!("the name `{name}`"))),
                 None => Ok(()),
@@ -230,9 +242,11 @@ impl Connection {
     }
 
     fn schema_names(&self) -> Result<HashSet<String>, StorageError> {
-        let sql = "select name from sqlite_schema where name not like 'sqlite\\_autoindex\\_%' escape '\\'";
+        let sql = "select name from sqlite_schema where name not like 'sqlite\\_%' escape '\\'";
         let mut statement = self.prepare(sql)?;
-        let names = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        let names = statement
+            .query_map([], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
         Ok(names)
     }
 
@@ -332,12 +346,19 @@ impl Connection {
 
     /// Runs a short statement of the host's own; transaction control above all.
     pub(super) fn run(&self, sql: &str) -> Result<(), StorageError> {
-        self.prepare(sql)?.raw_execute()?;
+        let mut statement = self.prepare(sql)?;
+        // It may be compiled anew as it runs, after the schema changed, and that in the middle of a plugin's statement.
+        let _host = Trusted::enter(&self.watch);
+        statement.raw_execute()?;
         Ok(())
     }
 
     fn usable(&self) -> Result<(), StorageError> {
-        if self.retired.get() { Err(StorageError::Retired) } else { Ok(()) }
+        if self.retired.get() {
+            Err(StorageError::Retired)
+        } else {
+            Ok(())
+        }
     }
 
     fn mark(&self) -> Option<super::recorder::Mark> {
@@ -351,7 +372,9 @@ impl Connection {
     }
 
     fn before_schema_change(&self) -> Result<(), StorageError> {
-        let Some(recorder) = &self.recorder else { return Err(StorageError::ReadOnly) };
+        let Some(recorder) = &self.recorder else {
+            return Err(StorageError::ReadOnly);
+        };
         let _host = Trusted::enter(&self.watch);
         let mut recorder = recorder.borrow_mut();
         changes::name_columns(&self.raw, &mut recorder, self.redacted)?;
@@ -367,7 +390,9 @@ impl Connection {
         }
         let known = self.shared.entities.load();
         let Some(known) = known.as_ref() else {
-            return Err(PluginSqlError::refused("the file's entities are not declared yet"));
+            return Err(PluginSqlError::refused(
+                "the file's entities are not declared yet",
+            ));
         };
         let mut seen = self.seen_entities.borrow_mut();
         if seen.as_ref().is_none_or(|seen| !Arc::ptr_eq(seen, known)) {
@@ -382,9 +407,7 @@ impl Connection {
             return PluginSqlError::Refused { what };
         }
         match PluginSqlError::from(error) {
-            PluginSqlError::Invalid(words) => {
-                PluginSqlError::Invalid(words.replace(&*self.shared.seal, ""))
-            }
+            PluginSqlError::Invalid(words) => PluginSqlError::Invalid(words.replace(&*self.shared.seal, "")),
             other => other,
         }
     }

@@ -59,7 +59,10 @@ impl TenantFile {
         clock: &Clock,
         pool: &Arc<Pool>,
     ) -> Result<Self, StorageError> {
-        let shared = Shared { entities: arc_swap::ArcSwapOption::empty(), seal: Arc::clone(seal) };
+        let shared = Shared {
+            entities: arc_swap::ArcSwapOption::empty(),
+            seal: Arc::clone(seal),
+        };
         let inner = Inner {
             kind: profile.kind,
             redacted: profile.redacted,
@@ -71,7 +74,10 @@ impl TenantFile {
             path,
         };
         inner.prepare(plan)?;
-        Ok(Self { inner: Arc::new(inner), pool: Arc::clone(pool) })
+        Ok(Self {
+            inner: Arc::new(inner),
+            pool: Arc::clone(pool),
+        })
     }
 
     /// Reads one snapshot, on this thread, within [`READ_DEADLINE`].
@@ -161,7 +167,12 @@ impl TenantFile {
         T: Send + 'static,
         E: From<StorageError> + Send + 'static,
     {
-        let request = Box::new(Request { origin, work: Some(f), outcome: None, answer });
+        let request = Box::new(Request {
+            origin,
+            work: Some(f),
+            outcome: None,
+            answer,
+        });
         let mut queue = self.inner.queue();
         queue.waiting.push_back(request);
         if !std::mem::replace(&mut queue.in_hand, true) {
@@ -179,7 +190,9 @@ impl TenantFile {
     pub(super) fn checkpoint(&self) -> Result<(), StorageError> {
         lock(&self.inner.readers).clear();
         if let Some(writer) = &*lock(&self.inner.writer) {
-            writer.prepare("pragma wal_checkpoint(truncate)")?.query_row([], |_| Ok(()))?;
+            writer
+                .prepare("pragma wal_checkpoint(truncate)")?
+                .query_row([], |_| Ok(()))?;
         }
         Ok(())
     }
@@ -207,7 +220,13 @@ impl Inner {
     }
 
     fn open_connection(&self, role: Role) -> Result<Connection, StorageError> {
-        Connection::open(&self.path, role, self.kind, self.redacted, Arc::clone(&self.shared))
+        Connection::open(
+            &self.path,
+            role,
+            self.kind,
+            self.redacted,
+            Arc::clone(&self.shared),
+        )
     }
 
     fn take_reader(&self) -> Result<Connection, StorageError> {
@@ -227,14 +246,18 @@ impl Inner {
 
     /// Runs and commits one group of waiting requests; answers whether more wait. Called by one thread at a time.
     pub(super) fn write_group(&self) -> bool {
-        let writer = lock(&self.writer).take().map_or_else(|| self.open_connection(Role::Writer), Ok);
+        let writer = lock(&self.writer)
+            .take()
+            .map_or_else(|| self.open_connection(Role::Writer), Ok);
         match writer {
             Ok(writer) => self.run_group(writer),
             Err(error) => {
                 tracing::error!(%error, path = %self.path.display(), "the file cannot be opened for writing");
                 let reason = Arc::from(error.to_string());
                 let waiting = std::mem::take(&mut self.queue().waiting);
-                waiting.into_iter().for_each(|request| request.answer(Some(&reason)));
+                waiting
+                    .into_iter()
+                    .for_each(|request| request.answer(Some(&reason)));
             }
         }
         let mut queue = self.queue();

@@ -90,17 +90,31 @@ impl TenantFiles {
         if let Some(file) = self.lock().touch(organization, name) {
             return Ok(file);
         }
-        let stripe = organization.as_bytes().iter().chain(name.as_bytes()).fold(0_usize, |sum, byte| {
-            sum.wrapping_mul(31).wrapping_add(usize::from(*byte))
-        }) % self.0.opening.len();
-        let _opening =
-            self.0.opening.get(stripe).map(|lock| lock.lock().unwrap_or_else(PoisonError::into_inner));
+        let stripe = organization
+            .as_bytes()
+            .iter()
+            .chain(name.as_bytes())
+            .fold(0_usize, |sum, byte| {
+                sum.wrapping_mul(31).wrapping_add(usize::from(*byte))
+            })
+            % self.0.opening.len();
+        let _opening = self
+            .0
+            .opening
+            .get(stripe)
+            .map(|lock| lock.lock().unwrap_or_else(PoisonError::into_inner));
         if let Some(file) = self.lock().touch(organization, name) {
             return Ok(file);
         }
         let path = self.path(organization, name)?;
         let plan = self.plan(profile.migrations);
-        let State { seal, clock, pool, capacity, .. } = &*self.0;
+        let State {
+            seal,
+            clock,
+            pool,
+            capacity,
+            ..
+        } = &*self.0;
         let file = Arc::new(TenantFile::open(path, profile, &plan, seal, clock, pool)?);
         let closed = self.lock().insert(organization, name, &file, *capacity);
         // Closing takes time, so it happens without the lock.
@@ -156,14 +170,21 @@ pub(super) fn make_private(folder: &Path) -> Result<(), StorageError> {
         .recursive(true)
         .mode(0o700)
         .create(folder)
-        .map_err(|source| StorageError::File { path: folder.into(), source })
+        .map_err(|source| StorageError::File {
+            path: folder.into(),
+            source,
+        })
 }
 
 impl Open {
     fn touch(&mut self, organization: OrganizationId, name: &str) -> Option<Arc<TenantFile>> {
         self.uses += 1;
         let uses = self.uses;
-        let entry = self.files.get_mut(&organization)?.iter_mut().find(|entry| &*entry.name == name)?;
+        let entry = self
+            .files
+            .get_mut(&organization)?
+            .iter_mut()
+            .find(|entry| &*entry.name == name)?;
         entry.used = uses;
         Some(Arc::clone(&entry.file))
     }
@@ -178,9 +199,16 @@ impl Open {
     ) -> Vec<Arc<TenantFile>> {
         self.uses += 1;
         // Some at once, because finding the oldest means looking at all.
-        let closed =
-            if self.count >= capacity { self.take_idle((capacity / 16).max(1)) } else { Vec::new() };
-        let entry = Entry { name: name.into(), file: Arc::clone(file), used: self.uses };
+        let closed = if self.count >= capacity {
+            self.take_idle((capacity / 16).max(1))
+        } else {
+            Vec::new()
+        };
+        let entry = Entry {
+            name: name.into(),
+            file: Arc::clone(file),
+            used: self.uses,
+        };
         self.files.entry(organization).or_default().push(entry);
         self.count += 1;
         closed
@@ -189,7 +217,13 @@ impl Open {
     /// Takes out the `most` least recently used files that nobody uses.
     fn take_idle(&mut self, most: usize) -> Vec<Arc<TenantFile>> {
         let idle = |entry: &&Entry| entry.file.is_idle();
-        let mut ages: Vec<u64> = self.files.values().flatten().filter(idle).map(|entry| entry.used).collect();
+        let mut ages: Vec<u64> = self
+            .files
+            .values()
+            .flatten()
+            .filter(idle)
+            .map(|entry| entry.used)
+            .collect();
         let last = most.min(ages.len());
         if last == 0 {
             return Vec::new();
@@ -211,7 +245,10 @@ impl Open {
 fn seal() -> Arc<str> {
     let mut random = [0; 16];
     // Without randomness there is no seal to be trusted, nor keys, nor tokens: then nothing must run.
-    #[expect(clippy::expect_used, reason = "the system's random source does not fail on Linux once it has started")]
+    #[expect(
+        clippy::expect_used,
+        reason = "the system's random source does not fail on Linux once it has started"
+    )]
     getrandom::fill(&mut random).expect("the system's random source");
     Arc::from(format!(":{:032x}", u128::from_le_bytes(random)))
 }

@@ -11,9 +11,8 @@ const LARGEST: usize = 4 << 20;
 
 /// Registers them under the same names.
 pub(super) fn replace_slow_ones(connection: &Connection) -> Result<()> {
-    let flags = FunctionFlags::SQLITE_UTF8
-        | FunctionFlags::SQLITE_DETERMINISTIC
-        | FunctionFlags::SQLITE_INNOCUOUS;
+    let flags =
+        FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_INNOCUOUS;
     connection.create_scalar_function("instr", 2, flags, instr)?;
     connection.create_scalar_function("replace", 3, flags, replace)
 }
@@ -22,23 +21,35 @@ pub(super) fn replace_slow_ones(connection: &Connection) -> Result<()> {
 fn instr(context: &Context<'_>) -> Result<Option<i64>> {
     let (hay, needle) = (context.get_raw(0), context.get_raw(1));
     let in_bytes = matches!((hay, needle), (ValueRef::Blob(_), ValueRef::Blob(_)));
-    let (Some(hay), Some(needle)) = (Bytes::of(hay), Bytes::of(needle)) else { return Ok(None) };
+    let (Some(hay), Some(needle)) = (Bytes::of(hay), Bytes::of(needle)) else {
+        return Ok(None);
+    };
     let (hay, needle) = (hay.as_slice(), needle.as_slice());
     if needle.is_empty() {
         return Ok(Some(1));
     }
-    let Some(at) = Search::new(needle).find_all(hay).next() else { return Ok(Some(0)) };
+    let Some(at) = Search::new(needle).find_all(hay).next() else {
+        return Ok(Some(0));
+    };
     let before = hay.get(..at).unwrap_or_default();
     // A character starts at every byte that does not continue one.
-    let count =
-        if in_bytes { at } else { before.iter().filter(|byte| **byte & 0b1100_0000 != 0b1000_0000).count() };
+    let count = if in_bytes {
+        at
+    } else {
+        before
+            .iter()
+            .filter(|byte| **byte & 0b1100_0000 != 0b1000_0000)
+            .count()
+    };
     Ok(Some(i64::try_from(count + 1).unwrap_or(i64::MAX)))
 }
 
 /// The first argument with every occurrence of the second replaced by the third.
 fn replace(context: &Context<'_>) -> Result<Option<String>> {
     let parts = [context.get_raw(0), context.get_raw(1), context.get_raw(2)].map(Bytes::of);
-    let [Some(hay), Some(needle), Some(with)] = parts else { return Ok(None) };
+    let [Some(hay), Some(needle), Some(with)] = parts else {
+        return Ok(None);
+    };
     let (hay, needle, with) = (hay.as_slice(), needle.as_slice(), with.as_slice());
     let mut result = Vec::with_capacity(hay.len());
     let mut copied = 0;
@@ -53,10 +64,9 @@ fn replace(context: &Context<'_>) -> Result<Option<String>> {
         }
     }
     result.extend_from_slice(hay.get(copied..).unwrap_or_default());
-    Ok(Some(
-        String::from_utf8(result)
-            .unwrap_or_else(|bad| String::from_utf8_lossy(bad.as_bytes()).into_owned()),
-    ))
+    Ok(Some(String::from_utf8(result).unwrap_or_else(|bad| {
+        String::from_utf8_lossy(bad.as_bytes()).into_owned()
+    })))
 }
 
 /// An argument as SQLite would turn it into text.
@@ -91,7 +101,10 @@ struct Search<'n> {
 
 impl<'n> Search<'n> {
     fn new(needle: &'n [u8]) -> Self {
-        let mut search = Self { needle, fits: vec![0] };
+        let mut search = Self {
+            needle,
+            fits: vec![0],
+        };
         let mut matched = 0;
         for byte in needle.iter().skip(1) {
             matched = search.advance(matched, *byte);
@@ -128,13 +141,32 @@ mod tests {
 
     #[test]
     fn they_answer_what_sqlite_answers() {
-        let (ours, theirs) = (Connection::open_in_memory().unwrap(), Connection::open_in_memory().unwrap());
+        let (ours, theirs) = (
+            Connection::open_in_memory().unwrap(),
+            Connection::open_in_memory().unwrap(),
+        );
         replace_slow_ones(&ours).unwrap();
-        let values =
-            ["'aaab'", "'ab'", "''", "null", "'größe ß'", "'ß'", "1.5", "12345", "34", "x'6162'", "x'62'", "'abababac'", "'abac'"];
+        let values = [
+            "'aaab'",
+            "'ab'",
+            "''",
+            "null",
+            "'größe ß'",
+            "'ß'",
+            "1.5",
+            "12345",
+            "34",
+            "x'6162'",
+            "x'62'",
+            "'abababac'",
+            "'abac'",
+        ];
         for a in values {
             for b in values {
-                for sql in [format!("select instr({a}, {b})"), format!("select replace({a}, {b}, 'xy')")] {
+                for sql in [
+                    format!("select instr({a}, {b})"),
+                    format!("select replace({a}, {b}, 'xy')"),
+                ] {
                     let answer = |c: &Connection| -> rusqlite::types::Value {
                         c.query_row(&sql, [], |row| row.get(0)).unwrap()
                     };

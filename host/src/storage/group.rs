@@ -63,9 +63,10 @@ fn in_savepoint<T, E: From<StorageError>>(
 ) -> Result<T, E> {
     connection.begin_request()?;
     let result = match catch_unwind(AssertUnwindSafe(|| work(connection))) {
-        Ok(Ok(Verdict::Keep(value))) => {
-            connection.log_changes(origin, at).map(|()| value).map_err(E::from)
-        }
+        Ok(Ok(Verdict::Keep(value))) => connection
+            .log_changes(origin, at)
+            .map(|()| value)
+            .map_err(E::from),
         Ok(Ok(Verdict::Undo(value))) => {
             connection.undo_request()?;
             return Ok(value);
@@ -96,7 +97,9 @@ pub(super) fn run(
         if begun {
             request.run(connection, clock.now());
             if connection.raw().is_autocommit() {
-                failure = Some(StorageError::NotCommitted(Arc::from("SQLite undid the transaction")));
+                failure = Some(StorageError::NotCommitted(Arc::from(
+                    "SQLite undid the transaction",
+                )));
             }
         }
         group.push(request);
@@ -118,7 +121,9 @@ impl Connection {
         self.run("begin immediate")?;
         // Another process may have written since: the end of the chain is read again, and names of columns if need be.
         self.head.set(None);
-        let version = self.prepare("pragma schema_version")?.query_row([], |row| row.get(0))?;
+        let version = self
+            .prepare("pragma schema_version")?
+            .query_row([], |row| row.get(0))?;
         if self.schema_version.replace(version) != version {
             self.forget_columns();
         }
@@ -162,7 +167,9 @@ impl Connection {
     }
 
     fn log_changes(&self, origin: &ChangeOrigin, at: UnixMillis) -> Result<(), StorageError> {
-        let Some(recorder) = self.recorder() else { return Err(StorageError::ReadOnly) };
+        let Some(recorder) = self.recorder() else {
+            return Err(StorageError::ReadOnly);
+        };
         let mut recorder = recorder.borrow_mut();
         if recorder.changes.is_empty() && !recorder.is_broken() {
             return Ok(());
@@ -171,7 +178,11 @@ impl Connection {
             Some(head) => head,
             None => Head::read(self.raw())?,
         };
-        let context = Context { origin, at, redacted: self.redacted() };
+        let context = Context {
+            origin,
+            at,
+            redacted: self.redacted(),
+        };
         let head = changes::write(self.raw(), &mut recorder, &context, head)?;
         self.head.set(Some(head));
         Ok(())

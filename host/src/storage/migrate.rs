@@ -49,7 +49,9 @@ impl Plan {
             migration: *migration,
             sha256: Sha256::digest(migration.sql).into(),
         };
-        Self { steps: migrations.iter().map(step).collect() }
+        Self {
+            steps: migrations.iter().map(step).collect(),
+        }
     }
 
     pub(super) fn of_file(own: &[Migration]) -> Self {
@@ -114,7 +116,10 @@ fn apply_one(connection: &Connection, step: &Step, now: UnixMillis) -> Result<()
     let Migration { name, sql } = step.migration;
     connection
         .batch(sql)
-        .map_err(|error| StorageError::MigrationFailed { name: name.into(), reason: error.to_string() })?;
+        .map_err(|error| StorageError::MigrationFailed {
+            name: name.into(),
+            reason: error.to_string(),
+        })?;
     connection.execute(
         "insert into _stoa_migrations (name, sha256, applied_at) values (?1, ?2, ?3)",
         params![name, step.sha256, now],
@@ -125,6 +130,8 @@ fn apply_one(connection: &Connection, step: &Step, now: UnixMillis) -> Result<()
 
 fn applied(connection: &Connection) -> Result<Vec<(String, Vec<u8>)>, StorageError> {
     let mut statement = connection.prepare("select name, sha256 from _stoa_migrations")?;
-    let applied = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+    let applied = statement
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
     Ok(applied)
 }

@@ -86,7 +86,11 @@ pub struct ChangeOrigin {
 
 impl From<&Caller> for ChangeOrigin {
     fn from(caller: &Caller) -> Self {
-        Self { principal: caller.principal.id, request: caller.request, source: caller.source }
+        Self {
+            principal: caller.principal.id,
+            request: caller.request,
+            source: caller.source,
+        }
     }
 }
 
@@ -99,7 +103,9 @@ const OLDEST_SQLITE: i32 = 3_051_003;
 /// [`StorageError::OldSqlite`].
 pub fn check_sqlite_version() -> Result<(), StorageError> {
     if rusqlite::version_number() < OLDEST_SQLITE {
-        return Err(StorageError::OldSqlite { found: rusqlite::version() });
+        return Err(StorageError::OldSqlite {
+            found: rusqlite::version(),
+        });
     }
     Ok(())
 }

@@ -39,7 +39,9 @@ impl Pool {
         state.threads += 1;
         drop(state);
         let pool = Arc::clone(self);
-        let spawned = std::thread::Builder::new().name("stoa-writer".into()).spawn(move || pool.work());
+        let spawned = std::thread::Builder::new()
+            .name("stoa-writer".into())
+            .spawn(move || pool.work());
         if let Err(error) = spawned {
             tracing::warn!(%error, "no thread for writing; the caller's is used");
             self.work_now();
@@ -82,8 +84,10 @@ impl Pool {
                 return Some(file);
             }
             state.waiting += 1;
-            let (after, timeout) =
-                self.wake.wait_timeout(state, IDLE).unwrap_or_else(PoisonError::into_inner);
+            let (after, timeout) = self
+                .wake
+                .wait_timeout(state, IDLE)
+                .unwrap_or_else(PoisonError::into_inner);
             state = after;
             state.waiting -= 1;
             if timeout.timed_out() && state.due.is_empty() {

@@ -12,10 +12,13 @@ mod store;
 mod token;
 
 #[cfg(test)]
+mod forge;
+#[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use dashmap::DashMap;
@@ -68,8 +71,11 @@ struct Known {
 
 impl Bearers {
     pub(super) fn new() -> Self {
+        // Entries say themselves how long they are good; this only gives their memory back.
+        let life = Duration::from_millis(REMEMBERED.unsigned_abs());
+        let remembered = Cache::builder().max_capacity(CAPACITY).time_to_live(life).build();
         Self {
-            remembered: Cache::new(CAPACITY),
+            remembered,
             organizations: DashMap::new(),
         }
     }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::caller::Caller;
 use crate::clock::UnixMillis;
 use crate::identity::{Identity, IdentityError, secret};
-use crate::ids::{OrganizationId, PrincipalId};
+use crate::ids::{OrganizationId, PrincipalId, RequestId};
 
 /// How long an access token is good, in seconds.
 pub const LIFETIME: i64 = 15 * 60;
@@ -170,7 +170,7 @@ impl Identity {
             exp: now + LIFETIME,
             iat: now,
             nbf: now,
-            jti: secret::encode(secret::random()?.as_slice()),
+            jti: RequestId::new().to_string(),
             tid: organization,
             epoch: token_epoch,
         };
