@@ -9,7 +9,9 @@ const VARIABLE: &str = "STOA_EMBED_PLUGINS";
 
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-env-changed={VARIABLE}");
-    let mut text = String::from("/// Id, manifest and component of every embedded package.\npub const EMBEDDED: &[(&str, &[u8], &[u8])] = &[\n");
+    let mut text = String::from(
+        "/// Id, manifest and component of every embedded package.\npub const EMBEDDED: &[(&str, &[u8], &[u8])] = &[\n",
+    );
     if let Some(folder) = env::var_os(VARIABLE).filter(|folder| !folder.is_empty()) {
         for package in packages(Path::new(&folder))? {
             let id = package.file_name().unwrap_or_default();
@@ -17,7 +19,10 @@ fn main() -> io::Result<()> {
             for file in [&manifest, &component] {
                 println!("cargo::rerun-if-changed={}", file.display());
             }
-            let _ = writeln!(text, "    ({id:?}, include_bytes!({manifest:?}), include_bytes!({component:?})),");
+            let _ = writeln!(
+                text,
+                "    ({id:?}, include_bytes!({manifest:?}), include_bytes!({component:?})),"
+            );
         }
     }
     text.push_str("];\n");

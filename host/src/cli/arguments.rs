@@ -59,10 +59,20 @@ pub(super) struct Serve {
     #[command(flatten)]
     pub installation: Installation,
     /// Where people and programs reach the API
-    #[arg(long, env = "STOA_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDR")]
+    #[arg(
+        long,
+        env = "STOA_LISTEN",
+        default_value = "127.0.0.1:8080",
+        value_name = "ADDR"
+    )]
     pub listen: SocketAddr,
     /// Where /healthz, /readyz and /metrics are; keep it private
-    #[arg(long, env = "STOA_OPS_LISTEN", default_value = "127.0.0.1:9090", value_name = "ADDR")]
+    #[arg(
+        long,
+        env = "STOA_OPS_LISTEN",
+        default_value = "127.0.0.1:9090",
+        value_name = "ADDR"
+    )]
     pub ops_listen: SocketAddr,
     /// Organizations are at {slug}.DOMAIN
     #[arg(long, env = "STOA_BASE_DOMAIN", value_name = "DOMAIN")]

@@ -34,7 +34,12 @@ struct Credentials {
 /// Makes the organization if it is not there, and prints how to get in.
 pub(super) async fn prepare(operator: &Operator) -> Result<(), CliError> {
     let refused = |problem: Problem| CliError::Refused(problem.body());
-    let found = operator.app.organizations.by_slug(SLUG).await.map_err(|error| refused(error.into()))?;
+    let found = operator
+        .app
+        .organizations
+        .by_slug(SLUG)
+        .await
+        .map_err(|error| refused(error.into()))?;
     let file = operator.data.join(FILE);
     let credentials = match (found, read(&file)) {
         (Some(_), Some(credentials)) => credentials,
@@ -49,7 +54,11 @@ pub(super) async fn prepare(operator: &Operator) -> Result<(), CliError> {
         }
     };
     let path = a_list(operator).await.map_err(refused)?;
-    output::say(&welcome(operator.address.as_deref().unwrap_or_default(), &credentials, &path));
+    output::say(&welcome(
+        operator.address.as_deref().unwrap_or_default(),
+        &credentials,
+        &path,
+    ));
     Ok(())
 }
 
@@ -59,15 +68,22 @@ async fn create(operator: &Operator) -> Result<Arc<Organization>, Problem> {
         name: "Demo".to_owned(),
         owner: EMAIL.to_owned(),
         owner_name: Some("Demo Owner".to_owned()),
-        modules: operator.app.plugins.modules(),
+        modules: provision::modules(&operator.app),
         zone: None,
         locale: None,
         currency: None,
         api_key: false,
     };
     provision::create(operator, request).await?;
-    let organization = operator.app.organizations.by_slug(SLUG).await?.ok_or_else(Problem::opaque)?;
-    app::demo(&operator.app, &organization).await.map_err(|error| Problem::internal(&error))?;
+    let organization = operator
+        .app
+        .organizations
+        .by_slug(SLUG)
+        .await?
+        .ok_or_else(Problem::opaque)?;
+    app::demo(&operator.app, &organization)
+        .await
+        .map_err(|error| Problem::internal(&error))?;
     Ok(organization)
 }
 
@@ -75,13 +91,26 @@ async fn create(operator: &Operator) -> Result<Arc<Organization>, Problem> {
 async fn credentials(operator: &Operator, organization: &Organization) -> Result<Credentials, Problem> {
     let identity = &operator.app.identity;
     let caller = identity::platform(organization.id, RequestId::new());
-    let user = identity.user_by_email(organization.id, EMAIL)?.ok_or_else(Problem::opaque)?;
+    let user = identity
+        .user_by_email(organization.id, EMAIL)?
+        .ok_or_else(Problem::opaque)?;
     let password = password()?;
-    identity.set_password(&caller, organization, user.id, &password).await?;
-    let new = NewApiKey { name: "Demo key".to_owned(), role: OWNER.to_owned(), expires_at: None };
+    identity
+        .set_password(&caller, organization, user.id, &password)
+        .await?;
+    let new = NewApiKey {
+        name: "Demo key".to_owned(),
+        role: OWNER.to_owned(),
+        expires_at: None,
+    };
     let (_, secret) = identity.create_api_key(&caller, new).await?;
     let api_key = secret.reveal().to_owned();
-    Ok(Credentials { organization: SLUG.to_owned(), email: EMAIL.to_owned(), password, api_key })
+    Ok(Credentials {
+        organization: SLUG.to_owned(),
+        email: EMAIL.to_owned(),
+        password,
+        api_key,
+    })
 }
 
 /// 100 random bits that can be typed.
@@ -89,9 +118,18 @@ fn password() -> Result<String, Problem> {
     const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     let mut random = [0_u8; 20];
     getrandom::fill(&mut random).map_err(|error| Problem::internal(&error))?;
-    let letter = |byte: &u8| LETTERS.get(usize::from(byte % 32)).copied().map_or('x', char::from);
+    let letter = |byte: &u8| {
+        LETTERS
+            .get(usize::from(byte % 32))
+            .copied()
+            .map_or('x', char::from)
+    };
     let letters: Vec<char> = random.iter().map(letter).collect();
-    Ok(letters.chunks(5).map(String::from_iter).collect::<Vec<_>>().join("-"))
+    Ok(letters
+        .chunks(5)
+        .map(String::from_iter)
+        .collect::<Vec<_>>()
+        .join("-"))
 }
 
 fn read(file: &Path) -> Option<Credentials> {
@@ -99,7 +137,12 @@ fn read(file: &Path) -> Option<Credentials> {
 }
 
 fn write(file: &Path, credentials: &Credentials) -> std::io::Result<()> {
-    let mut to = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(file)?;
+    let mut to = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(file)?;
     // A file that was there keeps its mode otherwise.
     to.set_permissions(Permissions::from_mode(0o600))?;
     to.write_all(serde_json::to_string_pretty(credentials)?.as_bytes())
@@ -107,17 +150,41 @@ fn write(file: &Path, credentials: &Credentials) -> std::io::Result<()> {
 
 /// The address of some list of the organization, for an example.
 async fn a_list(operator: &Operator) -> Result<String, Problem> {
-    let organization = operator.app.organizations.by_slug(SLUG).await?.ok_or_else(Problem::opaque)?;
-    let entered = operator.app.enter(&organization).await.map_err(|error| Problem::internal(&error))?;
-    let plugins = operator.app.plugins.enabled(&entered.entitlement);
+    let organization = operator
+        .app
+        .organizations
+        .by_slug(SLUG)
+        .await?
+        .ok_or_else(Problem::opaque)?;
+    let entered = operator
+        .app
+        .enter(&organization)
+        .await
+        .map_err(|error| Problem::internal(&error))?;
+    let plugins = operator
+        .app
+        .plugins
+        .enabled(&entered.entitlement, operator.app.clock.now());
     let documents: Vec<Value> = plugins.iter().map(|plugin| plugin.openapi()).collect();
-    let paths = documents.iter().filter_map(|document| document["paths"].as_object()).flatten();
-    let mut lists = paths.filter(|(path, item)| !path.contains('{') && !path.contains("/reports") && item["get"].is_object());
-    Ok(lists.next().map_or_else(|| "/api/v1/modules".to_owned(), |(path, _)| path.clone()))
+    let paths = documents
+        .iter()
+        .filter_map(|document| document["paths"].as_object())
+        .flatten();
+    let mut lists = paths
+        .filter(|(path, item)| !path.contains('{') && !path.contains("/reports") && item["get"].is_object());
+    Ok(lists.next().map_or_else(
+        || "/api/v1/modules".to_owned(),
+        |(path, _)| format!("{path}?limit=3"),
+    ))
 }
 
 fn welcome(address: &str, credentials: &Credentials, list: &str) -> String {
-    let Credentials { organization, email, password, api_key } = credentials;
+    let Credentials {
+        organization,
+        email,
+        password,
+        api_key,
+    } = credentials;
     let base = format!("{address}/t/{organization}");
     format!(
         "\nStoa serves the organization `{organization}` at {base}
@@ -127,7 +194,7 @@ fn welcome(address: &str, credentials: &Credentials, list: &str) -> String {
   API key              {api_key}
 
 Try:
-  curl -s '{base}{list}?limit=3' -H 'Authorization: Bearer {api_key}'
+  curl -s '{base}{list}' -H 'Authorization: Bearer {api_key}'
   curl -s '{base}/api/v1/me' -H 'Authorization: Bearer {api_key}'
   curl -s '{base}/api/v1/auth/login' -H 'Content-Type: application/json' -d '{{\"email\":\"{email}\",\"password\":\"{password}\"}}'
 "
@@ -146,8 +213,12 @@ mod tests {
         let file = folder.path().join(FILE);
         assert!(read(&file).is_none());
         let text = str::to_owned;
-        let credentials =
-            Credentials { organization: text("demo"), email: text("a"), password: text("b"), api_key: text("c") };
+        let credentials = Credentials {
+            organization: text("demo"),
+            email: text("a"),
+            password: text("b"),
+            api_key: text("c"),
+        };
         write(&file, &credentials).unwrap();
         assert_eq!(std::fs::metadata(&file).unwrap().mode() & 0o777, 0o600);
         assert_eq!(read(&file).unwrap().password, "b");
@@ -158,15 +229,29 @@ mod tests {
         let (one, other) = (password().unwrap(), password().unwrap());
         assert_ne!(one, other);
         assert_eq!(one.len(), 23);
-        assert!(one.bytes().all(|b| b == b'-' || b.is_ascii_lowercase() || b.is_ascii_digit()));
+        assert!(
+            one.bytes()
+                .all(|b| b == b'-' || b.is_ascii_lowercase() || b.is_ascii_digit())
+        );
     }
 
     #[test]
     fn three_lines_can_be_pasted() {
         let text = str::to_owned;
-        let credentials = Credentials { organization: text("demo"), email: text("d@e.x"), password: text("p"), api_key: text("k") };
-        let welcome = welcome("http://127.0.0.1:1", &credentials, "/api/v1/books/novels");
-        assert_eq!(welcome.lines().filter(|line| line.trim_start().starts_with("curl ")).count(), 3);
+        let credentials = Credentials {
+            organization: text("demo"),
+            email: text("d@e.x"),
+            password: text("p"),
+            api_key: text("k"),
+        };
+        let welcome = welcome("http://127.0.0.1:1", &credentials, "/api/v1/books/novels?limit=3");
+        assert_eq!(
+            welcome
+                .lines()
+                .filter(|line| line.trim_start().starts_with("curl "))
+                .count(),
+            3
+        );
         assert!(welcome.contains("http://127.0.0.1:1/t/demo/api/v1/books/novels?limit=3"));
     }
 }

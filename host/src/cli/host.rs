@@ -1,16 +1,16 @@
 //! The host of a folder: the one that runs, or this process for as long as a command takes.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::CliError;
 use super::arguments::Installation;
 use super::client::Client;
 use super::folder::{self, Lock};
-use super::{CliError, output};
 use crate::app::App;
 use crate::config::Config;
 use crate::http::operator::socket::OperatorListener;
@@ -47,7 +47,10 @@ impl Host {
         loop {
             if let Some(lock) = folder::try_lock(&data)? {
                 let here = Here::open(installation, &data, lock).await?;
-                return Ok(Self { client: Client::new(&data), here: Some(here) });
+                return Ok(Self {
+                    client: Client::new(&data),
+                    here: Some(here),
+                });
             }
             let client = Client::new(&data);
             if client.reaches().await {
@@ -78,10 +81,26 @@ impl Here {
             OperatorListener::bind(data).map_err(|error| CliError::Io("the socket cannot be made", error))?;
         let (stop, stopping) = watch::channel(false);
         start_jobs(&app);
-        let operator = Operator { uploads: uploads(data), app, data: data.to_path_buf(), address: None, base_domain: None };
+        let operator = Operator {
+            uploads: uploads(data),
+            app,
+            data: data.to_path_buf(),
+            address: None,
+            base_domain: None,
+        };
         let routes = operator::routes(operator, Metrics::default());
-        let server = tokio::spawn(server::serve(listener, routes, CONNECTIONS, Metrics::default(), stopping));
-        Ok(Self { stop, server, _lock: lock })
+        let server = tokio::spawn(server::serve(
+            listener,
+            routes,
+            CONNECTIONS,
+            Metrics::default(),
+            stopping,
+        ));
+        Ok(Self {
+            stop,
+            server,
+            _lock: lock,
+        })
     }
 }
 
@@ -97,5 +116,8 @@ pub(super) fn uploads(data: &Path) -> Arc<Path> {
 
 /// The configuration of the application.
 pub(super) fn config(installation: &Installation, data: &Path) -> Config {
-    Config { data: data.to_path_buf(), plugins: installation.plugins.clone() }
+    Config {
+        data: data.to_path_buf(),
+        plugins: installation.plugins.clone(),
+    }
 }

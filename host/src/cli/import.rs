@@ -17,7 +17,8 @@ use super::{CliError, output};
 const PAUSE: Duration = Duration::from_millis(100);
 
 pub(super) async fn run(options: Import) -> Result<ExitCode, CliError> {
-    let spec = std::fs::read_to_string(&options.spec).map_err(|error| CliError::File(options.spec.clone(), error))?;
+    let spec = std::fs::read_to_string(&options.spec)
+        .map_err(|error| CliError::File(options.spec.clone(), error))?;
     let file =
         std::fs::canonicalize(&options.file).map_err(|error| CliError::File(options.file.clone(), error))?;
     let host = Host::reach(&options.installation).await?;
@@ -29,7 +30,11 @@ pub(super) async fn run(options: Import) -> Result<ExitCode, CliError> {
     } else {
         output::say(&summary(&job, errors.as_deref()));
     }
-    Ok(if job["state"] == "succeeded" { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if job["state"] == "succeeded" {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 async fn import(
@@ -39,14 +44,22 @@ async fn import(
     spec: &str,
 ) -> Result<(Value, Option<PathBuf>), CliError> {
     let organization = format!("/organizations/{}", segment(&options.org));
-    let job = client.post(&format!("{organization}/imports"), &json!({ "file": file, "spec": spec })).await?;
+    let job = client
+        .post(
+            &format!("{organization}/imports"),
+            &json!({ "file": file, "spec": spec }),
+        )
+        .await?;
     let path = format!("{organization}/jobs/{}", job["id"].as_str().unwrap_or_default());
     let job = watch(client, &path).await?;
     if job["progress"]["failed"].as_i64().unwrap_or_default() == 0 {
         return Ok((job, None));
     }
     let csv = client.bytes(Method::GET, &format!("{path}/errors"), None).await?;
-    let errors = options.errors.clone().unwrap_or_else(|| file.with_extension("errors.csv"));
+    let errors = options
+        .errors
+        .clone()
+        .unwrap_or_else(|| file.with_extension("errors.csv"));
     std::fs::write(&errors, csv).map_err(|error| CliError::File(errors.clone(), error))?;
     Ok((job, Some(errors)))
 }
@@ -77,12 +90,23 @@ async fn watch(client: &Client, path: &str) -> Result<Value, CliError> {
 fn summary(job: &Value, errors: Option<&Path>) -> String {
     let number = |name: &str| job["progress"][name].as_i64().unwrap_or_default();
     let mut text = match job["state"].as_str() {
-        Some("succeeded") => format!("{} rows done, {} of them refused.", number("done"), number("failed")),
+        Some("succeeded") => format!(
+            "{} rows done, {} of them refused.",
+            number("done"),
+            number("failed")
+        ),
         Some("cancelled") => format!("Cancelled after {} rows.", number("done")),
-        _ => format!("Failed after {} rows: {}", number("done"), job["error"]["detail"].as_str().unwrap_or_default()),
+        _ => format!(
+            "Failed after {} rows: {}",
+            number("done"),
+            job["error"]["detail"].as_str().unwrap_or_default()
+        ),
     };
     if let Some(errors) = errors {
-        text.push_str(&format!("\nThe refused rows and their reasons: {}", errors.display()));
+        text.push_str(&format!(
+            "\nThe refused rows and their reasons: {}",
+            errors.display()
+        ));
     }
     text
 }
@@ -95,7 +119,10 @@ mod tests {
     fn the_summary_says_what_became_of_the_rows() {
         let job = json!({"state": "succeeded", "progress": {"done": 10, "failed": 2}});
         let text = summary(&job, Some(Path::new("/x/a.errors.csv")));
-        assert_eq!(text, "10 rows done, 2 of them refused.\nThe refused rows and their reasons: /x/a.errors.csv");
+        assert_eq!(
+            text,
+            "10 rows done, 2 of them refused.\nThe refused rows and their reasons: /x/a.errors.csv"
+        );
         let job = json!({"state": "failed", "progress": {"done": 3}, "error": {"detail": "no disk"}});
         assert_eq!(summary(&job, None), "Failed after 3 rows: no disk");
     }

@@ -1,7 +1,6 @@
 //! `stoa serve`: the folder, the three listeners, the jobs, until a signal.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -27,7 +26,8 @@ pub(super) async fn run(options: Serve) -> Result<ExitCode, CliError> {
     let stop = server::stop_signal().map_err(|error| CliError::Io("signals cannot be listened to", error))?;
     // Listening first: a taken port is told at once, and early clients wait instead of being refused.
     let (public, operations) = (listen(options.listen).await?, listen(options.ops_listen).await?);
-    let socket = OperatorListener::bind(&data).map_err(|error| CliError::Io("the socket cannot be made", error))?;
+    let socket =
+        OperatorListener::bind(&data).map_err(|error| CliError::Io("the socket cannot be made", error))?;
     let address = format!("http://{}", public.local_addr().unwrap_or(options.listen));
     let app = App::open(&host::config(&options.installation, &data)).await?;
     host::start_jobs(&app);
@@ -42,7 +42,11 @@ pub(super) async fn run(options: Serve) -> Result<ExitCode, CliError> {
         demo::prepare(&operator).await?;
     }
     tracing::info!(%address, "serving");
-    let listeners = Listeners { public, operations, socket };
+    let listeners = Listeners {
+        public,
+        operations,
+        socket,
+    };
     listeners.serve(operator, options.demo, stop).await?;
     app.close();
     tracing::info!("stopped");
@@ -50,7 +54,9 @@ pub(super) async fn run(options: Serve) -> Result<ExitCode, CliError> {
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, CliError> {
-    TcpListener::bind(address).await.map_err(|error| CliError::Listen(address.to_string(), error))
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| CliError::Listen(address.to_string(), error))
 }
 
 struct Listeners {
@@ -60,9 +66,18 @@ struct Listeners {
 }
 
 impl Listeners {
-    async fn serve(self, operator: Operator, demo: bool, stop: watch::Receiver<bool>) -> Result<(), CliError> {
+    async fn serve(
+        self,
+        operator: Operator,
+        demo: bool,
+        stop: watch::Receiver<bool>,
+    ) -> Result<(), CliError> {
         let (app, metrics) = (operator.app.clone(), Metrics::default());
-        let site = Site { base_domain: operator.base_domain.clone(), demo, uploads: Arc::clone(&operator.uploads) };
+        let site = Site {
+            base_domain: operator.base_domain.clone(),
+            demo,
+            uploads: Arc::clone(&operator.uploads),
+        };
         let api = http::public(app.clone(), site, metrics.clone()).map_err(CliError::Answer)?;
         // The counters of the operator's own listeners would only hide the people's.
         let aside = Metrics::default();

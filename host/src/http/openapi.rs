@@ -67,7 +67,9 @@ fn add(target: &mut Value, more: Map<String, Value>) {
     if !target.is_object() {
         *target = Value::Object(Map::new());
     }
-    let Some(members) = target.as_object_mut() else { return };
+    let Some(members) = target.as_object_mut() else {
+        return;
+    };
     for (name, value) in more {
         if members.get(&name).is_some_and(|present| *present != value) {
             tracing::warn!(name, "two parts of the API document use the same name");
@@ -91,56 +93,53 @@ fn add_tags(document: &mut Value, more: Vec<Value>) {
 
 /// Rewrites a 3.0 document as 3.1.
 fn upgrade(document: &mut Value) {
-    document["openapi"] = json!("3.1.0");
-    document["security"] = json!([{ SCHEME: [] }]);
-    for schema in values_mut(&mut document["components"]["schemas"]) {
-        upgrade_schema(schema);
-    }
-    for path in values_mut(&mut document["paths"]) {
-        for operation in values_mut(path) {
-            upgrade_operation(operation);
-        }
+    *member(document, "openapi") = json!("3.1.0");
+    *member(document, "security") = json!([{ SCHEME: [] }]);
+    document
+        .pointer_mut("/components/schemas")
+        .into_iter()
+        .flat_map(values_mut)
+        .for_each(upgrade_schema);
+    for operation in document
+        .get_mut("paths")
+        .into_iter()
+        .flat_map(values_mut)
+        .flat_map(values_mut)
+    {
+        upgrade_operation(operation);
     }
 }
 
 fn upgrade_operation(operation: &mut Value) {
     // Without an own list an operation would inherit the document's: say that it is open.
-    if operation["security"].is_null() {
-        operation["security"] = json!([]);
+    if let Some(members) = operation.as_object_mut() {
+        members.entry("security").or_insert_with(|| json!([]));
     }
-    for parameter in items_mut(&mut operation["parameters"]) {
-        upgrade_schema(&mut parameter["schema"]);
+    for parameter in operation.get_mut("parameters").into_iter().flat_map(items_mut) {
+        parameter.get_mut("schema").into_iter().for_each(upgrade_schema);
     }
-    upgrade_content(&mut operation["requestBody"]);
-    for response in values_mut(&mut operation["responses"]) {
+    operation
+        .get_mut("requestBody")
+        .into_iter()
+        .for_each(upgrade_content);
+    for response in operation.get_mut("responses").into_iter().flat_map(values_mut) {
         upgrade_content(response);
-        for header in values_mut(&mut response["headers"]) {
-            upgrade_schema(&mut header["schema"]);
+        for header in response.get_mut("headers").into_iter().flat_map(values_mut) {
+            header.get_mut("schema").into_iter().for_each(upgrade_schema);
         }
     }
-    prune(operation);
 }
 
 fn upgrade_content(holder: &mut Value) {
-    for media in values_mut(&mut holder["content"]) {
-        upgrade_schema(&mut media["schema"]);
-    }
-}
-
-/// Looking at a member that is not there has made a null of it: take those away again.
-fn prune(value: &mut Value) {
-    match value {
-        Value::Object(members) => {
-            members.retain(|name, value| !value.is_null() || name == "default" || name == "example");
-            members.values_mut().for_each(prune);
-        }
-        Value::Array(items) => items.iter_mut().for_each(prune),
-        _ => {}
+    for media in holder.get_mut("content").into_iter().flat_map(values_mut) {
+        media.get_mut("schema").into_iter().for_each(upgrade_schema);
     }
 }
 
 fn upgrade_schema(schema: &mut Value) {
-    let Some(members) = schema.as_object_mut() else { return };
+    let Some(members) = schema.as_object_mut() else {
+        return;
+    };
     for (limit, exclusive) in [("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")] {
         match members.remove(exclusive) {
             Some(Value::Bool(true)) => {
@@ -162,9 +161,17 @@ fn upgrade_schema(schema: &mut Value) {
         members.get_mut(name).into_iter().for_each(upgrade_schema);
     }
     for name in ["anyOf", "oneOf", "allOf"] {
-        members.get_mut(name).into_iter().flat_map(items_mut).for_each(upgrade_schema);
+        members
+            .get_mut(name)
+            .into_iter()
+            .flat_map(items_mut)
+            .for_each(upgrade_schema);
     }
-    members.get_mut("properties").into_iter().flat_map(values_mut).for_each(upgrade_schema);
+    members
+        .get_mut("properties")
+        .into_iter()
+        .flat_map(values_mut)
+        .for_each(upgrade_schema);
     optional_may_be_null(members);
     if members.remove("nullable") == Some(Value::Bool(true)) {
         allow_null(schema);
@@ -174,9 +181,13 @@ fn upgrade_schema(schema: &mut Value) {
 /// The host answers an absent value with null and takes null for absent: the document says so.
 fn optional_may_be_null(members: &mut Map<String, Value>) {
     let required = members.get("required").cloned().unwrap_or_default();
-    let Some(Value::Object(properties)) = members.get_mut("properties") else { return };
+    let Some(Value::Object(properties)) = members.get_mut("properties") else {
+        return;
+    };
     for (name, property) in properties {
-        let required = required.as_array().is_some_and(|names| names.iter().any(|required| required == name));
+        let required = required
+            .as_array()
+            .is_some_and(|names| names.iter().any(|required| required == name));
         if !required {
             allow_null(property);
         }
@@ -184,8 +195,15 @@ fn optional_may_be_null(members: &mut Map<String, Value>) {
 }
 
 fn allow_null(schema: &mut Value) {
-    let Some(members) = schema.as_object_mut() else { return };
-    if members.is_empty() || members.get("anyOf").and_then(Value::as_array).is_some_and(|any| any.contains(&json!({ "type": "null" }))) {
+    let Some(members) = schema.as_object_mut() else {
+        return;
+    };
+    let nothing = json!({ "type": "null" });
+    let nullable = members
+        .get("anyOf")
+        .and_then(Value::as_array)
+        .is_some_and(|any| any.contains(&nothing));
+    if members.is_empty() || nullable {
         return;
     }
     match members.get_mut("type") {
@@ -196,7 +214,7 @@ fn allow_null(schema: &mut Value) {
             }
         }
         Some(_) => {}
-        None => *schema = json!({ "anyOf": [schema.take(), { "type": "null" }] }),
+        None => *schema = json!({ "anyOf": [schema.take(), nothing] }),
     }
 }
 
@@ -226,7 +244,10 @@ mod tests {
     #[test]
     fn schemas_become_3_1() {
         let cases = [
-            (json!({"type": "string", "nullable": true}), json!({"type": ["string", "null"]})),
+            (
+                json!({"type": "string", "nullable": true}),
+                json!({"type": ["string", "null"]}),
+            ),
             (
                 json!({"type": "string", "enum": ["a"], "nullable": true}),
                 json!({"type": ["string", "null"], "enum": ["a", null]}),
@@ -235,13 +256,22 @@ mod tests {
                 json!({"$ref": "#/components/schemas/A", "nullable": true}),
                 json!({"anyOf": [{"$ref": "#/components/schemas/A"}, {"type": "null"}]}),
             ),
-            (json!({"minimum": 1.0, "exclusiveMinimum": true}), json!({"exclusiveMinimum": 1.0})),
-            (json!({"minimum": 1.0, "exclusiveMinimum": false}), json!({"minimum": 1.0})),
+            (
+                json!({"minimum": 1.0, "exclusiveMinimum": true}),
+                json!({"exclusiveMinimum": 1.0}),
+            ),
+            (
+                json!({"minimum": 1.0, "exclusiveMinimum": false}),
+                json!({"minimum": 1.0}),
+            ),
             (
                 json!({"type": "object", "required": ["a"], "properties": {"nullable": {"type": "integer"}, "a": {"type": "string"}}}),
                 json!({"type": "object", "required": ["a"], "properties": {"nullable": {"type": ["integer", "null"]}, "a": {"type": "string"}}}),
             ),
-            (json!({"type": "array", "items": {"example": 1}}), json!({"type": "array", "items": {"examples": [1]}})),
+            (
+                json!({"type": "array", "items": {"example": 1}}),
+                json!({"type": "array", "items": {"examples": [1]}}),
+            ),
         ];
         for (old, new) in cases {
             assert_eq!(upgraded(old), new);
@@ -270,7 +300,13 @@ mod tests {
         assert_eq!(merged["paths"].as_object().unwrap().len(), 3);
         assert_eq!(merged["components"]["schemas"]["Me"], json!({"type": "object"}));
         assert_eq!(merged["tags"], json!([{"name": "host"}, {"name": "books"}]));
-        assert_eq!(merged["paths"]["/api/v1/auth/login"]["post"], json!({"responses": {}, "security": []}));
-        assert_eq!(document.with_plugins("", [])["paths"].as_object().unwrap().len(), 2);
+        assert_eq!(
+            merged["paths"]["/api/v1/auth/login"]["post"],
+            json!({"responses": {}, "security": []})
+        );
+        assert_eq!(
+            document.with_plugins("", [])["paths"].as_object().unwrap().len(),
+            2
+        );
     }
 }

@@ -23,7 +23,9 @@ pub fn routes(app: App, metrics: Metrics) -> impl Endpoint<Output = Response> + 
 }
 
 fn plain(text: &str) -> Response {
-    Response::builder().header(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8").body(text.to_owned())
+    Response::builder()
+        .header(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")
+        .body(text.to_owned())
 }
 
 /// Ready means that the control database answers.
@@ -34,7 +36,9 @@ async fn readiness(app: &App) -> Response {
         Err(error) => {
             tracing::error!(error = %chain(&error), "not ready");
             let detail = "The control database does not answer.";
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", detail).with_retry_after(1).into_response()
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", detail)
+                .with_retry_after(1)
+                .into_response()
         }
     }
 }

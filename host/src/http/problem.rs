@@ -39,7 +39,11 @@ impl Fault {
     /// A fault at `pointer`.
     #[must_use]
     pub fn new(pointer: impl Into<String>, code: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { pointer: pointer.into(), code: code.into(), detail: detail.into() }
+        Self {
+            pointer: pointer.into(),
+            code: code.into(),
+            detail: detail.into(),
+        }
     }
 }
 
@@ -115,9 +119,14 @@ impl Problem {
     /// 401, the same for every cause.
     #[must_use]
     pub fn unauthenticated() -> Self {
-        let mut problem =
-            Self::new(StatusCode::UNAUTHORIZED, "invalid_token", "A valid bearer token or API key is needed.");
-        problem.headers.push((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
+        let mut problem = Self::new(
+            StatusCode::UNAUTHORIZED,
+            "invalid_token",
+            "A valid bearer token or API key is needed.",
+        );
+        problem
+            .headers
+            .push((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
         problem
     }
 
@@ -225,7 +234,9 @@ impl Problem {
             .header(header::CACHE_CONTROL, "no-store")
             .body(self.body().to_string());
         if let Some(seconds) = self.retry_after {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         for (name, value) in &self.headers {
             response.headers_mut().append(name.clone(), value.clone());
@@ -314,7 +325,9 @@ pub fn chain(error: &dyn Error) -> String {
 fn title(code: &str) -> String {
     let words = code.replace(['_', '.'], " ");
     let mut letters = words.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+    letters
+        .next()
+        .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 #[cfg(test)]

@@ -23,12 +23,20 @@ impl QueryTable {
     #[must_use]
     pub fn of<T: OpenApi>() -> Self {
         let paths = T::meta().into_iter().flat_map(|api| api.paths);
-        let operations = paths.flat_map(|path| path.operations.into_iter().map(move |o| (path.path.clone(), o)));
+        let operations =
+            paths.flat_map(|path| path.operations.into_iter().map(move |o| (path.path.clone(), o)));
         Self(
             operations
                 .map(|(path, operation)| {
-                    let query = operation.params.into_iter().filter(|p| p.in_type == MetaParamIn::Query);
-                    Operation { method: operation.method, path, query: query.map(|p| p.name).collect() }
+                    let query = operation
+                        .params
+                        .into_iter()
+                        .filter(|p| p.in_type == MetaParamIn::Query);
+                    Operation {
+                        method: operation.method,
+                        path,
+                        query: query.map(|p| p.name).collect(),
+                    }
                 })
                 .collect(),
         )
@@ -43,9 +51,14 @@ impl QueryTable {
         let Some(operation) = self.0.iter().find(|o| o.method == *method && same(&o.path, path)) else {
             return Ok(());
         };
-        let Some(query) = request.uri().query().filter(|query| !query.is_empty()) else { return Ok(()) };
+        let Some(query) = request.uri().query().filter(|query| !query.is_empty()) else {
+            return Ok(());
+        };
         if query.len() > 4096 {
-            return Err(Problem::malformed("invalid_parameter", "The query string is too long."));
+            return Err(Problem::malformed(
+                "invalid_parameter",
+                "The query string is too long.",
+            ));
         }
         let pairs: Vec<(String, String)> = request
             .params()

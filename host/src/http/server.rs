@@ -64,8 +64,13 @@ impl Listen for UnixListener {
 }
 
 /// Serves `endpoint` until `stop` says so, then lets open requests finish for a while.
-pub async fn serve<L, E>(listener: L, endpoint: E, limit: usize, metrics: Metrics, mut stop: watch::Receiver<bool>)
-where
+pub async fn serve<L, E>(
+    listener: L,
+    endpoint: E,
+    limit: usize,
+    metrics: Metrics,
+    mut stop: watch::Receiver<bool>,
+) where
     L: Listen,
     E: Endpoint<Output = Response> + 'static,
 {
@@ -75,7 +80,7 @@ where
     let quit = stop.clone();
     loop {
         tokio::select! {
-            _ = stop.wait_for(|stop| *stop) => break,
+            () = told(&mut stop) => break,
             next = place_and_stream(&listener, &places) => match next {
                 Ok((stream, address, place)) => {
                     let held = (place, metrics.connection());
@@ -94,9 +99,13 @@ where
         }
     }
     drop(listener);
-    let drained = tokio::time::timeout(DRAIN, async { while connections.join_next().await.is_some() {} }).await;
+    let drained =
+        tokio::time::timeout(DRAIN, async { while connections.join_next().await.is_some() {} }).await;
     if drained.is_err() {
-        tracing::warn!(open = connections.len(), "connections were cut off after the time to finish");
+        tracing::warn!(
+            open = connections.len(),
+            "connections were cut off after the time to finish"
+        );
     }
 }
 
@@ -105,7 +114,10 @@ async fn place_and_stream<L: Listen>(
     listener: &L,
     places: &Arc<Semaphore>,
 ) -> io::Result<(L::Stream, Addr, OwnedSemaphorePermit)> {
-    let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
+    let place = Arc::clone(places)
+        .acquire_owned()
+        .await
+        .map_err(io::Error::other)?;
     let (stream, address) = listener.next().await?;
     Ok((stream, address, place))
 }
@@ -130,9 +142,14 @@ where
     tokio::pin!(connection);
     tokio::select! {
         ended = connection.as_mut() => return log_end(ended),
-        _ = quit.wait_for(|stop| *stop) => connection.as_mut().graceful_shutdown(),
+        () = told(&mut quit) => connection.as_mut().graceful_shutdown(),
     }
     log_end(connection.await);
+}
+
+/// Returns when the signal is given, or nobody is left to give it.
+async fn told(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await.map(drop);
 }
 
 fn log_end(ended: Result<(), hyper::Error>) {
@@ -177,13 +194,23 @@ mod tests {
         let endpoint = poem::EndpointExt::map_to_response(make_sync(|_| "served"));
         let server = tokio::spawn(serve(listener, endpoint, 4, Metrics::default(), stop));
         let mut client = TcpStream::connect(address).await.unwrap();
-        client.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        client
+            .write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+            .await
+            .unwrap();
         let mut buffer = [0; 4096];
         let read = client.read(&mut buffer).await.unwrap();
         assert!(String::from_utf8_lossy(&buffer[..read]).starts_with("HTTP/1.1 200"));
         sender.send_replace(true);
-        tokio::time::timeout(Duration::from_secs(5), server).await.unwrap().unwrap();
-        assert_eq!(client.read(&mut buffer).await.unwrap(), 0, "an idle connection is closed");
+        tokio::time::timeout(Duration::from_secs(5), server)
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            client.read(&mut buffer).await.unwrap(),
+            0,
+            "an idle connection is closed"
+        );
         assert!(TcpStream::connect(address).await.is_err());
     }
 }

@@ -1,11 +1,10 @@
 //! `/imports`: a file becomes records, as a job.
 
-use poem::http::StatusCode;
 use poem_openapi::OpenApi;
 
-use crate::http::access::{Access, missing};
+use crate::http::access::Access;
 use crate::http::answer::Accepted;
-use crate::http::problem::{Fault, Problem};
+use crate::http::problem::Problem;
 use crate::http::resources::Tag;
 use crate::http::resources::jobs::JobView;
 use crate::http::resources::upload::Upload;
@@ -26,8 +25,21 @@ impl ImportsApi {
     async fn create(&self, access: Access, upload: Upload) -> Result<Accepted<JobView>, Problem> {
         access.must("host.import", "create")?;
         let Upload { spec, file } = upload;
-        let job = self.imports.submit(&access.caller, access.organization(), &spec, file.take()).await?;
+        let job = self
+            .imports
+            .submit(&access.caller, access.organization(), &spec, file.take())
+            .await?;
         let location = access.link(&format!("/jobs/{}", job.id));
         Ok(Accepted::new(JobView::from(&job)).at(location))
+    }
+}
+
+impl From<ImportError> for Problem {
+    fn from(error: ImportError) -> Self {
+        match error {
+            ImportError::Records(error) => error.into(),
+            ImportError::Job(error) => error.into(),
+            ImportError::File(_) => Self::internal(&error),
+        }
     }
 }

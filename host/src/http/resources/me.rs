@@ -46,8 +46,13 @@ impl MeApi {
     #[oai(path = "/", method = "get", operation_id = "get_me")]
     async fn get(&self, access: Access) -> Result<Found<Me>, Problem> {
         let principal = &access.caller.principal;
-        let names = self.identity.team_names(access.organization().id, &principal.teams)?;
-        let team = |id| TeamName { id: format!("{id}"), name: names.get(id).map_or_else(String::new, ToString::to_string) };
+        let names = self
+            .identity
+            .team_names(access.organization().id, &principal.teams)?;
+        let team = |id| TeamName {
+            id: format!("{id}"),
+            name: names.get(id).map_or_else(String::new, ToString::to_string),
+        };
         Ok(Found::new(Me {
             id: principal.id.to_string(),
             kind: principal.kind.as_str().to_owned(),

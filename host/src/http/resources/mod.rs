@@ -25,7 +25,16 @@ use self::teams::TeamsApi;
 use self::users::UsersApi;
 
 /// All of them.
-pub type Resources = (AuthApi, MeApi, OrganizationApi, UsersApi, TeamsApi, ApiKeysApi, ImportsApi, JobsApi);
+pub type Resources = (
+    AuthApi,
+    MeApi,
+    OrganizationApi,
+    UsersApi,
+    TeamsApi,
+    ApiKeysApi,
+    ImportsApi,
+    JobsApi,
+);
 
 /// The headings of the document.
 #[derive(Tags)]
@@ -51,13 +60,31 @@ pub enum Tag {
 pub fn all(app: &App) -> Resources {
     let identity = &app.identity;
     (
-        AuthApi { identity: identity.clone() },
-        MeApi { identity: identity.clone() },
-        OrganizationApi { plugins: app.plugins.clone(), clock: app.clock.clone() },
-        UsersApi { identity: identity.clone() },
-        TeamsApi { identity: identity.clone() },
-        ApiKeysApi { identity: identity.clone() },
-        ImportsApi { imports: app.imports.clone() },
-        JobsApi { jobs: app.jobs.clone(), imports: app.imports.clone() },
+        AuthApi {
+            identity: identity.clone(),
+        },
+        MeApi {
+            identity: identity.clone(),
+        },
+        OrganizationApi {
+            plugins: app.plugins.clone(),
+            clock: app.clock.clone(),
+        },
+        UsersApi {
+            identity: identity.clone(),
+        },
+        TeamsApi {
+            identity: identity.clone(),
+        },
+        ApiKeysApi {
+            identity: identity.clone(),
+        },
+        ImportsApi {
+            imports: app.imports.clone(),
+        },
+        JobsApi {
+            jobs: app.jobs.clone(),
+            imports: app.imports.clone(),
+        },
     )
 }

@@ -80,14 +80,18 @@ impl OrganizationApi {
     #[oai(path = "/modules", method = "get", operation_id = "list_modules")]
     async fn modules(&self, access: Access) -> Result<Found<ModuleList>, Problem> {
         let entitlement = &access.entered.entitlement;
-        let enabled = self.plugins.enabled(entitlement);
+        let now = self.clock.now();
+        let enabled = self.plugins.enabled(entitlement, now);
         let data = enabled.iter().map(|plugin| Module {
-            id: plugin.manifest.id.clone(),
+            id: plugin.manifest.id.to_string(),
             name: plugin.manifest.name.clone(),
             version: plugin.manifest.version.clone(),
             module: plugin.manifest.module.clone(),
         });
-        let licensed = entitlement.modules(self.clock.now()).map(str::to_owned).collect();
-        Ok(Found::new(ModuleList { data: data.collect(), licensed }))
+        let licensed = entitlement.modules(now).map(str::to_owned).collect();
+        Ok(Found::new(ModuleList {
+            data: data.collect(),
+            licensed,
+        }))
     }
 }

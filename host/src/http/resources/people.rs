@@ -10,7 +10,9 @@ impl From<IdentityError> for Problem {
     fn from(error: IdentityError) -> Self {
         use IdentityError as E;
         let text = error.to_string();
-        let fault = |field: &str, code: &str| Self::invalid(vec![Fault::new(format!("/{field}"), code, text.clone())]);
+        let fault = |field: &str, code: &str| {
+            Self::invalid(vec![Fault::new(format!("/{field}"), code, text.clone())])
+        };
         match &error {
             E::UserNotFound(_) => missing("user_not_found"),
             E::TeamNotFound(_) => missing("team_not_found"),
@@ -27,7 +29,8 @@ impl From<IdentityError> for Problem {
             E::NoEmail => Self::new(StatusCode::CONFLICT, "no_email", text),
             E::RoleRequired(_) | E::KeyCannotCreateKeys => Self::forbidden(text),
             E::VersionConflict { current } => {
-                Self::new(StatusCode::PRECONDITION_FAILED, "version_conflict", text).with_extra("current", *current)
+                Self::new(StatusCode::PRECONDITION_FAILED, "version_conflict", text)
+                    .with_extra("current", *current)
             }
             E::InvalidSetupToken => Self::new(StatusCode::UNAUTHORIZED, "invalid_setup_token", text),
             E::InvalidCredentials => Self::new(StatusCode::UNAUTHORIZED, "invalid_credentials", text),
@@ -48,7 +51,10 @@ mod tests {
     #[test]
     fn a_refused_login_says_nothing_about_its_cause() {
         let problem = Problem::from(IdentityError::InvalidCredentials);
-        assert_eq!((problem.status.as_u16(), problem.code.as_ref()), (401, "invalid_credentials"));
+        assert_eq!(
+            (problem.status.as_u16(), problem.code.as_ref()),
+            (401, "invalid_credentials")
+        );
         assert!(problem.headers.is_empty());
     }
 

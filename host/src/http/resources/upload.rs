@@ -36,7 +36,12 @@ impl StoredFile {
     pub async fn create(folder: &Path) -> std::io::Result<(Self, tokio::fs::File)> {
         tokio::fs::create_dir_all(folder).await?;
         let path = folder.join(format!("{}.upload", RequestId::new()));
-        let file = tokio::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).await?;
+        let file = tokio::fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)
+            .await?;
         Ok((Self(Some(path)), file))
     }
 
@@ -63,7 +68,11 @@ impl<'a> ApiExtractor<'a> for Upload {
 
     fn request_meta() -> Option<MetaRequest> {
         let text = |format, description| {
-            MetaSchemaRef::Inline(Box::new(MetaSchema { format, description, ..MetaSchema::new("string") }))
+            MetaSchemaRef::Inline(Box::new(MetaSchema {
+                format,
+                description,
+                ..MetaSchema::new("string")
+            }))
         };
         let schema = MetaSchema {
             required: vec!["file", "spec"],
@@ -74,8 +83,15 @@ impl<'a> ApiExtractor<'a> for Upload {
             ..MetaSchema::new("object")
         };
         let schema = MetaSchemaRef::Inline(Box::new(schema));
-        let content = vec![MetaMediaType { content_type: "multipart/form-data", schema }];
-        Some(MetaRequest { description: None, content, required: true })
+        let content = vec![MetaMediaType {
+            content_type: "multipart/form-data",
+            schema,
+        }];
+        Some(MetaRequest {
+            description: None,
+            content,
+            required: true,
+        })
     }
 
     async fn from_request(
@@ -84,7 +100,8 @@ impl<'a> ApiExtractor<'a> for Upload {
         _: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
         let folder = request.data::<UploadFolder>().ok_or_else(Problem::opaque)?;
-        Ok(receive(Multipart::from_request(request, body).await?, &folder.0).await?)
+        let parts = <Multipart as FromRequest>::from_request(request, body).await?;
+        Ok(receive(parts, &folder.0).await?)
     }
 }
 
@@ -95,9 +112,17 @@ async fn receive(mut parts: Multipart, folder: &Path) -> Result<Upload, Problem>
             "spec" if spec.is_none() => spec = Some(text(part).await?),
             "file" if file.is_none() => file = Some(store(part.into_async_read(), folder).await?),
             name @ ("spec" | "file") => {
-                return Err(Problem::malformed("duplicate_part", format!("The part `{name}` stands twice.")));
+                return Err(Problem::malformed(
+                    "duplicate_part",
+                    format!("The part `{name}` stands twice."),
+                ));
             }
-            _ => return Err(Problem::malformed("unknown_part", "The parts are `file` and `spec`.")),
+            _ => {
+                return Err(Problem::malformed(
+                    "unknown_part",
+                    "The parts are `file` and `spec`.",
+                ));
+            }
         }
     }
     match (spec, file) {
@@ -105,14 +130,23 @@ async fn receive(mut parts: Multipart, folder: &Path) -> Result<Upload, Problem>
         (spec, _) => {
             let missing = if spec.is_none() { "spec" } else { "file" };
             let detail = format!("The part `{missing}` is missing.");
-            Err(Problem::invalid(vec![Fault::new(format!("/{missing}"), "required", detail)]))
+            Err(Problem::invalid(vec![Fault::new(
+                format!("/{missing}"),
+                "required",
+                detail,
+            )]))
         }
     }
 }
 
 async fn next(parts: &mut Multipart) -> Result<Option<Field>, Problem> {
     let next = tokio::time::timeout(PATIENCE, parts.next_field()).await;
-    let malformed = || Problem::malformed("malformed_multipart", "The body is not well-formed multipart/form-data.");
+    let malformed = || {
+        Problem::malformed(
+            "malformed_multipart",
+            "The body is not well-formed multipart/form-data.",
+        )
+    };
     next.map_err(|_| too_slow())?.map_err(|_| malformed())
 }
 
@@ -134,7 +168,9 @@ async fn store(mut from: impl AsyncRead + Unpin, folder: &Path) -> Result<Stored
     loop {
         let read = tokio::time::timeout(PATIENCE, from.read(&mut buffer)).await;
         let read = read.map_err(|_| too_slow())?.map_err(|_| broken())?;
-        let Some(bytes) = buffer.get(..read).filter(|bytes| !bytes.is_empty()) else { break };
+        let Some(bytes) = buffer.get(..read).filter(|bytes| !bytes.is_empty()) else {
+            break;
+        };
         size += bytes.len();
         if size > UPLOAD_LIMIT {
             return Err(too_large(UPLOAD_LIMIT));
@@ -147,7 +183,11 @@ async fn store(mut from: impl AsyncRead + Unpin, folder: &Path) -> Result<Stored
 }
 
 fn too_slow() -> Problem {
-    Problem::new(poem::http::StatusCode::REQUEST_TIMEOUT, "body_too_slow", "The body did not arrive in time.")
+    Problem::new(
+        poem::http::StatusCode::REQUEST_TIMEOUT,
+        "body_too_slow",
+        "The body did not arrive in time.",
+    )
 }
 
 fn broken() -> Problem {
@@ -160,9 +200,14 @@ mod tests {
 
     async fn upload(body: &str, folder: &Path) -> Result<Upload, Problem> {
         let kind = "multipart/form-data; boundary=x";
-        let request = Request::builder().content_type(kind).body(body.replace('\n', "\r\n"));
+        let request = Request::builder()
+            .content_type(kind)
+            .body(body.replace('\n', "\r\n"));
         let (request, mut body) = request.split();
-        receive(Multipart::from_request(&request, &mut body).await.unwrap(), folder).await
+        let parts = <Multipart as FromRequest>::from_request(&request, &mut body)
+            .await
+            .unwrap();
+        receive(parts, folder).await
     }
 
     fn part(name: &str, content: &str) -> String {
@@ -172,7 +217,7 @@ mod tests {
     #[tokio::test]
     async fn a_file_is_stored_under_a_name_of_ours_and_deleted_when_nobody_takes_it() {
         let folder = tempfile::tempdir().unwrap();
-        let body = part("file", "a,b") + &part("spec", "{}") + "--x--\n";
+        let body = [part("file", "a,b"), part("spec", "{}"), "--x--\n".to_owned()].concat();
         let upload = upload(&body, folder.path()).await.unwrap();
         assert_eq!(upload.spec, "{}");
         let path = upload.file.take();
@@ -188,10 +233,13 @@ mod tests {
         for (parts, code) in [
             (part("file", "x"), "validation_failed"),
             (part("spec", "x"), "validation_failed"),
-            (part("file", "x") + &part("file", "y"), "duplicate_part"),
+            ([part("file", "x"), part("file", "y")].concat(), "duplicate_part"),
             (part("other", "x"), "unknown_part"),
         ] {
-            let problem = upload(&(parts + "--x--\n"), folder.path()).await.map(drop).unwrap_err();
+            let problem = upload(&(parts + "--x--\n"), folder.path())
+                .await
+                .map(drop)
+                .unwrap_err();
             assert_eq!(problem.code, code);
         }
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
