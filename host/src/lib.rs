@@ -29,10 +29,8 @@ pub mod records;
 /// The only door to plugin code.
 pub mod plugins;
 /// Every handle of one host, and an organization made ready for its requests.
-pub mod hosting;
+pub mod app;
 /// The REST API.
 pub mod http;
-/// The composition root.
-pub mod app;
 /// The command line.
 pub mod cli;

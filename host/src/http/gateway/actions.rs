@@ -44,7 +44,7 @@ impl Call<'_> {
         }
         let invocation = Invocation { record, version, input };
         let (plugins, engine, scope, plugin) =
-            (self.host.plugins.clone(), self.host.records.clone(), self.scope.clone(), Arc::clone(&self.plugin));
+            (self.app.plugins.clone(), self.app.records.clone(), self.scope.clone(), Arc::clone(&self.plugin));
         if !reads {
             let done = plugins.act(&engine, &scope, &plugin, &action, invocation).await.map_err(problem)?;
             return Ok(answer(done));

@@ -25,7 +25,7 @@ use poem::http::{Method, StatusCode, header};
 use poem::{Endpoint, Request, Response};
 
 use crate::caller::Caller;
-use crate::hosting::{Entered, Host};
+use crate::app::{App, Entered};
 use crate::http::problem::Problem;
 use crate::ids::RecordId;
 use crate::plugins::{ActionMode, ActionTarget, Plugin};
@@ -36,12 +36,12 @@ pub(super) use self::error::problem;
 
 /// The endpoint of all plugins.
 pub struct Gateway {
-    host: Host,
+    app: App,
 }
 
 /// A request that found its plugin.
 struct Call<'a> {
-    host: &'a Host,
+    app: &'a App,
     plugin: Arc<Plugin>,
     scope: Scope,
     /// `/t/acme/api/v1/sales`: for `Location`.
@@ -51,8 +51,8 @@ struct Call<'a> {
 impl Gateway {
     /// A gateway to this host's plugins.
     #[must_use]
-    pub fn new(host: Host) -> Self {
-        Self { host }
+    pub fn new(app: App) -> Self {
+        Self { app }
     }
 
     async fn route(&self, request: Request) -> Result<Response, Problem> {
@@ -66,14 +66,14 @@ impl Gateway {
         let plugin = self.plugin(plugin, &entered)?;
         let prefix = request.data::<super::access::Prefix>().map(|prefix| Arc::clone(&prefix.0)).unwrap_or_default();
         let base = format!("{prefix}/api/v1/{}", plugin.manifest.id);
-        let call = Call { host: &self.host, scope: entered.scope(&caller), plugin, base };
+        let call = Call { app: &self.app, scope: entered.scope(&caller), plugin, base };
         call.dispatch(segments, request).await
     }
 
     /// The plugin, if the organization may use it.
     fn plugin(&self, id: &str, entered: &Entered) -> Result<Arc<Plugin>, Problem> {
-        let plugin = self.host.plugins.get(id).ok_or_else(no_route)?;
-        if plugin.licensed(&entered.entitlement, self.host.clock.now()) {
+        let plugin = self.app.plugins.get(id).ok_or_else(no_route)?;
+        if plugin.licensed(&entered.entitlement, self.app.clock.now()) {
             return Ok(plugin);
         }
         let module = plugin.manifest.module.clone().unwrap_or_default();

@@ -40,7 +40,7 @@ impl Call<'_> {
         let method = request.method().clone();
         if is_get(&method) {
             let query = parameters::list(entity, &request, &self.scope.organization.currency)?;
-            let body = self.host.records.list(&self.scope, entity, &query).map_err(problem)?;
+            let body = self.app.records.list(&self.scope, entity, &query).map_err(problem)?;
             return Ok(json(StatusCode::OK, body));
         }
         match (method, entity.operations.create) {
@@ -59,7 +59,7 @@ impl Call<'_> {
             Ok(Verdict::Keep((id, readback(tx, &kind, id, &view)?)))
         };
         let module = &self.plugin.manifest.records;
-        let (id, one) = self.host.records.write(&self.scope, module, &self.host.hooks(), work).await.map_err(problem)?;
+        let (id, one) = self.app.records.write(&self.scope, module, &self.app.hooks(), work).await.map_err(problem)?;
         let location = format!("{}/{}/{id}", self.base, entity.plural);
         let mut response = answer(StatusCode::CREATED, one);
         if let Ok(location) = location.parse() {
@@ -72,7 +72,7 @@ impl Call<'_> {
         let method = request.method().clone();
         if is_get(&method) {
             let view = parameters::view(entity, &request)?;
-            let one = self.host.records.get(&self.scope, entity, id, &view).map_err(problem)?;
+            let one = self.app.records.get(&self.scope, entity, id, &view).map_err(problem)?;
             return Ok(answer(StatusCode::OK, Some(one)));
         }
         match method {
@@ -96,7 +96,7 @@ impl Call<'_> {
             Ok(Verdict::Keep(readback(tx, &kind, id, &view)?))
         };
         let module = &self.plugin.manifest.records;
-        let one = self.host.records.write(&self.scope, module, &self.host.hooks(), work).await.map_err(problem)?;
+        let one = self.app.records.write(&self.scope, module, &self.app.hooks(), work).await.map_err(problem)?;
         Ok(answer(StatusCode::OK, one))
     }
 
@@ -106,7 +106,7 @@ impl Call<'_> {
         let kind = Arc::clone(entity);
         let work = move |tx: &Tx| write::delete(tx, &kind, id, version).map(Verdict::Keep);
         let module = &self.plugin.manifest.records;
-        self.host.records.write(&self.scope, module, &self.host.hooks(), work).await.map_err(problem)?;
+        self.app.records.write(&self.scope, module, &self.app.hooks(), work).await.map_err(problem)?;
         Ok(Response::builder().status(StatusCode::NO_CONTENT).finish())
     }
 }

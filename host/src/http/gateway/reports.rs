@@ -22,7 +22,7 @@ impl Call<'_> {
             return Err(parameters::unknown(name));
         }
         let (plugins, engine, scope, plugin) =
-            (self.host.plugins.clone(), self.host.records.clone(), self.scope, Arc::clone(&self.plugin));
+            (self.app.plugins.clone(), self.app.records.clone(), self.scope, Arc::clone(&self.plugin));
         // Plugin code is not for an async worker.
         let run = move || plugins.report(&engine, &scope, &plugin, &report, &Json::Object(params));
         let body = tokio::task::spawn_blocking(run).await.map_err(|error| Problem::internal(&error))?;

@@ -1,4 +1,4 @@
-//! Hosting: every handle of one host, made once, in layer order; and an organization made ready for its requests.
+//! App: every handle of one host, made once, in layer order; and an organization made ready for its requests.
 //!
 //! Reading order: this file, `seed.rs` (what an organization starts with), `work.rs` (jobs), `demo.rs`.
 
@@ -30,11 +30,11 @@ use crate::records::{Records, Scope};
 use crate::settings::Settings;
 use crate::storage::{ControlPlane, Secrets, TenantFiles, check_sqlite_version};
 
-pub use self::error::HostError;
+pub use self::error::AppError;
 
 /// Every handle of a host. Cheap to clone.
 #[derive(Clone)]
-pub struct Host {
+pub struct App {
     /// The customers.
     pub organizations: Organizations,
     /// What they may use.
@@ -92,14 +92,14 @@ impl Entered {
     }
 }
 
-impl Host {
+impl App {
     /// Opens the installation in this folder, creating what is not there yet.
     ///
     /// # Errors
     /// The first thing that does not work, in words for the operator.
-    pub async fn open(config: &Config, packages: Vec<Package>, clock: Clock) -> Result<Self, HostError> {
+    pub async fn open(config: &Config, packages: Vec<Package>, clock: Clock) -> Result<Self, AppError> {
         check_sqlite_version()?;
-        std::fs::create_dir_all(&config.data).map_err(|source| HostError::Folder { path: config.data.clone(), source })?;
+        std::fs::create_dir_all(&config.data).map_err(|source| AppError::Folder { path: config.data.clone(), source })?;
         let secrets = Secrets::open(&config.data)?;
         let control = ControlPlane::open(&config.control()).await?;
         let files = TenantFiles::new(config.data.clone(), clock.clone());
@@ -137,7 +137,7 @@ impl Host {
     ///
     /// # Errors
     /// A schema change that is not additive, a policy that does not load, or storage fails.
-    pub async fn enter(&self, organization: &Arc<Organization>) -> Result<Arc<Entered>, HostError> {
+    pub async fn enter(&self, organization: &Arc<Organization>) -> Result<Arc<Entered>, AppError> {
         let entitlement = self.licensing.entitlement(organization.id).await?;
         if let Some(entered) = self.known(organization, &entitlement) {
             return Ok(entered);
@@ -161,7 +161,7 @@ impl Host {
         same.then_some(entered)
     }
 
-    async fn make_ready(&self, organization: &Arc<Organization>, entitlement: Arc<Entitlement>) -> Result<Entered, HostError> {
+    async fn make_ready(&self, organization: &Arc<Organization>, entitlement: Arc<Entitlement>) -> Result<Entered, AppError> {
         let plugins = self.plugins.enabled(&entitlement, self.clock.now());
         let modules: Arc<[Arc<Module>]> = plugins.iter().map(|plugin| Arc::clone(&plugin.manifest.records)).collect();
         let grants: Vec<_> = plugins.iter().flat_map(|plugin| plugin.grants()).collect();

@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use super::seed::plant;
-use super::{Host, HostError, Entered};
+use super::{App, AppError, Entered};
 use crate::caller::Caller;
 use crate::records::tx::Tx;
 use crate::storage::Verdict;
 
-impl Host {
+impl App {
     /// Makes the demo records of every plugin that the organization may use, unless that was done before.
     ///
     /// # Errors
     /// A demo record breaks a rule, or storage fails.
-    pub async fn plant_demo(&self, entered: &Entered, owner: &Caller) -> Result<(), HostError> {
+    pub async fn plant_demo(&self, entered: &Entered, owner: &Caller) -> Result<(), AppError> {
         for plugin in entered.plugins.iter().filter(|plugin| !plugin.manifest.demo.is_empty()) {
             let offered = Arc::clone(plugin);
             let work = move |tx: &Tx| {

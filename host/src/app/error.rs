@@ -15,7 +15,7 @@ use crate::storage::StorageError;
 
 /// Why the host or an organization is not ready.
 #[derive(Debug, thiserror::Error)]
-pub enum HostError {
+pub enum AppError {
     /// The data folder.
     #[error("the data folder {} cannot be used: {source}", path.display())]
     Folder {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use super::{Host, HostError};
+use super::{App, AppError};
 use crate::caller::{Caller, Source};
 use crate::identity::{PLATFORM, platform};
 use crate::ids::RequestId;
@@ -18,7 +18,7 @@ const AT_ONCE: usize = 2;
 /// How often the queue is looked at without a call: another process may have added a job.
 const LOOK: Duration = Duration::from_secs(2);
 
-impl Host {
+impl App {
     /// Takes jobs until the process ends. Jobs that a crash interrupted go on where they stopped.
     pub async fn work(self) {
         if let Err(error) = self.jobs.resume().await {
@@ -38,9 +38,9 @@ impl Host {
                     continue;
                 }
             };
-            let host = self.clone();
+            let app = self.clone();
             tokio::spawn(async move {
-                host.run(job).await;
+                app.run(job).await;
                 drop(place);
             });
         }
@@ -51,7 +51,7 @@ impl Host {
         let (id, kind) = (job.id, job.kind.clone());
         let ended = match self.execute(job).await {
             Ok(result) => self.jobs.finish(id, &result).await,
-            Err(HostError::Import(ImportError::Job(JobError::Cancelled(_)))) => self.jobs.stopped(id, None).await,
+            Err(AppError::Import(ImportError::Job(JobError::Cancelled(_)))) => self.jobs.stopped(id, None).await,
             Err(error) => {
                 let (code, detail) = explained(&error);
                 tracing::warn!(job = %id, kind, code, error = format!("{error:?}"), "job failed");
@@ -63,7 +63,7 @@ impl Host {
         }
     }
 
-    async fn execute(&self, job: Job) -> Result<String, HostError> {
+    async fn execute(&self, job: Job) -> Result<String, AppError> {
         let organization = self.organizations.get(job.organization).await?;
         let entered = self.enter(&organization).await?;
         let caller = self.caller_of(&job)?;
@@ -75,7 +75,7 @@ impl Host {
     }
 
     /// Whoever asked for the job, with the rights of now.
-    fn caller_of(&self, job: &Job) -> Result<Caller, HostError> {
+    fn caller_of(&self, job: &Job) -> Result<Caller, AppError> {
         let request = RequestId::new();
         if job.created_by == PLATFORM {
             return Ok(platform(job.organization, request));
@@ -89,9 +89,9 @@ impl Host {
 }
 
 /// A code and words for whoever asked for the job.
-fn explained(error: &HostError) -> (&'static str, String) {
+fn explained(error: &AppError) -> (&'static str, String) {
     match error {
-        HostError::Import(ImportError::Records(error)) | HostError::Records(error) => match error {
+        AppError::Import(ImportError::Records(error)) | AppError::Records(error) => match error {
             RecordError::Invalid(faults) => {
                 ("invalid", faults.iter().map(|fault| fault.detail.as_str()).collect::<Vec<_>>().join("; "))
             }
@@ -99,7 +99,7 @@ fn explained(error: &HostError) -> (&'static str, String) {
             RecordError::Plugin { code, detail, .. } => (code, detail.clone()),
             _ => ("internal", "the job failed; the operator finds the reason in the log".into()),
         },
-        HostError::Import(ImportError::File(_)) => ("file_unreadable", "the uploaded file cannot be read any more".into()),
+        AppError::Import(ImportError::File(_)) => ("file_unreadable", "the uploaded file cannot be read any more".into()),
         _ => ("internal", "the job failed; the operator finds the reason in the log".into()),
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{Host, HostError, Entered};
+use super::{App, AppError, Entered};
 use crate::identity::platform;
 use crate::ids::RequestId;
 use crate::plugins::{Plugin, Seed};
@@ -17,9 +17,9 @@ use crate::storage::Verdict;
 /// The source of external ids that manifests give to their seeds.
 pub(super) const SOURCE: &str = "stoa";
 
-impl Host {
+impl App {
     /// Makes the plugin's first records, unless that was done before.
-    pub(super) async fn seed(&self, entered: &Entered, plugin: &Arc<Plugin>) -> Result<(), HostError> {
+    pub(super) async fn seed(&self, entered: &Entered, plugin: &Arc<Plugin>) -> Result<(), AppError> {
         if plugin.manifest.seed.is_empty() {
             return Ok(());
         }
