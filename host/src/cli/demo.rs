@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{CliError, output};
-use crate::app;
+use crate::caller::{Caller, Source};
 use crate::http::operator::Operator;
 use crate::http::operator::provision::{self, NewOrganizationRequest};
 use crate::http::problem::Problem;
@@ -81,10 +81,35 @@ async fn create(operator: &Operator) -> Result<Arc<Organization>, Problem> {
         .by_slug(SLUG)
         .await?
         .ok_or_else(Problem::opaque)?;
-    app::demo(&operator.app, &organization)
+    let entered = operator
+        .app
+        .enter(&organization)
+        .await
+        .map_err(|error| Problem::internal(&error))?;
+    let owner = owner(operator, &organization)?;
+    operator
+        .app
+        .plant_demo(&entered, &owner)
         .await
         .map_err(|error| Problem::internal(&error))?;
     Ok(organization)
+}
+
+/// The owner as a caller: the sample records are theirs.
+fn owner(operator: &Operator, organization: &Organization) -> Result<Caller, Problem> {
+    let identity = &operator.app.identity;
+    let user = identity
+        .user_by_email(organization.id, EMAIL)?
+        .ok_or_else(Problem::opaque)?;
+    let principal = identity
+        .principal(organization.id, user.id)?
+        .ok_or_else(Problem::opaque)?;
+    Ok(Caller {
+        organization: organization.id,
+        principal,
+        request: RequestId::new(),
+        source: Source::Platform,
+    })
 }
 
 /// A new password and a new key: for a new organization, or when the file with the old ones is gone.
@@ -161,11 +186,7 @@ async fn a_list(operator: &Operator) -> Result<String, Problem> {
         .enter(&organization)
         .await
         .map_err(|error| Problem::internal(&error))?;
-    let plugins = operator
-        .app
-        .plugins
-        .enabled(&entered.entitlement, operator.app.clock.now());
-    let documents: Vec<Value> = plugins.iter().map(|plugin| plugin.openapi()).collect();
+    let documents: Vec<Value> = entered.plugins.iter().map(|plugin| plugin.openapi()).collect();
     let paths = documents
         .iter()
         .filter_map(|document| document["paths"].as_object())

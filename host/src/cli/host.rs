@@ -11,11 +11,13 @@ use super::CliError;
 use super::arguments::Installation;
 use super::client::Client;
 use super::folder::{self, Lock};
-use crate::app::App;
+use crate::app::{App, AppError};
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::http::operator::socket::OperatorListener;
 use crate::http::operator::{self, Operator};
 use crate::http::{Metrics, server};
+use crate::plugins::{Package, PluginError};
 
 /// How long to wait for a host that holds the lock and does not listen yet: it compiles its plugins first.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -76,11 +78,10 @@ impl Host {
 
 impl Here {
     async fn open(installation: &Installation, data: &Path, lock: Lock) -> Result<Self, CliError> {
-        let app = App::open(&config(installation, data)).await?;
+        let app = open(installation, data).await?;
         let listener =
             OperatorListener::bind(data).map_err(|error| CliError::Io("the socket cannot be made", error))?;
         let (stop, stopping) = watch::channel(false);
-        start_jobs(&app);
         let operator = Operator {
             uploads: uploads(data),
             app,
@@ -104,20 +105,33 @@ impl Here {
     }
 }
 
-/// Runs the jobs of every organization in the background, those first that a crash interrupted.
-pub(super) fn start_jobs(app: &App) {
-    tokio::spawn(app.clone().run_jobs());
+/// Opens the application of the folder with its plugins, and runs its jobs in the background: first those that a crash
+/// interrupted.
+pub(super) async fn open(installation: &Installation, data: &Path) -> Result<App, CliError> {
+    let config = Config {
+        data: data.to_path_buf(),
+    };
+    let packages = packages(installation.plugins.as_deref()).map_err(AppError::from)?;
+    let app = App::open(&config, packages, Clock::system()).await?;
+    tokio::spawn(app.clone().work());
+    Ok(app)
 }
 
-/// Where uploads are kept until their job is over.
+include!(concat!(env!("OUT_DIR"), "/embedded_plugins.rs"));
+
+/// The embedded packages, then those of the folder.
+fn packages(folder: Option<&Path>) -> Result<Vec<Package>, PluginError> {
+    let embedded = EMBEDDED
+        .iter()
+        .map(|(id, manifest, component)| Package::embedded(id, manifest, component));
+    let mut packages: Vec<Package> = embedded.collect();
+    if let Some(folder) = folder {
+        packages.extend(Package::all_in(folder)?);
+    }
+    Ok(packages)
+}
+
+/// Where uploads are kept until their job has taken them.
 pub(super) fn uploads(data: &Path) -> Arc<Path> {
     data.join("uploads").into()
-}
-
-/// The configuration of the application.
-pub(super) fn config(installation: &Installation, data: &Path) -> Config {
-    Config {
-        data: data.to_path_buf(),
-        plugins: installation.plugins.clone(),
-    }
 }

@@ -9,7 +9,6 @@ use tokio::sync::watch;
 
 use super::arguments::Serve;
 use super::{CliError, demo, folder, host};
-use crate::app::App;
 use crate::http::operator::socket::OperatorListener;
 use crate::http::operator::{self, Operator};
 use crate::http::{self, Metrics, Site, server};
@@ -29,8 +28,7 @@ pub(super) async fn run(options: Serve) -> Result<ExitCode, CliError> {
     let socket =
         OperatorListener::bind(&data).map_err(|error| CliError::Io("the socket cannot be made", error))?;
     let address = format!("http://{}", public.local_addr().unwrap_or(options.listen));
-    let app = App::open(&host::config(&options.installation, &data)).await?;
-    host::start_jobs(&app);
+    let app = host::open(&options.installation, &data).await?;
     let operator = Operator {
         app: app.clone(),
         uploads: host::uploads(&data),
@@ -48,7 +46,7 @@ pub(super) async fn run(options: Serve) -> Result<ExitCode, CliError> {
         socket,
     };
     listeners.serve(operator, options.demo, stop).await?;
-    app.close();
+    app.files.close_all();
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
 }

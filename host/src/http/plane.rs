@@ -179,13 +179,10 @@ impl Plane {
             .enter(organization)
             .await
             .map_err(|error| Problem::internal(&error))?;
-        let plugins = self
-            .app
-            .plugins
-            .enabled(&entered.entitlement, self.app.clock.now());
-        let document = self
-            .document
-            .with_plugins(&address.prefix, plugins.iter().map(|plugin| plugin.openapi()));
+        let document = self.document.with_plugins(
+            &address.prefix,
+            entered.plugins.iter().map(|plugin| plugin.openapi()),
+        );
         let kind = "application/vnd.oai.openapi+json;version=3.1";
         Ok(Response::builder()
             .header(header::CONTENT_TYPE, kind)

@@ -31,6 +31,7 @@ use crate::http::{body, input, request};
 use crate::identity::{self, NewApiKey};
 use crate::ids::RequestId;
 use crate::organizations::Organization;
+use crate::records::Scope;
 
 /// What the operator's API works with.
 #[derive(Clone)]
@@ -57,6 +58,16 @@ impl Operator {
             .map_err(|error| Problem::internal(&error))?;
         let detail = format!("There is no organization `{slug}`. `stoa org list` shows them.");
         found.ok_or_else(|| Problem::not_found("organization_not_found", detail))
+    }
+
+    /// What the platform may do in this organization.
+    async fn scope(&self, organization: &Arc<Organization>) -> Result<Scope, Problem> {
+        let entered = self
+            .app
+            .enter(organization)
+            .await
+            .map_err(|error| Problem::internal(&error))?;
+        Ok(entered.scope(&Self::caller(organization)))
     }
 
     /// The platform as a caller in this organization.
@@ -211,12 +222,8 @@ async fn import(
             format!("{} cannot be read: {error}", file.display()),
         )
     })?;
-    let caller = Operator::caller(&organization);
-    let job = operator
-        .app
-        .imports
-        .submit(&caller, &organization, &spec, copy.take())
-        .await?;
+    let scope = operator.scope(&organization).await?;
+    let job = operator.app.imports.submit(&scope, &spec, copy.path()).await?;
     Ok(answer(
         StatusCode::ACCEPTED,
         &JobView::from(&job).to_json().unwrap_or_default(),
@@ -270,7 +277,11 @@ async fn get_job_errors(
         .jobs
         .get(organization.id, id(&job, "job_not_found")?)
         .await?;
-    let csv = operator.app.imports.errors_csv(&organization, &job)?;
+    let csv = operator
+        .app
+        .imports
+        .errors_csv(&operator.scope(&organization).await?, job.id)
+        .await?;
     Ok(Response::builder()
         .header(header::CONTENT_TYPE, "text/csv; charset=utf-8")
         .body(csv))

@@ -4,6 +4,7 @@ use poem_openapi::OpenApi;
 
 use crate::http::access::Access;
 use crate::http::answer::Accepted;
+use crate::http::gateway;
 use crate::http::problem::Problem;
 use crate::http::resources::Tag;
 use crate::http::resources::jobs::JobView;
@@ -25,10 +26,8 @@ impl ImportsApi {
     async fn create(&self, access: Access, upload: Upload) -> Result<Accepted<JobView>, Problem> {
         access.must("host.import", "create")?;
         let Upload { spec, file } = upload;
-        let job = self
-            .imports
-            .submit(&access.caller, access.organization(), &spec, file.take())
-            .await?;
+        let scope = access.entered.scope(&access.caller);
+        let job = self.imports.submit(&scope, &spec, file.path()).await?;
         let location = access.link(&format!("/jobs/{}", job.id));
         Ok(Accepted::new(JobView::from(&job)).at(location))
     }
@@ -37,7 +36,7 @@ impl ImportsApi {
 impl From<ImportError> for Problem {
     fn from(error: ImportError) -> Self {
         match error {
-            ImportError::Records(error) => error.into(),
+            ImportError::Records(error) => gateway::problem(error),
             ImportError::Job(error) => error.into(),
             ImportError::File(_) => Self::internal(&error),
         }

@@ -139,9 +139,13 @@ impl JobsApi {
     #[oai(path = "/:id/errors", method = "get", operation_id = "get_job_errors")]
     async fn errors(&self, access: Access, id: Path<String>) -> Result<ErrorFile, Problem> {
         let job = self.find(&access, &id.0).await?;
+        let csv = self
+            .imports
+            .errors_csv(&access.entered.scope(&access.caller), job.id)
+            .await?;
         Ok(ErrorFile {
             name: format!("{}-errors.csv", job.id),
-            csv: self.imports.errors_csv(access.organization(), &job)?,
+            csv,
         })
     }
 }

@@ -67,7 +67,6 @@ pub fn all(app: &App) -> Resources {
             identity: identity.clone(),
         },
         OrganizationApi {
-            plugins: app.plugins.clone(),
             clock: app.clock.clone(),
         },
         UsersApi {

@@ -7,12 +7,9 @@ use crate::http::access::Access;
 use crate::http::answer::Found;
 use crate::http::problem::Problem;
 use crate::http::resources::Tag;
-use crate::plugins::Plugins;
 
 /// Tells about the organization.
 pub struct OrganizationApi {
-    /// What is installed.
-    pub plugins: Plugins,
     /// Time.
     pub clock: Clock,
 }
@@ -81,8 +78,7 @@ impl OrganizationApi {
     async fn modules(&self, access: Access) -> Result<Found<ModuleList>, Problem> {
         let entitlement = &access.entered.entitlement;
         let now = self.clock.now();
-        let enabled = self.plugins.enabled(entitlement, now);
-        let data = enabled.iter().map(|plugin| Module {
+        let data = access.entered.plugins.iter().map(|plugin| Module {
             id: plugin.manifest.id.to_string(),
             name: plugin.manifest.name.clone(),
             version: plugin.manifest.version.clone(),

@@ -25,8 +25,8 @@ pub struct Upload {
     pub file: StoredFile,
 }
 
-/// A file that is deleted when nobody took it.
-pub struct StoredFile(Option<PathBuf>);
+/// A stored file, deleted with this unless somebody has moved it away.
+pub struct StoredFile(PathBuf);
 
 impl StoredFile {
     /// A new file in `folder`, readable by this user only.
@@ -42,20 +42,23 @@ impl StoredFile {
             .mode(0o600)
             .open(&path)
             .await?;
-        Ok((Self(Some(path)), file))
+        Ok((Self(path), file))
     }
 
-    /// Gives the file to whoever asks; from now on it is theirs to delete.
+    /// Where it is.
     #[must_use]
-    pub fn take(mut self) -> PathBuf {
-        self.0.take().unwrap_or_default()
+    pub fn path(&self) -> &Path {
+        &self.0
     }
 }
 
 impl Drop for StoredFile {
     fn drop(&mut self) {
-        if let Some(error) = self.0.take().and_then(|path| std::fs::remove_file(path).err()) {
-            tracing::warn!(error = %chain(&error), "an upload could not be deleted");
+        match std::fs::remove_file(&self.0) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                tracing::warn!(error = %chain(&error), "an upload could not be deleted");
+            }
+            _ => {}
         }
     }
 }
@@ -220,9 +223,10 @@ mod tests {
         let body = [part("file", "a,b"), part("spec", "{}"), "--x--\n".to_owned()].concat();
         let upload = upload(&body, folder.path()).await.unwrap();
         assert_eq!(upload.spec, "{}");
-        let path = upload.file.take();
-        assert_eq!(path.parent().unwrap(), folder.path());
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "a,b");
+        assert_eq!(upload.file.path().parent().unwrap(), folder.path());
+        assert_eq!(std::fs::read_to_string(upload.file.path()).unwrap(), "a,b");
+        std::fs::rename(upload.file.path(), folder.path().join("taken")).unwrap();
+        drop(upload);
         drop(self::upload(&body, folder.path()).await.unwrap());
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }

@@ -113,7 +113,7 @@ pub struct Invitation {
     /// What the link carries; it works once.
     token: String,
     /// The path of the page with the token, to be given to the person.
-    url: String,
+    setup_url: String,
     /// Until when.
     expires_at: String,
 }
@@ -143,7 +143,7 @@ impl UsersApi {
 
     /// Create a person
     ///
-    /// With `POST /users/{id}/invite` they get a link to choose a password.
+    /// With `POST /users/{id}/invitation` they get a link to choose a password.
     #[oai(path = "/", method = "post", operation_id = "create_user")]
     async fn create(&self, access: Access, input: Input<UserInput>) -> Result<Created<UserView>, Problem> {
         access.must(OBJECT, "create")?;
@@ -184,14 +184,14 @@ impl UsersApi {
     /// Make a set-up link
     ///
     /// Links made before for this person stop working.
-    #[oai(path = "/:id/invite", method = "post", operation_id = "invite_user")]
+    #[oai(path = "/:id/invitation", method = "post", operation_id = "invite_user")]
     async fn invite(&self, access: Access, id: Path<String>) -> Result<Created<Invitation>, Problem> {
         let user = self.find(&access, &id.0, "update")?;
         let token = self.identity.invite(&access.caller, user.id).await?;
-        let url = setup_path(&access.prefix.0, &token.token);
+        let setup_url = setup_path(&access.prefix.0, &token.token);
         Ok(Created::new(Invitation {
             token: token.token,
-            url,
+            setup_url,
             expires_at: rfc3339(token.expires_at),
         }))
     }
