@@ -1,13 +1,15 @@
 //! `#[entity(value)]` and `#[entity(row)]`: structs in JSON, and rows of reports and queries.
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{format_ident, quote};
 use syn::Ident;
 
 use crate::field::Field;
 
 pub(crate) fn expand(name: &Ident, fields: &[Field]) -> TokenStream {
     let idents: Vec<_> = fields.iter().map(|field| &field.ident).collect();
+    // A field may be called as a parameter below is.
+    let locals: Vec<_> = fields.iter().map(|field| format_ident!("__{}", field.key)).collect();
     let kinds: Vec<_> = fields.iter().map(|field| &field.kind).collect();
     let keys: Vec<_> = fields.iter().map(|field| &field.key).collect();
     let helps = fields.iter().map(|field| &field.help);
@@ -35,9 +37,9 @@ pub(crate) fn expand(name: &Ident, fields: &[Field]) -> TokenStream {
                 failures: &mut ::std::vec::Vec<::stoa_sdk::Failure>,
             ) -> Option<Self> {
                 let object = ::stoa_sdk::object::members(json, &[#(#keys),*], at, failures)?;
-                #(let #idents: Option<#kinds> = ::stoa_sdk::field::member(object, #keys, #defaults, at, failures);)*
+                #(let #locals: Option<#kinds> = ::stoa_sdk::field::member(object, #keys, #defaults, at, failures);)*
                 #(::stoa_sdk::object::within(object, #keys, #bounds, at, failures);)*
-                Some(Self { #(#idents: #idents?,)* })
+                Some(Self { #(#idents: #locals?,)* })
             }
         }
     }
