@@ -68,11 +68,18 @@ impl Setup {
             .tempdir()
             .unwrap_or_else(|error| panic!("no temporary folder: {error}"));
         if let Some(seed) = std::env::var_os("STOA_TEST_SEED").filter(|_| !self.fresh) {
-            copy(Path::new(&seed), &folder.path().join("data")).unwrap_or_else(|error| panic!("copy of {seed:?}: {error}"));
+            copy(Path::new(&seed), &folder.path().join("data"))
+                .unwrap_or_else(|error| panic!("copy of {seed:?}: {error}"));
         }
         let binary = self.binary.clone().unwrap_or_else(default_binary);
-        let mut host =
-            Host { setup: self, binary, folder, address: String::new(), operations: String::new(), child: None };
+        let mut host = Host {
+            setup: self,
+            binary,
+            folder,
+            address: String::new(),
+            operations: String::new(),
+            child: None,
+        };
         host.start_again();
         host
     }
@@ -108,7 +115,11 @@ impl Finished {
     /// When it did not.
     #[track_caller]
     pub fn ok(&self) -> &Self {
-        assert!(self.succeeded, "`{}` failed: {}{}", self.command, self.stdout, self.stderr);
+        assert!(
+            self.succeeded,
+            "`{}` failed: {}{}",
+            self.command, self.stdout, self.stderr
+        );
         self
     }
 
@@ -120,7 +131,8 @@ impl Finished {
     #[expect(clippy::panic, reason = "a test kit reports by failing the test")]
     pub fn json(&self) -> Value {
         self.ok();
-        serde_json::from_str(&self.stdout).unwrap_or_else(|_| panic!("`{}` printed {}", self.command, self.stdout))
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|_| panic!("`{}` printed {}", self.command, self.stdout))
     }
 }
 
@@ -156,6 +168,14 @@ impl Host {
         self.folder.path().join("data")
     }
 
+    /// Copies the data folder of a stopped host.
+    ///
+    /// # Errors
+    /// When the copy cannot be written.
+    pub fn save(&self, to: &Path) -> std::io::Result<()> {
+        copy(&self.data(), to)
+    }
+
     /// What the host has written to its standard output and error so far.
     #[must_use]
     pub fn log(&self) -> String {
@@ -183,9 +203,18 @@ impl Host {
     /// Runs `stoa ARGUMENTS... --data FOLDER`, whether or not the host runs.
     pub fn cli<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Finished {
         let mut command = Command::new(&self.binary);
-        command.args(arguments).arg("--data").arg(self.data()).stdin(Stdio::null());
-        let output = command.output().unwrap_or_else(|error| panic!("{}: {error}", self.binary.display()));
-        let words: Vec<_> = arguments.iter().map(|word| word.as_ref().to_string_lossy().into_owned()).collect();
+        command
+            .args(arguments)
+            .arg("--data")
+            .arg(self.data())
+            .stdin(Stdio::null());
+        let output = command
+            .output()
+            .unwrap_or_else(|error| panic!("{}: {error}", self.binary.display()));
+        let words: Vec<_> = arguments
+            .iter()
+            .map(|word| word.as_ref().to_string_lossy().into_owned())
+            .collect();
         Finished {
             command: format!("stoa {}", words.join(" ")),
             succeeded: output.status.success(),
@@ -208,10 +237,20 @@ impl Host {
     /// # Panics
     /// When it does not.
     pub fn stop(&mut self) {
-        let Some(mut child) = self.child.take() else { return };
-        let asked = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
-        assert!(asked.is_ok_and(|status| status.success()), "kill -TERM {}", child.id());
-        wait_for("the end of the host after SIGTERM", STOP, || child.try_wait().ok().flatten());
+        let Some(mut child) = self.child.take() else {
+            return;
+        };
+        let asked = Command::new("kill")
+            .args(["-TERM", &child.id().to_string()])
+            .status();
+        assert!(
+            asked.is_ok_and(|status| status.success()),
+            "kill -TERM {}",
+            child.id()
+        );
+        wait_for("the end of the host after SIGTERM", STOP, || {
+            child.try_wait().ok().flatten()
+        });
     }
 
     /// Stops it when it runs, and starts it again on the same folder. The ports change.
@@ -236,10 +275,17 @@ impl Host {
         self.child = Some(self.spawn());
         let operations = self.operations();
         wait_for("a ready host", START, || {
-            if operations.call("GET", "/readyz").attempt().is_ok_and(|answer| answer.status() == 200) {
+            if operations
+                .call("GET", "/readyz")
+                .attempt()
+                .is_ok_and(|answer| answer.status() == 200)
+            {
                 return Some(true);
             }
-            let ended = self.child.as_mut().is_none_or(|child| !matches!(child.try_wait(), Ok(None)));
+            let ended = self
+                .child
+                .as_mut()
+                .is_none_or(|child| !matches!(child.try_wait(), Ok(None)));
             ended.then_some(false)
         })
     }
@@ -259,7 +305,10 @@ impl Host {
             command.stdout(out).stderr(err);
         }
         command.spawn().unwrap_or_else(|error| {
-            panic!("{}: {error}. `cargo xtask test` builds the host and sets STOA_BIN", self.binary.display())
+            panic!(
+                "{}: {error}. `cargo xtask test` builds the host and sets STOA_BIN",
+                self.binary.display()
+            )
         })
     }
 
@@ -289,7 +338,10 @@ fn default_binary() -> PathBuf {
     }
     // A test binary lies in `<target>/debug/deps`.
     let here = std::env::current_exe().unwrap_or_default();
-    here.ancestors().nth(2).unwrap_or(Path::new("target/debug")).join("stoa")
+    here.ancestors()
+        .nth(2)
+        .unwrap_or(Path::new("target/debug"))
+        .join("stoa")
 }
 
 fn copy(from: &Path, to: &Path) -> std::io::Result<()> {

@@ -47,7 +47,11 @@ pub fn wait_for<T>(what: &str, limit: Duration, mut fact: impl FnMut() -> Option
         if let Some(found) = fact() {
             return found;
         }
-        assert!(started.elapsed() < limit, "waited {} s in vain for: {what}", limit.as_secs());
+        assert!(
+            started.elapsed() < limit,
+            "waited {} s in vain for: {what}",
+            limit.as_secs()
+        );
         std::thread::sleep(Duration::from_millis(5));
     }
 }
