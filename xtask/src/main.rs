@@ -2,6 +2,10 @@
 //!
 //! Reading order: `workspace.rs` (where things are, running cargo), `components.rs` (plugins to WebAssembly), `host.rs` (the
 //! binary), then one file per command.
+#![expect(
+    clippy::indexing_slicing,
+    reason = "indexing a JSON value gives null and does not panic"
+)]
 
 mod arguments;
 mod bench;
@@ -19,6 +23,8 @@ use std::process::ExitCode;
 use arguments::Arguments;
 use fault::Fault;
 use workspace::Workspace;
+
+type Action = fn(&Workspace, Arguments) -> Result<(), Fault>;
 
 const HELP: &str = "\
 cargo xtask <command>: everything that is done to this repository
@@ -47,7 +53,7 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Option<&str>, mut arguments: Arguments) -> Result<(), Fault> {
-    let (help, action): (&str, fn(&Workspace, Arguments) -> Result<(), Fault>) = match command {
+    let (help, action): (&str, Action) = match command {
         None | Some("help" | "--help" | "-h") => {
             print!("{HELP}");
             return Ok(());

@@ -276,7 +276,6 @@ impl Call<'_> {
     /// # Panics
     /// When there is none.
     #[track_caller]
-    #[expect(clippy::panic, reason = "a test kit reports by failing the test")]
     pub fn send(&self) -> Answer {
         self.attempt()
             .unwrap_or_else(|error| panic!("{} {}: {error}", self.method, self.path))

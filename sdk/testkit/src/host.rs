@@ -61,7 +61,6 @@ impl Setup {
     /// # Panics
     /// When there is no binary or the host does not become ready.
     #[must_use]
-    #[expect(clippy::panic, reason = "a test kit reports by failing the test")]
     pub fn start(self) -> Host {
         let folder = tempfile::Builder::new()
             .prefix("stoa-")
@@ -128,7 +127,6 @@ impl Finished {
     /// # Panics
     /// When the command failed or printed something else.
     #[track_caller]
-    #[expect(clippy::panic, reason = "a test kit reports by failing the test")]
     pub fn json(&self) -> Value {
         self.ok();
         serde_json::from_str(&self.stdout)
@@ -136,7 +134,6 @@ impl Finished {
     }
 }
 
-#[expect(clippy::panic, reason = "a test kit reports by failing the test")]
 impl Host {
     /// A host with the embedded plugins in a temporary folder.
     #[must_use]

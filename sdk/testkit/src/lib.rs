@@ -20,6 +20,11 @@
 //! Reading order: `host.rs` (the process), `organization.rs` (who calls), `client.rs` (a call), `answer.rs` (what came back),
 //! `wire.rs` (HTTP/1.1 over a socket, small enough to also drive load).
 #![warn(missing_docs)]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test kit reports by failing the test"
+)]
 
 mod answer;
 mod client;
@@ -40,7 +45,6 @@ use std::time::{Duration, Instant};
 ///
 /// # Panics
 /// When the fact does not hold in time.
-#[expect(clippy::panic, reason = "a test kit reports by failing the test")]
 pub fn wait_for<T>(what: &str, limit: Duration, mut fact: impl FnMut() -> Option<T>) -> T {
     let started = Instant::now();
     loop {

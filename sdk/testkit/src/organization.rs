@@ -12,7 +12,6 @@ pub struct Organization<'a> {
     key: String,
 }
 
-#[expect(clippy::panic, reason = "a test kit reports by failing the test")]
 impl<'a> Organization<'a> {
     /// Creates it through the command line, as an operator does, and keeps the owner's key that is printed.
     ///
