@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use stoa_testkit::{Client, Host};
-use stoa_tests::{count, id};
+use stoa_tests::{count, id, text};
 
 const OPPORTUNITIES: &str = "/api/v1/sales/opportunities";
 
@@ -129,12 +129,10 @@ fn person(host: &Host, owner: &Client, name: &str, role: &str, team: &str) -> Cl
     let email = format!("{}@acme.example", name.to_lowercase());
     let user = json!({"name": name, "email": email, "roles": [role], "team": team});
     let user = owner.post("/api/v1/users", &user).created();
-    let invitation = owner.post(&format!("/api/v1/users/{}/invite", id(&user)), &json!({}));
-    let invitation = invitation.success().json();
-    let token = invitation["token"]
-        .as_str()
-        .or_else(|| invitation["url"].as_str()?.rsplit(['=', '/', '#']).next());
-    let token = token.unwrap_or_else(|| panic!("no token in {invitation}"));
+    let invitation = owner
+        .post(&format!("/api/v1/users/{}/invitation", id(&user)), &json!({}))
+        .created();
+    let (_, token) = text(&invitation, "setup_url").split_once("#token=").unwrap();
     let password = "a walk under one roof";
     let door = Client::new(host.address(), "/t/acme", None);
     door.post(
@@ -142,20 +140,73 @@ fn person(host: &Host, owner: &Client, name: &str, role: &str, team: &str) -> Cl
         &json!({"token": token, "password": password}),
     )
     .success();
-    door.post(
+    let again = door.post(
         "/api/v1/auth/setup",
-        &json!({"token": token, "password": password}),
-    )
-    .expect(401);
+        &json!({"token": token, "password": "another walk elsewhere"}),
+    );
+    assert!(
+        again.status() >= 400,
+        "a set-up link works once: {}",
+        again.text()
+    );
     let session = door
         .post(
             "/api/v1/auth/login",
             &json!({"email": email, "password": password}),
         )
         .ok();
-    door.with_token(
-        session["access_token"]
-            .as_str()
-            .unwrap_or_else(|| panic!("no token in {session}")),
-    )
+    door.with_token(text(&session, "access_token"))
+}
+
+#[test]
+fn a_wrong_password_and_an_unknown_person_get_the_same_answer() {
+    let host = Host::start();
+    let acme = host.organization("acme", &["sales"]);
+    let owner = acme.owner();
+    let _ann = person(&host, &owner, "Ann", "rep", &team(&owner, "East"));
+    let door = acme.anonymous();
+    let tried = |email: &str| {
+        let body = json!({"email": email, "password": "a walk under another roof"});
+        let mut problem = door.post("/api/v1/auth/login", &body).expect(401).json();
+        problem["request_id"] = Value::Null;
+        problem
+    };
+    assert_eq!(tried("ann@acme.example"), tried("nobody@acme.example"));
+}
+
+#[test]
+fn a_password_must_be_long_enough() {
+    let host = Host::start();
+    let acme = host.organization("acme", &["sales"]);
+    let owner = acme.owner();
+    let user = json!({"name": "Ann", "email": "ann@acme.example", "roles": ["rep"]});
+    let user = owner.post("/api/v1/users", &user).created();
+    let invitation = owner
+        .post(&format!("/api/v1/users/{}/invitation", id(&user)), &json!({}))
+        .created();
+    let (_, token) = text(&invitation, "setup_url").split_once("#token=").unwrap();
+    for weak in ["short", "acmeacmeacme", "123456789012"] {
+        let refused = acme
+            .anonymous()
+            .post("/api/v1/auth/setup", &json!({"token": token, "password": weak}));
+        assert_eq!(refused.status(), 422, "{weak}: {}", refused.text());
+    }
+}
+
+#[test]
+fn a_role_that_is_taken_away_is_gone_at_the_next_request() {
+    let host = Host::start();
+    let acme = host.organization("acme", &["sales"]);
+    let owner = acme.owner();
+    let ann = person(&host, &owner, "Ann", "rep", &team(&owner, "East"));
+    ann.post("/api/v1/crm/accounts", &json!({"name": "Initech"}))
+        .created();
+    let users = owner.all("/api/v1/users");
+    let user = users.iter().find(|user| user["name"] == "Ann").unwrap();
+    let path = format!("/api/v1/users/{}", id(user));
+    owner.patch(&path, &json!({"roles": ["readonly"]})).ok();
+    ann.post("/api/v1/crm/accounts", &json!({"name": "Globex"}))
+        .problem(403, "forbidden");
+    owner.patch(&path, &json!({"status": "disabled"})).ok();
+    ann.get("/api/v1/crm/accounts").problem(401, "invalid_token");
 }

@@ -296,7 +296,9 @@ impl Host {
         if let Some(plugins) = &self.setup.plugins {
             command.arg("--plugins").arg(plugins);
         }
-        command.envs(self.setup.environment.iter().map(|(name, value)| (name, value)));
+        command
+            .env_remove("STOA_MASTER_KEY")
+            .envs(self.setup.environment.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null());
         if let (Ok(out), Ok(err)) = (out, err) {
             command.stdout(out).stderr(err);

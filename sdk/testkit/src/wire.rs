@@ -69,7 +69,13 @@ impl Connection {
     }
 
     fn send(&mut self, request: &[u8]) -> Result<Head> {
-        self.stream.write_all(request)?;
+        match self.stream.write_all(request) {
+            // A server may answer a body that is too long before it has read it.
+            Err(error) if !matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) => {
+                return Err(error);
+            }
+            _ => {}
+        }
         loop {
             let head = self.head()?;
             if head.status != 100 {
