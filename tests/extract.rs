@@ -207,3 +207,27 @@ fn agent(number: usize) -> String {
             .repeat(1 + number / 26)
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_generated_extract_has_the_proportions_of_the_real_one() {
+        let text = pipeline();
+        let rows: Vec<Vec<&str>> = text
+            .lines()
+            .skip(1)
+            .map(|line| line.split(',').collect())
+            .collect();
+        let of = |stage: &str| rows.iter().filter(|row| row[4] == stage).count();
+        assert_eq!(
+            (of("Won"), of("Lost"), of("Engaging"), of("Prospecting")),
+            (4_238, 2_473, 1_589, 500)
+        );
+        assert!(rows.iter().all(|row| row.len() == 8));
+        assert!(rows.iter().all(|row| closed_stage(row[4]) != row[6].is_empty()));
+        let agents: std::collections::BTreeSet<String> = (0..AGENTS).map(agent).collect();
+        assert_eq!(agents.len(), AGENTS);
+    }
+}
