@@ -1,7 +1,7 @@
 """The server that Stoa is measured against: FastAPI + SQLAlchemy ORM + SQLite, written the usual way.
 
-It does the work that the measured Stoa requests do, no more: a token checked on every request, one entity of about the
-same width, the list answered from an index, a validated insert with an audit row in the same transaction, WAL with
+It does the work that the measured Stoa requests do, no more: a token checked on every request, one entity with the
+columns of Stoa's accounts, the list answered from an index, a validated insert with an audit row in the same transaction, WAL with
 synchronous=FULL. Endpoints are `def`, as the documentation of FastAPI advises for a synchronous driver.
 
     python app.py seed ROWS      create the database, print {"token": ..., "ids": [...]}
@@ -14,17 +14,19 @@ import os
 import sys
 import time
 import uuid
-from typing import Annotated
+from typing import Annotated, Literal
 
 import jwt
 from fastapi import Depends, FastAPI, Header, HTTPException, Query
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import Index, String, Text, create_engine, event, select
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, create_engine, event, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
 
 SECRET = "a secret of the bench that protects nothing"
 AUDIENCE = "bench"
 INDUSTRIES = ["retail", "software", "medical", "finance", "marketing", "services", "employment", "entertainment"]
+Industry = Literal["retail", "software", "medical", "finance", "marketing", "services", "employment", "entertainment"]
+Kind = Literal["prospect", "customer", "partner", "competitor", "former"]
 
 engine = create_engine(
     f"sqlite:///{os.environ.get('PEER_DATABASE', 'peer.sqlite')}",
@@ -57,11 +59,22 @@ class Account(Base):
     updated_at: Mapped[dt.datetime]
     updated_by: Mapped[str] = mapped_column(String(36))
     owner_id: Mapped[str] = mapped_column(String(36))
-    name: Mapped[str] = mapped_column(String(200))
-    industry: Mapped[str | None] = mapped_column(String(40))
+    team_id: Mapped[str | None] = mapped_column(String(36))
+    name: Mapped[str] = mapped_column(String(200), index=True)
+    legal_name: Mapped[str | None] = mapped_column(String(200))
+    kind: Mapped[str | None] = mapped_column(String(20))
+    parent: Mapped[str | None] = mapped_column(ForeignKey("accounts.id"), index=True)
     website: Mapped[str | None] = mapped_column(String(200))
+    industry: Mapped[str | None] = mapped_column(String(40))
+    year_founded: Mapped[int | None]
     employees: Mapped[int | None]
-    country: Mapped[str | None] = mapped_column(String(80))
+    revenue_minor: Mapped[int | None]
+    revenue_currency: Mapped[str | None] = mapped_column(String(3))
+    country: Mapped[str | None] = mapped_column(String(100), index=True)
+    phone: Mapped[str | None] = mapped_column(String(40))
+    description: Mapped[str | None] = mapped_column(Text)
+    source: Mapped[str] = mapped_column(String(20))
+    external_ids: Mapped[dict[str, str]] = mapped_column(JSON)
 
 
 class Audit(Base):
@@ -79,10 +92,18 @@ class AccountIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: str = Field(min_length=1, max_length=200)
-    industry: str | None = Field(default=None, max_length=40)
-    website: str | None = Field(default=None, max_length=200)
+    legal_name: str | None = Field(default=None, max_length=200)
+    kind: Kind | None = None
+    parent: str | None = Field(default=None, max_length=36)
+    website: str | None = Field(default=None, max_length=200, pattern="^https?://")
+    industry: Industry | None = None
+    year_founded: int | None = Field(default=None, ge=1000, le=2200)
     employees: int | None = Field(default=None, ge=0)
-    country: str | None = Field(default=None, max_length=80)
+    revenue_minor: int | None = None
+    revenue_currency: str | None = Field(default=None, pattern="^[A-Z]{3}$")
+    country: str | None = Field(default=None, max_length=100)
+    phone: str | None = Field(default=None, max_length=40)
+    description: str | None = None
 
 
 class AccountOut(BaseModel):
@@ -95,11 +116,22 @@ class AccountOut(BaseModel):
     updated_at: dt.datetime
     updated_by: str
     owner_id: str
+    team_id: str | None
     name: str
-    industry: str | None
+    legal_name: str | None
+    kind: str | None
+    parent: str | None
     website: str | None
+    industry: str | None
+    year_founded: int | None
     employees: int | None
+    revenue_minor: int | None
+    revenue_currency: str | None
     country: str | None
+    phone: str | None
+    description: str | None
+    source: str
+    external_ids: dict[str, str]
 
 
 class Page(BaseModel):
@@ -183,6 +215,8 @@ def made(body: AccountIn, by: str) -> Account:
         updated_at=now,
         updated_by=by,
         owner_id=by,
+        source="api",
+        external_ids={},
         **body.model_dump(),
     )
 
@@ -192,13 +226,26 @@ def audited(account: Account, by: str) -> Audit:
     return Audit(at=account.created_at, principal=by, operation="insert", record=account.id, new=new)
 
 
+def seeded(number: int) -> AccountIn:
+    """The n-th account: the same as `account` in xtask/src/bench/peer.rs."""
+    return AccountIn(
+        name=f"Account {number:06}",
+        industry=INDUSTRIES[number % len(INDUSTRIES)],
+        kind="customer",
+        website=f"https://account-{number}.example",
+        year_founded=1950 + number % 70,
+        employees=number % 5_000,
+        country="United States",
+    )
+
+
 def seed(rows: int) -> None:
     Base.metadata.create_all(engine)
     by = str(uuid.uuid4())
     ids = []
     with new_session() as database:
         for number in range(rows):
-            account = made(AccountIn(name=f"Account {number:06}", industry=INDUSTRIES[number % len(INDUSTRIES)]), by)
+            account = made(seeded(number), by)
             database.add(account)
             database.add(audited(account, by))
             ids.append(account.id)

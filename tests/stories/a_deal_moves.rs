@@ -138,25 +138,49 @@ fn a_deal_is_won_once() {
     let owner = acme.owner();
     let pipeline = Pipeline::make(&owner);
     let deal = pipeline.deal(&owner, "Initech");
-    act(&owner, &deal, "close-won", &json!({"closed_on": "2026-03-01"})).success();
+    owner
+        .patch(
+            &format!("{OPPORTUNITIES}/{}", id(&deal)),
+            &json!({"opened_on": "2020-01-15"}),
+        )
+        .ok();
+    act(&owner, &deal, "close-won", &json!({"closed_on": "2020-03-01"})).success();
     let won = read(&owner, &deal);
     assert_eq!(
         (&won["stage"], &won["closed_on"]),
-        (&json!(pipeline.stage("Signed")), &json!("2026-03-01"))
+        (&json!(pipeline.stage("Signed")), &json!("2020-03-01"))
     );
-    let again = act(&owner, &deal, "close-won", &json!({}));
-    assert!(
-        matches!(again.status(), 409),
-        "{} {}",
-        again.status(),
-        again.text()
+    assert_eq!(
+        (&won["is_won"], &won["probability"]),
+        (&json!(true), &json!("100"))
     );
+    let again = act(&owner, &deal, "close-won", &json!({})).problem(409, "opportunity_closed");
+    assert_eq!(again["allowed"][0]["action"], "reopen", "{again}");
     let moved = act(&owner, &deal, "move", &json!({"stage": pipeline.stage("Talk")}));
-    assert!(
-        matches!(moved.status(), 409 | 422),
-        "a closed deal is reopened, not moved: {}",
-        moved.text()
+    moved.problem(409, "opportunity_closed");
+    let patched = owner.patch(
+        &format!("{OPPORTUNITIES}/{}", id(&deal)),
+        &json!({"stage": pipeline.stage("Talk")}),
     );
+    patched.problem(409, "opportunity_closed");
+}
+
+#[test]
+fn only_who_may_backdate_closes_on_another_day() {
+    let host = Host::start();
+    let acme = host.organization("acme", &["sales"]);
+    let pipeline = Pipeline::make(&acme.owner());
+    let rep = acme.key("rep");
+    let deal = pipeline.deal(&rep, "Initech");
+    let refused = act(&rep, &deal, "close-won", &json!({"closed_on": "2020-03-01"}));
+    refused.problem(422, "validation_failed");
+    assert!(
+        refused.pointers().contains(&"/closed_on".to_owned()),
+        "{}",
+        refused.text()
+    );
+    act(&rep, &deal, "close-won", &json!({})).success();
+    assert!(read(&rep, &deal)["closed_on"].is_string());
 }
 
 #[test]
@@ -184,7 +208,7 @@ fn a_lost_deal_is_reopened_and_keeps_its_history() {
     let owner = acme.owner();
     let pipeline = Pipeline::make(&owner);
     let deal = pipeline.deal(&owner, "Initech");
-    act(&owner, &deal, "close-lost", &json!({"reason": "Price"})).success();
+    act(&owner, &deal, "close-lost", &json!({"reason": "price"})).success();
     assert_eq!(read(&owner, &deal)["stage"], pipeline.stage("Gone"));
     act(
         &owner,
@@ -243,6 +267,33 @@ fn an_action_under_an_old_etag_is_refused() {
 }
 
 #[test]
+fn the_board_shows_the_stages_in_order_with_counts_and_sums() {
+    let host = Host::start();
+    let acme = host.organization("acme", &["sales"]);
+    let owner = acme.owner();
+    let pipeline = Pipeline::make(&owner);
+    for number in 0..3 {
+        pipeline.deal(&owner, &format!("Deal {number}"));
+    }
+    let path = format!("/api/v1/sales/pipelines/{}/board", pipeline.id);
+    let board = owner.post(&path, &json!({"cards": 2})).ok();
+    let columns = board["columns"].as_array().unwrap();
+    let names: Vec<&str> = columns.iter().map(|column| text(column, "name")).collect();
+    assert_eq!(names, ["Talk", "Offer", "Signed", "Gone"]);
+    assert_eq!(
+        (
+            &columns[0]["count"],
+            columns[0]["cards"].as_array().unwrap().len()
+        ),
+        (&json!(3), 2)
+    );
+    assert_eq!(
+        columns[0]["sums"],
+        json!([{"amount": "3600.00", "currency": "USD"}])
+    );
+}
+
+#[test]
 fn the_reports_follow_the_deals() {
     let host = Host::start();
     let acme = host.organization("acme", &["sales"]);
@@ -254,11 +305,16 @@ fn the_reports_follow_the_deals() {
     for deal in &deals[..2] {
         act(&owner, deal, "close-won", &json!({})).success();
     }
-    act(&owner, &deals[2], "close-lost", &json!({"reason": "Price"})).success();
+    act(&owner, &deals[2], "close-lost", &json!({"reason": "price"})).success();
     let report = owner.get("/api/v1/sales/reports/win_rate").ok();
     assert_eq!(report["report"], "win_rate");
     let row = &report["rows"][0];
     assert_eq!((&row["won"], &row["lost"]), (&json!(2), &json!(1)), "{report}");
+    assert_eq!(
+        report["rows"][1]["won_value"],
+        json!({"amount": "2400.00", "currency": "USD"}),
+        "{report}"
+    );
     assert!(text(row, "win_rate").starts_with("66.6"), "{report}");
     for column in report["columns"].as_array().unwrap() {
         assert!(

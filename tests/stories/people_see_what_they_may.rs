@@ -45,7 +45,7 @@ fn a_rep_sees_and_changes_the_own_deals_only() {
     ann.patch(&path(&of_bob), &json!({"name": "Mine"})).expect(404);
     ann.post(
         &format!("{}/close-lost", path(&of_bob)),
-        &json!({"reason": "Price"}),
+        &json!({"reason": "price"}),
     )
     .expect(404);
     ann.delete(&path(&of_bob)).expect(404);
@@ -89,7 +89,7 @@ fn readonly_reads_everything_and_writes_nothing() {
         .problem(403, "forbidden");
     reader.delete(&path).problem(403, "forbidden");
     reader
-        .post(&format!("{path}/close-lost"), &json!({"reason": "x"}))
+        .post(&format!("{path}/close-lost"), &json!({"reason": "price"}))
         .problem(403, "forbidden");
     reader
         .post("/api/v1/crm/accounts", &json!({"name": "x"}))

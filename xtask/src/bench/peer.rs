@@ -24,13 +24,21 @@ const INDUSTRIES: [&str; 8] = [
     "entertainment",
 ];
 
-/// The n-th account; both servers hold the same.
+/// The n-th account; both servers hold the same (`seeded` in `bench/peer/app.py`).
 pub(super) fn account(number: usize) -> Value {
     let industry = INDUSTRIES
         .get(number % INDUSTRIES.len())
         .copied()
         .unwrap_or_default();
-    json!({"name": format!("Account {number:06}"), "industry": industry})
+    json!({
+        "name": format!("Account {number:06}"),
+        "industry": industry,
+        "kind": "customer",
+        "website": format!("https://account-{number}.example"),
+        "year_founded": 1950 + number % 70,
+        "employees": number % 5_000,
+        "country": "United States",
+    })
 }
 
 /// A running peer with accounts in it.

@@ -71,7 +71,10 @@ impl Server<'_> {
             }
             Operation::Create => {
                 // Not `retail`: the list stays what it was.
-                let body = json!({"name": format!("Created {number}"), "industry": "software"});
+                let body = json!({
+                    "name": format!("Created {number}"), "industry": "software", "kind": "prospect",
+                    "website": "https://created.example", "employees": 25, "country": "Germany",
+                });
                 self.client.call("POST", self.base).json(&body).rendered(true)
             }
         }
