@@ -100,6 +100,35 @@ fn a_host_s_file_takes_no_plugin_statement() {
     .unwrap();
 }
 
+/// What a migration of private tables may not contain.
+const REFUSED: &[&str] = &[
+    "create table _stoa_x (a)",
+    "create table x (a); alter table x rename to _stoa_outbox",
+    "create table x (a); alter table x rename to _STOA_outbox",
+    "create table if not exists entity (a)",
+    "create index x on entity (name)",
+    "create index _stoa_i on private (value)",
+    "create index x on _stoa_changes (at)",
+    "alter table entity add column x",
+    "drop table entity",
+    "drop table _stoa_changes",
+    "create trigger x after insert on private begin delete from private; end",
+    "create trigger x after insert on _stoa_changes begin delete from private; end",
+    "create view visible_entity as values (1)",
+    "create temp table x (a)",
+    "create virtual table x using fts5 (a)",
+    "create table x as select * from _stoa_changes",
+    "create table x (a unique on conflict rollback)",
+    "create table x (a references private deferrable initially deferred)",
+    "insert into entity (id) values (x'77')",
+    "update sqlite_schema set sql = ''",
+    "delete from sqlite_schema",
+    "pragma user_version = 1",
+    "attach ':memory:' as x",
+    "commit",
+    "vacuum",
+];
+
 #[test]
 fn a_plugin_migrates_its_private_tables_and_nothing_else() {
     let (_stage, file) = stage();
@@ -121,34 +150,8 @@ fn a_plugin_migrates_its_private_tables_and_nothing_else() {
         Ok(())
     })
     .unwrap();
-    for sql in [
-        "create table _stoa_x (a)",
-        "create table x (a); alter table x rename to _stoa_outbox",
-        "create table x (a); alter table x rename to _STOA_outbox",
-        "create table if not exists entity (a)",
-        "create index x on entity (name)",
-        "create index _stoa_i on private (value)",
-        "create index x on _stoa_changes (at)",
-        "alter table entity add column x",
-        "drop table entity",
-        "drop table _stoa_changes",
-        "create trigger x after insert on private begin delete from private; end",
-        "create trigger x after insert on _stoa_changes begin delete from private; end",
-        "create view visible_entity as values (1)",
-        "create temp table x (a)",
-        "create virtual table x using fts5 (a)",
-        "create table x as select * from _stoa_changes",
-        "create table x (a unique on conflict rollback)",
-        "create table x (a references private deferrable initially deferred)",
-        "insert into entity (id) values (x'77')",
-        "update sqlite_schema set sql = ''",
-        "delete from sqlite_schema",
-        "pragma user_version = 1",
-        "attach ':memory:' as x",
-        "commit",
-        "vacuum",
-    ] {
-        let text = sql.to_owned();
+    for sql in REFUSED {
+        let text = (*sql).to_owned();
         let answer = file
             .write_blocking(origin(), move |connection| {
                 Ok::<_, StorageError>(Verdict::Keep(connection.migrate_private(&text)))

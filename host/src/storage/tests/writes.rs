@@ -43,7 +43,7 @@ async fn one_failing_request_does_not_take_the_others_of_its_group() {
             match i % 5 {
                 1 => Err(StorageError::Deadline),
                 2 => panic!("a fault in a plugin's host call"),
-                3 => insert(connection, "row 0").map(|()| Verdict::Keep(i)),
+                3 => insert(connection, &format!("row {i}")).map(|()| Verdict::Keep(i)),
                 4 => Ok(Verdict::Undo(i)),
                 _ => Ok(Verdict::Keep(i)),
             }
