@@ -1,1 +1,141 @@
-//! Placeholder: filled by the commit that brings this module.
+//! Identity: the people, teams, credentials and access tokens of each organization.
+//!
+//! Every organization has a file of its own (`identity`), an issuer of its own and signing keys of its own, so a
+//! credential of one organization is not wrong in another: it does not exist there. Each change goes through
+//! [`Identity::write`], which leaves a change-log entry and moves the organization's epoch; what is remembered about
+//! bearers of an older epoch is dropped, so a changed role or a disabled person is seen at the next request.
+//!
+//! Reading order: `people/` (users, teams, roles), `login/` (passwords), `keys/` (API keys), `bearer/` (tokens, and
+//! [`Identity::authenticate`], which runs on every request), `store.rs` (the epoch).
+
+mod bearer;
+mod error;
+mod keys;
+mod login;
+mod people;
+mod secret;
+mod store;
+
+#[cfg(test)]
+mod fixture;
+
+use std::sync::Arc;
+
+use crate::caller::{Caller, Principal, PrincipalKind, Source};
+use crate::clock::Clock;
+use crate::ids::{OrganizationId, PrincipalId, RequestId};
+use crate::storage::{
+    ChangeOrigin, Connection, FileKind, FileProfile, Migration, Secrets, TenantFile, TenantFiles, Verdict,
+};
+
+use bearer::Bearers;
+use login::{Hasher, Throttle};
+use secret::Peppers;
+
+pub use bearer::{AUDIENCE, AccessToken, LIFETIME};
+pub use error::IdentityError;
+pub use keys::{ApiKey, ApiKeySecret, LONGEST as LONGEST_KEY, NewApiKey};
+pub use login::{Cost, INVITATION, SetupToken};
+pub use people::{Email, NewUser, OWNER, ROLES, Team, User, UserChange, UserStatus};
+
+/// The identity file: host code only, and no secret in its change log.
+static PROFILE: FileProfile = FileProfile {
+    kind: FileKind::Host,
+    migrations: &[Migration {
+        name: "0001_people",
+        sql: include_str!("../../../migrations/identity/0001_people.sql"),
+    }],
+    redacted: &["password_hash", "token_hash", "secret_hash", "private_key"],
+};
+
+/// The id under which the platform itself acts: the operator's commands, and what is set up without a person.
+pub const PLATFORM: PrincipalId = PrincipalId::from_bytes([0; 16]);
+
+/// The platform as a caller in this organization. Nothing that comes over the network may become this.
+#[must_use]
+pub fn platform(organization: OrganizationId, request: RequestId) -> Caller {
+    let (roles, teams) = (Arc::new([OWNER.into()]), Arc::new([]));
+    let principal = Principal {
+        id: PLATFORM,
+        kind: PrincipalKind::Platform,
+        name: "Platform".into(),
+        roles,
+        teams,
+    };
+    Caller {
+        organization,
+        principal: Arc::new(principal),
+        request,
+        source: Source::Platform,
+    }
+}
+
+/// Every operation on people and credentials. Cheap to clone.
+#[derive(Clone)]
+pub struct Identity {
+    files: TenantFiles,
+    secrets: Secrets,
+    clock: Clock,
+    peppers: Arc<Peppers>,
+    hasher: Hasher,
+    throttle: Throttle,
+    bearers: Arc<Bearers>,
+}
+
+impl Identity {
+    /// Identity over these files, with passwords hashed at [`Cost::SHIPPED`].
+    #[must_use]
+    pub fn new(files: TenantFiles, secrets: Secrets, clock: Clock) -> Self {
+        Self::with_cost(files, secrets, clock, Cost::SHIPPED)
+    }
+
+    /// The same, hashing at another cost: tests take [`Cost::FLOOR`].
+    #[must_use]
+    pub fn with_cost(files: TenantFiles, secrets: Secrets, clock: Clock, cost: Cost) -> Self {
+        bearer::install_cryptography();
+        let peppers = Arc::new(Peppers::new(&secrets));
+        let hasher = Hasher::new(cost, secrets.key("password-pepper"));
+        let throttle = Throttle::new(clock.clone());
+        Self {
+            files,
+            secrets,
+            clock,
+            peppers,
+            hasher,
+            throttle,
+            bearers: Arc::new(Bearers::new()),
+        }
+    }
+
+    fn file(&self, organization: OrganizationId) -> Result<Arc<TenantFile>, IdentityError> {
+        Ok(self.files.open(organization, "identity", &PROFILE)?)
+    }
+
+    fn read<T>(
+        &self,
+        organization: OrganizationId,
+        f: impl FnOnce(&Connection) -> Result<T, IdentityError>,
+    ) -> Result<T, IdentityError> {
+        self.file(organization)?.read(|connection| f(connection))
+    }
+
+    /// One change, whole or absent. When this returns, no bearer is answered from what was true before.
+    async fn write<T: Send + 'static>(
+        &self,
+        by: &Caller,
+        f: impl FnOnce(&Connection) -> Result<T, IdentityError> + Send + 'static,
+    ) -> Result<T, IdentityError> {
+        let origin = ChangeOrigin {
+            principal: by.principal.id,
+            request: by.request,
+            source: by.source,
+        };
+        let change = move |connection: &std::rc::Rc<Connection>| -> Result<Verdict<(T, i64)>, IdentityError> {
+            let value = f(connection)?;
+            Ok(Verdict::Keep((value, store::advance_epoch(connection)?)))
+        };
+        let (value, epoch) = self.file(by.organization)?.write(origin, change).await?;
+        self.bearers.saw_epoch(by.organization, epoch);
+        Ok(value)
+    }
+}

@@ -1,1 +1,189 @@
-//! Placeholder: filled by the commit that brings this module.
+//! Plugins: the only door to plugin code.
+//!
+//! A package is a manifest and a component ([`package`]). At start each is checked ([`manifest`]), compiled once and kept
+//! by digest ([`artifact`]). A call ([`call`]) is a fresh instance with a processor, time, memory and host-call limit, on a
+//! write transaction or a snapshot, all gone when the answer is out. What a plugin may reach is the folder [`imports`], one
+//! file for each interface of the contract.
+//!
+//! Reading order: `package.rs`, `manifest.rs`, `entity.rs`, `engine.rs`, `artifact.rs`, `call.rs`, `imports/`, `hooks.rs`,
+//! `action.rs`, `report.rs`, `openapi/`.
+
+mod action;
+mod artifact;
+mod bindings;
+mod call;
+mod engine;
+mod entity;
+mod error;
+mod hooks;
+mod imports;
+mod manifest;
+mod openapi;
+mod package;
+mod report;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use wasmtime::Engine;
+use wasmtime::component::InstancePre;
+
+use self::artifact::Artifacts;
+use self::bindings::actions::WithActionsIndices;
+use self::bindings::hooks::WithHooksIndices;
+use self::bindings::reports::WithReportsIndices;
+use self::call::State;
+use self::engine::Gate;
+use crate::clock::UnixMillis;
+use crate::licensing::Entitlement;
+use crate::policy::{Effect, Grant};
+
+pub use self::action::{Answer, Invocation};
+pub use self::error::PluginError;
+pub use self::manifest::{Action, ActionMode, ActionTarget, Column, Manifest, ManifestFault, Report, Seed};
+pub use self::package::Package;
+
+/// A plugin that is ready to be called.
+pub struct Plugin {
+    /// What it declares.
+    pub manifest: Manifest,
+    component: InstancePre<State>,
+    hooks: Option<WithHooksIndices>,
+    actions: Option<WithActionsIndices>,
+    reports: Option<WithReportsIndices>,
+}
+
+/// Every plugin of the installation. Cheap to clone.
+#[derive(Clone)]
+pub struct Plugins {
+    all: Arc<BTreeMap<Arc<str>, Arc<Plugin>>>,
+    gate: Gate,
+}
+
+impl Plugins {
+    /// Loads the packages; compiled components are kept in `artifacts` under `key`. On threads of its own, since
+    /// compilation takes its time.
+    ///
+    /// # Errors
+    /// The first package that is refused, with every fault of its manifest.
+    pub fn load(packages: Vec<Package>, artifacts: PathBuf, key: [u8; 32]) -> Result<Self, PluginError> {
+        let engine = engine::start()?;
+        let artifacts = Artifacts::new(artifacts, key);
+        let mut all = BTreeMap::new();
+        for package in packages {
+            let plugin = plugin(&engine, &artifacts, &package)?;
+            let id = Arc::clone(&plugin.manifest.id);
+            if all.insert(id, Arc::new(plugin)).is_some() {
+                let detail = "another package has the same plugin id".to_owned();
+                return Err(PluginError::Package {
+                    package: package.name,
+                    detail,
+                });
+            }
+        }
+        for plugin in all.values() {
+            if let Some(absent) = plugin
+                .manifest
+                .requires
+                .iter()
+                .find(|id| !all.contains_key(id.as_str()))
+            {
+                let detail = format!("it requires the plugin `{absent}`, which is not installed");
+                return Err(PluginError::Package {
+                    package: plugin.manifest.id.to_string(),
+                    detail,
+                });
+            }
+        }
+        Ok(Self {
+            all: Arc::new(all),
+            gate: Gate::new(),
+        })
+    }
+
+    /// The plugin with this id.
+    #[must_use]
+    pub fn get(&self, id: &str) -> Option<Arc<Plugin>> {
+        self.all.get(id).cloned()
+    }
+
+    /// The modules that can be licensed.
+    #[must_use]
+    pub fn modules(&self) -> Vec<String> {
+        let mut modules: Vec<String> = self
+            .all
+            .values()
+            .filter_map(|plugin| plugin.manifest.module.clone())
+            .collect();
+        modules.sort();
+        modules.dedup();
+        modules
+    }
+
+    /// Every plugin, by id.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Plugin>> {
+        self.all.values()
+    }
+
+    /// The plugins that an organization with this entitlement may use now: base plugins, and those whose module is licensed.
+    #[must_use]
+    pub fn enabled(&self, entitlement: &Entitlement, now: UnixMillis) -> Vec<Arc<Plugin>> {
+        self.all
+            .values()
+            .filter(|plugin| plugin.licensed(entitlement, now))
+            .cloned()
+            .collect()
+    }
+}
+
+impl Plugin {
+    /// Whether the entitlement covers it.
+    #[must_use]
+    pub fn licensed(&self, entitlement: &Entitlement, now: UnixMillis) -> bool {
+        self.manifest
+            .module
+            .as_ref()
+            .is_none_or(|module| entitlement.allows(module, now))
+    }
+
+    /// The rights that the manifest proposes.
+    pub fn grants(&self) -> impl Iterator<Item = Grant> + '_ {
+        self.manifest.grants.iter().flat_map(|declared| {
+            declared.actions.iter().map(|action| Grant {
+                role: declared.role.clone(),
+                object: declared.object.clone(),
+                action: action.clone(),
+                scope: declared.scope,
+                effect: Effect::Allow,
+            })
+        })
+    }
+
+    /// Its part of the organization's OpenAPI document: `paths`, `components.schemas` and `tags`.
+    #[must_use]
+    pub fn openapi(&self) -> serde_json::Value {
+        openapi::document(&self.manifest)
+    }
+}
+
+fn plugin(engine: &Engine, artifacts: &Artifacts, package: &Package) -> Result<Plugin, PluginError> {
+    let manifest = Manifest::parse(&package.manifest).map_err(|faults| PluginError::Manifest {
+        package: package.name.clone(),
+        faults,
+    })?;
+    let refuse = |error: wasmtime::Error| PluginError::Component {
+        package: package.name.clone(),
+        detail: format!("{error:#}"),
+    };
+    let component = artifacts.load(engine, package)?;
+    let linker = imports::linker(engine, &component).map_err(refuse)?;
+    let component = linker.instantiate_pre(&component).map_err(refuse)?;
+    Ok(Plugin {
+        hooks: WithHooksIndices::new(&component).ok(),
+        actions: WithActionsIndices::new(&component).ok(),
+        reports: WithReportsIndices::new(&component).ok(),
+        component,
+        manifest,
+    })
+}

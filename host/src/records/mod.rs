@@ -1,1 +1,301 @@
-//! Placeholder: filled by the commit that brings this module.
+//! The record engine: what the host does for every declared entity, so that no plugin has to.
+//!
+//! A plugin declares entities ([`schema`]); each becomes a real table in the organization's file of that plugin
+//! ([`evolve`]). One query compiler serves every read ([`filter`], [`sort`], [`list`]); one write pipeline serves every
+//! change, whoever asks for it ([`write`]): permission, shape, declared rules, plugin hooks, store, change log, in one
+//! transaction. Plugin code is reached only through the [`Hooks`] trait, which `plugins` implements.
+//!
+//! Reading order: `value.rs`, `schema.rs`, `input.rs` (JSON to values), `json.rs` (rows to JSON), `filter.rs`, `sort.rs`,
+//! `list.rs`, `tx.rs`, `write.rs`, `import/`.
+
+pub mod cells;
+pub mod cursor;
+pub mod error;
+pub mod evolve;
+pub mod expand;
+pub mod filter;
+pub mod import;
+pub mod input;
+pub mod json;
+pub mod list;
+pub mod money;
+pub mod reference;
+pub mod schema;
+pub mod sort;
+pub mod store;
+pub mod strict;
+pub mod tx;
+pub mod value;
+pub mod write;
+
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use dashmap::DashMap;
+
+use crate::caller::{Caller, Source};
+use crate::clock::Clock;
+use crate::identity::{Identity, PLATFORM};
+use crate::ids::{OrganizationId, RecordId, RequestId};
+use crate::organizations::Organization;
+use crate::policy::PolicyIndex;
+use crate::storage::{
+    ChangeOrigin, Connection, FileKind, FileProfile, Migration, Secrets, TenantFile, TenantFiles, Verdict,
+};
+
+pub use self::error::{Fault, RecordError};
+use self::schema::{Entity, Module};
+pub use self::tx::{Authority, Draft, Hook, Hooks, Tx};
+
+/// What every plugin's file has beside the tables of every file.
+static PROFILE: FileProfile = FileProfile {
+    kind: FileKind::Plugin,
+    migrations: &[Migration {
+        name: "0002_external_ids",
+        sql: include_str!("../../../migrations/tenant/0002_external_ids.sql"),
+    }],
+    redacted: &[],
+};
+
+/// What one request may do where: the caller, the organization and its policy, and the module's entities.
+#[derive(Clone)]
+pub struct Scope {
+    /// Who asks.
+    pub caller: Caller,
+    /// For which organization.
+    pub organization: Arc<Organization>,
+    /// What the policy of the organization says.
+    pub policy: Arc<PolicyIndex>,
+    /// Every module that the organization may use, the base plugin included.
+    pub modules: Arc<[Arc<Module>]>,
+    /// What the organization set for its plugins: JSON by plugin and key.
+    pub settings: Arc<HashMap<Arc<str>, BTreeMap<String, String>>>,
+}
+
+impl Scope {
+    /// The declared entity `plugin.key`, if the organization has it.
+    #[must_use]
+    pub fn entity(&self, plugin: &str, key: &str) -> Option<Arc<Entity>> {
+        self.module(plugin)?.entity(key)
+    }
+
+    /// The module of `plugin`, if the organization has it.
+    #[must_use]
+    pub fn module(&self, plugin: &str) -> Option<&Arc<Module>> {
+        self.modules.iter().find(|module| &*module.plugin == plugin)
+    }
+}
+
+/// The engine. Cheap to clone.
+#[derive(Clone)]
+pub struct Records {
+    files: TenantFiles,
+    /// Who is who: owners, teams, names.
+    pub(crate) people: Identity,
+    /// Signs cursors.
+    pub(crate) cursor_key: Arc<[u8; 32]>,
+    clock: Clock,
+    /// Files whose schema was brought up to date by this process, with the version it was brought to.
+    ready: Arc<DashMap<(OrganizationId, Arc<str>), Arc<str>>>,
+}
+
+impl Records {
+    /// An engine on these files.
+    #[must_use]
+    pub fn new(files: TenantFiles, people: Identity, secrets: &Secrets, clock: Clock) -> Self {
+        Self {
+            files,
+            people,
+            cursor_key: Arc::new(secrets.key("cursor")),
+            clock,
+            ready: Arc::new(DashMap::new()),
+        }
+    }
+
+    /// The present instant.
+    #[must_use]
+    pub fn now(&self) -> crate::clock::UnixMillis {
+        self.clock.now()
+    }
+
+    /// The organization's file of a plugin, its schema up to date.
+    ///
+    /// # Errors
+    /// The file cannot be opened, or [`prepare`](Self::prepare) was never run for this module.
+    pub fn file(
+        &self,
+        organization: OrganizationId,
+        module: &Module,
+    ) -> Result<Arc<TenantFile>, RecordError> {
+        Ok(self.files.open(organization, &module.plugin, &PROFILE)?)
+    }
+
+    /// Brings the organization's file of this module to the declared schema. Once per file, process and version.
+    ///
+    /// # Errors
+    /// A change that is not additive, or the file fails.
+    pub async fn prepare(
+        &self,
+        organization: &Arc<Organization>,
+        module: &Arc<Module>,
+    ) -> Result<(), RecordError> {
+        let key = (organization.id, Arc::clone(&module.plugin));
+        if self
+            .ready
+            .get(&key)
+            .is_some_and(|fingerprint| *fingerprint == module.fingerprint)
+        {
+            return Ok(());
+        }
+        let file = self.file(organization.id, module)?;
+        let plan = Arc::clone(module);
+        let origin = ChangeOrigin {
+            principal: PLATFORM,
+            request: RequestId::new(),
+            source: Source::Platform,
+        };
+        file.write(origin, move |conn| evolve::apply(conn, &plan).map(Verdict::Keep))
+            .await?;
+        self.ready.insert(key, Arc::clone(&module.fingerprint));
+        Ok(())
+    }
+
+    /// Runs `f` on a snapshot of the module's file, on this thread.
+    ///
+    /// # Errors
+    /// Whatever `f` answers, or the file fails.
+    pub fn read<T>(
+        &self,
+        scope: &Scope,
+        module: &Module,
+        f: impl FnOnce(&Rc<Connection>) -> Result<T, RecordError>,
+    ) -> Result<T, RecordError> {
+        self.file(scope.organization.id, module)?.read(|conn| {
+            conn.declare_entities(Arc::clone(&module.tables));
+            f(conn)
+        })
+    }
+
+    /// Runs `f` in a write transaction of the module's file: queued, in its own savepoint, answered after the commit.
+    ///
+    /// # Errors
+    /// Whatever `f` answers, or the file fails; then nothing of it happened.
+    pub async fn write<T: Send + 'static>(
+        &self,
+        scope: &Scope,
+        module: &Arc<Module>,
+        hooks: &Arc<dyn Hooks + Send + Sync>,
+        f: impl FnOnce(&Tx) -> Result<Verdict<T>, RecordError> + Send + 'static,
+    ) -> Result<T, RecordError> {
+        let file = self.file(scope.organization.id, module)?;
+        file.write(
+            ChangeOrigin::from(&scope.caller),
+            self.work(scope, module, hooks, f),
+        )
+        .await
+    }
+
+    /// The same from a thread that may wait.
+    ///
+    /// # Errors
+    /// Those of [`Records::write`].
+    pub fn write_blocking<T: Send + 'static>(
+        &self,
+        scope: &Scope,
+        module: &Arc<Module>,
+        hooks: &Arc<dyn Hooks + Send + Sync>,
+        f: impl FnOnce(&Tx) -> Result<Verdict<T>, RecordError> + Send + 'static,
+    ) -> Result<T, RecordError> {
+        let file = self.file(scope.organization.id, module)?;
+        file.write_blocking(
+            ChangeOrigin::from(&scope.caller),
+            self.work(scope, module, hooks, f),
+        )
+    }
+
+    /// What the writer does for one request.
+    fn work<T>(
+        &self,
+        scope: &Scope,
+        module: &Arc<Module>,
+        hooks: &Arc<dyn Hooks + Send + Sync>,
+        f: impl FnOnce(&Tx) -> Result<Verdict<T>, RecordError> + Send + 'static,
+    ) -> impl FnOnce(&Rc<Connection>) -> Result<Verdict<T>, RecordError> + Send + 'static {
+        let (engine, scope, module, hooks) =
+            (self.clone(), scope.clone(), Arc::clone(module), Arc::clone(hooks));
+        move |conn| {
+            conn.declare_entities(Arc::clone(&module.tables));
+            let (conn, now) = (Rc::clone(conn), engine.now());
+            f(&Tx {
+                engine,
+                conn,
+                scope,
+                module,
+                hooks,
+                authority: Authority::Caller,
+                now,
+                depth: 0,
+            })
+        }
+    }
+
+    /// One record as JSON with its version, or [`RecordError::NotFound`] when there is none that the caller may read.
+    ///
+    /// # Errors
+    /// As said, and whatever the file answers.
+    pub fn get(
+        &self,
+        scope: &Scope,
+        entity: &Arc<Entity>,
+        id: RecordId,
+        view: &list::View,
+    ) -> Result<list::One, RecordError> {
+        let module = scope.module(&entity.plugin).ok_or(RecordError::NotFound)?;
+        let mut one = self.read(scope, module, |conn| list::get(conn, scope, entity, id, view))?;
+        one.body = expand::splice(self, scope, one.body, &one.places, &view.expansions)?;
+        Ok(one)
+    }
+
+    /// A page of records as JSON.
+    ///
+    /// # Errors
+    /// The caller may not read the entity, or the file fails.
+    pub fn list(
+        &self,
+        scope: &Scope,
+        entity: &Arc<Entity>,
+        query: &list::Query,
+    ) -> Result<Vec<u8>, RecordError> {
+        let module = scope.module(&entity.plugin).ok_or(RecordError::NotFound)?;
+        let page = self.read(scope, module, |conn| {
+            list::page(conn, scope, entity, query, &self.cursor_key)
+        })?;
+        expand::splice(self, scope, page.body, &page.places, &query.view.expansions)
+    }
+}
+
+/// The record of `target` that bears an external id, in this file or another plugin's, whoever may read it.
+///
+/// # Errors
+/// A file fails.
+pub fn find_external(
+    scope: &Scope,
+    tx: &Tx,
+    target: &schema::Target,
+    source: &str,
+    id: &str,
+) -> Result<Option<RecordId>, RecordError> {
+    let found = scope
+        .module(&target.plugin)
+        .and_then(|module| Some((module, module.entity(&target.entity)?)));
+    let Some((module, entity)) = found else {
+        return Ok(None);
+    };
+    if module.plugin == tx.module.plugin {
+        return store::by_external_id(&tx.conn, &entity, source, id);
+    }
+    tx.engine.read(scope, module, |conn| {
+        store::by_external_id(conn, &entity, source, id)
+    })
+}

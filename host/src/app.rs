@@ -1,1 +1,0 @@
-//! Placeholder: filled by the commit that brings this module.

@@ -1,0 +1,60 @@
+//! What can keep a host from starting, or an organization from being entered, in words for the operator.
+
+use std::path::PathBuf;
+
+use crate::identity::IdentityError;
+use crate::jobs::JobError;
+use crate::licensing::LicensingError;
+use crate::organizations::OrganizationError;
+use crate::plugins::PluginError;
+use crate::policy::PolicyError;
+use crate::records::RecordError;
+use crate::records::import::ImportError;
+use crate::settings::SettingsError;
+use crate::storage::StorageError;
+
+/// Why the host or an organization is not ready.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The data folder.
+    #[error("the data folder {} cannot be used: {source}", path.display())]
+    Folder {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Control database, secrets, files.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// A package.
+    #[error(transparent)]
+    Plugin(#[from] PluginError),
+    /// Compilation ended abnormally.
+    #[error("a component's compilation ended abnormally")]
+    Compilation(#[from] tokio::task::JoinError),
+    /// The policy.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// A file of the organization.
+    #[error(transparent)]
+    Records(#[from] RecordError),
+    /// People.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// Licences.
+    #[error(transparent)]
+    Licensing(#[from] LicensingError),
+    /// Organizations.
+    #[error(transparent)]
+    Organizations(#[from] OrganizationError),
+    /// Settings.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// Jobs.
+    #[error(transparent)]
+    Jobs(#[from] JobError),
+    /// Imports.
+    #[error(transparent)]
+    Import(#[from] ImportError),
+}

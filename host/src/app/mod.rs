@@ -1,0 +1,212 @@
+//! App: every handle of one host, made once, in layer order; and an organization made ready for its requests.
+//!
+//! Reading order: this file, `seed.rs` (what an organization starts with), `work.rs` (jobs), `demo.rs`.
+
+mod demo;
+mod error;
+mod seed;
+mod work;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use dashmap::DashMap;
+use tokio::sync::Mutex;
+
+use crate::caller::Caller;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::identity::Identity;
+use crate::ids::OrganizationId;
+use crate::jobs::Jobs;
+use crate::licensing::{Entitlement, Licensing};
+use crate::organizations::{Organization, Organizations};
+use crate::plugins::{Package, Plugin, Plugins};
+use crate::policy::{Policy, PolicyIndex};
+use crate::records::import::Imports;
+use crate::records::schema::Module;
+use crate::records::tx::Hooks;
+use crate::records::{Records, Scope};
+use crate::settings::Settings;
+use crate::storage::{ControlPlane, Secrets, TenantFiles, check_sqlite_version};
+
+pub use self::error::AppError;
+
+/// Every handle of a host. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    /// The customers.
+    pub organizations: Organizations,
+    /// What they may use.
+    pub licensing: Licensing,
+    /// What they set.
+    pub settings: Settings,
+    /// Their people.
+    pub identity: Identity,
+    /// Their policies.
+    pub policy: Policy,
+    /// Long-running work.
+    pub jobs: Jobs,
+    /// The record engine.
+    pub records: Records,
+    /// Plugin code.
+    pub plugins: Plugins,
+    /// Imports.
+    pub imports: Imports,
+    /// Installation secrets.
+    pub secrets: Secrets,
+    /// Per-organization files.
+    pub files: TenantFiles,
+    /// Time.
+    pub clock: Clock,
+    entered: Arc<DashMap<OrganizationId, Arc<Entered>>>,
+    /// Held while an organization is made ready, so that two first requests do not seed twice.
+    entrance: Arc<Mutex<()>>,
+}
+
+/// An organization that is ready for requests.
+pub struct Entered {
+    /// The organization.
+    pub organization: Arc<Organization>,
+    /// What it may use.
+    pub entitlement: Arc<Entitlement>,
+    /// Who may do what.
+    pub policy: Arc<PolicyIndex>,
+    /// The plugins that it may use.
+    pub plugins: Vec<Arc<Plugin>>,
+    modules: Arc<[Arc<Module>]>,
+    settings: Arc<HashMap<Arc<str>, BTreeMap<String, String>>>,
+}
+
+impl Entered {
+    /// What this caller may do where.
+    #[must_use]
+    pub fn scope(&self, caller: &Caller) -> Scope {
+        Scope {
+            caller: caller.clone(),
+            organization: Arc::clone(&self.organization),
+            policy: Arc::clone(&self.policy),
+            modules: Arc::clone(&self.modules),
+            settings: Arc::clone(&self.settings),
+        }
+    }
+}
+
+impl App {
+    /// Opens the installation in this folder, creating what is not there yet.
+    ///
+    /// # Errors
+    /// The first thing that does not work, in words for the operator.
+    pub async fn open(config: &Config, packages: Vec<Package>, clock: Clock) -> Result<Self, AppError> {
+        check_sqlite_version()?;
+        std::fs::create_dir_all(&config.data).map_err(|source| AppError::Folder {
+            path: config.data.clone(),
+            source,
+        })?;
+        let secrets = Secrets::open(&config.data)?;
+        let control = ControlPlane::open(&config.control()).await?;
+        let files = TenantFiles::new(config.data.clone(), clock.clone());
+        let jobs = Jobs::new(control.clone(), clock.clone());
+        let identity = Identity::new(files.clone(), secrets.clone(), clock.clone());
+        let records = Records::new(files.clone(), identity.clone(), &secrets, clock.clone());
+        let (artifacts, key) = (config.artifacts(), secrets.key("artifact"));
+        let plugins = tokio::task::spawn_blocking(move || Plugins::load(packages, artifacts, key)).await??;
+        Ok(Self {
+            organizations: Organizations::new(control.clone(), clock.clone()),
+            licensing: Licensing::new(control.clone(), clock.clone()),
+            settings: Settings::new(control, clock.clone()),
+            policy: Policy::new(),
+            imports: Imports::new(records.clone(), jobs.clone(), files.clone()),
+            identity,
+            jobs,
+            records,
+            plugins,
+            secrets,
+            files,
+            clock,
+            entered: Arc::new(DashMap::new()),
+            entrance: Arc::new(Mutex::new(())),
+        })
+    }
+
+    /// The hooks of all plugins, for writes.
+    #[must_use]
+    pub fn hooks(&self) -> Arc<dyn Hooks + Send + Sync> {
+        Arc::new(self.plugins.clone())
+    }
+
+    /// The organization, ready: its files at the declared schema, its first records made, its policy compiled. From
+    /// memory when nothing has changed since.
+    ///
+    /// # Errors
+    /// A schema change that is not additive, a policy that does not load, or storage fails.
+    pub async fn enter(&self, organization: &Arc<Organization>) -> Result<Arc<Entered>, AppError> {
+        let entitlement = self.licensing.entitlement(organization.id).await?;
+        if let Some(entered) = self.known(organization, &entitlement) {
+            return Ok(entered);
+        }
+        let _entrance = self.entrance.lock().await;
+        if let Some(entered) = self.known(organization, &entitlement) {
+            return Ok(entered);
+        }
+        let entered = Arc::new(self.make_ready(organization, entitlement).await?);
+        self.entered.insert(organization.id, Arc::clone(&entered));
+        Ok(entered)
+    }
+
+    /// What was made ready before, if the organization and the plugins that it may use are still the same.
+    fn known(
+        &self,
+        organization: &Arc<Organization>,
+        entitlement: &Arc<Entitlement>,
+    ) -> Option<Arc<Entered>> {
+        let entered = Arc::clone(&*self.entered.get(&organization.id)?);
+        let now = self.clock.now();
+        let licensed = self
+            .plugins
+            .all()
+            .filter(|plugin| plugin.licensed(entitlement, now));
+        let same = Arc::ptr_eq(&entered.organization, organization)
+            && licensed
+                .map(Arc::as_ptr)
+                .eq(entered.plugins.iter().map(Arc::as_ptr));
+        same.then_some(entered)
+    }
+
+    async fn make_ready(
+        &self,
+        organization: &Arc<Organization>,
+        entitlement: Arc<Entitlement>,
+    ) -> Result<Entered, AppError> {
+        let plugins = self.plugins.enabled(&entitlement, self.clock.now());
+        let modules: Arc<[Arc<Module>]> = plugins
+            .iter()
+            .map(|plugin| Arc::clone(&plugin.manifest.records))
+            .collect();
+        let grants: Vec<_> = plugins.iter().flat_map(|plugin| plugin.grants()).collect();
+        let policy = self.policy.load(organization.id, &grants).await?;
+        let mut settings = HashMap::new();
+        for plugin in &plugins {
+            settings.insert(
+                Arc::clone(&plugin.manifest.id),
+                self.settings.all(organization.id, &plugin.manifest.id).await?,
+            );
+        }
+        let entered = Entered {
+            organization: Arc::clone(organization),
+            entitlement,
+            policy,
+            plugins,
+            modules,
+            settings: Arc::new(settings),
+        };
+        for plugin in &entered.plugins {
+            self.records
+                .prepare(organization, &plugin.manifest.records)
+                .await?;
+            self.seed(&entered, plugin).await?;
+        }
+        tracing::debug!(organization = %organization.slug, plugins = entered.plugins.len(), "organization is ready");
+        Ok(entered)
+    }
+}

@@ -1,0 +1,252 @@
+//! What can be said on the command line, and the help that teaches it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Stoa: a CRM platform for many organizations in one binary.
+#[derive(Debug, Parser)]
+#[command(
+    name = "stoa",
+    version,
+    propagate_version = true,
+    after_help = "Try it:\n  stoa serve --demo\n\nLogs go to standard error; STOA_LOG=debug tells more, STOA_LOG_FORMAT=json is for machines."
+)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run a host
+    Serve(Serve),
+    /// Create and list organizations
+    #[command(subcommand)]
+    Org(OrgCommand),
+    /// License a module to an organization, or revoke it
+    License(License),
+    /// Make keys for programs
+    #[command(subcommand)]
+    ApiKey(KeyCommand),
+    /// Import a CSV file
+    Import(Import),
+    /// Say whether this installation is fit to serve
+    Doctor(Doctor),
+}
+
+/// The folder and the plugins: what every command needs.
+#[derive(Args, Clone, Debug)]
+pub(super) struct Installation {
+    /// The folder that holds everything
+    #[arg(long, env = "STOA_DATA", default_value = "stoa-data", value_name = "DIR")]
+    pub data: PathBuf,
+    /// Packages beside the embedded ones: a folder with <id>/manifest.json and <id>/component.wasm
+    #[arg(long, env = "STOA_PLUGINS", value_name = "DIR")]
+    pub plugins: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  stoa serve --demo                      an organization with sample records, its password and three curl lines
+  stoa serve --data /var/lib/stoa --listen 0.0.0.0:8080 --base-domain crm.example.com
+  curl http://127.0.0.1:9090/readyz      is it ready?
+
+Organizations are at /t/{slug}, or at https://{slug}.{base domain} when there is one. TLS is the business of the proxy in
+front. Ctrl-C or SIGTERM ends the host after the open requests; an acknowledged write is on the disk.")]
+pub(super) struct Serve {
+    #[command(flatten)]
+    pub installation: Installation,
+    /// Where people and programs reach the API
+    #[arg(
+        long,
+        env = "STOA_LISTEN",
+        default_value = "127.0.0.1:8080",
+        value_name = "ADDR"
+    )]
+    pub listen: SocketAddr,
+    /// Where /healthz, /readyz and /metrics are; keep it private
+    #[arg(
+        long,
+        env = "STOA_OPS_LISTEN",
+        default_value = "127.0.0.1:9090",
+        value_name = "ADDR"
+    )]
+    pub ops_listen: SocketAddr,
+    /// Organizations are at {slug}.DOMAIN
+    #[arg(long, env = "STOA_BASE_DOMAIN", value_name = "DOMAIN")]
+    pub base_domain: Option<String>,
+    /// Make the organization `demo` with every module, and open the API document to everybody
+    #[arg(long)]
+    pub demo: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum OrgCommand {
+    /// Create an organization and its owner
+    Create(CreateOrganization),
+    /// List the organizations
+    List(ListOrganizations),
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  stoa org create acme --name 'Acme Inc.' --owner ann@acme.example --modules sales
+  stoa org create acme --name Acme --owner ann@acme.example --zone Europe/Vienna --currency EUR --api-key --json
+
+Prints the link with which the owner chooses a password. It works once and for 72 hours.")]
+pub(super) struct CreateOrganization {
+    #[command(flatten)]
+    pub installation: Installation,
+    /// The organization's key in addresses: 3 to 32 of a-z, 0-9 and inner dashes
+    #[arg(value_name = "SLUG", allow_hyphen_values = true)]
+    pub slug: String,
+    /// What people call it
+    #[arg(long)]
+    pub name: String,
+    /// The owner's e-mail address
+    #[arg(long, value_name = "EMAIL")]
+    pub owner: String,
+    /// What it may use, separated by commas
+    #[arg(long, value_delimiter = ',', value_name = "MODULES")]
+    pub modules: Vec<String>,
+    /// The time zone in which its days begin, such as Europe/Vienna
+    #[arg(long, default_value = "UTC")]
+    pub zone: String,
+    /// The language of its texts and formats, such as de-AT
+    #[arg(long, default_value = "en")]
+    pub locale: String,
+    /// The currency of its reports, such as EUR
+    #[arg(long, default_value = "USD")]
+    pub currency: String,
+    /// Also make an API key with the owner's role
+    #[arg(long)]
+    pub api_key: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct ListOrganizations {
+    #[command(flatten)]
+    pub installation: Installation,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  stoa license acme sales             from now until revoked
+  stoa license acme sales --revoke    its data is kept")]
+pub(super) struct License {
+    #[command(flatten)]
+    pub installation: Installation,
+    /// The organization
+    #[arg(value_name = "SLUG")]
+    pub slug: String,
+    /// The module
+    #[arg(value_name = "MODULE")]
+    pub module: String,
+    /// Take the licence away
+    #[arg(long)]
+    pub revoke: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum KeyCommand {
+    /// Make a key; its secret is shown this once
+    Create(CreateKey),
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  stoa api-key create --org acme --role rep
+  KEY=$(stoa api-key create --org acme --role readonly --json | jq -r .api_key)")]
+pub(super) struct CreateKey {
+    #[command(flatten)]
+    pub installation: Installation,
+    /// The organization
+    #[arg(long, value_name = "SLUG")]
+    pub org: String,
+    /// What it may do: owner, manager, rep or readonly
+    #[arg(long)]
+    pub role: String,
+    /// What it is for
+    #[arg(long)]
+    pub name: Option<String>,
+    /// When it stops working, RFC 3339
+    #[arg(long, value_name = "INSTANT")]
+    pub expires_at: Option<String>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Example:
+  stoa import --org acme --spec accounts.json accounts.csv
+
+The spec says which column becomes which field; docs/tutorial has some. An import that the host's end interrupts goes on at
+its next start. Rows that were refused are written to a file beside the CSV file, with their numbers and reasons.")]
+pub(super) struct Import {
+    #[command(flatten)]
+    pub installation: Installation,
+    /// The organization
+    #[arg(long, value_name = "SLUG")]
+    pub org: String,
+    /// The spec, a JSON file
+    #[arg(long, value_name = "FILE")]
+    pub spec: PathBuf,
+    /// The CSV file
+    #[arg(value_name = "FILE.csv")]
+    pub file: PathBuf,
+    /// Where to write refused rows [default: FILE.errors.csv]
+    #[arg(long, value_name = "FILE")]
+    pub errors: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Doctor {
+    #[command(flatten)]
+    pub installation: Installation,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn commands_read_as_documented() {
+        for line in [
+            "stoa serve --demo --data d --listen 127.0.0.1:1 --ops-listen 127.0.0.1:2 --base-domain x.test --plugins p",
+            "stoa org create acme --name N --owner a@b.test --modules a,b --zone UTC --currency EUR --api-key --json --data d",
+            "stoa org create -x- --name N --owner a@b.test",
+            "stoa org list --json",
+            "stoa license acme sales --revoke",
+            "stoa api-key create --org acme --role rep --json",
+            "stoa import --org acme --spec s.json f.csv",
+            "stoa doctor --data d",
+        ] {
+            assert!(Arguments::try_parse_from(line.split(' ')).is_ok(), "{line}");
+        }
+    }
+}

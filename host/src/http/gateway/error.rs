@@ -1,0 +1,66 @@
+//! Errors of the record engine as problems, one decision for each.
+
+use poem::http::{HeaderValue, StatusCode, header};
+
+use crate::http::problem::{Fault, Problem};
+use crate::records::RecordError;
+
+/// The problem of an error.
+pub(in crate::http) fn problem(error: RecordError) -> Problem {
+    match error {
+        RecordError::NotFound => super::missing_record(),
+        RecordError::Forbidden { object, action } => {
+            Problem::forbidden(format!("Your roles do not allow `{action}` on {object}."))
+        }
+        RecordError::BadRequest { code, detail } => Problem::malformed(code, detail),
+        RecordError::Invalid(faults) => Problem::invalid(faults.into_iter().map(fault).collect()),
+        RecordError::Conflict {
+            code,
+            detail,
+            extra,
+            faults,
+        } => {
+            let mut problem = Problem::new(StatusCode::CONFLICT, code, detail);
+            problem.errors = faults.into_iter().map(fault).collect();
+            problem.extra = extra;
+            problem
+        }
+        RecordError::Stale {
+            current,
+            sent,
+            record,
+        } => stale(current, sent, &record),
+        RecordError::Plugin { plugin, code, detail } => {
+            let mut problem = Problem::new(
+                StatusCode::BAD_GATEWAY,
+                code,
+                format!("The plugin `{plugin}` was stopped or failed: {detail}. Nothing was changed."),
+            );
+            problem.extra.insert("plugin".into(), plugin.into());
+            problem
+        }
+        error @ (RecordError::Schema(_) | RecordError::Storage(_) | RecordError::Identity(_)) => {
+            Problem::internal(&error)
+        }
+    }
+}
+
+fn fault(fault: crate::records::Fault) -> Fault {
+    Fault::new(fault.pointer, fault.code, fault.detail)
+}
+
+/// 412 with the record as it is now, so that a client can merge without asking again.
+fn stale(current: u64, sent: u64, record: &[u8]) -> Problem {
+    let detail = format!(
+        "The record is at version {current}; you sent If-Match \"{sent}\". Merge with `current` and send again."
+    );
+    let mut problem = Problem::new(StatusCode::PRECONDITION_FAILED, "version_conflict", detail);
+    problem.extra.insert(
+        "current".into(),
+        serde_json::from_slice(record).unwrap_or_default(),
+    );
+    if let Ok(tag) = HeaderValue::from_str(&super::etag(current)) {
+        problem.headers.push((header::ETAG, tag));
+    }
+    problem
+}

@@ -1,0 +1,198 @@
+//! Everything below `/api/v1/{plugin}/`: the entities, actions and reports that plugins declare. No route is written per
+//! entity; the manifest decides what an address means.
+//!
+//! ```text
+//! GET  POST          /{plugin}/{entities}                 list, create
+//! GET  PATCH DELETE  /{plugin}/{entities}/{id}            one record
+//! POST (GET)         /{plugin}/{entities}/{id}/{verb}     action on a record (GET: a `read` action)
+//! POST (GET)         /{plugin}/{entities}/{verb}          action on the collection
+//! POST (GET)         /{plugin}/{verb}                     action of the module
+//! GET                /{plugin}/reports/{report}           figures
+//! ```
+//!
+//! Licence first, policy next, then the record engine; plugin code runs only behind all of them.
+
+mod actions;
+mod error;
+mod parameters;
+mod records;
+mod reports;
+
+use std::str::FromStr as _;
+use std::sync::Arc;
+
+use poem::http::{Method, StatusCode, header};
+use poem::{Endpoint, Request, Response};
+
+use crate::app::{App, Entered};
+use crate::caller::Caller;
+use crate::http::problem::Problem;
+use crate::ids::RecordId;
+use crate::plugins::{ActionMode, ActionTarget, Plugin};
+use crate::records::Scope;
+use crate::records::schema::Entity;
+
+pub(super) use self::error::problem;
+
+/// The endpoint of all plugins.
+pub struct Gateway {
+    app: App,
+}
+
+/// A request that found its plugin.
+struct Call<'a> {
+    app: &'a App,
+    plugin: Arc<Plugin>,
+    scope: Scope,
+    /// `/t/acme/api/v1/sales`: for `Location`.
+    base: String,
+}
+
+impl Gateway {
+    /// A gateway to this host's plugins.
+    #[must_use]
+    pub fn new(app: App) -> Self {
+        Self { app }
+    }
+
+    async fn route(&self, request: Request) -> Result<Response, Problem> {
+        let (Some(entered), Some(caller)) = (
+            request.data::<Arc<Entered>>().cloned(),
+            request.data::<Caller>().cloned(),
+        ) else {
+            return Err(Problem::unauthenticated());
+        };
+        let path = request.uri().path().to_owned();
+        let rest = path.strip_prefix("/api/v1/").unwrap_or_default();
+        let segments: Vec<&str> = rest.split('/').collect();
+        let Some((plugin, segments)) = segments.split_first() else {
+            return Err(no_route());
+        };
+        let plugin = self.plugin(plugin, &entered)?;
+        let prefix = request
+            .data::<super::access::Prefix>()
+            .map(|prefix| Arc::clone(&prefix.0))
+            .unwrap_or_default();
+        let base = format!("{prefix}/api/v1/{}", plugin.manifest.id);
+        let call = Call {
+            app: &self.app,
+            scope: entered.scope(&caller),
+            plugin,
+            base,
+        };
+        call.dispatch(segments, request).await
+    }
+
+    /// The plugin, if the organization may use it.
+    fn plugin(&self, id: &str, entered: &Entered) -> Result<Arc<Plugin>, Problem> {
+        let plugin = self.app.plugins.get(id).ok_or_else(no_route)?;
+        if plugin.licensed(&entered.entitlement, self.app.clock.now()) {
+            return Ok(plugin);
+        }
+        let module = plugin.manifest.module.clone().unwrap_or_default();
+        let detail = format!(
+            "The module `{module}` is not licensed for this organization. Ask the operator of this installation."
+        );
+        let mut problem = Problem::new(StatusCode::FORBIDDEN, "license_required", detail);
+        problem.extra.insert("module".into(), module.into());
+        Err(problem)
+    }
+}
+
+impl Call<'_> {
+    async fn dispatch(self, segments: &[&str], request: Request) -> Result<Response, Problem> {
+        match segments {
+            ["reports", report] => self.report(report, request).await,
+            [word] => match self.plugin.manifest.records.entity_by_plural(word).cloned() {
+                Some(entity) => self.collection(&entity, request).await,
+                None => self.action(None, None, ActionTarget::Module, word, request).await,
+            },
+            [plural, rest @ ..] => {
+                let entity = self
+                    .plugin
+                    .manifest
+                    .records
+                    .entity_by_plural(plural)
+                    .cloned()
+                    .ok_or_else(no_route)?;
+                match rest {
+                    [word] => match RecordId::from_str(word) {
+                        Ok(id) => self.record(&entity, id, request).await,
+                        Err(_) if self.knows(Some(&entity), ActionTarget::Collection, word) => {
+                            self.action(Some(&entity), None, ActionTarget::Collection, word, request)
+                                .await
+                        }
+                        Err(_) => Err(missing_record()),
+                    },
+                    [id, verb] => {
+                        let id = RecordId::from_str(id).map_err(|_| missing_record())?;
+                        self.action(Some(&entity), Some(id), ActionTarget::Record, verb, request)
+                            .await
+                    }
+                    _ => Err(no_route()),
+                }
+            }
+            [] => Err(no_route()),
+        }
+    }
+
+    fn knows(&self, entity: Option<&Arc<Entity>>, target: ActionTarget, verb: &str) -> bool {
+        self.plugin
+            .manifest
+            .action(entity.map(|entity| &*entity.key), target, verb)
+            .is_some()
+    }
+}
+
+impl Endpoint for Gateway {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> poem::Result<Response> {
+        Ok(self.route(request).await?)
+    }
+}
+
+fn no_route() -> Problem {
+    Problem::not_found("not_found", "There is nothing at this address.")
+}
+
+fn missing_record() -> Problem {
+    Problem::not_found(
+        "record_not_found",
+        "There is no record with this id, or none that you may read.",
+    )
+}
+
+/// 405 with what would work.
+fn method_not_allowed(allowed: &str) -> Problem {
+    let mut problem = Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method_not_allowed",
+        format!("This address answers {allowed}."),
+    );
+    if let Ok(value) = allowed.parse() {
+        problem.headers.push((header::ALLOW, value));
+    }
+    problem
+}
+
+/// A JSON answer.
+fn json(status: StatusCode, body: Vec<u8>) -> Response {
+    Response::builder()
+        .status(status)
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(body)
+}
+
+/// `"3"`
+fn etag(version: u64) -> String {
+    format!("\"{version}\"")
+}
+
+const fn is_read(mode: ActionMode) -> bool {
+    matches!(mode, ActionMode::Read)
+}
+
+fn is_get(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
+}

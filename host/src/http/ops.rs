@@ -1,0 +1,44 @@
+//! The operator's listener: is it alive, is it ready, what does it do. For machines of the installation, never public.
+
+use poem::endpoint::{Endpoint, make, make_sync};
+use poem::http::{StatusCode, header};
+use poem::{EndpointExt, IntoResponse, Response, Route, get};
+
+use crate::app::App;
+use crate::http::metrics::Metrics;
+use crate::http::problem::{Problem, chain};
+
+/// The routes of the operator's listener.
+pub fn routes(app: App, metrics: Metrics) -> impl Endpoint<Output = Response> + 'static {
+    let counters = metrics.clone();
+    let ready = make(move |_| {
+        let app = app.clone();
+        async move { readiness(&app).await }
+    });
+    let routes = Route::new()
+        .at("/healthz", get(make_sync(|_| plain("ok\n"))))
+        .at("/readyz", get(ready))
+        .at("/metrics", get(make_sync(move |_| plain(&counters.render()))));
+    crate::http::edge::guarded(routes.map_to_response(), metrics)
+}
+
+fn plain(text: &str) -> Response {
+    Response::builder()
+        .header(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")
+        .body(text.to_owned())
+}
+
+/// Ready means that the control database answers.
+async fn readiness(app: &App) -> Response {
+    // A slug nobody can have: it is asked of the database at most once a second.
+    match app.organizations.by_slug("readiness-probe").await {
+        Ok(_) => plain("ready\n"),
+        Err(error) => {
+            tracing::error!(error = %chain(&error), "not ready");
+            let detail = "The control database does not answer.";
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", detail)
+                .with_retry_after(1)
+                .into_response()
+        }
+    }
+}

@@ -1,0 +1,355 @@
+//! The plane of the organizations: which one is asked, who asks, and which part of the API answers.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use poem::endpoint::{BoxEndpoint, Endpoint};
+use poem::http::uri::PathAndQuery;
+use poem::http::{HeaderMap, Method, StatusCode, Uri, header};
+use poem::{EndpointExt, IntoEndpoint, IntoResponse, Request, Response};
+use poem_openapi::OpenApiService;
+
+use crate::app::App;
+use crate::caller::Caller;
+use crate::http::access::Prefix;
+use crate::http::address::{self, Address, no_route};
+use crate::http::docs::Pages;
+use crate::http::edge::RouteClass;
+use crate::http::gateway::Gateway;
+use crate::http::openapi::Document;
+use crate::http::problem::Problem;
+use crate::http::query::QueryTable;
+use crate::http::resources::{self, Resources};
+use crate::http::{body, errors, request};
+use crate::identity::IdentityError;
+use crate::ids::RequestId;
+use crate::organizations::{Organization, Status};
+
+/// First segments below `/api/v1` that belong to the host; every other one is a plugin's id.
+pub const HOST_AREAS: [&str; 20] = [
+    "api-keys",
+    "audit",
+    "auth",
+    "bulk",
+    "events",
+    "grants",
+    "imports",
+    "jobs",
+    "me",
+    "modules",
+    "organization",
+    "platform",
+    "privacy",
+    "roles",
+    "search",
+    "settings",
+    "teams",
+    "users",
+    "views",
+    "webhooks",
+];
+
+/// The longest bearer that is looked at.
+const LONGEST_BEARER: usize = 4096;
+
+/// What the plane needs to know from the configuration.
+pub struct Site {
+    /// Organizations are below this host name; without one, by path only.
+    pub base_domain: Option<String>,
+    /// The document needs no token.
+    pub demo: bool,
+    /// Where uploads are kept until their job is over.
+    pub uploads: Arc<Path>,
+}
+
+/// The folder for uploads, for whoever streams one.
+#[derive(Clone)]
+pub struct UploadFolder(pub Arc<Path>);
+
+/// Everything an organization's people and programs reach.
+pub struct Plane {
+    app: App,
+    site: Site,
+    host: BoxEndpoint<'static>,
+    gateway: Gateway,
+    document: Document,
+    queries: QueryTable,
+    pages: Pages,
+}
+
+impl Plane {
+    /// The plane over this application.
+    ///
+    /// # Errors
+    /// When the API document of the host is not what this module expects; a test holds that it is.
+    pub fn new(app: App, site: Site) -> Result<Self, serde_json::Error> {
+        let service = OpenApiService::new(resources::all(&app), "Stoa", env!("CARGO_PKG_VERSION"))
+            .description("One organization's API: the host's own resources and the modules it may use.");
+        let document = Document::new(&service.spec())?;
+        Ok(Self {
+            gateway: Gateway::new(app.clone()),
+            host: service.into_endpoint().map_to_response().boxed(),
+            queries: QueryTable::of::<Resources>(),
+            pages: Pages::new(),
+            app,
+            site,
+            document,
+        })
+    }
+
+    async fn organization(&self, slug: &str) -> Result<Arc<Organization>, Problem> {
+        match self.app.organizations.by_slug(slug).await {
+            Ok(Some(organization)) if organization.status == Status::Active => Ok(organization),
+            Ok(Some(_)) => {
+                let detail = "This organization is suspended. Its data is kept; ask the operator.";
+                Err(Problem::new(
+                    StatusCode::FORBIDDEN,
+                    "organization_suspended",
+                    detail,
+                ))
+            }
+            Ok(None) => Err(Problem::not_found(
+                "organization_not_found",
+                "There is no such organization.",
+            )),
+            Err(error) => Err(Problem::internal(&error)),
+        }
+    }
+
+    async fn route(&self, part: Part, mut request: Request, address: &Address) -> poem::Result<Response> {
+        let organization = self.organization(&address.slug).await?;
+        set_path(&mut request, &address.path)?;
+        let limit = if part == Part::Import {
+            body::UPLOAD_LIMIT + body::LIMIT
+        } else {
+            body::LIMIT
+        };
+        body::bound(&mut request, limit)?;
+        request.set_data(Arc::clone(&organization));
+        request.set_data(Prefix(address.prefix.as_str().into()));
+        match part {
+            Part::Page => return Ok(self.pages.answer(&request)?),
+            Part::Nothing => return Err(no_route().into()),
+            Part::Open => {}
+            Part::Document if self.site.demo => return self.document(&request, address, &organization).await,
+            _ => request.set_data(self.caller(&request, &organization)?),
+        }
+        if part == Part::Document {
+            return self.document(&request, address, &organization).await;
+        }
+        if part != Part::Open {
+            let entered = self
+                .app
+                .enter(&organization)
+                .await
+                .map_err(|error| Problem::internal(&error))?;
+            request.set_data(entered);
+        }
+        if part == Part::Plugin {
+            return Ok(self.gateway.call(request).await?.into_response());
+        }
+        self.queries.check(&request)?;
+        request.set_data(UploadFolder(Arc::clone(&self.site.uploads)));
+        self.host.call(request).await
+    }
+
+    fn caller(&self, request: &Request, organization: &Organization) -> Result<Caller, Problem> {
+        let bearer = bearer(request.headers()).ok_or_else(Problem::unauthenticated)?;
+        let id = request::current().unwrap_or_else(RequestId::new);
+        self.app
+            .identity
+            .authenticate(organization, bearer, id)
+            .map_err(|error| match error {
+                IdentityError::Storage(_) | IdentityError::Cryptography(_) => Problem::internal(&error),
+                _ => Problem::unauthenticated(),
+            })
+    }
+
+    async fn document(
+        &self,
+        request: &Request,
+        address: &Address,
+        organization: &Arc<Organization>,
+    ) -> poem::Result<Response> {
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            return Err(poem::error::MethodNotAllowedError.into());
+        }
+        let entered = self
+            .app
+            .enter(organization)
+            .await
+            .map_err(|error| Problem::internal(&error))?;
+        let document = self.document.with_plugins(
+            &address.prefix,
+            entered.plugins.iter().map(|plugin| plugin.openapi()),
+        );
+        let kind = "application/vnd.oai.openapi+json;version=3.1";
+        Ok(Response::builder()
+            .header(header::CONTENT_TYPE, kind)
+            .body(document.to_string()))
+    }
+}
+
+impl Endpoint for Plane {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> poem::Result<Response> {
+        let host = address::host(&request)?;
+        let address = address::resolve(&host, request.uri().path(), self.site.base_domain.as_deref())?;
+        let part = Part::of(&address.path, request.method());
+        let mut response = match self.route(part, request, &address).await {
+            Ok(response) => response,
+            Err(error) => errors::answer(error),
+        };
+        response.set_data(RouteClass(class(part, &address.path)));
+        Ok(response)
+    }
+}
+
+/// Which part of the API a path belongs to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Part {
+    /// A page for browsers and what it loads.
+    Page,
+    /// The OpenAPI document.
+    Document,
+    /// A host resource that needs no token: there is none yet.
+    Open,
+    /// The host resource that takes files.
+    Import,
+    /// A host resource.
+    Host,
+    /// A plugin's entities, actions and reports.
+    Plugin,
+    /// Nothing.
+    Nothing,
+}
+
+impl Part {
+    fn of(path: &str, method: &Method) -> Self {
+        if Pages::serves(path) {
+            return Self::Page;
+        }
+        if path == "/openapi.json" {
+            return Self::Document;
+        }
+        match area(path) {
+            None => Self::Nothing,
+            Some("auth") => Self::Open,
+            Some("imports") if *method == Method::POST => Self::Import,
+            Some(area) if HOST_AREAS.contains(&area) => Self::Host,
+            Some(_) => Self::Plugin,
+        }
+    }
+}
+
+fn area(path: &str) -> Option<&str> {
+    path.strip_prefix("/api/v1/")?.split('/').next()
+}
+
+fn class(part: Part, path: &str) -> &'static str {
+    match part {
+        Part::Page => "page",
+        Part::Document => "openapi",
+        Part::Plugin => "plugin",
+        Part::Nothing => "none",
+        Part::Open | Part::Import | Part::Host => {
+            let area = area(path).unwrap_or_default();
+            HOST_AREAS
+                .into_iter()
+                .find(|known| *known == area)
+                .unwrap_or("none")
+        }
+    }
+}
+
+/// The one bearer of the request.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let (Some(only), None) = (values.next(), values.next()) else {
+        return None;
+    };
+    let (scheme, token) = only.to_str().ok()?.split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() && token.len() <= LONGEST_BEARER)
+        .then_some(token)
+}
+
+fn set_path(request: &mut Request, path: &str) -> Result<(), Problem> {
+    let query = request
+        .uri()
+        .query()
+        .map_or_else(String::new, |query| format!("?{query}"));
+    let target: PathAndQuery = format!("{path}{query}").parse().map_err(|_| no_route())?;
+    let mut parts = std::mem::take(request.uri_mut()).into_parts();
+    (parts.scheme, parts.authority, parts.path_and_query) = (None, None, Some(target));
+    *request.uri_mut() = Uri::from_parts(parts).map_err(|_| no_route())?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_belongs_to_one_part() {
+        let cases = [
+            ("/docs", Part::Page),
+            ("/auth/setup", Part::Page),
+            ("/openapi.json", Part::Document),
+            ("/api/v1/auth/login", Part::Open),
+            ("/api/v1/imports", Part::Host),
+            ("/api/v1/users/1", Part::Host),
+            ("/api/v1/books/novels", Part::Plugin),
+            ("/api/v2/users", Part::Nothing),
+            ("/", Part::Nothing),
+        ];
+        for (path, part) in cases {
+            assert_eq!(Part::of(path, &Method::GET), part, "{path}");
+        }
+        assert_eq!(Part::of("/api/v1/imports", &Method::POST), Part::Import);
+        assert_eq!(Part::of("/api/v1/imports/x", &Method::GET), Part::Host);
+    }
+
+    #[test]
+    fn every_host_resource_is_in_a_host_area() {
+        use poem_openapi::OpenApi;
+        for path in Resources::meta().into_iter().flat_map(|api| api.paths) {
+            let area = area(&path.path).unwrap_or_default().to_owned();
+            assert!(HOST_AREAS.contains(&area.as_str()), "{}", path.path);
+        }
+    }
+
+    #[test]
+    fn one_bearer_of_reasonable_length_is_looked_at() {
+        let headers = |values: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(header::AUTHORIZATION, value.parse().unwrap());
+            }
+            headers
+        };
+        assert_eq!(bearer(&headers(&["Bearer abc"])), Some("abc"));
+        assert_eq!(bearer(&headers(&["bearer abc"])), Some("abc"));
+        let long = format!("Bearer {}", "x".repeat(LONGEST_BEARER + 1));
+        for bad in [
+            &[][..],
+            &["Basic abc"],
+            &["Bearer"],
+            &["Bearer "],
+            &["Bearer a", "Bearer b"],
+            &[long.as_str()],
+        ] {
+            assert_eq!(bearer(&headers(bad)), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn the_path_is_replaced_and_the_query_kept() {
+        let mut request = Request::builder()
+            .uri(Uri::from_static("http://x/t/a/docs?b=1"))
+            .finish();
+        set_path(&mut request, "/docs").unwrap();
+        assert_eq!(request.uri().to_string(), "/docs?b=1");
+    }
+}

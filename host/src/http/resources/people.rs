@@ -1,0 +1,66 @@
+//! What identity refuses, as problems.
+
+use poem::http::StatusCode;
+
+use crate::http::access::missing;
+use crate::http::problem::{Fault, Problem};
+use crate::identity::IdentityError;
+
+impl From<IdentityError> for Problem {
+    fn from(error: IdentityError) -> Self {
+        use IdentityError as E;
+        let text = error.to_string();
+        let fault = |field: &str, code: &str| {
+            Self::invalid(vec![Fault::new(format!("/{field}"), code, text.clone())])
+        };
+        match &error {
+            E::UserNotFound(_) => missing("user_not_found"),
+            E::TeamNotFound(_) => missing("team_not_found"),
+            E::ApiKeyNotFound(_) => missing("api_key_not_found"),
+            E::Invalid { field, .. } => fault(field, "invalid"),
+            E::UnknownRole(_) => fault("roles", "unknown_role"),
+            E::WeakPassword(_) => fault("password", "weak_password"),
+            E::Taken { field } => {
+                let faults = vec![Fault::new(format!("/{field}"), "taken", text)];
+                Self::new(StatusCode::CONFLICT, "taken", error.to_string()).with_faults(faults)
+            }
+            E::AmbiguousName(_) => Self::new(StatusCode::CONFLICT, "ambiguous_name", text),
+            E::LastOwner => Self::new(StatusCode::CONFLICT, "last_owner", text),
+            E::NoEmail => Self::new(StatusCode::CONFLICT, "no_email", text),
+            E::RoleRequired(_) | E::KeyCannotCreateKeys => Self::forbidden(text),
+            E::VersionConflict { current } => {
+                Self::new(StatusCode::PRECONDITION_FAILED, "version_conflict", text)
+                    .with_extra("current", *current)
+            }
+            E::InvalidSetupToken => Self::new(StatusCode::UNAUTHORIZED, "invalid_setup_token", text),
+            E::InvalidCredentials => Self::new(StatusCode::UNAUTHORIZED, "invalid_credentials", text),
+            E::Throttled { retry_after } => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "throttled", text).with_retry_after(*retry_after)
+            }
+            E::Busy { retry_after } => Self::busy("busy", text, *retry_after),
+            E::InvalidToken => Self::unauthenticated(),
+            E::Cryptography(_) | E::Storage(_) => Self::internal(&error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_login_says_nothing_about_its_cause() {
+        let problem = Problem::from(IdentityError::InvalidCredentials);
+        assert_eq!(
+            (problem.status.as_u16(), problem.code.as_ref()),
+            (401, "invalid_credentials")
+        );
+        assert!(problem.headers.is_empty());
+    }
+
+    #[test]
+    fn a_full_queue_says_when_to_come_back() {
+        let problem = Problem::from(IdentityError::Busy { retry_after: 2 });
+        assert_eq!((problem.status.as_u16(), problem.retry_after), (503, Some(2)));
+    }
+}

@@ -1,0 +1,284 @@
+//! Bearers: from the text behind `Authorization: Bearer` to a caller, on every request.
+//!
+//! The first time, an access token's signature is checked (`token.rs`) or an API key's hash compared, and the principal
+//! is read from the identity file: its roles and teams are never in the token. What came out is remembered under the
+//! SHA-256 of the bearer, for [`REMEMBERED`] at most and only while the organization's epoch stays the same. Every
+//! refusal is the same [`IdentityError::InvalidToken`]; the reason goes to the log, at debug level.
+//!
+//! Another process that changes the identity file is noticed within [`EPOCH_AGE`].
+
+mod signing;
+mod store;
+mod token;
+
+#[cfg(test)]
+mod forge;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use dashmap::DashMap;
+use moka::sync::Cache;
+use subtle::ConstantTimeEq;
+
+use crate::caller::{Caller, Principal, PrincipalKind, Source};
+use crate::clock::UnixMillis;
+use crate::identity::{Identity, IdentityError, keys, secret};
+use crate::ids::{OrganizationId, PrincipalId, RequestId};
+use crate::organizations::{Organization, Status};
+
+use signing::KeySet;
+
+pub use token::{AUDIENCE, AccessToken, LIFETIME};
+
+pub(super) use token::install_cryptography;
+
+/// The longest bearer that is looked at, in bytes.
+const LONGEST: usize = 4_096;
+
+/// How long a bearer is remembered, in milliseconds.
+const REMEMBERED: UnixMillis = 60_000;
+
+/// How old what is known of an organization's epoch may be, in milliseconds.
+const EPOCH_AGE: UnixMillis = 1_000;
+
+/// Bearers that are remembered at once.
+const CAPACITY: u64 = 100_000;
+
+/// What is remembered about bearers.
+pub(super) struct Bearers {
+    remembered: Cache<[u8; 32], Arc<Remembered>>,
+    organizations: DashMap<OrganizationId, Arc<Known>>,
+}
+
+struct Remembered {
+    organization: OrganizationId,
+    epoch: i64,
+    until: UnixMillis,
+    principal: Arc<Principal>,
+}
+
+/// What is known of an organization.
+struct Known {
+    epoch: AtomicI64,
+    read_at: AtomicI64,
+    keys: ArcSwapOption<KeySet>,
+}
+
+impl Bearers {
+    pub(super) fn new() -> Self {
+        // Entries say themselves how long they are good; this only gives their memory back.
+        let life = Duration::from_millis(REMEMBERED.unsigned_abs());
+        let remembered = Cache::builder().max_capacity(CAPACITY).time_to_live(life).build();
+        Self {
+            remembered,
+            organizations: DashMap::new(),
+        }
+    }
+
+    /// The organization's file has this epoch now. Epochs never go back.
+    pub(super) fn saw_epoch(&self, organization: OrganizationId, epoch: i64) {
+        self.known(organization).epoch.fetch_max(epoch, Ordering::AcqRel);
+    }
+
+    fn known(&self, organization: OrganizationId) -> Arc<Known> {
+        if let Some(known) = self.organizations.get(&organization) {
+            return known.clone();
+        }
+        let fresh = || Known {
+            epoch: AtomicI64::new(0),
+            read_at: AtomicI64::new(UnixMillis::MIN),
+            keys: ArcSwapOption::empty(),
+        };
+        self.organizations
+            .entry(organization)
+            .or_insert_with(|| Arc::new(fresh()))
+            .clone()
+    }
+}
+
+/// An API key as a principal.
+fn of_key(key: keys::ApiKey) -> Principal {
+    Principal {
+        id: key.id,
+        kind: PrincipalKind::ApiKey,
+        name: key.name.into(),
+        roles: Arc::new([key.role.into()]),
+        teams: Arc::new([]),
+    }
+}
+
+impl Identity {
+    /// The caller that this bearer stands for, in this organization and in no other.
+    ///
+    /// # Errors
+    /// [`IdentityError::InvalidToken`] for every bearer that is not good, and when the organization is suspended.
+    pub fn authenticate(
+        &self,
+        organization: &Organization,
+        bearer: &str,
+        request: RequestId,
+    ) -> Result<Caller, IdentityError> {
+        if bearer.len() > LONGEST || organization.status != Status::Active {
+            return Err(refused(
+                organization.id,
+                "too long, or the organization is suspended",
+            ));
+        }
+        let (digest, now) = (secret::digest(&[bearer.as_bytes()]), self.clock.now());
+        let known = self.bearers.known(organization.id);
+        let epoch = self.current_epoch(organization.id, &known, now)?;
+        if let Some(hit) = self.bearers.remembered.get(&digest)
+            && hit.organization == organization.id
+            && hit.epoch == epoch
+            && now < hit.until
+        {
+            return Ok(caller(organization.id, hit.principal.clone(), request));
+        }
+        let found = match keys::looks_like(bearer) {
+            true => self.check_key(organization.id, bearer, now)?,
+            false => self.check_token(organization.id, &known, bearer, now)?,
+        };
+        known.epoch.fetch_max(found.epoch, Ordering::AcqRel);
+        let principal = found.principal.clone();
+        self.bearers.remembered.insert(digest, Arc::new(found));
+        Ok(caller(organization.id, principal, request))
+    }
+
+    fn check_token(
+        &self,
+        organization: OrganizationId,
+        known: &Known,
+        bearer: &str,
+        now: UnixMillis,
+    ) -> Result<Remembered, IdentityError> {
+        let refuse = |why| refused(organization, why);
+        let unverified = token::Unverified::parse(bearer).map_err(refuse)?;
+        let keys = self.verifying_keys(organization, known)?;
+        let key = keys.find(unverified.kid()).ok_or_else(|| refuse("unknown key"))?;
+        let claims = unverified.verify(key, organization, now).map_err(refuse)?;
+        let found = self.read(organization, |connection| {
+            Ok(store::find_principal(connection, claims.user)?)
+        })?;
+        let found = found.ok_or_else(|| refuse("no such user, or disabled"))?;
+        if found.token_epoch != claims.epoch {
+            return Err(refuse("the user's tokens were ended"));
+        }
+        let until = claims.expires_at.min(now.saturating_add(REMEMBERED));
+        Ok(Remembered {
+            organization,
+            epoch: found.epoch,
+            until,
+            principal: Arc::new(found.principal),
+        })
+    }
+
+    fn check_key(
+        &self,
+        organization: OrganizationId,
+        bearer: &str,
+        now: UnixMillis,
+    ) -> Result<Remembered, IdentityError> {
+        let refuse = |why| refused(organization, why);
+        let parsed = keys::Parsed::parse(bearer).ok_or_else(|| refuse("not a key"))?;
+        let (epoch, stored) = self.read(organization, |connection| {
+            Ok((
+                super::store::epoch(connection)?,
+                keys::find_key(connection, parsed.id)?,
+            ))
+        })?;
+        let keys::StoredKey { key, hash } = stored.ok_or_else(|| refuse("no such key"))?;
+        let given = secret::keyed_hash(&self.peppers.api_key, parsed.id.as_bytes(), &parsed.secret)?;
+        if !bool::from(given.ct_eq(&hash)) {
+            return Err(refuse("wrong secret"));
+        }
+        if !key.is_good(now) {
+            return Err(refuse("the key is expired or revoked"));
+        }
+        let until = key
+            .expires_at
+            .unwrap_or(UnixMillis::MAX)
+            .min(now.saturating_add(REMEMBERED));
+        Ok(Remembered {
+            organization,
+            epoch,
+            until,
+            principal: Arc::new(of_key(key)),
+        })
+    }
+
+    /// Whoever this id stands for, with the roles and teams of now, if they may act: a person or an API key.
+    ///
+    /// # Errors
+    /// Only when the identity file fails.
+    pub fn principal(
+        &self,
+        organization: OrganizationId,
+        id: PrincipalId,
+    ) -> Result<Option<Arc<Principal>>, IdentityError> {
+        let now = self.clock.now();
+        self.read(organization, |connection| {
+            if let Some(found) = store::find_principal(connection, id)? {
+                return Ok(Some(Arc::new(found.principal)));
+            }
+            let key = keys::find_key(connection, id)?.map(|stored| stored.key);
+            Ok(key
+                .filter(|key| key.is_good(now))
+                .map(|key| Arc::new(of_key(key))))
+        })
+    }
+
+    /// The organization's epoch, read from its file when the last reading is too old.
+    fn current_epoch(
+        &self,
+        organization: OrganizationId,
+        known: &Known,
+        now: UnixMillis,
+    ) -> Result<i64, IdentityError> {
+        let read_at = known.read_at.load(Ordering::Acquire);
+        if now.saturating_sub(read_at) >= EPOCH_AGE || now < read_at {
+            let epoch = self.read(organization, |connection| Ok(super::store::epoch(connection)?))?;
+            known.epoch.fetch_max(epoch, Ordering::AcqRel);
+            known.read_at.store(now, Ordering::Release);
+        }
+        Ok(known.epoch.load(Ordering::Acquire))
+    }
+
+    /// The keys that verify the organization's tokens, read again when its epoch has moved.
+    fn verifying_keys(
+        &self,
+        organization: OrganizationId,
+        known: &Known,
+    ) -> Result<Arc<KeySet>, IdentityError> {
+        let epoch = known.epoch.load(Ordering::Acquire);
+        if let Some(keys) = known.keys.load_full()
+            && keys.epoch >= epoch
+        {
+            return Ok(keys);
+        }
+        let keys = Arc::new(self.read(organization, |connection| {
+            let epoch = super::store::epoch(connection)?;
+            Ok(KeySet::new(epoch, &store::verifying_keys(connection)?))
+        })?);
+        known.keys.store(Some(keys.clone()));
+        Ok(keys)
+    }
+}
+
+fn caller(organization: OrganizationId, principal: Arc<Principal>, request: RequestId) -> Caller {
+    Caller {
+        organization,
+        principal,
+        request,
+        source: Source::Api,
+    }
+}
+
+fn refused(organization: OrganizationId, why: &'static str) -> IdentityError {
+    tracing::debug!(%organization, why, "bearer refused");
+    IdentityError::InvalidToken
+}

@@ -1,0 +1,86 @@
+//! What can go wrong with people and credentials, in the words of the domain.
+
+use crate::ids::{PrincipalId, TeamId};
+use crate::storage::StorageError;
+
+/// What can go wrong with people and credentials.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// No such person in this organization.
+    #[error("user {0} does not exist")]
+    UserNotFound(PrincipalId),
+    /// No such team in this organization.
+    #[error("team {0} does not exist")]
+    TeamNotFound(TeamId),
+    /// No such API key in this organization.
+    #[error("API key {0} does not exist")]
+    ApiKeyNotFound(PrincipalId),
+    /// A value is not acceptable.
+    #[error("{field}: {reason}")]
+    Invalid {
+        /// Which, as the API names it.
+        field: &'static str,
+        /// What would be.
+        reason: &'static str,
+    },
+    /// Another person, team or key has the value.
+    #[error("{field} is taken")]
+    Taken {
+        /// Which, as the API names it.
+        field: &'static str,
+    },
+    /// More than one person has the name.
+    #[error("more than one user is named `{0}`")]
+    AmbiguousName(String),
+    /// No role of this name.
+    #[error("there is no role `{0}`")]
+    UnknownRole(String),
+    /// Nobody gives what they do not have, nor changes the credentials of somebody who has more.
+    #[error("this takes the role `{0}`")]
+    RoleRequired(String),
+    /// Keys do not make keys.
+    #[error("an API key cannot create API keys")]
+    KeyCannotCreateKeys,
+    /// The organization would be without an owner that can act.
+    #[error("an organization keeps at least one active owner")]
+    LastOwner,
+    /// Somebody changed it in the meantime.
+    #[error("it was changed in the meantime: its version is {current}")]
+    VersionConflict {
+        /// The version it has now.
+        current: i64,
+    },
+    /// A person without an e-mail address cannot log in, so there is nothing to set up.
+    #[error("the user has no e-mail address")]
+    NoEmail,
+    /// The password is not good enough.
+    #[error("{0}")]
+    WeakPassword(&'static str),
+    /// The set-up link is unknown, used, replaced or too old, or its person was disabled.
+    #[error("the set-up link is not valid")]
+    InvalidSetupToken,
+    /// Unknown person, wrong password, disabled person: one answer for all.
+    #[error("the credentials are not valid")]
+    InvalidCredentials,
+    /// Too many wrong passwords for this address; whether anybody has it does not matter.
+    #[error("too many failed attempts: try again in {retry_after} s")]
+    Throttled {
+        /// Seconds.
+        retry_after: u64,
+    },
+    /// More passwords wait to be checked than the machine can take.
+    #[error("too many logins at once: try again in {retry_after} s")]
+    Busy {
+        /// Seconds.
+        retry_after: u64,
+    },
+    /// The bearer is not good, for whatever reason; the reason goes to the log only.
+    #[error("the access token is not valid")]
+    InvalidToken,
+    /// A primitive failed: for the log, never for the caller.
+    #[error("cryptography: {0}")]
+    Cryptography(&'static str),
+    /// The identity file failed: for the log, never for the caller.
+    #[error("identity file")]
+    Storage(#[from] StorageError),
+}

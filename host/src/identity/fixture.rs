@@ -1,0 +1,125 @@
+//! What the tests of this module start from: two organizations on real files, and a clock that stands still.
+
+use crate::caller::{Caller, Principal, PrincipalKind, Source};
+use crate::clock::Clock;
+use crate::identity::{Cost, Email, Identity, IdentityError, NewUser, User, platform};
+use crate::ids::{OrganizationId, RequestId};
+use crate::organizations::{Organization, Slug, Status};
+use crate::storage::{Secrets, TenantFiles};
+
+/// A password that is good enough.
+pub(super) const PASSWORD: &str = "violet tram 9 east";
+
+pub(super) struct World {
+    pub(super) folder: tempfile::TempDir,
+    pub(super) clock: Clock,
+    pub(super) identity: Identity,
+    pub(super) acme: Organization,
+    pub(super) globex: Organization,
+}
+
+impl World {
+    pub(super) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Clock::fixed(1_700_000_000_000);
+        let files = TenantFiles::new(folder.path().to_owned(), clock.clone());
+        let secrets = Secrets::open(folder.path()).unwrap();
+        let identity = Identity::with_cost(files, secrets, clock.clone(), Cost::FLOOR);
+        Self {
+            folder,
+            clock,
+            identity,
+            acme: organization("acme"),
+            globex: organization("globex"),
+        }
+    }
+
+    /// The same files, seen by another process that shares nothing but the folder.
+    pub(super) fn another_process(&self) -> Identity {
+        let files = TenantFiles::new(self.folder.path().to_owned(), self.clock.clone());
+        Identity::with_cost(
+            files,
+            Secrets::open(self.folder.path()).unwrap(),
+            self.clock.clone(),
+            Cost::FLOOR,
+        )
+    }
+
+    pub(super) fn platform(&self) -> Caller {
+        platform(self.acme.id, RequestId::new())
+    }
+
+    /// A person of acme with the address `{name}@example.com`.
+    pub(super) async fn person(&self, name: &str, role: &str) -> User {
+        self.try_person(&self.platform(), name, role).await.unwrap()
+    }
+
+    pub(super) async fn try_person(
+        &self,
+        by: &Caller,
+        name: &str,
+        role: &str,
+    ) -> Result<User, IdentityError> {
+        let email = Some(Email::parse(&format!("{name}@example.com")).unwrap());
+        let new = NewUser {
+            email,
+            name: name.to_owned(),
+            roles: vec![role.to_owned()],
+            team: None,
+            external_id: None,
+        };
+        self.identity.create_user(by, new).await
+    }
+
+    /// A person of acme who can log in with [`PASSWORD`].
+    pub(super) async fn member(&self, name: &str, role: &str) -> User {
+        let user = self.person(name, role).await;
+        self.identity
+            .set_password(&self.platform(), &self.acme, user.id, PASSWORD)
+            .await
+            .unwrap();
+        user
+    }
+
+    pub(super) async fn log_in(&self, name: &str) -> Result<String, IdentityError> {
+        let email = format!("{name}@example.com");
+        self.identity
+            .log_in(&self.acme, &email, PASSWORD)
+            .await
+            .map(|token| token.token)
+    }
+
+    pub(super) fn authenticate(&self, bearer: &str) -> Result<Caller, IdentityError> {
+        self.identity.authenticate(&self.acme, bearer, RequestId::new())
+    }
+}
+
+/// The person as a caller.
+pub(super) fn acting(organization: OrganizationId, user: &User) -> Caller {
+    let principal = Principal {
+        id: user.id,
+        kind: PrincipalKind::User,
+        name: user.name.as_str().into(),
+        roles: user.roles.iter().map(|role| role.as_str().into()).collect(),
+        teams: user.teams.clone().into(),
+    };
+    Caller {
+        organization,
+        principal: principal.into(),
+        request: RequestId::new(),
+        source: Source::Api,
+    }
+}
+
+fn organization(slug: &str) -> Organization {
+    Organization {
+        id: OrganizationId::new(),
+        slug: Slug::parse(slug).unwrap(),
+        name: slug.to_owned(),
+        status: Status::Active,
+        zone: "UTC".to_owned(),
+        locale: "en".to_owned(),
+        currency: "EUR".to_owned(),
+        created_at: 0,
+    }
+}

@@ -1,0 +1,243 @@
+//! Passwords: how one is chosen, checked and exchanged for an access token.
+//!
+//! Nobody is given a password. An invitation is a link with 256 random bits, good once and for [`INVITATION`]; whoever
+//! holds it chooses one (`password.rs` says which are good enough). A login answers an unknown person, a wrong
+//! password and a disabled person alike, at the same cost, and slows down per address (`throttle.rs`).
+
+mod hasher;
+mod password;
+mod store;
+mod throttle;
+
+#[cfg(test)]
+mod tests;
+
+use crate::caller::{Caller, PrincipalKind, Source};
+use crate::clock::UnixMillis;
+use crate::identity::people::{self, UserStatus, key_of};
+use crate::identity::{AccessToken, Identity, IdentityError, secret};
+use crate::ids::{OrganizationId, PrincipalId, RecordId, RequestId};
+use crate::organizations::{Organization, Status};
+
+pub use hasher::Cost;
+
+pub(super) use hasher::Hasher;
+pub(super) use throttle::Throttle;
+
+/// How long an invitation is good, in milliseconds.
+pub const INVITATION: UnixMillis = 72 * 3_600_000;
+
+const PREFIX: &str = "stoa_s1_";
+
+/// An invitation. The token is shown once; only its hash is stored.
+#[derive(Clone)]
+pub struct SetupToken {
+    /// What the set-up link carries.
+    pub token: String,
+    /// Who may choose a password with it.
+    pub user: PrincipalId,
+    /// The first instant it is no longer good.
+    pub expires_at: UnixMillis,
+}
+
+/// What a login needs to know of a person.
+struct Account {
+    id: PrincipalId,
+    name: String,
+    status: UserStatus,
+    hash: Option<String>,
+    token_epoch: i64,
+}
+
+impl Identity {
+    /// Invites a person to choose a password, also a new one for a forgotten one. An earlier invitation is void.
+    ///
+    /// # Errors
+    /// [`IdentityError::UserNotFound`], [`IdentityError::RoleRequired`], [`IdentityError::NoEmail`];
+    /// [`IdentityError::Invalid`] for a disabled person.
+    pub async fn invite(&self, by: &Caller, user: PrincipalId) -> Result<SetupToken, IdentityError> {
+        let random = secret::random()?;
+        let token = format!("{PREFIX}{}", secret::encode(random.as_slice()));
+        let hash = self.setup_hash(by.organization, &token)?;
+        let now = self.clock.now();
+        let expires_at = now.saturating_add(INVITATION);
+        let caller = by.clone();
+        self.write(by, move |connection| {
+            let person = people::find_user(connection, user)?.ok_or(IdentityError::UserNotFound(user))?;
+            people::covers(&caller.principal, &person.roles)?;
+            if person.email.is_none() {
+                return Err(IdentityError::NoEmail);
+            }
+            if person.status != UserStatus::Active {
+                return Err(IdentityError::Invalid {
+                    field: "status",
+                    reason: "the user is disabled",
+                });
+            }
+            let row = store::NewToken {
+                id: RecordId::new(),
+                user,
+                hash,
+                expires_at,
+                now,
+                by: caller.principal.id,
+            };
+            Ok(store::put_setup_token(connection, &row)?)
+        })
+        .await?;
+        Ok(SetupToken {
+            token,
+            user,
+            expires_at,
+        })
+    }
+
+    /// Exchanges an invitation for a password. Every earlier access token of the person ends.
+    ///
+    /// # Errors
+    /// [`IdentityError::InvalidSetupToken`]; [`IdentityError::WeakPassword`] leaves the invitation good;
+    /// [`IdentityError::Busy`] does too.
+    pub async fn set_up(
+        &self,
+        organization: &Organization,
+        token: &str,
+        password: &str,
+    ) -> Result<PrincipalId, IdentityError> {
+        if organization.status != Status::Active || token.len() > 128 || !token.starts_with(PREFIX) {
+            return Err(IdentityError::InvalidSetupToken);
+        }
+        let (hash, now) = (self.setup_hash(organization.id, token)?, self.clock.now());
+        let person = self.read(organization.id, |connection| {
+            let user =
+                store::find_setup_token(connection, &hash, now)?.ok_or(IdentityError::InvalidSetupToken)?;
+            people::find_user(connection, user)?.ok_or(IdentityError::InvalidSetupToken)
+        })?;
+        password::check(password, person.email.as_deref(), organization.slug.as_str())?;
+        let password_hash = self.hasher.hash(password).await?;
+
+        let by = acting(organization.id, person.id, &person.name);
+        self.write(&by, move |connection| {
+            // Both callers of a race got here; only one of them finds the row.
+            if !store::take_setup_token(connection, &hash, now)? {
+                return Err(IdentityError::InvalidSetupToken);
+            }
+            store::set_password(connection, person.id, &password_hash)?;
+            Ok(people::end_tokens(connection, person.id)?)
+        })
+        .await?;
+        Ok(person.id)
+    }
+
+    /// Sets a password without an invitation: for demonstrations and for the operator's rescue, so the platform only.
+    ///
+    /// # Errors
+    /// [`IdentityError::RoleRequired`], [`IdentityError::UserNotFound`], [`IdentityError::WeakPassword`].
+    pub async fn set_password(
+        &self,
+        by: &Caller,
+        organization: &Organization,
+        user: PrincipalId,
+        password: &str,
+    ) -> Result<(), IdentityError> {
+        if by.principal.kind != PrincipalKind::Platform {
+            return Err(IdentityError::RoleRequired("platform".to_owned()));
+        }
+        let person = self.user(organization.id, user)?;
+        password::check(password, person.email.as_deref(), organization.slug.as_str())?;
+        let hash = self.hasher.hash(password).await?;
+        let by = Caller {
+            organization: organization.id,
+            ..by.clone()
+        };
+        self.write(&by, move |connection| {
+            store::set_password(connection, user, &hash)?;
+            Ok(people::end_tokens(connection, user)?)
+        })
+        .await
+    }
+
+    /// Exchanges address and password for an access token.
+    ///
+    /// # Errors
+    /// [`IdentityError::InvalidCredentials`] whatever is wrong with them; [`IdentityError::Throttled`] after failures,
+    /// whether or not anybody has the address; [`IdentityError::Busy`].
+    pub async fn log_in(
+        &self,
+        organization: &Organization,
+        email: &str,
+        password: &str,
+    ) -> Result<AccessToken, IdentityError> {
+        let key = key_of(email.get(..email.floor_char_boundary(254)).unwrap_or_default());
+        let attempt = self.throttle.begin(organization.id, &key)?;
+        let account = self.read(organization.id, |connection| {
+            Ok(store::find_account(connection, &key)?)
+        })?;
+
+        let stored = account.as_ref().and_then(|account| account.hash.clone());
+        let verdict = match self.hasher.verify(password, stored).await {
+            Err(busy @ IdentityError::Busy { .. }) => {
+                attempt.withdraw();
+                return Err(busy);
+            }
+            other => other?,
+        };
+        let active = |account: &Account| {
+            account.status == UserStatus::Active && organization.status == Status::Active && verdict.correct
+        };
+        let Some(account) = account.filter(active) else {
+            attempt.fail();
+            return Err(IdentityError::InvalidCredentials);
+        };
+        attempt.succeed();
+        if verdict.outdated {
+            self.rehash(organization.id, &account, password).await?;
+        }
+        self.issue(
+            organization.id,
+            account.id,
+            account.token_epoch,
+            &acting(organization.id, account.id, &account.name),
+        )
+        .await
+    }
+
+    /// Keeps the password at today's cost. Tokens stay good: it is the same password.
+    async fn rehash(
+        &self,
+        organization: OrganizationId,
+        account: &Account,
+        password: &str,
+    ) -> Result<(), IdentityError> {
+        let (id, hash) = (account.id, self.hasher.hash(password).await?);
+        let by = acting(organization, id, &account.name);
+        self.write(&by, move |connection| {
+            Ok(store::set_password(connection, id, &hash)?)
+        })
+        .await
+    }
+
+    fn setup_hash(&self, organization: OrganizationId, token: &str) -> Result<[u8; 32], IdentityError> {
+        secret::keyed_hash(
+            &self.peppers.setup_token,
+            organization.as_bytes(),
+            token.as_bytes(),
+        )
+    }
+}
+
+/// A person who changes their own credentials before they have a token: as the change log will name them.
+fn acting(organization: OrganizationId, id: PrincipalId, name: &str) -> Caller {
+    let principal = crate::caller::Principal {
+        id,
+        kind: PrincipalKind::User,
+        name: name.into(),
+        roles: std::sync::Arc::new([]),
+        teams: std::sync::Arc::new([]),
+    };
+    Caller {
+        organization,
+        principal: std::sync::Arc::new(principal),
+        request: RequestId::new(),
+        source: Source::Api,
+    }
+}

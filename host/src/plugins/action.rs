@@ -1,0 +1,215 @@
+//! Actions: named business operations, a `write` one in a transaction of its own, a `read` one on a snapshot.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use serde_json::{Map, Value as Json};
+
+use super::call::{self, Ground};
+use super::hooks::missing;
+use super::manifest::{Action, ActionMode, ActionTarget};
+use super::{Plugin, Plugins};
+use crate::ids::RecordId;
+use crate::records::list::{self, View};
+use crate::records::schema::Entity;
+use crate::records::tx::{Authority, Hooks, Tx};
+use crate::records::{RecordError, Records, Scope, write};
+use crate::storage::Verdict;
+
+/// What an action is to work on.
+#[derive(Clone, Debug)]
+pub struct Invocation {
+    /// The record, for an action on one.
+    pub record: Option<RecordId>,
+    /// The version that the caller knows, if it matters.
+    pub version: Option<u64>,
+    /// The input.
+    pub input: Map<String, Json>,
+}
+
+/// What an action answered.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// JSON.
+    pub body: Vec<u8>,
+    /// The record's version afterwards, for an action on one.
+    pub version: Option<u64>,
+}
+
+/// The object that policies speak of: the entity, or the module.
+fn object(plugin: &Plugin, action: &Action) -> String {
+    let id = &plugin.manifest.id;
+    action
+        .entity
+        .as_ref()
+        .map_or_else(|| id.to_string(), |entity| format!("{id}.{entity}"))
+}
+
+impl Plugins {
+    /// Runs an action in a write transaction. An action on a record answers the record as it is afterwards, unless the
+    /// plugin answers something of its own.
+    ///
+    /// # Errors
+    /// [`RecordError::NotFound`], [`RecordError::Forbidden`], [`RecordError::Stale`], what the plugin refuses.
+    pub async fn act(
+        &self,
+        engine: &Records,
+        scope: &Scope,
+        plugin: &Arc<Plugin>,
+        action: &Action,
+        invocation: Invocation,
+    ) -> Result<Answer, RecordError> {
+        let hooks: Arc<dyn Hooks + Send + Sync> = Arc::new(self.clone());
+        let (plugins, runner, action) = (self.clone(), Arc::clone(plugin), action.clone());
+        engine
+            .write(scope, &plugin.manifest.records, &hooks, move |tx| {
+                plugins
+                    .act_in(tx, &runner, &action, &invocation)
+                    .map(Verdict::Keep)
+            })
+            .await
+    }
+
+    fn act_in(
+        &self,
+        tx: &Tx,
+        plugin: &Arc<Plugin>,
+        action: &Action,
+        invocation: &Invocation,
+    ) -> Result<Answer, RecordError> {
+        let entity = action
+            .entity
+            .as_deref()
+            .and_then(|key| plugin.manifest.records.entity(key));
+        permit(tx, plugin, action, entity.as_ref(), invocation)?;
+        let deeper = tx.on(Authority::PluginForCaller).deeper()?;
+        let output = {
+            let _pass = self.gate.enter();
+            invoke(plugin, Ground::Write(deeper), action, invocation)?
+        };
+        let record = invocation
+            .record
+            .zip(entity)
+            .filter(|_| output.is_empty() || output == "null");
+        let Some((id, entity)) = record else {
+            return Ok(Answer {
+                body: output.into_bytes(),
+                version: None,
+            });
+        };
+        let one = list::get(
+            &tx.conn,
+            &tx.scope,
+            &entity,
+            id,
+            &View::parse(&entity, None, None)?,
+        )?;
+        Ok(Answer {
+            body: one.body,
+            version: Some(one.version),
+        })
+    }
+
+    /// Runs a `read` action on a snapshot, on this thread, which must not be an async worker.
+    ///
+    /// # Errors
+    /// [`RecordError::NotFound`], [`RecordError::Forbidden`], what the plugin refuses.
+    pub fn look(
+        &self,
+        engine: &Records,
+        scope: &Scope,
+        plugin: &Arc<Plugin>,
+        action: &Action,
+        invocation: &Invocation,
+    ) -> Result<Answer, RecordError> {
+        let entity = action
+            .entity
+            .as_deref()
+            .and_then(|key| plugin.manifest.records.entity(key));
+        let object = object(plugin, action);
+        if scope
+            .policy
+            .decide(&scope.caller.principal.roles, &object, &action.verb)
+            .never()
+        {
+            return Err(RecordError::Forbidden {
+                object,
+                action: action.verb.clone(),
+            });
+        }
+        let module = &plugin.manifest.records;
+        let _pass = self.gate.enter();
+        let output = engine.read(scope, module, |conn| {
+            if let (Some(id), Some(entity)) = (invocation.record, &entity) {
+                list::get(conn, scope, entity, id, &View::parse(entity, Some("id"), None)?)?;
+            }
+            let ground = Ground::Read {
+                conn: Rc::clone(conn),
+                scope: scope.clone(),
+                module: Arc::clone(module),
+                now: engine.now(),
+            };
+            invoke(plugin, ground, action, invocation)
+        })?;
+        Ok(Answer {
+            body: output.into_bytes(),
+            version: None,
+        })
+    }
+}
+
+fn invoke(
+    plugin: &Arc<Plugin>,
+    ground: Ground,
+    action: &Action,
+    invocation: &Invocation,
+) -> Result<String, RecordError> {
+    let input = Json::Object(invocation.input.clone()).to_string();
+    let output = call::run(plugin, ground, call::ACTION, |store, instance| {
+        let Some(actions) = &plugin.actions else {
+            return Ok(Err(missing(plugin, "actions")));
+        };
+        let record = invocation.record.map(call::to_wit);
+        actions
+            .load(&mut *store, instance)?
+            .stoa_plugin_actions()
+            .call_invoke(store, &action.key, record, &input)
+    })?;
+    if !output.is_empty() && serde_json::from_str::<&serde_json::value::RawValue>(&output).is_err() {
+        let detail = format!("the action `{}` answered something that is not JSON", action.key);
+        return Err(RecordError::Plugin {
+            plugin: plugin.manifest.id.to_string(),
+            code: "plugin_bad_answer",
+            detail,
+        });
+    }
+    Ok(output)
+}
+
+/// The caller may do this to this record: readable, within the grant's scope, at the version that he knows.
+fn permit(
+    tx: &Tx,
+    plugin: &Plugin,
+    action: &Action,
+    entity: Option<&Arc<Entity>>,
+    invocation: &Invocation,
+) -> Result<(), RecordError> {
+    debug_assert!(action.mode != ActionMode::Read);
+    let object = object(plugin, action);
+    let rows = tx
+        .scope
+        .policy
+        .decide(&tx.scope.caller.principal.roles, &object, &action.verb);
+    let forbidden = || RecordError::Forbidden {
+        object: object.clone(),
+        action: action.verb.clone(),
+    };
+    let (Some(entity), Some(id), ActionTarget::Record) = (entity, invocation.record, action.target) else {
+        return if rows.never() { Err(forbidden()) } else { Ok(()) };
+    };
+    let values = write::find(tx, entity, id)?.ok_or(RecordError::NotFound)?;
+    if !write::permits(&Some(rows), tx, &values) {
+        return Err(forbidden());
+    }
+    write::fresh(tx, entity, id, invocation.version, &values)
+}

@@ -1,0 +1,380 @@
+//! One call into plugin code: a fresh instance with its limits, gone when the answer is out.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use wasmtime::component::Instance;
+use wasmtime::{ResourceLimiter, Store, Trap, UpdateDeadline};
+
+use super::Plugin;
+use super::bindings::host::stoa::plugin::types::{Failure, RecordId as WitId, Refusal};
+use super::engine::{MEMORY, TICK};
+use crate::clock::UnixMillis;
+use crate::ids::RecordId;
+use crate::records::schema::Module;
+use crate::records::tx::Tx;
+use crate::records::{Fault, RecordError, Scope};
+use crate::storage::{Connection, PluginMode};
+
+/// Most host calls of one call.
+const HOST_CALLS: u32 = 10_000;
+/// Most bytes that one host call may bring along.
+const HOST_CALL_BYTES: usize = 4 << 20;
+/// Most bytes of log lines of one call.
+const LOG_BYTES: usize = 256 << 10;
+
+/// What a kind of call may use.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// Time in the guest.
+    pub(super) cpu: Duration,
+    /// Time altogether.
+    pub(super) wall: Duration,
+}
+
+/// Hooks.
+pub(super) const HOOK: Limits = Limits {
+    cpu: Duration::from_millis(50),
+    wall: Duration::from_secs(2),
+};
+/// Actions and reports.
+pub(super) const ACTION: Limits = Limits {
+    cpu: Duration::from_millis(200),
+    wall: Duration::from_secs(10),
+};
+
+/// On what the plugin stands while it runs.
+#[derive(Clone)]
+pub(super) enum Ground {
+    /// A write transaction.
+    Write(Tx),
+    /// A snapshot.
+    Read {
+        conn: Rc<Connection>,
+        scope: Scope,
+        module: Arc<Module>,
+        now: UnixMillis,
+    },
+}
+
+/// What belongs to one call. The guest can name none of it.
+pub(super) struct State {
+    pub(super) plugin: Arc<Plugin>,
+    pub(super) ground: Ground,
+    pub(super) table: wasmtime::component::ResourceTable,
+    /// The last line that was logged as an error: what a panic said.
+    pub(super) last_error: Option<String>,
+    started: Instant,
+    limits: Limits,
+    ticks: u32,
+    host_calls: u32,
+    log_bytes: usize,
+    memory: Memory,
+    stopped: Option<Stopped>,
+}
+
+/// Why the host ended a call.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Stopped {
+    Cpu,
+    Wall,
+    Memory,
+    HostCalls,
+}
+
+impl Stopped {
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Cpu => "plugin_cpu_limit",
+            Self::Wall => "plugin_time_limit",
+            Self::Memory => "plugin_memory_limit",
+            Self::HostCalls => "plugin_host_call_limit",
+        }
+    }
+
+    const fn detail(self) -> &'static str {
+        match self {
+            Self::Cpu => "it used more processor time than one call may",
+            Self::Wall => "it took longer than one call may",
+            Self::Memory => "it asked for more memory than one call may have",
+            Self::HostCalls => "it called the host more often than one call may",
+        }
+    }
+}
+
+/// The call's memory limit, and whether it was reached: a guest that is refused memory only says "unreachable".
+#[derive(Default)]
+struct Memory {
+    refused: bool,
+}
+
+impl ResourceLimiter for Memory {
+    fn memory_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        self.refused |= desired > MEMORY;
+        Ok(desired <= MEMORY)
+    }
+
+    fn table_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        Ok(desired <= 20_000)
+    }
+}
+
+impl State {
+    pub(super) fn conn(&self) -> &Rc<Connection> {
+        match &self.ground {
+            Ground::Write(tx) => &tx.conn,
+            Ground::Read { conn, .. } => conn,
+        }
+    }
+
+    pub(super) fn scope(&self) -> &Scope {
+        match &self.ground {
+            Ground::Write(tx) => &tx.scope,
+            Ground::Read { scope, .. } => scope,
+        }
+    }
+
+    pub(super) fn module(&self) -> &Arc<Module> {
+        match &self.ground {
+            Ground::Write(tx) => &tx.module,
+            Ground::Read { module, .. } => module,
+        }
+    }
+
+    pub(super) const fn now(&self) -> UnixMillis {
+        match &self.ground {
+            Ground::Write(tx) => tx.now,
+            Ground::Read { now, .. } => *now,
+        }
+    }
+
+    /// How plugin SQL runs here: on a snapshot the caller's rows only.
+    pub(super) const fn sql_mode(&self) -> PluginMode {
+        match self.ground {
+            Ground::Write(_) => PluginMode::AsPlugin,
+            Ground::Read { .. } => PluginMode::AsCaller,
+        }
+    }
+
+    pub(super) fn remaining(&self) -> Duration {
+        self.limits.wall.saturating_sub(self.started.elapsed())
+    }
+
+    /// Counts a host call.
+    ///
+    /// # Errors
+    /// Too many, or too late: ends the guest.
+    pub(super) fn enter(&mut self) -> wasmtime::Result<()> {
+        self.host_calls += 1;
+        if self.host_calls > HOST_CALLS {
+            self.stopped = Some(Stopped::HostCalls);
+        } else if self.remaining().is_zero() {
+            self.stopped = Some(Stopped::Wall);
+        } else {
+            return Ok(());
+        }
+        Err(wasmtime::format_err!("limit of the call"))
+    }
+
+    /// Room for a log line of this many bytes.
+    pub(super) fn log_room(&mut self, bytes: usize) -> bool {
+        self.log_bytes += bytes;
+        self.log_bytes <= LOG_BYTES
+    }
+
+    fn tick(&mut self) -> UpdateDeadline {
+        self.ticks += 1;
+        if TICK * self.ticks > self.limits.cpu {
+            self.stopped = Some(Stopped::Cpu);
+        } else if self.remaining().is_zero() {
+            self.stopped = Some(Stopped::Wall);
+        } else {
+            return UpdateDeadline::Continue(1);
+        }
+        UpdateDeadline::Interrupt
+    }
+}
+
+/// Runs `f` on a fresh instance of the plugin.
+///
+/// # Errors
+/// What the plugin refused, or [`RecordError::Plugin`] when it failed or was stopped. The instance is gone in any case.
+pub(super) fn run<T>(
+    plugin: &Arc<Plugin>,
+    ground: Ground,
+    limits: Limits,
+    f: impl FnOnce(&mut Store<State>, &Instance) -> wasmtime::Result<Result<T, Refusal>>,
+) -> Result<T, RecordError> {
+    let state = State {
+        plugin: Arc::clone(plugin),
+        ground,
+        table: wasmtime::component::ResourceTable::new(),
+        last_error: None,
+        started: Instant::now(),
+        limits,
+        ticks: 0,
+        host_calls: 0,
+        log_bytes: 0,
+        memory: Memory::default(),
+        stopped: None,
+    };
+    let mut store = Store::new(plugin.component.engine(), state);
+    store.limiter(|state| &mut state.memory);
+    store.set_hostcall_fuel(HOST_CALL_BYTES);
+    store.set_epoch_deadline(1);
+    store.epoch_deadline_callback(|mut store| Ok(store.data_mut().tick()));
+    let outcome = plugin
+        .component
+        .instantiate(&mut store)
+        .and_then(|instance| f(&mut store, &instance));
+    match outcome {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(refusal)) => Err(refused(plugin, refusal)),
+        Err(error) => Err(ended(plugin, store.data(), &error)),
+    }
+}
+
+/// An error of the guest, classified.
+fn ended(plugin: &Plugin, state: &State, error: &wasmtime::Error) -> RecordError {
+    let trap = error.downcast_ref::<Trap>();
+    let stopped = state.stopped.or(state.memory.refused.then_some(Stopped::Memory));
+    let (code, detail) = match (stopped, trap, &state.last_error) {
+        (Some(stopped), _, _) => (stopped.code(), stopped.detail().to_owned()),
+        (None, Some(Trap::StackOverflow), _) => ("plugin_stack_limit", "its stack overflowed".to_owned()),
+        (None, Some(Trap::UnreachableCodeReached), Some(_)) => (
+            "plugin_panicked",
+            "it panicked; its author finds the message in the log".to_owned(),
+        ),
+        _ => ("plugin_trapped", "it ended abnormally".to_owned()),
+    };
+    let said = state.last_error.as_deref().unwrap_or_default();
+    tracing::error!(plugin = %plugin.manifest.id, version = plugin.manifest.version, code, said, error = format!("{error:#}"), "plugin call ended");
+    RecordError::Plugin {
+        plugin: plugin.manifest.id.to_string(),
+        code,
+        detail,
+    }
+}
+
+/// A refusal of the plugin as an error of ours; its codes are prefixed nowhere: they belong to the plugin's own address.
+fn refused(plugin: &Plugin, refusal: Refusal) -> RecordError {
+    let faults: Vec<Fault> = refusal.failures.into_iter().map(fault).collect();
+    match refusal.kind.as_str() {
+        "invalid" if faults.is_empty() => RecordError::Invalid(vec![Fault {
+            pointer: String::new(),
+            code: refusal.code.into(),
+            detail: refusal.detail,
+        }]),
+        "invalid" => RecordError::Invalid(faults),
+        "not-found" => RecordError::NotFound,
+        "forbidden" => RecordError::Forbidden {
+            object: plugin.manifest.id.to_string(),
+            action: refusal.code,
+        },
+        "conflict" => {
+            let extra = serde_json::from_str(&refusal.extra).unwrap_or_default();
+            RecordError::Conflict {
+                code: refusal.code.into(),
+                detail: refusal.detail,
+                extra,
+                faults,
+            }
+        }
+        _ => {
+            tracing::warn!(plugin = %plugin.manifest.id, kind = refusal.kind, code = refusal.code, detail = refusal.detail, "plugin gave up");
+            RecordError::Plugin {
+                plugin: plugin.manifest.id.to_string(),
+                code: "plugin_refused",
+                detail: refusal.detail,
+            }
+        }
+    }
+}
+
+/// A fault as the plugin wrote it.
+pub(super) fn fault(failure: Failure) -> Fault {
+    Fault {
+        pointer: failure.pointer,
+        code: failure.code.into(),
+        detail: failure.detail,
+    }
+}
+
+/// An error of ours as a refusal for the plugin: what it can act on, nothing of the host's insides.
+pub(super) fn refusal(error: RecordError) -> Refusal {
+    let simple = |kind: &str, code: &str, detail: String| Refusal {
+        kind: kind.into(),
+        code: code.into(),
+        detail,
+        failures: Vec::new(),
+        extra: String::new(),
+    };
+    let failures = |faults: Vec<Fault>| {
+        faults
+            .into_iter()
+            .map(|fault| Failure {
+                pointer: fault.pointer,
+                code: fault.code.into_owned(),
+                detail: fault.detail,
+            })
+            .collect()
+    };
+    match error {
+        RecordError::NotFound => simple("not-found", "record_not_found", error.to_string()),
+        RecordError::Forbidden { .. } => simple("forbidden", "forbidden", error.to_string()),
+        RecordError::BadRequest { code, detail } => simple("invalid", code, detail),
+        RecordError::Invalid(faults) => Refusal {
+            failures: failures(faults),
+            ..simple("invalid", "validation_failed", "the input breaks rules".into())
+        },
+        RecordError::Conflict {
+            code,
+            detail,
+            extra,
+            faults,
+        } => {
+            let extra = if extra.is_empty() {
+                String::new()
+            } else {
+                serde_json::Value::Object(extra).to_string()
+            };
+            Refusal {
+                failures: failures(faults),
+                extra,
+                ..simple("conflict", &code, detail)
+            }
+        }
+        RecordError::Stale { .. } => simple("conflict", "version_conflict", error.to_string()),
+        RecordError::Plugin { code, detail, .. } => simple("limit", code, detail),
+        RecordError::Schema(_) | RecordError::Storage(_) | RecordError::Identity(_) => {
+            tracing::error!(error = format!("{error:?}"), "host call failed");
+            simple("failed", "host_failed", "the host could not do it".into())
+        }
+    }
+}
+
+/// The contract's form of an id.
+pub(super) fn to_wit(id: RecordId) -> WitId {
+    let bytes = u128::from_be_bytes(*id.as_bytes());
+    #[expect(clippy::cast_possible_truncation, reason = "the two halves")]
+    WitId {
+        high: (bytes >> 64) as u64,
+        low: bytes as u64,
+    }
+}
+
+/// An id out of the contract's form.
+pub(super) fn from_wit(id: WitId) -> RecordId {
+    RecordId::from_bytes(((u128::from(id.high) << 64) | u128::from(id.low)).to_be_bytes())
+}

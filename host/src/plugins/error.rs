@@ -1,0 +1,52 @@
+//! What can go wrong with plugins, in the words of the domain.
+
+use super::manifest::ManifestFault;
+
+/// Why a plugin was not loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum PluginError {
+    /// The engine could not be made on this machine.
+    #[error("the plugin engine cannot start: {0}")]
+    Engine(String),
+    /// The package cannot be read.
+    #[error("package {package}: {detail}")]
+    Package {
+        /// Which.
+        package: String,
+        /// What and what to do.
+        detail: String,
+    },
+    /// The manifest does not validate; every fault is listed.
+    #[error("the manifest of package {package} has {} fault(s):{}", faults.len(), listed(faults))]
+    Manifest {
+        /// Which.
+        package: String,
+        /// All of them.
+        faults: Vec<ManifestFault>,
+    },
+    /// The component does not compile, or asks for what the contract does not offer.
+    #[error("the component of package {package} is refused: {detail}")]
+    Component {
+        /// Which.
+        package: String,
+        /// Why.
+        detail: String,
+    },
+}
+
+fn listed(faults: &[ManifestFault]) -> String {
+    faults
+        .iter()
+        .map(|fault| {
+            format!(
+                "\n  {}: {}",
+                if fault.pointer.is_empty() {
+                    "/"
+                } else {
+                    &fault.pointer
+                },
+                fault.detail
+            )
+        })
+        .collect()
+}

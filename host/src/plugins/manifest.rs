@@ -1,0 +1,499 @@
+//! What a plugin declares about itself, read from its package. A manifest that does not validate is refused with every
+//! fault that can be found, not the first.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value as Json;
+use sha2::{Digest as _, Sha256};
+
+use super::entity::{EntityDeclaration, entity};
+use crate::policy::Scope;
+use crate::records::schema::{Entity, Kind, Module, Step};
+
+/// The manifest format that this host reads.
+const FORMAT: u64 = 1;
+/// The contract that this host offers: any `1.x` manifest.
+const CONTRACT: &str = "1.";
+/// Authorities that a manifest can ask for now.
+const PERMISSIONS: &[&str] = &["records.as-plugin"];
+
+/// One fault of a manifest.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ManifestFault {
+    /// JSON Pointer into the manifest.
+    pub pointer: String,
+    /// What is wrong and what to do.
+    pub detail: String,
+}
+
+/// How an action touches records.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "snake_case")]
+pub enum ActionMode {
+    /// On a snapshot.
+    Read,
+    /// In one transaction.
+    Write,
+    /// May use the network; not offered yet.
+    Effect,
+}
+
+/// What an action is about.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "snake_case")]
+pub enum ActionTarget {
+    /// One record.
+    Record,
+    /// An entity's records.
+    Collection,
+    /// The module.
+    Module,
+}
+
+/// A named business operation.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Action {
+    /// `entity.verb`: how the plugin knows it.
+    pub key: String,
+    /// The entity, unless the target is the module.
+    #[serde(default)]
+    pub entity: Option<String>,
+    /// Record, collection or module.
+    pub target: ActionTarget,
+    /// The word in the address and in policies.
+    pub verb: String,
+    /// Read, write or effect.
+    pub mode: ActionMode,
+    /// For people.
+    #[serde(default)]
+    pub label: String,
+    /// For people.
+    #[serde(default)]
+    pub help: String,
+    /// JSON Schema of the input.
+    #[serde(default)]
+    pub input: Json,
+    /// JSON Schema of the output.
+    #[serde(default)]
+    pub output: Json,
+}
+
+/// One column of a report.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Column {
+    /// The member in each row.
+    pub key: String,
+    /// `text`, `integer`, `decimal`, `percent`, `money`, `boolean`, `date`, `date_time`, `reference`, `user`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// For decimals.
+    #[serde(default)]
+    pub scale: Option<u8>,
+    /// For references.
+    #[serde(default)]
+    pub references: Option<String>,
+    /// For people.
+    #[serde(default)]
+    pub label: String,
+}
+
+/// Figures that the plugin computes.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Report {
+    /// The word in the address.
+    pub key: String,
+    /// Whoever may read this may run the report, on the records that he may read.
+    pub object: String,
+    /// For people.
+    #[serde(default)]
+    pub label: String,
+    /// The definition, for people.
+    #[serde(default)]
+    pub help: String,
+    /// JSON Schema of the parameters: an object.
+    #[serde(default)]
+    pub params: Json,
+    /// What a row holds.
+    pub columns: Vec<Column>,
+}
+
+/// A role's proposed rights.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GrantDeclaration {
+    /// The role.
+    pub role: String,
+    /// `plugin.entity`
+    pub object: String,
+    /// Verbs.
+    pub actions: Vec<String>,
+    /// How far they reach.
+    #[serde(deserialize_with = "scope")]
+    pub scope: Scope,
+}
+
+fn scope<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Scope, D::Error> {
+    let word = String::deserialize(deserializer)?;
+    word.parse()
+        .map_err(|_| serde::de::Error::custom("a scope is own, team or org"))
+}
+
+/// A setting and its default.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Setting {
+    /// Its key.
+    pub key: String,
+    /// JSON Schema.
+    #[serde(default)]
+    pub schema: Json,
+    /// Its value until somebody sets one.
+    #[serde(default)]
+    pub default: Json,
+}
+
+/// Records that every organization starts with.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Seed {
+    /// The entity's key.
+    pub entity: String,
+    /// Members of each record; `external_id` names it, and `{"external_id": …}` as a value refers to another seed.
+    pub rows: Vec<serde_json::Map<String, Json>>,
+}
+
+/// A checked manifest.
+#[derive(Debug)]
+pub struct Manifest {
+    /// The plugin's id.
+    pub id: Arc<str>,
+    /// For people.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// The module that must be licensed; `None` for a base plugin, which is always on.
+    pub module: Option<String>,
+    /// Plugins that it refers to.
+    pub requires: Vec<String>,
+    /// What the record engine knows of it.
+    pub records: Arc<Module>,
+    /// Actions.
+    pub actions: Vec<Action>,
+    /// Reports.
+    pub reports: Vec<Report>,
+    /// Proposed rights.
+    pub grants: Vec<GrantDeclaration>,
+    /// Settings.
+    pub settings: Vec<Setting>,
+    /// Seeds in order.
+    pub seed: Vec<Seed>,
+    /// What a demo organization has to look at.
+    pub demo: Vec<Seed>,
+}
+
+/// Collects faults while the manifest is walked.
+#[derive(Default)]
+pub(super) struct Faults(pub(super) Vec<ManifestFault>);
+
+impl Faults {
+    pub(super) fn add(&mut self, pointer: impl Into<String>, detail: impl Into<String>) {
+        self.0.push(ManifestFault {
+            pointer: pointer.into(),
+            detail: detail.into(),
+        });
+    }
+
+    /// One part of the manifest in its declared form.
+    fn part<T: DeserializeOwned>(&mut self, pointer: &str, json: &Json) -> Option<T> {
+        match T::deserialize(json) {
+            Ok(part) => Some(part),
+            Err(error) => {
+                self.add(pointer, error.to_string());
+                None
+            }
+        }
+    }
+
+    fn list<T: DeserializeOwned>(&mut self, root: &Json, key: &str) -> Vec<(String, T)> {
+        let items = match root.get(key) {
+            None | Some(Json::Null) => return Vec::new(),
+            Some(Json::Array(items)) => items,
+            Some(_) => {
+                self.add(format!("/{key}"), "must be a list");
+                return Vec::new();
+            }
+        };
+        let pointed = items
+            .iter()
+            .enumerate()
+            .map(|(at, item)| (format!("/{key}/{at}"), item));
+        pointed
+            .filter_map(|(pointer, item)| self.part(&pointer, item).map(|part| (pointer, part)))
+            .collect()
+    }
+
+    fn text(&mut self, root: &Json, key: &str) -> String {
+        match root.get(key).and_then(Json::as_str) {
+            Some(text) if !text.is_empty() => text.to_owned(),
+            _ => {
+                self.add(format!("/{key}"), "must be a text that is not empty");
+                String::new()
+            }
+        }
+    }
+}
+
+/// Whether a key is `[a-z][a-z0-9_]*`, 63 characters at most, and outside the host's names.
+pub(super) fn is_key(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    text.len() <= 63
+        && bytes.next().is_some_and(|first| first.is_ascii_lowercase())
+        && bytes.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+}
+
+const MEMBERS: &[&str] = &[
+    "v",
+    "id",
+    "name",
+    "version",
+    "contract",
+    "module",
+    "requires",
+    "permissions",
+    "entities",
+    "private",
+    "actions",
+    "reports",
+    "grants",
+    "settings",
+    "seed",
+    "demo",
+];
+
+impl Manifest {
+    /// Reads and checks a manifest.
+    ///
+    /// # Errors
+    /// Every fault.
+    pub fn parse(bytes: &[u8]) -> Result<Self, Vec<ManifestFault>> {
+        let mut faults = Faults::default();
+        let root: Json = match serde_json::from_slice(bytes) {
+            Ok(root @ Json::Object(_)) => root,
+            _ => {
+                faults.add("", "the manifest is not a JSON object");
+                return Err(faults.0);
+            }
+        };
+        for member in root.as_object().into_iter().flat_map(serde_json::Map::keys) {
+            if !MEMBERS.contains(&member.as_str()) {
+                faults.add(format!("/{member}"), "no member of this name is known");
+            }
+        }
+        let manifest = assemble(&root, bytes, &mut faults);
+        if faults.0.is_empty() {
+            Ok(manifest)
+        } else {
+            Err(faults.0)
+        }
+    }
+
+    /// The action with this verb on the entity (`None`: the module) and target.
+    #[must_use]
+    pub fn action(&self, entity: Option<&str>, target: ActionTarget, verb: &str) -> Option<&Action> {
+        self.actions.iter().find(|action| {
+            action.verb == verb && action.target == target && action.entity.as_deref() == entity
+        })
+    }
+}
+
+fn assemble(root: &Json, bytes: &[u8], faults: &mut Faults) -> Manifest {
+    if root.get("v").and_then(Json::as_u64) != Some(FORMAT) {
+        faults.add("/v", format!("this host reads manifests of format {FORMAT}"));
+    }
+    let id = faults.text(root, "id");
+    if !id.is_empty()
+        && (!is_key(&id) || matches!(id.as_str(), "host" | "identity" | "audit" | "users" | "platform"))
+    {
+        faults.add(
+            "/id",
+            "must be a lower-case key that the host does not use itself",
+        );
+    }
+    if !faults.text(root, "contract").starts_with(CONTRACT) {
+        faults.add("/contract", format!("this host offers contract {CONTRACT}x"));
+    }
+    let permissions: Vec<(String, String)> = faults.list(root, "permissions");
+    for (pointer, permission) in &permissions {
+        if !PERMISSIONS.contains(&permission.as_str()) {
+            faults.add(
+                pointer,
+                format!(
+                    "`{permission}` is no permission of this host; known are {}",
+                    PERMISSIONS.join(", ")
+                ),
+            );
+        }
+    }
+    let declarations: Vec<(String, EntityDeclaration)> = faults.list(root, "entities");
+    let entities: Vec<Arc<Entity>> = declarations
+        .into_iter()
+        .filter_map(|(pointer, declared)| entity(&id, &pointer, declared, faults).map(Arc::new))
+        .collect();
+    let records = Module {
+        plugin: id.as_str().into(),
+        tables: Arc::new(entities.iter().map(|entity| entity.key.to_string()).collect()),
+        entities,
+        private: faults
+            .list::<Step>(root, "private")
+            .into_iter()
+            .map(|(_, step)| step)
+            .collect(),
+        fingerprint: Sha256::digest(bytes)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>()
+            .into(),
+        may_act_as_plugin: permissions
+            .iter()
+            .any(|(_, permission)| permission == "records.as-plugin"),
+    };
+    let strings = |list: Vec<(String, String)>| list.into_iter().map(|(_, text)| text).collect::<Vec<_>>();
+    let manifest = Manifest {
+        id: id.as_str().into(),
+        name: faults.text(root, "name"),
+        version: faults.text(root, "version"),
+        module: root.get("module").and_then(Json::as_str).map(str::to_owned),
+        requires: strings(faults.list(root, "requires")),
+        records: Arc::new(records),
+        actions: faults
+            .list(root, "actions")
+            .into_iter()
+            .map(|(_, action)| action)
+            .collect(),
+        reports: faults
+            .list(root, "reports")
+            .into_iter()
+            .map(|(_, report)| report)
+            .collect(),
+        grants: faults
+            .list(root, "grants")
+            .into_iter()
+            .map(|(_, grant)| grant)
+            .collect(),
+        settings: faults
+            .list(root, "settings")
+            .into_iter()
+            .map(|(_, setting)| setting)
+            .collect(),
+        seed: faults
+            .list(root, "seed")
+            .into_iter()
+            .map(|(_, seed)| seed)
+            .collect(),
+        demo: faults
+            .list(root, "demo")
+            .into_iter()
+            .map(|(_, seed)| seed)
+            .collect(),
+    };
+    cross_check(&manifest, faults);
+    manifest
+}
+
+/// What must fit together across the parts.
+fn cross_check(manifest: &Manifest, faults: &mut Faults) {
+    let entity = |key: &str| manifest.records.entities.iter().any(|entity| &*entity.key == key);
+    let mut plurals = HashSet::new();
+    let mut keys = HashSet::new();
+    for (at, declared) in manifest.records.entities.iter().enumerate() {
+        if !plurals.insert(Arc::clone(&declared.plural)) || !keys.insert(Arc::clone(&declared.key)) {
+            faults.add(
+                format!("/entities/{at}"),
+                format!("`{}` or its plural is declared twice", declared.key),
+            );
+        }
+        for field in &declared.fields {
+            let Kind::Reference(target, _) = &field.kind else {
+                continue;
+            };
+            let own = target.plugin == manifest.id;
+            let known = if own {
+                entity(&target.entity)
+            } else {
+                &*target.plugin == "host" || manifest.requires.iter().any(|id| **id == *target.plugin)
+            };
+            if !known {
+                faults.add(
+                    format!("/entities/{at}"),
+                    format!(
+                        "`{}` refers to {}.{}, which is neither declared here nor of a plugin in `requires`",
+                        field.key, target.plugin, target.entity
+                    ),
+                );
+            }
+        }
+    }
+    for (at, action) in manifest.actions.iter().enumerate() {
+        let fits = match (action.target, &action.entity) {
+            (ActionTarget::Module, None) => true,
+            (ActionTarget::Record | ActionTarget::Collection, Some(key)) => entity(key),
+            _ => false,
+        };
+        if !fits || action.verb.is_empty() {
+            faults.add(
+                format!("/actions/{at}"),
+                "names an entity of this manifest (none for target `module`) and a verb",
+            );
+        }
+    }
+    let mut columns: BTreeMap<&str, usize> = BTreeMap::new();
+    for (at, report) in manifest.reports.iter().enumerate() {
+        *columns.entry(report.key.as_str()).or_default() += 1;
+        if report.columns.is_empty() || columns.get(report.key.as_str()) > Some(&1) {
+            faults.add(
+                format!("/reports/{at}"),
+                "has a key of its own and at least one column",
+            );
+        }
+        for column in report
+            .columns
+            .iter()
+            .filter(|column| super::report::form(column).is_none())
+        {
+            faults.add(
+                format!("/reports/{at}"),
+                format!("column `{}` has the unknown type `{}`", column.key, column.kind),
+            );
+        }
+    }
+    for (at, grant) in manifest.grants.iter().enumerate() {
+        let own = grant
+            .object
+            .split_once('.')
+            .is_some_and(|(plugin, _)| plugin == &*manifest.id);
+        if !own || grant.actions.is_empty() {
+            faults.add(
+                format!("/grants/{at}"),
+                "grants actions, on an object of this plugin",
+            );
+        }
+    }
+    for (at, seed) in manifest
+        .seed
+        .iter()
+        .chain(&manifest.demo)
+        .enumerate()
+        .filter(|(_, seed)| !entity(&seed.entity))
+    {
+        faults.add(
+            format!("/seed/{at}"),
+            format!("`{}` is no entity of this manifest", seed.entity),
+        );
+    }
+}

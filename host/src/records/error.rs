@@ -1,0 +1,120 @@
+//! What can go wrong with records, in the words of the domain.
+
+use std::borrow::Cow;
+
+use crate::identity::IdentityError;
+use crate::storage::StorageError;
+
+/// One thing that is wrong with an input.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Fault {
+    /// JSON Pointer (RFC 6901) into the input; empty for the whole.
+    pub pointer: String,
+    /// Stable, snake case.
+    pub code: Cow<'static, str>,
+    /// For people: what is wrong and what to do.
+    pub detail: String,
+}
+
+impl Fault {
+    /// A fault of one member of the input.
+    #[must_use]
+    pub fn at(field: &str, code: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            pointer: format!("/{}", field.replace('~', "~0").replace('/', "~1")),
+            code: code.into(),
+            detail: detail.into(),
+        }
+    }
+}
+
+/// Why an operation on records was not done. Nothing of it happened.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// There is no such record, or none that the caller may read.
+    #[error("there is no such record, or none that you may read")]
+    NotFound,
+    /// The caller may read, but not do this.
+    #[error("your roles do not allow `{action}` on {object}")]
+    Forbidden {
+        /// `sales.opportunity`
+        object: String,
+        /// `update`
+        action: String,
+    },
+    /// The address asks for something that cannot be: a parameter, a cursor, a filter.
+    #[error("{detail}")]
+    BadRequest {
+        /// Stable, snake case.
+        code: &'static str,
+        /// What and what to do.
+        detail: String,
+    },
+    /// The input breaks rules; all of them are listed.
+    #[error("the input breaks {} rule(s)", .0.len())]
+    Invalid(Vec<Fault>),
+    /// The record's state forbids it.
+    #[error("{detail}")]
+    Conflict {
+        /// Stable, snake case.
+        code: Cow<'static, str>,
+        /// What and what to do.
+        detail: String,
+        /// Further members for the answer (allowed transitions).
+        extra: serde_json::Map<String, serde_json::Value>,
+        /// Every rule that is broken.
+        faults: Vec<Fault>,
+    },
+    /// The record has changed since the version in `If-Match`.
+    #[error("the record has changed: it is at version {current}, you sent {sent}")]
+    Stale {
+        /// The version in the file.
+        current: u64,
+        /// The version that the caller knew.
+        sent: u64,
+        /// The record as JSON, for the answer.
+        record: Vec<u8>,
+    },
+    /// Plugin code failed or was stopped.
+    #[error("plugin {plugin}: {detail}")]
+    Plugin {
+        /// The plugin's id.
+        plugin: String,
+        /// Stable: `plugin_cpu_limit`, `plugin_memory_limit`, `plugin_panicked`, `plugin_trapped`, ...
+        code: &'static str,
+        /// For people.
+        detail: String,
+    },
+    /// The declared schema does not fit the stored one.
+    #[error("{0}")]
+    Schema(String),
+    /// A file failed: for the log, never for the caller.
+    #[error("organization's file")]
+    Storage(#[from] StorageError),
+    /// The identity file failed: for the log, never for the caller.
+    #[error("identity file")]
+    Identity(#[from] IdentityError),
+}
+
+impl RecordError {
+    /// One broken rule.
+    #[must_use]
+    pub fn invalid(field: &str, code: &'static str, detail: impl Into<String>) -> Self {
+        Self::Invalid(vec![Fault::at(field, code, detail)])
+    }
+
+    /// A malformed request.
+    #[must_use]
+    pub fn bad(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::BadRequest {
+            code,
+            detail: detail.into(),
+        }
+    }
+}
+
+impl From<rusqlite::Error> for RecordError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Storage(StorageError::from(error))
+    }
+}

@@ -1,0 +1,164 @@
+//! Bringing a file to the declared schema: new tables, new columns, new indexes. Nothing is ever dropped here; what is
+//! not additive is refused and needs an explicit step.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use rusqlite::OptionalExtension as _;
+
+use super::error::RecordError;
+use super::schema::{Entity, Field, Kind, Module, SYSTEM_COLUMNS};
+use crate::storage::Connection;
+
+/// Applies the module's schema. Does nothing to what is already there.
+///
+/// # Errors
+/// [`RecordError::Schema`] for a column whose type changed, a unique field whose values are not, or a private step that
+/// was edited or is more than new tables and indexes.
+pub fn apply(conn: &Rc<Connection>, module: &Module) -> Result<(), RecordError> {
+    for entity in &module.entities {
+        let existing = columns(conn, &entity.key)?;
+        if existing.is_empty() {
+            conn.batch(&create_table(entity))?;
+        } else {
+            add_columns(conn, entity, &existing)?;
+        }
+        for sql in indexes(entity) {
+            conn.batch(&sql).map_err(|_| {
+                RecordError::Schema(format!(
+                    "the values of a unique field of {} are not unique: {sql}",
+                    entity.object
+                ))
+            })?;
+        }
+    }
+    private(conn, module)
+}
+
+fn columns(conn: &Rc<Connection>, table: &str) -> Result<HashMap<String, String>, RecordError> {
+    let mut statement = conn.prepare("select name, type from pragma_table_info(?1)")?;
+    let rows = statement.query_map([table], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+const fn sql_type(kind: &Kind) -> &'static str {
+    match kind {
+        Kind::Integer
+        | Kind::Decimal(_)
+        | Kind::Money
+        | Kind::Percent
+        | Kind::Boolean
+        | Kind::DateTime
+        | Kind::Duration => "INTEGER",
+        Kind::Reference(..) => "BLOB",
+        Kind::Text
+        | Kind::RichText
+        | Kind::Date
+        | Kind::Option(_)
+        | Kind::Email
+        | Kind::Phone
+        | Kind::Url
+        | Kind::Json => "TEXT",
+    }
+}
+
+/// Columns of the declared fields with their types. Required fields are enforced by the pipeline, not by NOT NULL: a
+/// later version must be able to add one to a table with rows.
+fn declared(entity: &Entity) -> impl Iterator<Item = (String, &'static str)> + '_ {
+    entity.fields.iter().flat_map(|field: &Field| {
+        let currency = matches!(field.kind, Kind::Money).then(|| (format!("{}_currency", field.key), "TEXT"));
+        std::iter::once((field.key.to_string(), sql_type(&field.kind))).chain(currency)
+    })
+}
+
+fn create_table(entity: &Entity) -> String {
+    const SYSTEM: [&str; SYSTEM_COLUMNS.len()] = [
+        "id BLOB not null unique check (length(id) = 16)",
+        "version INTEGER not null",
+        "created_at INTEGER not null",
+        "created_by BLOB not null",
+        "updated_at INTEGER not null",
+        "updated_by BLOB not null",
+        "owner_id BLOB",
+        "team_id BLOB",
+        "deleted_at INTEGER",
+        "source TEXT not null",
+        "external_ids TEXT",
+    ];
+    let mut parts = vec!["_row INTEGER primary key".to_owned()];
+    parts.extend(SYSTEM.iter().map(|column| (*column).to_owned()));
+    parts.extend(declared(entity).map(|(name, kind)| format!("\"{name}\" {kind}")));
+    format!("create table \"{}\" ({}) strict", entity.key, parts.join(", "))
+}
+
+fn add_columns(
+    conn: &Rc<Connection>,
+    entity: &Entity,
+    existing: &HashMap<String, String>,
+) -> Result<(), RecordError> {
+    for (name, kind) in declared(entity) {
+        match existing.get(&name) {
+            None => conn.batch(&format!(
+                "alter table \"{}\" add column \"{name}\" {kind}",
+                entity.key
+            ))?,
+            Some(stored) if stored == kind => {}
+            Some(stored) => {
+                return Err(RecordError::Schema(format!(
+                    "{}.{name} is stored as {stored} and declared as {kind}: that is not an additive change",
+                    entity.object
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn indexes(entity: &Entity) -> Vec<String> {
+    let table = &entity.key;
+    let index = |column: &str| {
+        format!("create index if not exists \"_stoa_{table}_{column}\" on \"{table}\" (\"{column}\")")
+    };
+    let mut all = vec![index("owner_id"), index("team_id")];
+    for field in &entity.fields {
+        let column = &field.key;
+        if field.unique {
+            all.push(format!(
+                "create unique index if not exists \"_stoa_{table}_{column}\" on \"{table}\" (\"{column}\") \
+                 where deleted_at is null and \"{column}\" is not null"
+            ));
+        } else if field.indexed || matches!(field.kind, Kind::Reference(..)) {
+            all.push(index(column));
+        }
+    }
+    all
+}
+
+/// The private tables: ordered steps of the plugin, run under the authorizer's rules for migrations. An edited one is
+/// refused: files that had it before would differ from files that get it now.
+fn private(conn: &Rc<Connection>, module: &Module) -> Result<(), RecordError> {
+    for step in &module.private {
+        let key = format!("private:{}", step.name);
+        let wanted = serde_json::Value::from(step.sql.as_str()).to_string();
+        let stored: Option<String> = conn
+            .prepare("select value from _stoa_schema where key = ?1")?
+            .query_row([&key], |row| row.get(0))
+            .optional()?;
+        if stored.as_ref() == Some(&wanted) {
+            continue;
+        }
+        let refuse = |why: &str| {
+            RecordError::Schema(format!("private step {} of {}: {why}", step.name, module.plugin))
+        };
+        if stored.is_some() {
+            return Err(refuse("it was edited after it was applied; write the next one"));
+        }
+        conn.migrate_private(&step.sql)
+            .map_err(|error| refuse(&error.to_string()))?;
+        conn.execute(
+            "insert into _stoa_schema (key, value) values (?1, ?2)",
+            [&key, &wanted],
+        )?;
+    }
+    Ok(())
+}

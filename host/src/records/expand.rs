@@ -1,0 +1,149 @@
+//! `expand=`: another record's JSON where its id stood. One query for each expanded member, whatever the page's length.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::error::RecordError;
+use super::filter::{Filter, Op};
+use super::json::{ID_LENGTH, Place, write_id, write_text};
+use super::list::{Count, Query, View, page};
+use super::schema::Target;
+use super::sort::Sort;
+use super::value::Value;
+use super::{Records, Scope};
+use crate::ids::{PrincipalId, RecordId, TeamId};
+
+/// Puts the referred records into `body`. A record that the caller may not read, or that is gone, stays `{"id":…}`.
+///
+/// # Errors
+/// A file fails.
+pub fn splice(
+    engine: &Records,
+    scope: &Scope,
+    body: Vec<u8>,
+    places: &[Place],
+    targets: &[Target],
+) -> Result<Vec<u8>, RecordError> {
+    if places.is_empty() {
+        return Ok(body);
+    }
+    let mut found: Vec<HashMap<RecordId, Vec<u8>>> = Vec::with_capacity(targets.len());
+    for (at, target) in targets.iter().enumerate() {
+        let ids: BTreeSet<RecordId> = places
+            .iter()
+            .filter(|place| place.expansion == at)
+            .map(|place| place.id)
+            .collect();
+        found.push(fetch(engine, scope, target, &ids)?);
+    }
+    let mut out = Vec::with_capacity(body.len() * 2);
+    let mut from = 0;
+    for place in places {
+        out.extend_from_slice(body.get(from..place.at).unwrap_or_default());
+        match found
+            .get(place.expansion)
+            .and_then(|records| records.get(&place.id))
+        {
+            Some(record) => out.extend_from_slice(record),
+            None => {
+                out.extend_from_slice(b"{\"id\":");
+                write_id(place.id.as_bytes(), &mut out);
+                out.push(b'}');
+            }
+        }
+        from = place.at + ID_LENGTH;
+    }
+    out.extend_from_slice(body.get(from..).unwrap_or_default());
+    Ok(out)
+}
+
+fn fetch(
+    engine: &Records,
+    scope: &Scope,
+    target: &Target,
+    ids: &BTreeSet<RecordId>,
+) -> Result<HashMap<RecordId, Vec<u8>>, RecordError> {
+    if &*target.plugin == "host" {
+        return people(engine, scope, target, ids);
+    }
+    let Some((module, entity)) = scope
+        .module(&target.plugin)
+        .and_then(|module| Some((module, module.entity(&target.entity)?)))
+    else {
+        return Ok(HashMap::new());
+    };
+    let query = Query {
+        filter: Filter::Test {
+            column: "id".into(),
+            op: Op::In,
+            values: ids.iter().map(|id| Value::from(*id)).collect(),
+            currency: None,
+        },
+        sort: Sort::newest(),
+        limit: ids.len(),
+        cursor: None,
+        view: View::parse(&entity, None, None)?,
+        count: Count::None,
+    };
+    let page = match engine.read(scope, module, |conn| {
+        page(conn, scope, &entity, &query, &engine.cursor_key)
+    }) {
+        Err(RecordError::Forbidden { .. }) => return Ok(HashMap::new()),
+        other => other?,
+    };
+    Ok(split(&page.body))
+}
+
+/// The records of a page's body, by id.
+fn split(body: &[u8]) -> HashMap<RecordId, Vec<u8>> {
+    #[derive(serde::Deserialize)]
+    struct Body<'a> {
+        #[serde(borrow)]
+        data: Vec<&'a serde_json::value::RawValue>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Head {
+        id: RecordId,
+    }
+    let Ok(body) = serde_json::from_slice::<Body<'_>>(body) else {
+        return HashMap::new();
+    };
+    let keyed = body.data.into_iter().filter_map(|raw| {
+        let head: Head = serde_json::from_str(raw.get()).ok()?;
+        Some((head.id, raw.get().as_bytes().to_vec()))
+    });
+    keyed.collect()
+}
+
+/// People and teams are shown by id and name.
+fn people(
+    engine: &Records,
+    scope: &Scope,
+    target: &Target,
+    ids: &BTreeSet<RecordId>,
+) -> Result<HashMap<RecordId, Vec<u8>>, RecordError> {
+    let organization = scope.organization.id;
+    let mut names: HashMap<RecordId, Arc<str>> = HashMap::new();
+    for id in ids {
+        let name = match &*target.entity {
+            "team" => engine
+                .people
+                .team_name(organization, TeamId::from_bytes(*id.as_bytes()))?,
+            _ => engine
+                .people
+                .principal_name(organization, PrincipalId::from_bytes(*id.as_bytes()))?,
+        };
+        if let Some(name) = name {
+            names.insert(*id, name);
+        }
+    }
+    let written = names.into_iter().map(|(id, name)| {
+        let mut out = b"{\"id\":".to_vec();
+        write_id(id.as_bytes(), &mut out);
+        out.extend_from_slice(b",\"name\":");
+        write_text(&name, &mut out);
+        out.push(b'}');
+        (id, out)
+    });
+    Ok(written.collect())
+}

@@ -1,0 +1,369 @@
+//! The write pipeline, which every change passes, whoever asks for it: permission, shape, declared rules, plugin hooks,
+//! store, all in the caller's one transaction. All failures of an input are reported, not the first.
+
+mod check;
+mod delete;
+mod shape;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde_json::{Map, Value as Json};
+
+use super::error::{Fault, RecordError};
+use super::list::{self, View, write_visible};
+use super::schema::{DELETED_AT, EXTERNAL_IDS, Entity, ID, OWNER, TEAM, UPDATED_AT, UPDATED_BY, VERSION};
+use super::store;
+use super::tx::{Authority, Draft, Hook, Tx};
+use super::value::Value;
+use crate::ids::{PrincipalId, RecordId, TeamId};
+use crate::policy::RowScope;
+
+pub use self::delete::delete;
+pub(crate) use self::shape::fits;
+pub use self::shape::{Cellwise, Changes};
+
+/// What became of one row of a batch.
+pub type RowOutcome = Result<RecordId, Vec<Fault>>;
+
+/// A change of one record.
+#[derive(Debug)]
+pub struct Change {
+    /// The record.
+    pub id: RecordId,
+    /// The version that the change was decided on, if it matters.
+    pub version: Option<u64>,
+    /// What changes.
+    pub changes: Changes,
+}
+
+/// Creates records. Rows that break rules are answered with their faults, the others are written.
+///
+/// # Errors
+/// The caller may not create at all, a hook refused the whole batch, or the file fails: then nothing was written, once
+/// the caller's savepoint is gone.
+pub fn create(tx: &Tx, entity: &Arc<Entity>, inputs: Vec<Changes>) -> Result<Vec<RowOutcome>, RecordError> {
+    let rows = allowed(tx, entity, "create")?;
+    let mut drafts = Vec::with_capacity(inputs.len());
+    for changes in inputs {
+        let mut draft = shape::new_draft(tx, entity, changes)?;
+        if !permits(&rows, tx, &draft.after) {
+            draft.faults.push(Fault::at(
+                "owner_id",
+                "owner_not_allowed",
+                "your roles let you create records for other owners only within their scope",
+            ));
+        }
+        drafts.push(draft);
+    }
+    check::declared(tx, entity, &mut drafts)?;
+    run_hooks(tx, entity, &[Hook::Validate, Hook::BeforeCreate], &mut drafts)?;
+    for draft in drafts.iter_mut().filter(|draft| draft.faults.is_empty()) {
+        check::unique(tx, entity, draft)?;
+        if draft.faults.is_empty() {
+            store::insert(&tx.conn, entity, &draft.after)?;
+            bind_external_ids(tx, entity, draft)?;
+        }
+    }
+    after_hooks(tx, entity, Hook::AfterCreate, &mut drafts)?;
+    Ok(drafts
+        .into_iter()
+        .map(|draft| {
+            if draft.faults.is_empty() {
+                Ok(draft.id)
+            } else {
+                Err(draft.faults)
+            }
+        })
+        .collect())
+}
+
+/// Creates one record or nothing.
+///
+/// # Errors
+/// As [`create`], and [`RecordError::Invalid`] with every fault.
+pub fn create_one(tx: &Tx, entity: &Arc<Entity>, changes: Changes) -> Result<RecordId, RecordError> {
+    match create(tx, entity, vec![changes])?.pop() {
+        Some(Ok(id)) => Ok(id),
+        Some(Err(faults)) => Err(RecordError::Invalid(faults)),
+        None => Err(RecordError::NotFound),
+    }
+}
+
+/// Changes records. All or nothing, once the caller's savepoint is gone on an error. Answers the new versions.
+///
+/// # Errors
+/// [`RecordError::NotFound`], [`RecordError::Forbidden`], [`RecordError::Stale`], [`RecordError::Invalid`] with every
+/// fault, or a hook or the file fails.
+pub fn update(tx: &Tx, entity: &Arc<Entity>, changes: Vec<Change>) -> Result<Vec<u64>, RecordError> {
+    let outcomes = update_each(tx, entity, changes)?;
+    let mut faults = Vec::new();
+    let mut versions = Vec::with_capacity(outcomes.len());
+    for outcome in outcomes {
+        match outcome {
+            Ok(version) => versions.push(version),
+            Err(found) => faults.extend(found),
+        }
+    }
+    if faults.is_empty() {
+        Ok(versions)
+    } else {
+        Err(RecordError::Invalid(faults))
+    }
+}
+
+/// Changes records; rows that break rules are answered with their faults, the others are written.
+///
+/// # Errors
+/// As [`update`], but for the faults of single rows.
+pub fn update_each(
+    tx: &Tx,
+    entity: &Arc<Entity>,
+    changes: Vec<Change>,
+) -> Result<Vec<Result<u64, Vec<Fault>>>, RecordError> {
+    let rows = allowed(tx, entity, "update")?;
+    let mut drafts = Vec::with_capacity(changes.len());
+    for change in changes {
+        let before = current(tx, entity, change.id, &rows, "update")?;
+        fresh(tx, entity, change.id, change.version, &before)?;
+        drafts.push(shape::changed_draft(
+            tx,
+            entity,
+            change.id,
+            before,
+            change.changes,
+        )?);
+    }
+    // A draft that changes nothing passes through: no hook, no new version, no entry in the change log.
+    let (mut moving, still): (Vec<(usize, Draft)>, Vec<(usize, Draft)>) = drafts
+        .into_iter()
+        .enumerate()
+        .partition(|(_, draft)| !draft.faults.is_empty() || draft.before.as_ref() != Some(&draft.after));
+    let places: Vec<usize> = moving.iter().map(|(at, _)| *at).collect();
+    let mut drafts: Vec<Draft> = moving.drain(..).map(|(_, draft)| draft).collect();
+    check::declared(tx, entity, &mut drafts)?;
+    run_hooks(tx, entity, &[Hook::Validate, Hook::BeforeUpdate], &mut drafts)?;
+    let names: Vec<String> = entity.columns().collect();
+    for draft in drafts.iter_mut().filter(|draft| draft.faults.is_empty()) {
+        if !permits(&rows, tx, &draft.after) {
+            draft.faults.push(Fault::at(
+                "owner_id",
+                "owner_not_allowed",
+                "your roles do not let you give this record to that owner",
+            ));
+            continue;
+        }
+        check::unique(tx, entity, draft)?;
+        if draft.faults.is_empty() {
+            write_changes(tx, entity, &names, draft)?;
+        }
+    }
+    after_hooks(tx, entity, Hook::AfterUpdate, &mut drafts)?;
+    let mut outcomes: Vec<(usize, Result<u64, Vec<Fault>>)> = still
+        .into_iter()
+        .map(|(at, draft)| (at, Ok(list::identity_of(&draft.after).1)))
+        .collect();
+    outcomes.extend(places.into_iter().zip(drafts).map(|(at, draft)| {
+        (
+            at,
+            if draft.faults.is_empty() {
+                Ok(list::identity_of(&draft.after).1)
+            } else {
+                Err(draft.faults)
+            },
+        )
+    }));
+    outcomes.sort_by_key(|(at, _)| *at);
+    Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
+}
+
+/// The rows that the transaction's authority reaches with `action`; `None` is all of them.
+fn allowed(tx: &Tx, entity: &Entity, action: &str) -> Result<Option<RowScope>, RecordError> {
+    if tx.authority == Authority::Plugin {
+        return Ok(None);
+    }
+    let rows = tx
+        .scope
+        .policy
+        .decide(&tx.scope.caller.principal.roles, &entity.object, action);
+    if rows.never() {
+        return Err(RecordError::Forbidden {
+            object: entity.object.to_string(),
+            action: action.to_owned(),
+        });
+    }
+    Ok(Some(rows))
+}
+
+pub(crate) fn permits(rows: &Option<RowScope>, tx: &Tx, values: &[Value]) -> bool {
+    let owner = values
+        .get(OWNER)
+        .and_then(Value::id)
+        .map(|id| PrincipalId::from_bytes(*id.as_bytes()));
+    let team = values
+        .get(TEAM)
+        .and_then(Value::id)
+        .map(|id| TeamId::from_bytes(*id.as_bytes()));
+    rows.as_ref()
+        .is_none_or(|rows| rows.permits(&tx.scope.caller.principal, owner, team))
+}
+
+/// All columns of a record that this authority may read and reach with `action`.
+fn current(
+    tx: &Tx,
+    entity: &Arc<Entity>,
+    id: RecordId,
+    rows: &Option<RowScope>,
+    action: &str,
+) -> Result<Vec<Value>, RecordError> {
+    let values = find(tx, entity, id)?.ok_or(RecordError::NotFound)?;
+    if !permits(rows, tx, &values) {
+        return Err(RecordError::Forbidden {
+            object: entity.object.to_string(),
+            action: action.to_owned(),
+        });
+    }
+    Ok(values)
+}
+
+/// All columns of a record that this authority may read.
+///
+/// # Errors
+/// The file fails.
+pub fn find(tx: &Tx, entity: &Arc<Entity>, id: RecordId) -> Result<Option<Vec<Value>>, RecordError> {
+    let (mut condition, mut params) = (String::from("id = ?1 and "), vec![Value::from(id)]);
+    if tx.authority == Authority::Plugin {
+        condition.push_str("deleted_at is null");
+    } else if write_visible(&tx.scope, entity, "read", &mut condition, &mut params).is_err() {
+        return Ok(None);
+    }
+    Ok(list::rows(&tx.conn, entity, &condition, "", &params)?.pop())
+}
+
+/// Refuses a change that was decided on an older version.
+pub(crate) fn fresh(
+    tx: &Tx,
+    entity: &Arc<Entity>,
+    id: RecordId,
+    sent: Option<u64>,
+    values: &[Value],
+) -> Result<(), RecordError> {
+    let (_, current) = list::identity_of(values);
+    let Some(sent) = sent.filter(|sent| *sent != current) else {
+        return Ok(());
+    };
+    let record = list::get(&tx.conn, &tx.scope, entity, id, &View::parse(entity, None, None)?)?.body;
+    Err(RecordError::Stale {
+        current,
+        sent,
+        record,
+    })
+}
+
+fn write_changes(tx: &Tx, entity: &Entity, names: &[String], draft: &mut Draft) -> Result<(), RecordError> {
+    let before = draft.before.as_deref().unwrap_or_default();
+    stamp(tx, before, &mut draft.after);
+    let changed: Vec<usize> = (ID + 1..entity.width)
+        .filter(|at| before.get(*at) != draft.after.get(*at))
+        .collect();
+    store::update(&tx.conn, entity, names, &changed, &draft.after)?;
+    if before.get(EXTERNAL_IDS) != draft.after.get(EXTERNAL_IDS) {
+        bind_external_ids(tx, entity, draft)?;
+    }
+    Ok(())
+}
+
+/// Version, time and author of a change.
+fn stamp(tx: &Tx, before: &[Value], after: &mut [Value]) {
+    let (_, version) = list::identity_of(before);
+    let author = Value::Id(*tx.scope.caller.principal.id.as_bytes());
+    for (at, value) in [
+        (
+            VERSION,
+            Value::Integer(i64::try_from(version + 1).unwrap_or(i64::MAX)),
+        ),
+        (UPDATED_AT, Value::Integer(tx.now)),
+        (UPDATED_BY, author),
+    ] {
+        if let Some(slot) = after.get_mut(at) {
+            *slot = value;
+        }
+    }
+}
+
+/// Moves a record to the recycle bin.
+fn bury(tx: &Tx, entity: &Entity, names: &[String], draft: &mut Draft) -> Result<(), RecordError> {
+    if let Some(slot) = draft.after.get_mut(DELETED_AT) {
+        *slot = Value::Integer(tx.now);
+    }
+    write_changes(tx, entity, names, draft)?;
+    store::set_external_ids(&tx.conn, entity, draft.id, &[]) // the ids are free again for another record
+}
+
+fn run_hooks(
+    tx: &Tx,
+    entity: &Arc<Entity>,
+    hooks: &[Hook],
+    drafts: &mut Vec<Draft>,
+) -> Result<(), RecordError> {
+    for hook in hooks.iter().filter(|hook| entity.hooks.contains(hook)) {
+        // Drafts with faults go along with `validate`, so that the caller hears of everything at once.
+        if *hook == Hook::Validate {
+            tx.hooks.run(tx, *hook, entity, drafts)?;
+        } else {
+            on_good(drafts, |good| tx.hooks.run(tx, *hook, entity, good))?;
+        }
+    }
+    Ok(())
+}
+
+/// Runs `f` on the drafts without faults; every draft keeps its place.
+fn on_good(
+    drafts: &mut Vec<Draft>,
+    f: impl FnOnce(&mut [Draft]) -> Result<(), RecordError>,
+) -> Result<(), RecordError> {
+    if drafts.iter().all(|draft| draft.faults.is_empty()) {
+        return if drafts.is_empty() { Ok(()) } else { f(drafts) };
+    }
+    let (good, bad): (Vec<_>, Vec<_>) = std::mem::take(drafts)
+        .into_iter()
+        .enumerate()
+        .partition(|(_, draft)| draft.faults.is_empty());
+    let (places, mut good): (Vec<usize>, Vec<Draft>) = good.into_iter().unzip();
+    let outcome = if good.is_empty() { Ok(()) } else { f(&mut good) };
+    let mut all: Vec<(usize, Draft)> = places.into_iter().zip(good).chain(bad).collect();
+    all.sort_by_key(|(place, _)| *place);
+    drafts.extend(all.into_iter().map(|(_, draft)| draft));
+    outcome
+}
+
+fn after_hooks(
+    tx: &Tx,
+    entity: &Arc<Entity>,
+    hook: Hook,
+    drafts: &mut Vec<Draft>,
+) -> Result<(), RecordError> {
+    if !entity.hooks.contains(&hook) {
+        return Ok(());
+    }
+    on_good(drafts, |good| tx.hooks.run(tx, hook, entity, good))
+}
+
+fn bind_external_ids(tx: &Tx, entity: &Entity, draft: &mut Draft) -> Result<(), RecordError> {
+    let Some(text) = draft.after.get(EXTERNAL_IDS).and_then(Value::text) else {
+        return if draft.before.is_some() {
+            store::set_external_ids(&tx.conn, entity, draft.id, &[])
+        } else {
+            Ok(())
+        };
+    };
+    let ids: HashMap<String, String> = serde_json::from_str(text).unwrap_or_default();
+    let ids: Vec<(String, String)> = ids.into_iter().collect();
+    store::set_external_ids(&tx.conn, entity, draft.id, &ids)
+}
+
+/// The members of a JSON object as changes.
+#[must_use]
+pub fn members(object: Map<String, Json>) -> Changes {
+    Changes::Members(object)
+}
