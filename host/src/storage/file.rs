@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -40,6 +40,8 @@ pub(super) struct Inner {
     readers: Mutex<Vec<Connection>>,
     writer: Mutex<Option<Connection>>,
     queue: Mutex<Queue>,
+    /// Told when no write waits any more.
+    rested: Condvar,
 }
 
 #[derive(Default)]
@@ -71,6 +73,7 @@ impl TenantFile {
             readers: Mutex::default(),
             writer: Mutex::default(),
             queue: Mutex::default(),
+            rested: Condvar::new(),
             path,
         };
         inner.prepare(plan)?;
@@ -183,7 +186,18 @@ impl TenantFile {
 
     /// Whether nobody but the asker holds the file, nor any of its writes.
     pub(super) fn is_idle(self: &Arc<Self>) -> bool {
-        Arc::strong_count(self) == 1 && Arc::strong_count(&self.inner) == 1
+        Arc::strong_count(self) == 1 && !self.inner.queue().in_hand
+    }
+
+    /// Waits until no write waits.
+    pub(super) fn rest(&self) {
+        let busy = |queue: &mut Queue| queue.in_hand;
+        drop(
+            self.inner
+                .rested
+                .wait_while(self.inner.queue(), busy)
+                .unwrap_or_else(PoisonError::into_inner),
+        );
     }
 
     /// Moves the write-ahead log into the file, so that the file alone is complete.
@@ -262,6 +276,9 @@ impl Inner {
         }
         let mut queue = self.queue();
         queue.in_hand = !queue.waiting.is_empty();
+        if !queue.in_hand {
+            self.rested.notify_all();
+        }
         queue.in_hand
     }
 

@@ -130,8 +130,17 @@ impl TenantFiles {
         Ok(self.path(organization, name)?.with_extension(""))
     }
 
-    /// Closes every file that is not in use, with its write-ahead log merged. For the end of the process.
+    /// Closes every file that is not in use, after its last write and with its write-ahead log merged. For the end of
+    /// the process.
     pub fn close_all(&self) {
+        let open: Vec<_> = self
+            .lock()
+            .files
+            .values()
+            .flatten()
+            .map(|entry| Arc::clone(&entry.file))
+            .collect();
+        open.into_iter().for_each(|file| file.rest());
         let closed = self.lock().take_idle(usize::MAX);
         for file in closed {
             if let Err(error) = file.checkpoint() {

@@ -5,7 +5,7 @@
 //! plugins; they are driven inline through rusqlite, which offers what that needs: an authorizer, limits, hooks.
 //!
 //! Reading order: `files.rs` (all files of all organizations), `file.rs` (one file: reads, writes), `group.rs` and
-//! `pool.rs` (how writes become commits), `connection.rs` (what a request may do), `confine.rs`, `words.rs`,
+//! `pool.rs` (how writes become commits), `connection.rs` (what a request may do), `plugin.rs`, `confine.rs`, `words.rs`,
 //! `functions.rs` (what plugin SQL may do), `preupdate.rs`, `recorder.rs`, `changes.rs` (the change log), `migrate.rs`;
 //! then `control.rs` and `secrets.rs`.
 //!
@@ -23,6 +23,7 @@ mod files;
 mod functions;
 mod group;
 mod migrate;
+mod plugin;
 mod pool;
 mod preupdate;
 mod recorder;

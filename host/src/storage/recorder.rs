@@ -33,11 +33,6 @@ pub(super) enum Cell<'a> {
 
 impl PartialEq for Cell<'_> {
     /// A column of type `real` is stored as an integer where that is exact, so the two compare by value.
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::float_cmp,
-        reason = "the same conversion that SQLite made"
-    )]
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Null, Self::Null) => true,

@@ -3,6 +3,7 @@
 mod change_log;
 mod files;
 mod plugin_sql;
+mod plugin_tables;
 mod reads;
 mod writes;
 

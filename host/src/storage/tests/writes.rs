@@ -43,7 +43,7 @@ async fn one_failing_request_does_not_take_the_others_of_its_group() {
             match i % 5 {
                 1 => Err(StorageError::Deadline),
                 2 => panic!("a fault in a plugin's host call"),
-                3 => insert(connection, "row 0").map(|()| Verdict::Keep(i)),
+                3 => insert(connection, &format!("row {i}")).map(|()| Verdict::Keep(i)),
                 4 => Ok(Verdict::Undo(i)),
                 _ => Ok(Verdict::Keep(i)),
             }
@@ -67,7 +67,7 @@ async fn one_failing_request_does_not_take_the_others_of_its_group() {
 }
 
 #[test]
-fn sixty_four_writers_at_once_all_succeed_in_few_commits() {
+fn sixty_four_writers_at_once_all_succeed() {
     let stage = Stage::new();
     let file = stage.file();
     let start = Arc::new(Barrier::new(64));
