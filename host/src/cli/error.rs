@@ -41,10 +41,7 @@ pub enum CliError {
 
 /// A problem document as text, with every fault on a line of its own.
 fn told(problem: &Value) -> String {
-    let mut text = problem["detail"]
-        .as_str()
-        .unwrap_or("the host refused")
-        .to_owned();
+    let mut text = problem["detail"].as_str().unwrap_or("the host refused").to_owned();
     for fault in problem["errors"].as_array().into_iter().flatten() {
         let part = |name: &str| fault[name].as_str().unwrap_or_default().to_owned();
         text.push_str(&format!("\n  {}: {}", part("pointer"), part("detail")));

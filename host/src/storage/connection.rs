@@ -116,9 +116,7 @@ impl Connection {
     pub fn execute(&self, sql: &str, params: impl Params) -> Result<usize, StorageError> {
         let mark = self.mark();
         let _host = Trusted::enter(&self.watch);
-        let result = self
-            .prepare(sql)
-            .and_then(|mut statement| Ok(statement.execute(params)?));
+        let result = self.prepare(sql).and_then(|mut statement| Ok(statement.execute(params)?));
         if result.is_err() {
             self.fall_back(mark);
         }
@@ -218,11 +216,7 @@ impl Connection {
     }
 
     pub(super) fn usable(&self) -> Result<(), StorageError> {
-        if self.retired.get() {
-            Err(StorageError::Retired)
-        } else {
-            Ok(())
-        }
+        if self.retired.get() { Err(StorageError::Retired) } else { Ok(()) }
     }
 
     fn mark(&self) -> Option<super::recorder::Mark> {

@@ -61,10 +61,7 @@ impl TenantFile {
         clock: &Clock,
         pool: &Arc<Pool>,
     ) -> Result<Self, StorageError> {
-        let shared = Shared {
-            entities: arc_swap::ArcSwapOption::empty(),
-            seal: Arc::clone(seal),
-        };
+        let shared = Shared { entities: arc_swap::ArcSwapOption::empty(), seal: Arc::clone(seal) };
         let inner = Inner {
             kind: profile.kind,
             redacted: profile.redacted,
@@ -77,10 +74,7 @@ impl TenantFile {
             path,
         };
         inner.prepare(plan)?;
-        Ok(Self {
-            inner: Arc::new(inner),
-            pool: Arc::clone(pool),
-        })
+        Ok(Self { inner: Arc::new(inner), pool: Arc::clone(pool) })
     }
 
     /// Reads one snapshot, on this thread, within [`READ_DEADLINE`].
@@ -170,12 +164,7 @@ impl TenantFile {
         T: Send + 'static,
         E: From<StorageError> + Send + 'static,
     {
-        let request = Box::new(Request {
-            origin,
-            work: Some(f),
-            outcome: None,
-            answer,
-        });
+        let request = Box::new(Request { origin, work: Some(f), outcome: None, answer });
         let mut queue = self.inner.queue();
         queue.waiting.push_back(request);
         if !std::mem::replace(&mut queue.in_hand, true) {
@@ -192,21 +181,14 @@ impl TenantFile {
     /// Waits until no write waits.
     pub(super) fn rest(&self) {
         let busy = |queue: &mut Queue| queue.in_hand;
-        drop(
-            self.inner
-                .rested
-                .wait_while(self.inner.queue(), busy)
-                .unwrap_or_else(PoisonError::into_inner),
-        );
+        drop(self.inner.rested.wait_while(self.inner.queue(), busy).unwrap_or_else(PoisonError::into_inner));
     }
 
     /// Moves the write-ahead log into the file, so that the file alone is complete.
     pub(super) fn checkpoint(&self) -> Result<(), StorageError> {
         lock(&self.inner.readers).clear();
         if let Some(writer) = &*lock(&self.inner.writer) {
-            writer
-                .prepare("pragma wal_checkpoint(truncate)")?
-                .query_row([], |_| Ok(()))?;
+            writer.prepare("pragma wal_checkpoint(truncate)")?.query_row([], |_| Ok(()))?;
         }
         Ok(())
     }
@@ -234,13 +216,7 @@ impl Inner {
     }
 
     fn open_connection(&self, role: Role) -> Result<Connection, StorageError> {
-        Connection::open(
-            &self.path,
-            role,
-            self.kind,
-            self.redacted,
-            Arc::clone(&self.shared),
-        )
+        Connection::open(&self.path, role, self.kind, self.redacted, Arc::clone(&self.shared))
     }
 
     fn take_reader(&self) -> Result<Connection, StorageError> {
@@ -259,19 +235,15 @@ impl Inner {
     }
 
     /// Runs and commits one group of waiting requests; answers whether more wait. Called by one thread at a time.
-    pub(super) fn write_group(&self) -> bool {
-        let writer = lock(&self.writer)
-            .take()
-            .map_or_else(|| self.open_connection(Role::Writer), Ok);
+    pub(super) fn write_group(&self, most: usize) -> bool {
+        let writer = lock(&self.writer).take().map_or_else(|| self.open_connection(Role::Writer), Ok);
         match writer {
-            Ok(writer) => self.run_group(writer),
+            Ok(writer) => self.run_group(writer, most),
             Err(error) => {
                 tracing::error!(%error, path = %self.path.display(), "the file cannot be opened for writing");
                 let reason = Arc::from(error.to_string());
                 let waiting = std::mem::take(&mut self.queue().waiting);
-                waiting
-                    .into_iter()
-                    .for_each(|request| request.answer(Some(&reason)));
+                waiting.into_iter().for_each(|request| request.answer(Some(&reason)));
             }
         }
         let mut queue = self.queue();
@@ -282,10 +254,10 @@ impl Inner {
         queue.in_hand
     }
 
-    fn run_group(&self, writer: Connection) {
+    fn run_group(&self, writer: Connection, most: usize) {
         let writer = Rc::new(writer);
         let next = || self.queue().waiting.pop_front();
-        let ran = catch_unwind(AssertUnwindSafe(|| group::run(&writer, &self.clock, next)));
+        let ran = catch_unwind(AssertUnwindSafe(|| group::run(&writer, &self.clock, most, next)));
         match Rc::try_unwrap(writer) {
             Ok(writer) if ran.is_ok() => *lock(&self.writer) = Some(writer),
             // Closing it undoes what is open; those who wait learn that the writer stopped.

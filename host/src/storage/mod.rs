@@ -39,6 +39,7 @@ pub use control::ControlPlane;
 pub use error::{PluginSqlError, StorageError};
 pub use file::{READ_DEADLINE, TenantFile};
 pub use files::TenantFiles;
+pub use group::GROUP_COMMIT;
 pub use migrate::Migration;
 pub use secrets::Secrets;
 
@@ -87,11 +88,7 @@ pub struct ChangeOrigin {
 
 impl From<&Caller> for ChangeOrigin {
     fn from(caller: &Caller) -> Self {
-        Self {
-            principal: caller.principal.id,
-            request: caller.request,
-            source: caller.source,
-        }
+        Self { principal: caller.principal.id, request: caller.request, source: caller.source }
     }
 }
 
@@ -104,9 +101,7 @@ const OLDEST_SQLITE: i32 = 3_051_003;
 /// [`StorageError::OldSqlite`].
 pub fn check_sqlite_version() -> Result<(), StorageError> {
     if rusqlite::version_number() < OLDEST_SQLITE {
-        return Err(StorageError::OldSqlite {
-            found: rusqlite::version(),
-        });
+        return Err(StorageError::OldSqlite { found: rusqlite::version() });
     }
     Ok(())
 }

@@ -35,9 +35,7 @@ impl Connection {
             return Err(PluginSqlError::refused("a NUL in the text"));
         }
         if !words::is_about_rows(sql) {
-            return Err(PluginSqlError::refused(
-                "anything but SELECT, VALUES, INSERT, UPDATE and DELETE",
-            ));
+            return Err(PluginSqlError::refused("anything but SELECT, VALUES, INSERT, UPDATE and DELETE"));
         }
         let (mark, mode) = match mode {
             PluginMode::AsPlugin => ("self*/ ", AS_PLUGIN),
@@ -61,10 +59,7 @@ impl Connection {
     ) -> Result<T, PluginSqlError> {
         let _confined = Confined::enter(self.raw(), &self.watch, mode)?;
         let compiling = self.watch.limit(deadline);
-        let mut statement = self
-            .raw()
-            .prepare_cached(text)
-            .map_err(|error| self.explain(error))?;
+        let mut statement = self.raw().prepare_cached(text).map_err(|error| self.explain(error))?;
         drop(compiling);
         if statement.readonly() {
             let _running = self.watch.limit(deadline);
@@ -99,17 +94,11 @@ impl Connection {
             {
                 let _confined = Confined::enter(self.raw(), &self.watch, confine::MIGRATION)?;
                 let _deadline = self.watch.limit(Duration::from_secs(60));
-                self.raw()
-                    .execute_batch(sql)
-                    .map_err(|error| self.explain(error))?;
+                self.raw().execute_batch(sql).map_err(|error| self.explain(error))?;
             }
             // The authorizer is not told the new name of `alter table .. rename`.
             let entities = self.shared.entities.load();
-            let is_entity = |name: &str| {
-                entities
-                    .as_deref()
-                    .is_some_and(|entities| entities.contains(name))
-            };
+            let is_entity = |name: &str| entities.as_deref().is_some_and(|entities| entities.contains(name));
             match self.schema_names()?.into_iter().find(|name| {
                 !before.contains(name)
                     && (confine::is_reserved(name) || is_entity(&name.to_ascii_lowercase()))
@@ -123,9 +112,7 @@ impl Connection {
     fn schema_names(&self) -> Result<HashSet<String>, StorageError> {
         let sql = "select name from sqlite_schema where name not like 'sqlite\\_%' escape '\\'";
         let mut statement = self.prepare(sql)?;
-        let names = statement
-            .query_map([], |row| row.get(0))?
-            .collect::<Result<_, _>>()?;
+        let names = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
         Ok(names)
     }
 
@@ -158,9 +145,7 @@ impl Connection {
         }
         let known = self.shared.entities.load();
         let Some(known) = known.as_ref() else {
-            return Err(PluginSqlError::refused(
-                "the file's entities are not declared yet",
-            ));
+            return Err(PluginSqlError::refused("the file's entities are not declared yet"));
         };
         let mut seen = self.seen_entities.borrow_mut();
         if seen.as_ref().is_none_or(|seen| !Arc::ptr_eq(seen, known)) {

@@ -17,13 +17,8 @@ pub(super) fn stage() -> (Stage, Arc<TenantFile>) {
     let file = stage.file();
     write(&file, |connection| {
         connection.declare_entities(entities());
-        connection.execute(
-            "insert into entity (id, name) values (x'01', 'one'), (x'02', 'two')",
-            [],
-        )?;
-        connection
-            .execute("insert into private values (1, 'a'), (2, 'b')", [])
-            .map(|_| ())
+        connection.execute("insert into entity (id, name) values (x'01', 'one'), (x'02', 'two')", [])?;
+        connection.execute("insert into private values (1, 'a'), (2, 'b')", []).map(|_| ())
     })
     .unwrap();
     (stage, file)
@@ -63,20 +58,11 @@ fn a_plugin_reads_its_entities_and_writes_its_private_tables() {
     for (sql, rows) in [
         ("select name from entity order by name", 2),
         ("select count(*) from entity", 1),
-        (
-            "with recursive n (i) as (values (1) union all select i + 1 from n where i < 9) select i from n",
-            9,
-        ),
+        ("with recursive n (i) as (values (1) union all select i + 1 from n where i < 9) select i from n", 9),
         ("select j.value from json_each('[1,2,3]') as j", 3),
-        (
-            "select upper(name), instr(name, 'n'), replace(name, 'o', '0') from entity",
-            2,
-        ),
+        ("select upper(name), instr(name, 'n'), replace(name, 'o', '0') from entity", 2),
         ("insert into private values (3, 'c')", 1),
-        (
-            "insert into private values (3, 'd') on conflict (key) do update set value = excluded.value",
-            1,
-        ),
+        ("insert into private values (3, 'd') on conflict (key) do update set value = excluded.value", 1),
         ("update private set value = 'z' where key in (1, 2)", 2),
         ("insert into private values (9, 'r') returning key", 1),
         ("delete from private", 4),
@@ -85,10 +71,7 @@ fn a_plugin_reads_its_entities_and_writes_its_private_tables() {
         assert!(matches!(answer, Ok(found) if found == rows), "{sql}: {answer:?}");
     }
     file.read(|connection| connection.verify_changes()).unwrap();
-    assert!(
-        log(&file).iter().any(|line| line[0] == "private"),
-        "private tables are logged like others"
-    );
+    assert!(log(&file).iter().any(|line| line[0] == "private"), "private tables are logged like others");
 }
 
 const ATTACKS: &[&str] = &[
@@ -176,27 +159,19 @@ fn what_a_plugin_may_not_is_refused() {
         let sql = &attack.replace("ELSEWHERE", &elsewhere);
         for mode in [PluginMode::AsPlugin, PluginMode::AsCaller] {
             let answer = attempt(&file, mode, sql);
-            assert!(
-                matches!(answer, Err(PluginSqlError::Refused { .. })),
-                "{mode:?} {sql}: {answer:?}"
-            );
+            assert!(matches!(answer, Err(PluginSqlError::Refused { .. })), "{mode:?} {sql}: {answer:?}");
         }
     }
     assert!(!std::fs::exists(elsewhere).unwrap());
-    assert_eq!(
-        (count(&file, "entity"), count(&file, "private"), log(&file).len()),
-        (2, 2, 4)
-    );
+    assert_eq!((count(&file, "entity"), count(&file, "private"), log(&file).len()), (2, 2, 4));
 }
 
 #[test]
 fn what_cannot_be_compiled_is_explained() {
     let (_stage, file) = stage();
-    for (sql, words) in [
-        ("select from", "syntax error"),
-        ("select * from nowhere", "no such table"),
-        ("select zap()", "zap"),
-    ] {
+    for (sql, words) in
+        [("select from", "syntax error"), ("select * from nowhere", "no such table"), ("select zap()", "zap")]
+    {
         let answer = attempt_as_plugin(&file, sql);
         assert!(
             matches!(&answer, Err(PluginSqlError::Invalid(told)) if told.contains(words)),
@@ -206,13 +181,7 @@ fn what_cannot_be_compiled_is_explained() {
     let answer = attempt_as_plugin(&file, "insert into private values (1, 'again')");
     assert!(matches!(answer, Err(PluginSqlError::Constraint(_))), "{answer:?}");
     let answer = attempt_as_plugin(&file, "insert into private values ('text', 'again')");
-    assert!(
-        matches!(
-            answer,
-            Err(PluginSqlError::Constraint(_) | PluginSqlError::Invalid(_))
-        ),
-        "{answer:?}"
-    );
+    assert!(matches!(answer, Err(PluginSqlError::Constraint(_) | PluginSqlError::Invalid(_))), "{answer:?}");
 }
 
 #[test]
@@ -220,21 +189,11 @@ fn what_is_too_long_or_too_big_ends() {
     let (_stage, file) = stage();
     let started = Instant::now();
     let endless = "with recursive c (n) as (values (1) union all select n + 1 from c) select count(*) from c";
-    assert!(matches!(
-        attempt_as_plugin(&file, endless),
-        Err(PluginSqlError::Deadline)
-    ));
+    assert!(matches!(attempt_as_plugin(&file, endless), Err(PluginSqlError::Deadline)));
     let big = "with recursive c (n) as (values (1) union all select n + 1 from c limit 100000) \
                select 1 from c a, c b, c d order by a.n * b.n * d.n";
-    assert!(matches!(
-        attempt_as_plugin(&file, big),
-        Err(PluginSqlError::Deadline)
-    ));
-    assert!(
-        started.elapsed() < Duration::from_secs(5),
-        "{:?}",
-        started.elapsed()
-    );
+    assert!(matches!(attempt_as_plugin(&file, big), Err(PluginSqlError::Deadline)));
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
     let many = format!("select {}", vec!["1"; 300].join(", "));
     let deep = format!("select {}1{}", "abs(".repeat(200), ")".repeat(200));
     let long = format!("select '{}'", "x".repeat(200_000));
@@ -255,10 +214,7 @@ fn what_is_too_long_or_too_big_ends() {
             "{short}: {answer:?}"
         );
     }
-    let printed = attempt_as_plugin(
-        &file,
-        "select 1 where length(printf('%.*c', 100000000, 'x')) > 4194304",
-    );
+    let printed = attempt_as_plugin(&file, "select 1 where length(printf('%.*c', 100000000, 'x')) > 4194304");
     assert!(matches!(printed, Ok(0)), "{printed:?}");
     // The host's own limits are back.
     write(&file, move |connection| connection.prepare(&many).map(|_| ())).unwrap();
@@ -289,14 +245,9 @@ fn a_failed_plugin_write_that_the_plugin_ignores_leaves_nothing() {
             "insert or fail into private values (8, 'x'), (1, 'taken')",
         ] {
             let answer = try_sql(connection, PluginMode::AsPlugin, sql);
-            assert!(
-                matches!(answer, Err(PluginSqlError::Constraint(_))),
-                "{sql}: {answer:?}"
-            );
+            assert!(matches!(answer, Err(PluginSqlError::Constraint(_))), "{sql}: {answer:?}");
         }
-        connection
-            .execute("insert into plain (name) values ('kept')", [])
-            .map(|_| ())
+        connection.execute("insert into plain (name) values ('kept')", []).map(|_| ())
     })
     .unwrap();
     assert_eq!((count(&file, "private"), log(&file).len()), (2, before + 1));
@@ -310,10 +261,7 @@ fn a_statement_of_the_host_is_not_found_by_a_plugin_nor_the_reverse() {
         connection.prepare(sql)?.query_row([], |_| Ok(()))?;
         for mode in [PluginMode::AsPlugin, PluginMode::AsCaller] {
             let answer = try_sql(connection, mode, sql);
-            assert!(
-                matches!(answer, Err(PluginSqlError::Refused { .. })),
-                "{answer:?}"
-            );
+            assert!(matches!(answer, Err(PluginSqlError::Refused { .. })), "{answer:?}");
         }
         connection.prepare(sql)?.query_row([], |_| Ok(()))?;
         // Also when it is compiled anew, because the schema changed between its preparation and now.
@@ -321,10 +269,7 @@ fn a_statement_of_the_host_is_not_found_by_a_plugin_nor_the_reverse() {
         try_sql(connection, PluginMode::AsPlugin, own).unwrap();
         connection.batch("create table later (x)")?;
         try_sql(connection, PluginMode::AsPlugin, own).unwrap();
-        assert!(matches!(
-            connection.prepare(" /*plugin:self*/ select 1"),
-            Err(StorageError::HostText)
-        ));
+        assert!(matches!(connection.prepare(" /*plugin:self*/ select 1"), Err(StorageError::HostText)));
         Ok(())
     })
     .unwrap();

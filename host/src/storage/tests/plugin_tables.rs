@@ -81,14 +81,8 @@ fn a_table_that_becomes_an_entity_is_closed_although_the_statement_was_compiled_
 #[test]
 fn a_host_s_file_takes_no_plugin_statement() {
     let stage = Stage::new();
-    let profile = FileProfile {
-        kind: FileKind::Host,
-        ..PROFILE
-    };
-    let file = stage
-        .files
-        .open(stage.organization, "identity", &profile)
-        .unwrap();
+    let profile = FileProfile { kind: FileKind::Host, ..PROFILE };
+    let file = stage.files.open(stage.organization, "identity", &profile).unwrap();
     file.read(|connection| {
         connection.declare_entities(entities());
         assert!(matches!(
@@ -158,17 +152,8 @@ fn a_plugin_migrates_its_private_tables_and_nothing_else() {
             })
             .unwrap();
         assert!(answer.is_err(), "{sql}");
-        assert!(
-            !matches!(answer, Err(PluginSqlError::Storage(_))),
-            "{sql}: {answer:?}"
-        );
+        assert!(!matches!(answer, Err(PluginSqlError::Storage(_))), "{sql}: {answer:?}");
     }
-    assert_eq!(
-        count(
-            &file,
-            "sqlite_schema where name like '\\_stoa\\_%' escape '\\' and type = 'table'"
-        ),
-        5
-    );
+    assert_eq!(count(&file, "sqlite_schema where name like '\\_stoa\\_%' escape '\\' and type = 'table'"), 5);
     assert_eq!(count(&file, "sqlite_schema where type in ('trigger', 'view')"), 0);
 }
