@@ -20,8 +20,8 @@ const LAYERS: [&str; 20] = [
     "events",
     "plugins",
     "privacy",
-    "http",
     "app",
+    "http",
     "cli",
     "main",
 ];

@@ -30,7 +30,8 @@ impl World {
 
     /// The same files, seen by another process that shares nothing but the folder.
     pub(super) fn another_process(&self) -> Identity {
-        let files = TenantFiles::new(self.folder.path().to_owned(), self.clock.clone(), crate::storage::GROUP_COMMIT);
+        let files =
+            TenantFiles::new(self.folder.path().to_owned(), self.clock.clone(), crate::storage::GROUP_COMMIT);
         Identity::with_cost(
             files,
             Secrets::open(self.folder.path()).unwrap(),

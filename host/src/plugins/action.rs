@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json};
 
 use super::call::{self, Ground};
+use super::declaration::{Action, ActionMode, ActionTarget};
 use super::hooks::missing;
-use super::manifest::{Action, ActionMode, ActionTarget};
 use super::{Plugin, Plugins};
 use crate::ids::RecordId;
 use crate::records::list::{self, View};
@@ -25,6 +25,8 @@ pub struct Invocation {
     pub version: Option<u64>,
     /// The input.
     pub input: Map<String, Json>,
+    /// Whether to keep nothing of what it does.
+    pub dry_run: bool,
 }
 
 /// What an action answered.
@@ -60,7 +62,8 @@ impl Plugins {
         let (plugins, runner, action) = (self.clone(), Arc::clone(plugin), action.clone());
         engine
             .write(scope, &plugin.manifest.records, &hooks, move |tx| {
-                plugins.act_in(tx, &runner, &action, &invocation).map(Verdict::Keep)
+                let answer = plugins.act_in(tx, &runner, &action, &invocation)?;
+                Ok(if invocation.dry_run { Verdict::Undo(answer) } else { Verdict::Keep(answer) })
             })
             .await
     }

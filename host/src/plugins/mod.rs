@@ -12,6 +12,7 @@ mod action;
 mod artifact;
 mod bindings;
 mod call;
+mod declaration;
 mod engine;
 mod entity;
 mod error;
@@ -40,8 +41,9 @@ use crate::licensing::Entitlement;
 use crate::policy::{Effect, Grant};
 
 pub use self::action::{Answer, Invocation};
+pub use self::declaration::{Action, ActionMode, ActionTarget, Column, Report, Seed};
 pub use self::error::PluginError;
-pub use self::manifest::{Action, ActionMode, ActionTarget, Column, Manifest, ManifestFault, Report, Seed};
+pub use self::manifest::{Manifest, ManifestFault};
 pub use self::package::Package;
 
 /// A plugin that is ready to be called.

@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::manifest::{Action, ActionMode, ActionTarget, Manifest, Report};
+use super::declaration::{Action, ActionMode, ActionTarget, Report};
+use super::manifest::Manifest;
 use crate::records::schema::{Entity, Field, Kind};
 
 /// `{"paths":…,"components":{"schemas":…},"tags":[…]}`, as of OpenAPI 3.1.
@@ -79,6 +80,14 @@ fn if_match() -> Json {
     json!({ "name": "If-Match", "in": "header", "required": false, "schema": { "type": "string" }, "description": "The version that the change was decided on, in quotes; 412 when the record has moved on" })
 }
 
+fn dry_run() -> Json {
+    query(
+        "dry_run",
+        json!({ "type": "boolean", "default": false }),
+        "Execute everything, answer as usual, keep nothing",
+    )
+}
+
 fn collection(manifest: &Manifest, entity: &Entity) -> Json {
     let name = schema_name(entity);
     let mut list = operation(
@@ -150,7 +159,6 @@ fn required(entity: &Entity) -> Json {
 fn record(manifest: &Manifest, entity: &Entity) -> Json {
     let name = schema_name(entity);
     let mut path = Map::new();
-    path.insert("parameters".into(), json!([id_parameter()]));
     let mut get = operation(
         format!("get_{}_{}", manifest.id, entity.key),
         &manifest.id,
@@ -159,6 +167,7 @@ fn record(manifest: &Manifest, entity: &Entity) -> Json {
     get.insert(
         "parameters".into(),
         json!([
+            id_parameter(),
             query("fields", json!({ "type": "string" }), "Only these fields"),
             query("expand", json!({ "type": "string" }), "References to show as records"),
         ]),
@@ -171,7 +180,7 @@ fn record(manifest: &Manifest, entity: &Entity) -> Json {
             &manifest.id,
             format!("Change {}", entity.label),
         );
-        update.insert("parameters".into(), json!([if_match()]));
+        update.insert("parameters".into(), json!([id_parameter(), if_match(), dry_run()]));
         update.insert(
             "requestBody".into(),
             json!({ "required": true, "content": json_body(reference(&format!("{name}.input"))) }),
@@ -185,7 +194,7 @@ fn record(manifest: &Manifest, entity: &Entity) -> Json {
             &manifest.id,
             format!("Move {} to the recycle bin", entity.label),
         );
-        delete.insert("parameters".into(), json!([if_match()]));
+        delete.insert("parameters".into(), json!([id_parameter(), if_match(), dry_run()]));
         delete.insert("responses".into(), json!({
             "204": { "description": "Moved" },
             "default": { "description": "Refused or failed (RFC 9457)", "content": { "application/problem+json": { "schema": reference("Problem") } } },
@@ -221,6 +230,7 @@ fn action_path(manifest: &Manifest, action: &Action, entity: Option<&Entity>) ->
     } else {
         if action.target == ActionTarget::Record {
             parameters.push(if_match());
+            parameters.push(dry_run());
         }
         operation.insert(
             "requestBody".into(),

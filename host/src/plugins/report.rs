@@ -3,16 +3,15 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use rusqlite::types::ValueRef;
 use serde_json::Value as Json;
 
 use super::call::{self, Ground};
+use super::declaration::{Column, Report};
 use super::hooks::missing;
-use super::manifest::{Column, Report};
 use super::{Plugin, Plugins};
 use crate::ids::{PrincipalId, RecordId};
 use crate::records::cells::{Cell, Cells};
-use crate::records::json::{Form, write_id, write_text, write_value};
+use crate::records::json::{Form, write_cell, write_id, write_text};
 use crate::records::{RecordError, Records, Scope};
 
 /// How a column's cells become JSON; `None` for an unknown type.
@@ -121,27 +120,17 @@ fn rows(
             write_text(&column.key, body);
             body.push(b':');
             let second = match form {
-                Form::Money => cells.next().copied().map_or(ValueRef::Null, value),
-                _ => ValueRef::Null,
+                Form::Money => cells.next().copied().unwrap_or(Cell::Null),
+                _ => Cell::Null,
             };
             match (column.kind.as_str(), cell) {
                 ("user" | "team", Cell::Blob(id)) => named(engine, scope, &column.kind, id, body)?,
-                _ => write_value(&form, value(*cell), second, body),
+                _ => write_cell(&form, *cell, second, body),
             }
         }
         body.push(b'}');
     }
     Ok(cells.next().is_none())
-}
-
-const fn value(cell: Cell<'_>) -> ValueRef<'_> {
-    match cell {
-        Cell::Null => ValueRef::Null,
-        Cell::Integer(integer) => ValueRef::Integer(integer),
-        Cell::Real(real) => ValueRef::Real(real),
-        Cell::Text(text) => ValueRef::Text(text.as_bytes()),
-        Cell::Blob(bytes) => ValueRef::Blob(bytes),
-    }
 }
 
 /// A person or team by id and name.

@@ -47,15 +47,22 @@ impl Cell<'_> {
     }
 }
 
-impl ToSql for Cell<'_> {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::Borrowed(match self {
+impl<'a> Cell<'a> {
+    /// The cell as SQLite takes it.
+    pub(super) const fn as_sql(self) -> ValueRef<'a> {
+        match self {
             Self::Null => ValueRef::Null,
-            Self::Integer(value) => ValueRef::Integer(*value),
-            Self::Real(value) => ValueRef::Real(*value),
+            Self::Integer(value) => ValueRef::Integer(value),
+            Self::Real(value) => ValueRef::Real(value),
             Self::Text(text) => ValueRef::Text(text.as_bytes()),
             Self::Blob(bytes) => ValueRef::Blob(bytes),
-        }))
+        }
+    }
+}
+
+impl ToSql for Cell<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(self.as_sql()))
     }
 }
 

@@ -6,6 +6,7 @@ use rusqlite::Row;
 use rusqlite::types::ValueRef;
 use uuid::Uuid;
 
+use super::cells::Cell;
 use super::money::{exponent, write_percent, write_scaled};
 use super::schema::Kind;
 use crate::clock::rfc3339;
@@ -129,6 +130,11 @@ pub fn write_value(form: &Form, value: ValueRef<'_>, second: ValueRef<'_>, out: 
         (_, ValueRef::Text(bytes)) => write_text(&String::from_utf8_lossy(bytes), out),
         _ => out.extend_from_slice(b"null"),
     }
+}
+
+/// Writes one value that a plugin answered; `second` is the currency of money.
+pub fn write_cell(form: &Form, cell: Cell<'_>, second: Cell<'_>, out: &mut Vec<u8>) {
+    write_value(form, cell.as_sql(), second.as_sql(), out);
 }
 
 fn quoted(out: &mut Vec<u8>, write: impl FnOnce(&mut String)) {

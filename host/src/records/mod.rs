@@ -19,6 +19,7 @@ pub mod input;
 pub mod json;
 pub mod list;
 pub mod money;
+pub mod plugin_sql;
 pub mod reference;
 pub mod schema;
 pub mod sort;

@@ -36,16 +36,17 @@ impl Call<'_> {
             return Err(Problem::new(StatusCode::NOT_IMPLEMENTED, "not_available", detail));
         }
         let version = parameters::if_match(&request)?;
+        let mut dry_run = false;
         let input = if is_get(&method) {
             query_object(&request)?
         } else {
-            parameters::none(&request)?;
+            dry_run = parameters::dry_run(&request)?;
             input(&mut request).await?
         };
         if target == ActionTarget::Record && record.is_none() {
             return Err(missing_record());
         }
-        let invocation = Invocation { record, version, input };
+        let invocation = Invocation { record, version, input, dry_run };
         let (plugins, engine, scope, plugin) = (
             self.app.plugins.clone(),
             self.app.records.clone(),

@@ -95,12 +95,20 @@ pub(super) fn view(entity: &Entity, request: &Request) -> Result<View, Problem> 
     View::parse(entity, fields.as_deref(), expand.as_deref()).map_err(problem)
 }
 
-/// Refuses any parameter.
-pub(super) fn none(request: &Request) -> Result<(), Problem> {
-    match pairs(request)?.first() {
-        Some((name, _)) => Err(unknown(name)),
-        None => Ok(()),
+/// Whether a mutation is only to be tried; no other parameter is taken.
+pub(super) fn dry_run(request: &Request) -> Result<bool, Problem> {
+    let mut dry = false;
+    for (name, value) in pairs(request)? {
+        dry = match (name.as_str(), value.as_str()) {
+            ("dry_run", "true") => true,
+            ("dry_run", "false") => false,
+            ("dry_run", _) => {
+                return Err(Problem::malformed("invalid_dry_run", "`dry_run` is true or false."));
+            }
+            _ => return Err(unknown(&name)),
+        };
     }
+    Ok(dry)
 }
 
 pub(super) fn unknown(name: &str) -> Problem {

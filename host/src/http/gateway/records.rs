@@ -55,19 +55,20 @@ impl Call<'_> {
     }
 
     async fn create(self, entity: &Arc<Entity>, mut request: Request) -> Result<Response, Problem> {
-        parameters::none(&request)?;
+        let dry = parameters::dry_run(&request)?;
         let members = members(&mut request).await?;
         let (kind, view) = (Arc::clone(entity), View::parse(entity, None, None).map_err(problem)?);
         let work = move |tx: &Tx| {
             let id = write::create_one(tx, &kind, Changes::Members(members))?;
-            Ok(Verdict::Keep((id, readback(tx, &kind, id, &view)?)))
+            let answer = (id, readback(tx, &kind, id, &view)?);
+            Ok(if dry { Verdict::Undo(answer) } else { Verdict::Keep(answer) })
         };
         let module = &self.plugin.manifest.records;
         let (id, one) =
             self.app.records.write(&self.scope, module, &self.app.hooks(), work).await.map_err(problem)?;
         let location = format!("{}/{}/{id}", self.base, entity.plural);
         let mut response = answer(StatusCode::CREATED, one);
-        if let Ok(location) = location.parse() {
+        if !dry && let Ok(location) = location.parse() {
             response.headers_mut().insert(header::LOCATION, location);
         }
         Ok(response)
@@ -107,13 +108,14 @@ impl Call<'_> {
         id: RecordId,
         mut request: Request,
     ) -> Result<Response, Problem> {
-        parameters::none(&request)?;
+        let dry = parameters::dry_run(&request)?;
         let version = parameters::if_match(&request)?;
         let members = members(&mut request).await?;
         let (kind, view) = (Arc::clone(entity), View::parse(entity, None, None).map_err(problem)?);
         let work = move |tx: &Tx| {
             write::update(tx, &kind, vec![Change { id, version, changes: Changes::Members(members) }])?;
-            Ok(Verdict::Keep(readback(tx, &kind, id, &view)?))
+            let answer = readback(tx, &kind, id, &view)?;
+            Ok(if dry { Verdict::Undo(answer) } else { Verdict::Keep(answer) })
         };
         let module = &self.plugin.manifest.records;
         let one =
@@ -122,10 +124,13 @@ impl Call<'_> {
     }
 
     async fn delete(self, entity: &Arc<Entity>, id: RecordId, request: Request) -> Result<Response, Problem> {
-        parameters::none(&request)?;
+        let dry = parameters::dry_run(&request)?;
         let version = parameters::if_match(&request)?;
         let kind = Arc::clone(entity);
-        let work = move |tx: &Tx| write::delete(tx, &kind, id, version).map(Verdict::Keep);
+        let work = move |tx: &Tx| {
+            write::delete(tx, &kind, id, version)?;
+            Ok(if dry { Verdict::Undo(()) } else { Verdict::Keep(()) })
+        };
         let module = &self.plugin.manifest.records;
         self.app.records.write(&self.scope, module, &self.app.hooks(), work).await.map_err(problem)?;
         Ok(Response::builder().status(StatusCode::NO_CONTENT).finish())

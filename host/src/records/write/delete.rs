@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Authority, Draft, Hook, Tx, allowed, bury, current, fresh};
+use super::{Authority, Draft, Hook, Tx, bury, current, fresh, reach};
 use crate::ids::RecordId;
 use crate::records::error::RecordError;
 use crate::records::schema::{Entity, Kind, OnDelete};
@@ -35,7 +35,7 @@ fn delete_one(
         extra: serde_json::Map::new(),
         faults: Vec::new(),
     })?;
-    let rows = allowed(tx, entity, "delete")?;
+    let rows = reach(tx, entity, "delete");
     let before = current(tx, entity, id, &rows, "delete")?;
     fresh(tx, entity, id, version, &before)?;
     let draft = Draft { id, after: before.clone(), before: Some(before), faults: Vec::new() };

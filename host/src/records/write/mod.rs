@@ -111,7 +111,7 @@ pub fn update_each(
     entity: &Arc<Entity>,
     changes: Vec<Change>,
 ) -> Result<Vec<Result<u64, Vec<Fault>>>, RecordError> {
-    let rows = allowed(tx, entity, "update")?;
+    let rows = reach(tx, entity, "update");
     let mut drafts = Vec::with_capacity(changes.len());
     for change in changes {
         let before = current(tx, entity, change.id, &rows, "update")?;
@@ -153,15 +153,18 @@ pub fn update_each(
 }
 
 /// The rows that the transaction's authority reaches with `action`; `None` is all of them.
+fn reach(tx: &Tx, entity: &Entity, action: &str) -> Option<RowScope> {
+    let roles = &tx.scope.caller.principal.roles;
+    (tx.authority != Authority::Plugin).then(|| tx.scope.policy.decide(roles, &entity.object, action))
+}
+
+/// [`reach`], refused when it is no row at all.
 fn allowed(tx: &Tx, entity: &Entity, action: &str) -> Result<Option<RowScope>, RecordError> {
-    if tx.authority == Authority::Plugin {
-        return Ok(None);
-    }
-    let rows = tx.scope.policy.decide(&tx.scope.caller.principal.roles, &entity.object, action);
-    if rows.never() {
+    let rows = reach(tx, entity, action);
+    if rows.is_some_and(RowScope::never) {
         return Err(RecordError::Forbidden { object: entity.object.to_string(), action: action.to_owned() });
     }
-    Ok(Some(rows))
+    Ok(rows)
 }
 
 pub(crate) fn permits(rows: &Option<RowScope>, tx: &Tx, values: &[Value]) -> bool {

@@ -12,9 +12,8 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 use super::{
-    GROUP_COMMIT,
-    ChangeOrigin, Connection, FileKind, FileProfile, Migration, StorageError, TenantFile, TenantFiles,
-    Verdict,
+    ChangeOrigin, Connection, FileKind, FileProfile, GROUP_COMMIT, Migration, StorageError, TenantFile,
+    TenantFiles, Verdict,
 };
 use crate::caller::Source;
 use crate::clock::Clock;

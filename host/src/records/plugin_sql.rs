@@ -1,0 +1,141 @@
+//! A plugin's own SQL, run for it: parameters bound, results packed, and the `visible_<entity>` views made from the
+//! caller's row predicate by the same compiler as every list.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use rusqlite::Statement;
+
+use super::cells::{Cell, push_sql};
+use super::list::write_visible;
+use super::schema::Module;
+use super::value::Value;
+use super::{RecordError, Scope};
+use crate::storage::{Connection, PluginMode, PluginSqlError};
+
+/// Most rows of one result.
+const ROWS: u32 = 10_000;
+/// Most bytes of one result.
+const BYTES: usize = 4 << 20;
+/// Most parameters of a plugin's statement; those after them are the host's.
+pub const PARAMETERS: usize = 500;
+
+/// A result, packed.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Columns per row.
+    pub columns: u32,
+    /// Rows in `cells`.
+    pub count: u32,
+    /// Row-major.
+    pub cells: Vec<u8>,
+    /// Whether it was cut at a limit.
+    pub more: bool,
+}
+
+/// A plugin's text with the views that it names, each the caller's rows of an entity, and the values of their
+/// predicates.
+///
+/// # Errors
+/// The policy cannot be asked.
+pub fn with_views(
+    conn: &Rc<Connection>,
+    scope: &Scope,
+    module: &Module,
+    text: &str,
+) -> Result<(String, Vec<Value>), RecordError> {
+    let lower = text.to_ascii_lowercase();
+    let (mut views, mut params) = (String::new(), vec![Value::Null; PARAMETERS]);
+    for entity in module.entities.iter().filter(|entity| lower.contains(&format!("visible_{}", entity.key))) {
+        let mut select = format!("select {} from \"{}\" where ", entity.select, entity.key);
+        match write_visible(scope, entity, "read", &mut select, &mut params) {
+            Ok(()) => {}
+            Err(RecordError::Forbidden { .. }) => select.push('0'), // the caller may read none: an empty view
+            Err(error) => return Err(error),
+        }
+        if !views.is_empty() {
+            views.push_str(", ");
+        }
+        views.push_str(&conn.visible(&entity.key, &select));
+    }
+    if views.is_empty() {
+        return Ok((text.to_owned(), Vec::new()));
+    }
+    let values = params.split_off(PARAMETERS);
+    let (first, rest) = word(text);
+    if !first.eq_ignore_ascii_case("with") {
+        return Ok((format!("with {views} {text}"), values));
+    }
+    let (second, after) = word(rest);
+    let sql = match second.eq_ignore_ascii_case("recursive") {
+        true => format!("with recursive {views}, {after}"),
+        false => format!("with {views}, {rest}"),
+    };
+    Ok((sql, values))
+}
+
+/// The first word of a text and what follows it.
+fn word(text: &str) -> (&str, &str) {
+    let text = text.trim_start();
+    text.split_at(text.find(char::is_whitespace).unwrap_or(text.len()))
+}
+
+fn bind(statement: &mut Statement<'_>, params: &[Cell<'_>], host: &[Value]) -> rusqlite::Result<()> {
+    for (at, cell) in params.iter().enumerate() {
+        statement.raw_bind_parameter(at + 1, cell)?;
+    }
+    for (at, value) in host.iter().enumerate() {
+        statement.raw_bind_parameter(PARAMETERS + at + 1, value)?;
+    }
+    Ok(())
+}
+
+/// Runs a SELECT.
+///
+/// # Errors
+/// What the plugin is told.
+pub fn read(
+    conn: &Rc<Connection>,
+    mode: PluginMode,
+    (sql, host): &(String, Vec<Value>),
+    params: &[Cell<'_>],
+    time: Duration,
+) -> Result<Found, PluginSqlError> {
+    conn.plugin(mode, sql, time, |statement| {
+        bind(statement, params, host)?;
+        let width = statement.column_count();
+        let mut found = Found { columns: u32::try_from(width).unwrap_or_default(), ..Found::default() };
+        let mut rows = statement.raw_query();
+        while let Some(row) = rows.next()? {
+            if found.count == ROWS || found.cells.len() > BYTES {
+                found.more = true;
+                break;
+            }
+            for at in 0..width {
+                push_sql(row.get_ref(at)?, &mut found.cells);
+            }
+            found.count += 1;
+        }
+        Ok(found)
+    })
+}
+
+/// Runs a change of a private table once for each list of parameters; answers the rows changed.
+///
+/// # Errors
+/// What the plugin is told; then nothing was changed.
+pub fn run(
+    conn: &Rc<Connection>,
+    sql: &str,
+    lists: &[Vec<Cell<'_>>],
+    time: Duration,
+) -> Result<u64, PluginSqlError> {
+    conn.plugin(PluginMode::AsPlugin, sql, time, |statement| {
+        let mut changed = 0;
+        for list in lists {
+            bind(statement, list, &[])?;
+            changed += statement.raw_execute()? as u64;
+        }
+        Ok(changed)
+    })
+}
