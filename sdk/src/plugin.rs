@@ -12,10 +12,6 @@ use crate::id::{RecordId, Reference};
 use crate::manifest::{self, Manifest};
 
 /// A plugin. Implemented by [`plugin!`](crate::plugin!).
-#[expect(
-    clippy::missing_errors_doc,
-    reason = "each answers what the plugin's own function answers"
-)]
 pub trait Plugin {
     /// The manifest.
     fn describe() -> Manifest;

@@ -47,7 +47,7 @@ impl Find {
 
     /// The field has one of these values.
     #[must_use]
-    pub fn is_in<T: Wire>(self, field: &str, values: &[T]) -> Self {
+    pub fn one_of<T: Wire>(self, field: &str, values: &[T]) -> Self {
         self.with(field, "in", values.iter().map(T::to_json).collect())
     }
 

@@ -62,6 +62,7 @@ pub struct Host {
     today: RefCell<String>,
     source: RefCell<String>,
     ids: StdCell<u64>,
+    calls: StdCell<u32>,
 }
 
 impl Host {
@@ -85,6 +86,7 @@ impl Host {
             today: RefCell::new("2026-11-22".into()),
             source: RefCell::new("api".into()),
             ids: StdCell::new(0),
+            calls: StdCell::new(0),
         }
     }
 
@@ -130,6 +132,16 @@ impl Host {
             more: false,
         };
         self.answers.borrow_mut().insert(sql.text(), rows);
+    }
+
+    /// Calls of records and SQL so far: what a hook costs on a batch.
+    #[must_use]
+    pub fn calls(&self) -> u32 {
+        self.calls.get()
+    }
+
+    fn count_call(&self) {
+        self.calls.set(self.calls.get() + 1);
     }
 
     /// Lines logged so far: level and message.

@@ -129,7 +129,7 @@ fn check_parents(ctx: &Context, drafts: &mut [Draft<Account>]) -> Result<()> {
 fn levels_below(accounts: &stoa_sdk::Records<'_, Account>, top: Reference<Account>) -> Result<usize> {
     let mut level = vec![top];
     for depth in 0..LEVELS {
-        let below = accounts.find(&Find::all().is_in("parent", &level))?;
+        let below = accounts.find(&Find::all().one_of("parent", &level))?;
         if below.is_empty() {
             return Ok(depth);
         }

@@ -112,6 +112,7 @@ impl Backend for Host {
     }
 
     fn get(&self, entity: &str, id: RecordId, _: &str) -> Result<Option<RawRow>> {
+        self.count_call();
         self.entity(entity)?;
         Ok(self
             .tables
@@ -124,6 +125,7 @@ impl Backend for Host {
     }
 
     fn find(&self, entity: &str, filter: &str, sort: &str, limit: u32, _: &str) -> Result<Vec<RawRow>> {
+        self.count_call();
         let declared = self.entity(entity)?;
         let filter = filter::Filter::parse(declared, filter)?;
         let order = filter::Order::parse(declared, sort)?;
@@ -143,6 +145,7 @@ impl Backend for Host {
     }
 
     fn create(&self, entity: &str, fields: &[String], rows: Vec<Vec<u8>>, _: &str) -> Result<Vec<RecordId>> {
+        self.count_call();
         let declared = self.entity(entity)?;
         self.atomically(|| {
             let mut made = Vec::with_capacity(rows.len());
@@ -177,6 +180,7 @@ impl Backend for Host {
     }
 
     fn update(&self, entity: &str, fields: &[String], changes: Vec<RawChange>, _: &str) -> Result<Vec<u64>> {
+        self.count_call();
         let declared = self.entity(entity)?;
         self.atomically(|| {
             let (mut after, mut before) = (Vec::new(), Vec::new());
@@ -213,6 +217,7 @@ impl Backend for Host {
     }
 
     fn delete(&self, entity: &str, ids: &[RecordId], _: &str) -> Result<()> {
+        self.count_call();
         let declared = self.entity(entity)?;
         self.atomically(|| {
             let all = self.tables.borrow().get(entity).cloned().unwrap_or_default();
@@ -229,6 +234,7 @@ impl Backend for Host {
     }
 
     fn sql_read(&self, text: &str, _: Vec<u8>) -> Result<RawRows> {
+        self.count_call();
         let known = self.answers.borrow().get(text).cloned();
         known.ok_or_else(|| Refusal::failed("no_answer", format!("the test gives no answer to: {text}")))
     }

@@ -280,3 +280,17 @@ fn a_probability_that_somebody_set_stays_only_when_asked_for() {
         );
     }
 }
+
+#[test]
+fn a_batch_of_500_costs_as_many_calls_as_one_record() {
+    let office = office();
+    office.host.set_source("import");
+    let cost = |count: usize| {
+        let before = office.host.calls();
+        let rows: Vec<Opportunity> = (0..count).map(|n| draft(&format!("row {n}"))).collect();
+        office.host.context().records().create_all(&rows).unwrap();
+        office.host.calls() - before
+    };
+    // The creation itself, pipelines, stages, and one creation for all stays.
+    assert_eq!((cost(1), cost(500)), (4, 4));
+}

@@ -69,7 +69,7 @@ fn draft() -> Opportunity {
         product: None,
         pipeline: None,
         stage: None,
-        amount: euro(100_00),
+        amount: euro(10_000),
         opened_on: None,
         expected_close_on: None,
         closed_on: None,
