@@ -50,7 +50,10 @@ impl Manifest {
     /// The grants as casbin policy, the way `policies/plugins/<id>.csv` shows them to reviewers.
     #[must_use]
     pub fn to_policy_csv(&self) -> String {
-        let mut text = format!("# Generated from the manifest of {}; reviewed, never edited.\n", self.id);
+        let mut text = format!(
+            "# Generated from the manifest of {}; reviewed, never edited.\n",
+            self.id
+        );
         text.push_str("#  role, organization, object, action, scope, condition, effect\n");
         for grant in &self.grants {
             for action in &grant.actions {
@@ -167,17 +170,28 @@ pub struct Field {
 impl Field {
     /// Whether bounds of this field count characters.
     pub(crate) fn is_text(&self) -> bool {
-        matches!(self.kind.as_str(), "text" | "rich_text" | "email" | "phone" | "url")
+        matches!(
+            self.kind.as_str(),
+            "text" | "rich_text" | "email" | "phone" | "url"
+        )
     }
 
     /// Sets the upper bound: characters of a text, else the stored value.
     pub fn limit_to(&mut self, max: i64) {
-        if self.is_text() { self.max_length = u32::try_from(max).ok() } else { self.max = Some(max) }
+        if self.is_text() {
+            self.max_length = u32::try_from(max).ok()
+        } else {
+            self.max = Some(max)
+        }
     }
 
     /// Sets the lower bound: characters of a text, else the stored value.
     pub fn at_least(&mut self, min: i64) {
-        if self.is_text() { self.min_length = u32::try_from(min).ok() } else { self.min = Some(min) }
+        if self.is_text() {
+            self.min_length = u32::try_from(min).ok()
+        } else {
+            self.min = Some(min)
+        }
     }
 
     /// Makes it a choice of these keys and labels.
@@ -185,7 +199,10 @@ impl Field {
         "option".clone_into(&mut self.kind);
         self.options = options
             .iter()
-            .map(|(key, label)| Choice { key: (*key).into(), label: (*label).into() })
+            .map(|(key, label)| Choice {
+                key: (*key).into(),
+                label: (*label).into(),
+            })
             .collect();
     }
 }
@@ -214,7 +231,10 @@ impl Step {
     /// A step.
     #[must_use]
     pub fn new(name: &str, sql: &str) -> Self {
-        Self { name: name.into(), sql: sql.into() }
+        Self {
+            name: name.into(),
+            sql: sql.into(),
+        }
     }
 }
 
@@ -266,7 +286,7 @@ pub struct Report {
 pub struct Column {
     /// Key in JSON.
     pub key: String,
-    /// `user`, `text`, `integer`, `decimal`, `percent`, `money`, `date`, `date_time`, `boolean` or `reference`.
+    /// `user`, `text`, `integer`, `decimal`, `percent`, `money`, `date`, `date_time` or `reference`.
     #[serde(rename = "type")]
     pub kind: String,
     /// Places of a decimal.
@@ -298,7 +318,12 @@ impl Grant {
     #[must_use]
     pub fn new(role: &str, scope: &str, object: &str, actions: &[&str]) -> Self {
         let actions = actions.iter().map(|action| (*action).into()).collect();
-        Self { role: role.into(), object: object.into(), actions, scope: scope.into() }
+        Self {
+            role: role.into(),
+            object: object.into(),
+            actions,
+            scope: scope.into(),
+        }
     }
 }
 
@@ -332,68 +357,12 @@ impl Seed {
             Value::Object(members) => Some(members),
             _ => None,
         });
-        Self { entity: entity.into(), rows: rows.collect() }
+        Self {
+            entity: entity.into(),
+            rows: rows.collect(),
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    /// Every key that `schema` knows under `properties`, which must be the keys of `value`.
-    fn same_keys(schema: &Value, value: &Value) {
-        let known: Vec<&String> = schema["properties"].as_object().unwrap().keys().collect();
-        let used: Vec<&String> = value.as_object().unwrap().keys().collect();
-        let sorted = |mut keys: Vec<&String>| {
-            keys.sort();
-            keys.into_iter().cloned().collect::<Vec<_>>()
-        };
-        assert_eq!(sorted(known), sorted(used));
-        assert_eq!(schema["additionalProperties"], json!(false));
-    }
-
-    #[test]
-    fn the_published_schema_knows_exactly_the_members_of_a_manifest() {
-        let schema: Value = serde_json::from_str(include_str!("../manifest.schema.json")).unwrap();
-        let field = Field {
-            min: Some(0),
-            max: Some(1),
-            min_length: Some(0),
-            max_length: Some(1),
-            pattern: Some(String::new()),
-            scale: Some(2),
-            references: Some(String::new()),
-            on_delete: Some(String::new()),
-            default: Some(json!(1)),
-            ..Field::default()
-        };
-        let definitions = &schema["$defs"];
-        same_keys(&definitions["field"], &serde_json::to_value(field).unwrap());
-        let text = String::new;
-        let column =
-            Column { key: text(), kind: text(), scale: Some(1), references: Some(text()), label: text() };
-        same_keys(&definitions["column"], &serde_json::to_value(column).unwrap());
-        let manifest = Manifest {
-            v: 1,
-            id: text(),
-            name: text(),
-            version: text(),
-            contract: text(),
-            module: None,
-            requires: vec![],
-            permissions: vec![],
-            entities: vec![],
-            private: vec![],
-            actions: vec![],
-            reports: vec![],
-            grants: vec![],
-            settings: vec![],
-            seed: vec![],
-        };
-        same_keys(&schema, &serde_json::to_value(manifest).unwrap());
-        same_keys(&definitions["grant"], &serde_json::to_value(Grant::new("r", "own", "a.b", &[])).unwrap());
-        same_keys(&definitions["step"], &serde_json::to_value(Step::new("0001", "")).unwrap());
-        same_keys(&definitions["seed"], &serde_json::to_value(Seed::new("e", vec![])).unwrap());
-    }
-}
+mod tests;

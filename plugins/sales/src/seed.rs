@@ -3,38 +3,38 @@
 use serde_json::{Value, json};
 use stoa_sdk::manifest::Seed;
 
+/// The stages in order: key, kind, probability, forecast category, days after which a deal is stale.
+const STAGES: [(&str, &str, &str, Option<&str>, Option<i64>); 6] = [
+    ("prospecting", "open", "10", Some("pipeline"), Some(30)),
+    ("qualification", "open", "20", Some("pipeline"), Some(30)),
+    ("proposal", "open", "50", Some("best_case"), Some(21)),
+    ("negotiation", "open", "80", Some("commit"), Some(14)),
+    ("won", "won", "100", None, None),
+    ("lost", "lost", "0", None, None),
+];
+
 pub(crate) fn seed() -> Vec<Seed> {
-    let stages = [
-        ("prospecting", "Prospecting", "open", "10", Some("pipeline"), Some(30)),
-        ("qualification", "Qualification", "open", "20", Some("pipeline"), Some(30)),
-        ("proposal", "Proposal", "open", "50", Some("best_case"), Some(21)),
-        ("negotiation", "Negotiation", "open", "80", Some("commit"), Some(14)),
-        ("won", "Won", "won", "100", None, None),
-        ("lost", "Lost", "lost", "0", None, None),
-    ];
-    let row = |(position, (key, name, kind, probability, category, rotten)): (
-        usize,
-        (_, _, _, _, Option<&str>, Option<i64>),
-    )|
-     -> Value {
-        let key: &str = key;
-        let (name, kind, probability): (&str, &str, &str) = (name, kind, probability);
-        json!({
-            "external_id": format!("default-{key}"),
-            "pipeline": { "external_id": "default" },
-            "name": name,
-            "position": position + 1,
-            "kind": kind,
-            "probability": probability,
-            "category": category,
-            "rotten_after_days": rotten,
-        })
-    };
+    let pipeline = json!({ "external_id": "default", "name": "Default", "is_default": true });
+    let stages = STAGES.iter().enumerate().map(|(at, stage)| row(at + 1, *stage));
     vec![
-        Seed::new(
-            "pipeline",
-            vec![json!({ "external_id": "default", "name": "Default", "is_default": true })],
-        ),
-        Seed::new("stage", stages.into_iter().enumerate().map(row).collect()),
+        Seed::new("pipeline", vec![pipeline]),
+        Seed::new("stage", stages.collect()),
     ]
+}
+
+fn row(
+    position: usize,
+    (key, kind, probability, category, rotten): (&str, &str, &str, Option<&str>, Option<i64>),
+) -> Value {
+    let (first, rest) = key.split_at(1);
+    json!({
+        "external_id": format!("default-{key}"),
+        "pipeline": { "external_id": "default" },
+        "name": first.to_uppercase() + rest,
+        "position": position,
+        "kind": kind,
+        "probability": probability,
+        "category": category,
+        "rotten_after_days": rotten,
+    })
 }

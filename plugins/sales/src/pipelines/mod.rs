@@ -73,3 +73,25 @@ pub(crate) struct Stage {
     #[field(min = 1)]
     pub rotten_after_days: Option<i64>,
 }
+
+/// A pipeline with one open stage, for tests of what stands on it.
+#[cfg(test)]
+pub(crate) fn talk(ctx: &Context, rotten_after_days: i64) -> (Reference<Pipeline>, Reference<Stage>) {
+    let home = Pipeline {
+        name: "Home".into(),
+        is_default: true,
+        archived: false,
+    };
+    let pipeline = ctx.records().create(&home).unwrap();
+    let stage = Stage {
+        pipeline,
+        name: "Talk".into(),
+        full_name: None,
+        position: 1,
+        kind: Kind::Open,
+        probability: None,
+        category: None,
+        rotten_after_days: Some(rotten_after_days),
+    };
+    (pipeline, ctx.records().create(&stage).unwrap())
+}
