@@ -90,7 +90,7 @@ pub fn resolve(host: &str, path: &str, base_domain: Option<&str>) -> Result<Addr
 /// The 404 of an address that nothing serves.
 #[must_use]
 pub fn no_route() -> Problem {
-    Problem::not_found("no_route", "Nothing is served at this address.")
+    Problem::not_found("not_found", "There is nothing at this address.")
 }
 
 /// Guards and router must see the same path: no escapes, no empty or dotted segments, no trailing slash.
@@ -163,7 +163,7 @@ mod tests {
             resolve("evilexample.com", "/docs", Some("example.com"))
                 .unwrap_err()
                 .code,
-            "no_route"
+            "not_found"
         );
         assert_eq!(resolve("localhost", "/t/acme", None).unwrap().path, "/");
     }
@@ -182,7 +182,7 @@ mod tests {
         ] {
             assert_eq!(
                 resolve("localhost", bad, None).unwrap_err().code,
-                "no_route",
+                "not_found",
                 "{bad}"
             );
         }
