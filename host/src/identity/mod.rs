@@ -54,7 +54,7 @@ pub const PLATFORM: PrincipalId = PrincipalId::from_bytes([0; 16]);
 /// The platform as a caller in this organization. Nothing that comes over the network may become this.
 #[must_use]
 pub fn platform(organization: OrganizationId, request: RequestId) -> Caller {
-    let (roles, teams) = (Arc::new([]), Arc::new([]));
+    let (roles, teams) = (Arc::new([OWNER.into()]), Arc::new([]));
     let principal = Principal {
         id: PLATFORM,
         kind: PrincipalKind::Platform,

@@ -65,6 +65,7 @@ pub(super) struct State {
     ticks: u32,
     host_calls: u32,
     log_bytes: usize,
+    memory: Memory,
     stopped: Option<Stopped>,
 }
 
@@ -97,13 +98,16 @@ impl Stopped {
     }
 }
 
-impl ResourceLimiter for State {
+/// The call's memory limit, and whether it was reached: a guest that is refused memory only says "unreachable".
+#[derive(Default)]
+struct Memory {
+    refused: bool,
+}
+
+impl ResourceLimiter for Memory {
     fn memory_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
-        if desired > MEMORY {
-            self.stopped = Some(Stopped::Memory);
-            return Ok(false);
-        }
-        Ok(true)
+        self.refused |= desired > MEMORY;
+        Ok(desired <= MEMORY)
     }
 
     fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
@@ -214,10 +218,11 @@ pub(super) fn run<T>(
         ticks: 0,
         host_calls: 0,
         log_bytes: 0,
+        memory: Memory::default(),
         stopped: None,
     };
     let mut store = Store::new(plugin.component.engine(), state);
-    store.limiter(|state| state);
+    store.limiter(|state| &mut state.memory);
     store.set_hostcall_fuel(HOST_CALL_BYTES);
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(|mut store| Ok(store.data_mut().tick()));
@@ -232,7 +237,8 @@ pub(super) fn run<T>(
 /// An error of the guest, classified.
 fn ended(plugin: &Plugin, state: &State, error: &wasmtime::Error) -> RecordError {
     let trap = error.downcast_ref::<Trap>();
-    let (code, detail) = match (state.stopped, trap, &state.last_error) {
+    let stopped = state.stopped.or(state.memory.refused.then_some(Stopped::Memory));
+    let (code, detail) = match (stopped, trap, &state.last_error) {
         (Some(stopped), _, _) => (stopped.code(), stopped.detail().to_owned()),
         (None, Some(Trap::StackOverflow), _) => ("plugin_stack_limit", "its stack overflowed".to_owned()),
         (None, Some(Trap::UnreachableCodeReached), Some(_)) => ("plugin_panicked", "it panicked; its author finds the message in the log".to_owned()),

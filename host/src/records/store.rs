@@ -69,7 +69,7 @@ pub(super) fn with_text(
     entity: &Entity,
     field: &Field,
     text: &str,
-    limit: usize,
+    limit: u32,
 ) -> Result<Vec<RecordId>, RecordError> {
     let sql = format!("select id from \"{}\" where \"{}\" = ?1 and deleted_at is null limit ?2", entity.key, field.key);
     let mut statement = conn.prepare(&sql)?;
@@ -112,7 +112,7 @@ pub(super) fn referrers(
     entity: &Entity,
     field: &Field,
     id: RecordId,
-    limit: usize,
+    limit: u32,
 ) -> Result<Vec<RecordId>, RecordError> {
     debug_assert!(matches!(field.kind, Kind::Reference(..)));
     let sql = format!("select id from \"{}\" where \"{}\" = ?1 and deleted_at is null limit ?2", entity.key, field.key);

@@ -122,6 +122,14 @@ impl TenantFiles {
         Ok(file)
     }
 
+    /// A folder of the organization for files that are no databases (uploads). `name` as for files; not made here.
+    ///
+    /// # Errors
+    /// A bad name.
+    pub fn folder(&self, organization: OrganizationId, name: &str) -> Result<PathBuf, StorageError> {
+        Ok(self.path(organization, name)?.with_extension(""))
+    }
+
     /// Closes every file that is not in use, with its write-ahead log merged. For the end of the process.
     pub fn close_all(&self) {
         let closed = self.lock().take_idle(usize::MAX);

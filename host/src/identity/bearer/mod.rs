@@ -28,7 +28,7 @@ use subtle::ConstantTimeEq;
 use crate::caller::{Caller, Principal, PrincipalKind, Source};
 use crate::clock::UnixMillis;
 use crate::identity::{Identity, IdentityError, keys, secret};
-use crate::ids::{OrganizationId, RequestId};
+use crate::ids::{OrganizationId, PrincipalId, RequestId};
 use crate::organizations::{Organization, Status};
 
 use signing::KeySet;
@@ -98,6 +98,17 @@ impl Bearers {
             .entry(organization)
             .or_insert_with(|| Arc::new(fresh()))
             .clone()
+    }
+}
+
+/// An API key as a principal.
+fn of_key(key: keys::ApiKey) -> Principal {
+    Principal {
+        id: key.id,
+        kind: PrincipalKind::ApiKey,
+        name: key.name.into(),
+        roles: Arc::new([key.role.into()]),
+        teams: Arc::new([]),
     }
 }
 
@@ -192,18 +203,30 @@ impl Identity {
             .expires_at
             .unwrap_or(UnixMillis::MAX)
             .min(now.saturating_add(REMEMBERED));
-        let principal = Principal {
-            id: key.id,
-            kind: PrincipalKind::ApiKey,
-            name: key.name.into(),
-            roles: Arc::new([key.role.into()]),
-            teams: Arc::new([]),
-        };
         Ok(Remembered {
             organization,
             epoch,
             until,
-            principal: Arc::new(principal),
+            principal: Arc::new(of_key(key)),
+        })
+    }
+
+    /// Whoever this id stands for, with the roles and teams of now, if they may act: a person or an API key.
+    ///
+    /// # Errors
+    /// Only when the identity file fails.
+    pub fn principal(
+        &self,
+        organization: OrganizationId,
+        id: PrincipalId,
+    ) -> Result<Option<Arc<Principal>>, IdentityError> {
+        let now = self.clock.now();
+        self.read(organization, |connection| {
+            if let Some(found) = store::find_principal(connection, id)? {
+                return Ok(Some(Arc::new(found.principal)));
+            }
+            let key = keys::find_key(connection, id)?.map(|stored| stored.key);
+            Ok(key.filter(|key| key.is_good(now)).map(|key| Arc::new(of_key(key))))
         })
     }
 

@@ -226,6 +226,26 @@ impl Identity {
         })
     }
 
+    /// The name of this person or key, if there is one.
+    ///
+    /// # Errors
+    /// Only when the identity file fails.
+    pub fn principal_name(
+        &self,
+        organization: OrganizationId,
+        id: PrincipalId,
+    ) -> Result<Option<Arc<str>>, IdentityError> {
+        Ok(self.names(organization, &[id])?.remove(&id))
+    }
+
+    /// The name of this team, if there is one.
+    ///
+    /// # Errors
+    /// Only when the identity file fails.
+    pub fn team_name(&self, organization: OrganizationId, id: TeamId) -> Result<Option<Arc<str>>, IdentityError> {
+        Ok(self.team_names(organization, &[id])?.remove(&id))
+    }
+
     /// The names of these teams; an id that is no team's is absent.
     ///
     /// # Errors

@@ -1,7 +1,6 @@
 //! From a line of the file to the members of a record, and the texts that stand for other records.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use csv::StringRecord;
 use serde_json::{Map, Value as Json, json};
@@ -128,9 +127,9 @@ impl<'a> Mapper<'a> {
     fn people(&self, target: &Target, by: &str, text: &str) -> Result<Vec<RecordId>, RecordError> {
         let (people, organization) = (&self.engine.people, self.scope.organization.id);
         let bytes = match (&*target.entity, by) {
-            ("team", _) => people.team_by_name(organization, text)?.map(|id| *id.as_bytes()),
-            (_, "email") => people.user_by_email(organization, text)?.map(|id| *id.as_bytes()),
-            _ => people.user_by_name(organization, text)?.map(|id| *id.as_bytes()),
+            ("team", _) => people.team_by_name(organization, text)?.map(|team| *team.id.as_bytes()),
+            (_, "email") => people.user_by_email(organization, text)?.map(|user| *user.id.as_bytes()),
+            _ => people.user_by_name(organization, text)?.map(|user| *user.id.as_bytes()),
         };
         Ok(bytes.map(RecordId::from_bytes).into_iter().collect())
     }
@@ -182,10 +181,10 @@ fn typed(field: &Field, mapping: &Mapping, text: &str) -> Json {
 
 /// The column that a field comes from, for the error file.
 #[must_use]
-pub fn column_of(spec: &Spec, pointer: &str) -> Option<Arc<str>> {
+pub fn column_of<'a>(spec: &'a Spec, pointer: &str) -> Option<&'a str> {
     let key = pointer.trim_start_matches('/').split('/').next().unwrap_or_default();
     if key == "external_ids" {
-        return spec.external_id.as_ref().map(|id| id.column.as_str().into());
+        return spec.external_id.as_ref().map(|id| id.column.as_str());
     }
-    spec.mapping.get(key)?.column.as_deref().map(Into::into)
+    spec.mapping.get(key)?.column.as_deref()
 }

@@ -10,7 +10,7 @@ use crate::records::store;
 use crate::records::write::{Change, Changes, run_hooks, update};
 
 /// Most records that one deletion takes along.
-const COHORT: usize = 1_000;
+const COHORT: u32 = 1_000;
 
 /// Moves a record to the recycle bin, with those that cascade.
 ///
@@ -27,7 +27,7 @@ fn delete_one(
     entity: &Arc<Entity>,
     id: RecordId,
     version: Option<u64>,
-    budget: &mut usize,
+    budget: &mut u32,
 ) -> Result<(), RecordError> {
     *budget = budget.checked_sub(1).ok_or_else(|| RecordError::Conflict {
         code: "cohort_too_large".into(),
@@ -55,7 +55,7 @@ fn delete_one(
 }
 
 /// Does to every record that points at `id` what its reference declares.
-fn release(tx: &Tx, entity: &Arc<Entity>, id: RecordId, budget: &mut usize) -> Result<(), RecordError> {
+fn release(tx: &Tx, entity: &Arc<Entity>, id: RecordId, budget: &mut u32) -> Result<(), RecordError> {
     for module in &*tx.scope.modules {
         let own = module.plugin == tx.module.plugin;
         for referring in &module.entities {
@@ -95,7 +95,7 @@ fn follow(
     field: &Arc<str>,
     rule: OnDelete,
     pointing: Vec<RecordId>,
-    budget: &mut usize,
+    budget: &mut u32,
 ) -> Result<(), RecordError> {
     let host = tx.on(Authority::Plugin); // the declaration decides, not the caller's rights on the other records
     for id in pointing {
