@@ -68,9 +68,11 @@ async fn parse<T: ParseFromJSON>(request: &Request, body: &mut RequestBody) -> R
 /// 400, and 422 for a member that stands twice.
 pub fn object(bytes: &[u8]) -> Result<Map<String, Value>, Problem> {
     strict::object(bytes).map_err(|error| match &error {
-        StrictError::Duplicate(name) => {
-            Problem::invalid(vec![Fault::new(pointer("", name), "duplicate_member", format!("{error}."))])
-        }
+        StrictError::Duplicate(name) => Problem::invalid(vec![Fault::new(
+            pointer("", name),
+            "duplicate_member",
+            format!("{error}."),
+        )]),
         StrictError::Malformed { .. } => Problem::malformed("malformed_json", format!("{error}.")),
     })
 }
