@@ -10,7 +10,7 @@ const VARIABLE: &str = "STOA_EMBED_PLUGINS";
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-env-changed={VARIABLE}");
     let mut text = String::from(
-        "/// Id, manifest and component of every embedded package.\npub const EMBEDDED: &[(&str, &[u8], &[u8])] = &[\n",
+        "/// Id, manifest and component of every embedded package.\npub(crate) const EMBEDDED: &[(&str, &[u8], &[u8])] = &[\n",
     );
     if let Some(folder) = env::var_os(VARIABLE).filter(|folder| !folder.is_empty()) {
         for package in packages(Path::new(&folder))? {

@@ -1,3 +1,24 @@
-//! One binary of stories and rules: the modules in reading order.
+//! One binary of stories: a real host, real components, real HTTP. Each story makes its own host and organization.
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a story reports by failing"
+)]
 
 mod architecture;
+mod stories {
+    mod a_deal_moves;
+    mod a_hostile_plugin_is_refused;
+    mod a_list_is_walked;
+    mod a_module_is_licensed;
+    mod a_newcomer_imports_a_crm;
+    mod a_record_lives;
+    mod a_request_is_refused;
+    mod an_import_is_killed;
+    mod an_import_reports_its_dirt;
+    mod many_writers_meet;
+    mod operators_look_in;
+    mod people_see_what_they_may;
+    mod the_document_is_walked;
+}

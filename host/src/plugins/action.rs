@@ -105,7 +105,6 @@ impl Plugins {
                 list::get(conn, scope, entity, id, &View::parse(entity, Some("id"), None)?)?;
             }
             let ground = Ground::Read {
-                engine: engine.clone(),
                 conn: Rc::clone(conn),
                 scope: scope.clone(),
                 module: Arc::clone(module),

@@ -14,7 +14,7 @@ use crate::clock::UnixMillis;
 use crate::ids::RecordId;
 use crate::records::schema::Module;
 use crate::records::tx::Tx;
-use crate::records::{Fault, RecordError, Records, Scope};
+use crate::records::{Fault, RecordError, Scope};
 use crate::storage::{Connection, PluginMode};
 
 /// Most host calls of one call.
@@ -45,7 +45,6 @@ pub(super) enum Ground {
     Write(Tx),
     /// A snapshot.
     Read {
-        engine: Records,
         conn: Rc<Connection>,
         scope: Scope,
         module: Arc<Module>,
@@ -127,13 +126,6 @@ impl State {
         match &self.ground {
             Ground::Write(tx) => &tx.scope,
             Ground::Read { scope, .. } => scope,
-        }
-    }
-
-    pub(super) fn engine(&self) -> &Records {
-        match &self.ground {
-            Ground::Write(tx) => &tx.engine,
-            Ground::Read { engine, .. } => engine,
         }
     }
 

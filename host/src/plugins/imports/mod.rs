@@ -1,13 +1,13 @@
 //! What a plugin can reach: one file for each interface of the contract. To learn what a plugin can do, read this folder.
 
-pub mod clock;
-pub mod context;
-pub mod effects;
-pub mod log;
-pub mod random;
-pub mod records;
-pub mod settings;
-pub mod sql;
+pub(crate) mod clock;
+pub(crate) mod context;
+pub(crate) mod effects;
+pub(crate) mod log;
+pub(crate) mod random;
+pub(crate) mod records;
+pub(crate) mod settings;
+pub(crate) mod sql;
 mod wasi;
 
 use wasmtime::component::{HasSelf, Linker};

@@ -22,10 +22,10 @@ use crate::records::{Fault, RecordError};
 const ROWS: usize = 1_000;
 
 /// The system columns that cross, in the contract's order.
-pub(in crate::plugins) const CROSSING: [usize; 6] = [CREATED_AT, CREATED_BY, UPDATED_AT, UPDATED_BY, OWNER, TEAM];
+pub(crate) const CROSSING: [usize; 6] = [CREATED_AT, CREATED_BY, UPDATED_AT, UPDATED_BY, OWNER, TEAM];
 
 /// A record's values as the contract's cells: six system columns, then the declared fields.
-pub(in crate::plugins) fn pack(values: &[Value]) -> Vec<u8> {
+pub(crate) fn pack(values: &[Value]) -> Vec<u8> {
     let mut cells = Vec::with_capacity(values.len() * 12);
     let system = CROSSING.iter().filter_map(|at| values.get(*at));
     system.chain(values.iter().skip(SYSTEM_COLUMNS.len())).for_each(|value| push(value, &mut cells));

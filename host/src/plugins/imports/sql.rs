@@ -24,7 +24,7 @@ const STATEMENT: Duration = Duration::from_millis(200);
 const HOST_PARAMETERS: usize = 500;
 
 /// A result that is read in parts. Designed, not offered yet: `open` answers `not-available`.
-pub struct Cursor;
+pub(crate) struct Cursor;
 
 fn refuse(kind: &str, code: &str, detail: impl Into<String>) -> Refusal {
     Refusal { kind: kind.into(), code: code.into(), detail: detail.into(), failures: Vec::new(), extra: String::new() }

@@ -16,7 +16,7 @@ use crate::ids::RecordId;
 
 /// A line of the file, mapped.
 #[derive(Clone, Debug)]
-pub struct Row {
+pub(super) struct Row {
     /// Line in the file where it starts, the header being line 1.
     pub line: u64,
     /// Its id in the other system.
@@ -26,7 +26,7 @@ pub struct Row {
 }
 
 /// Maps lines of one file.
-pub struct Mapper<'a> {
+pub(super) struct Mapper<'a> {
     engine: &'a Records,
     scope: &'a Scope,
     entity: &'a Entity,
@@ -39,7 +39,7 @@ pub struct Mapper<'a> {
 impl<'a> Mapper<'a> {
     /// A mapper for a file with this header.
     #[must_use]
-    pub fn new(engine: &'a Records, scope: &'a Scope, entity: &'a Entity, spec: &'a Spec, header: &'a [String]) -> Self {
+    pub(super) fn new(engine: &'a Records, scope: &'a Scope, entity: &'a Entity, spec: &'a Spec, header: &'a [String]) -> Self {
         let columns = header.iter().enumerate().map(|(at, name)| (name.as_str(), at)).collect();
         Self { engine, scope, entity, spec, columns, found: HashMap::new() }
     }
@@ -48,7 +48,7 @@ impl<'a> Mapper<'a> {
     ///
     /// # Errors
     /// A file fails; what is wrong with the line is in the row.
-    pub fn row(&mut self, line: u64, cells: &StringRecord) -> Result<Row, RecordError> {
+    pub(super) fn row(&mut self, line: u64, cells: &StringRecord) -> Result<Row, RecordError> {
         let (mut members, mut faults) = (Map::new(), Vec::new());
         if cells.len() != self.columns.len() {
             let detail = format!("the line has {} cells, the header {}", cells.len(), self.columns.len());
@@ -181,7 +181,7 @@ fn typed(field: &Field, mapping: &Mapping, text: &str) -> Json {
 
 /// The column that a field comes from, for the error file.
 #[must_use]
-pub fn column_of<'a>(spec: &'a Spec, pointer: &str) -> Option<&'a str> {
+pub(super) fn column_of<'a>(spec: &'a Spec, pointer: &str) -> Option<&'a str> {
     let key = pointer.trim_start_matches('/').split('/').next().unwrap_or_default();
     if key == "external_ids" {
         return spec.external_id.as_ref().map(|id| id.column.as_str());

@@ -1,0 +1,22 @@
+//! Products: what is sold.
+
+use stoa_sdk::prelude::*;
+
+/// Something that is sold.
+#[entity(key = "product", plural = "products", title = "name")]
+pub(crate) struct Product {
+    #[field(max = 200, searchable = 3, indexed)]
+    pub name: String,
+    /// The number under which it is kept in stock.
+    #[field(max = 100, searchable = 2, indexed)]
+    pub sku: Option<String>,
+    /// The family that it belongs to.
+    #[field(max = 100, indexed)]
+    pub series: Option<String>,
+    #[field(min = 0)]
+    pub list_price: Option<Money>,
+    /// Whether it can be sold today.
+    #[field(default = true)]
+    pub active: bool,
+    pub description: Option<RichText>,
+}

@@ -1,0 +1,123 @@
+//! A plugin that misbehaves gets a typed refusal; the next request, of whomever, is served.
+//!
+//! The plugin is `tests/guests`' `hostile`; its package lies in the folder named by `STOA_GUESTS`, which `cargo xtask test` sets.
+
+use std::fs;
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+use stoa_testkit::{Answer, Client, Host, Organization};
+use stoa_tests::text;
+
+/// The packages of the guests, or the line that says why a story is skipped.
+fn guests() -> Option<PathBuf> {
+    let folder = std::env::var_os("STOA_GUESTS").map(PathBuf::from);
+    if folder.is_none() {
+        println!("skipped: STOA_GUESTS names no packages; `cargo xtask test` builds them");
+    }
+    folder
+}
+
+fn organization<'a>(host: &'a Host, guests: &std::path::Path, slug: &str) -> Organization<'a> {
+    let manifest = fs::read_to_string(guests.join("hostile/manifest.json")).unwrap();
+    let manifest: Value = serde_json::from_str(&manifest).unwrap();
+    let modules: Vec<&str> = ["sales"].into_iter().chain(manifest["module"].as_str()).collect();
+    host.organization(slug, &modules)
+}
+
+/// Calls an action of the plugin; where it is served, the organization's own document says.
+fn act(owner: &Client, verb: &str) -> Answer {
+    let document = owner.get("/openapi.json").ok();
+    let paths = document["paths"].as_object().unwrap();
+    let served = |path: &&String| {
+        path.contains("/hostile/") && !path.contains('{') && path.ends_with(&format!("/{verb}"))
+    };
+    let spelled = verb.replace('_', "-");
+    let other = |path: &&String| {
+        path.contains("/hostile/") && !path.contains('{') && path.ends_with(&format!("/{spelled}"))
+    };
+    let path = paths.keys().find(served).or_else(|| paths.keys().find(other));
+    let path = path.unwrap_or_else(|| panic!("no action `{verb}` of hostile in {:?}", paths.keys()));
+    owner.post(path, &json!({}))
+}
+
+/// What a refusal must be: a problem with a code that names the reason.
+fn refused(answer: &Answer) -> String {
+    assert!(answer.status() >= 400, "{} {}", answer.status(), answer.text());
+    assert_eq!(
+        answer.header("content-type"),
+        Some("application/problem+json"),
+        "{}",
+        answer.text()
+    );
+    let problem = answer.json();
+    let code = text(&problem, "code").to_owned();
+    assert_ne!(code, "internal", "{problem}");
+    for leak in ["sqlite", "/organizations/", "wasm backtrace", "_stoa_changes"] {
+        assert!(
+            !answer.text().to_lowercase().contains(leak),
+            "`{leak}` leaks: {problem}"
+        );
+    }
+    code
+}
+
+fn others_are_served(owner: &Client) {
+    owner
+        .post("/api/v1/crm/accounts", &json!({"name": "Still served"}))
+        .created();
+    owner.get("/api/v1/crm/accounts?limit=1").ok();
+}
+
+#[test]
+fn a_plugin_that_loops_eats_memory_or_panics_is_stopped_with_the_reason() {
+    let Some(guests) = guests() else { return };
+    let host = Host::start_with(&guests);
+    let acme = organization(&host, &guests, "acme");
+    let owner = acme.owner();
+    let mut codes = Vec::new();
+    for verb in ["loop", "balloon", "panic"] {
+        let code = refused(&act(&owner, verb));
+        assert!(code.starts_with("plugin_"), "{verb}: {code}");
+        codes.push(code);
+        others_are_served(&owner);
+    }
+    codes.dedup();
+    assert_eq!(codes.len(), 3, "the reasons are told apart: {codes:?}");
+}
+
+#[test]
+fn a_plugin_cannot_reach_host_tables_other_files_or_entities_by_sql() {
+    let Some(guests) = guests() else { return };
+    let host = Host::start_with(&guests);
+    let acme = organization(&host, &guests, "acme");
+    let owner = acme.owner();
+    for verb in ["host_table", "attach", "other_file", "entity_write"] {
+        refused(&act(&owner, verb));
+        others_are_served(&owner);
+    }
+    assert_eq!(owner.all("/api/v1/crm/accounts").len(), 4);
+}
+
+#[test]
+fn a_plugin_that_misbehaves_often_still_harms_nobody_else() {
+    let Some(guests) = guests() else { return };
+    let host = Host::start_with(&guests);
+    let (acme, globex) = (
+        organization(&host, &guests, "acme"),
+        organization(&host, &guests, "globex"),
+    );
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for verb in ["loop", "panic", "balloon"] {
+                    refused(&act(&acme.owner(), verb));
+                }
+            });
+        }
+        for _ in 0..10 {
+            others_are_served(&globex.owner());
+        }
+    });
+    others_are_served(&acme.owner());
+}

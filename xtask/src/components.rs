@@ -1,0 +1,162 @@
+//! Plugins to WebAssembly: build them, and lay them out as packages that a host embeds or loads.
+//!
+//! A package is a folder `<id>/` with `component.wasm` and `manifest.json`. A file is only written when its bytes differ:
+//! the host embeds the packages, and an untouched file means that it is not rebuilt.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::fault::Fault;
+use crate::workspace::{Workspace, answers, metadata, run, say};
+
+const TRIPLE: &str = "wasm32-wasip2";
+
+/// Builds the first-party plugins and lays them out in the folder that the host embeds.
+pub(crate) fn first_party(workspace: &Workspace) -> Result<(), Fault> {
+    let plugins: Vec<Plugin> = found(&workspace.root.join("Cargo.toml"))?
+        .into_iter()
+        .filter(|plugin| plugin.folder.starts_with(workspace.root.join("plugins")))
+        .collect();
+    if plugins.is_empty() {
+        return Err(Fault::new("no plugin under plugins/ has a manifest.json"));
+    }
+    ensure_target(&workspace.root)?;
+    let mut build = workspace.cargo();
+    build.args(["build", "--profile", "component", "--target", TRIPLE]);
+    for plugin in &plugins {
+        build.args(["-p", &plugin.package]);
+    }
+    run(&mut build)?;
+    lay_out(
+        &plugins,
+        &workspace.target.join(TRIPLE).join("component"),
+        &workspace.packages(),
+    )
+}
+
+/// Builds the misbehaving guests of the test tree, when there are any, and gives the folder of their packages.
+pub(crate) fn guests(workspace: &Workspace) -> Result<Option<PathBuf>, Fault> {
+    let manifest = workspace.root.join("tests/guests/Cargo.toml");
+    if !manifest.exists() {
+        return Ok(None);
+    }
+    let plugins = found(&manifest)?;
+    let target = workspace.target.join("guests");
+    ensure_target(&workspace.root)?;
+    let mut build = workspace.cargo();
+    build
+        .args(["build", "--release", "--target", TRIPLE, "--manifest-path"])
+        .arg(&manifest);
+    build.arg("--target-dir").arg(&target);
+    for plugin in &plugins {
+        build.args(["-p", &plugin.package]);
+    }
+    run(&mut build)?;
+    let packages = workspace.target.join("guest-packages");
+    lay_out(&plugins, &target.join(TRIPLE).join("release"), &packages)?;
+    Ok(Some(packages))
+}
+
+struct Plugin {
+    package: String,
+    file: String,
+    folder: PathBuf,
+}
+
+/// The packages of a workspace that are plugins: a `cdylib` with a `manifest.json` beside its `Cargo.toml`.
+fn found(manifest: &Path) -> Result<Vec<Plugin>, Fault> {
+    let described = metadata(manifest)?;
+    let packages = described["packages"].as_array().into_iter().flatten();
+    Ok(packages.filter_map(plugin).collect())
+}
+
+fn plugin(package: &Value) -> Option<Plugin> {
+    let folder = Path::new(package["manifest_path"].as_str()?).parent()?.to_owned();
+    let library = package["targets"].as_array()?.iter().find(|target| {
+        target["crate_types"]
+            .as_array()
+            .is_some_and(|kinds| kinds.iter().any(|kind| kind == "cdylib"))
+    })?;
+    let file = format!("{}.wasm", library["name"].as_str()?.replace('-', "_"));
+    let package = package["name"].as_str()?.to_owned();
+    folder.join("manifest.json").exists().then_some(Plugin {
+        package,
+        file,
+        folder,
+    })
+}
+
+fn lay_out(plugins: &[Plugin], built: &Path, packages: &Path) -> Result<(), Fault> {
+    let mut ids = BTreeSet::new();
+    for plugin in plugins {
+        let manifest = plugin.folder.join("manifest.json");
+        let text = fs::read_to_string(&manifest).map_err(Fault::at(manifest.display()))?;
+        let parsed: Value = serde_json::from_str(&text).map_err(Fault::at(manifest.display()))?;
+        let id = parsed["id"]
+            .as_str()
+            .ok_or_else(|| Fault::new(format!("{}: no id", manifest.display())))?;
+        let folder = packages.join(id);
+        fs::create_dir_all(&folder).map_err(Fault::at(folder.display()))?;
+        copy_when_different(&built.join(&plugin.file), &folder.join("component.wasm"))?;
+        copy_when_different(&manifest, &folder.join("manifest.json"))?;
+        ids.insert(id.to_owned());
+    }
+    remove_others(packages, &ids)
+}
+
+fn copy_when_different(from: &Path, to: &Path) -> Result<(), Fault> {
+    let bytes = fs::read(from).map_err(Fault::at(from.display()))?;
+    if fs::read(to).is_ok_and(|present| present == bytes) {
+        return Ok(());
+    }
+    say(format_args!("packaging {}", to.display()));
+    fs::write(to, bytes).map_err(Fault::at(to.display()))
+}
+
+/// A plugin that was renamed or removed must not stay in the host.
+fn remove_others(packages: &Path, ids: &BTreeSet<String>) -> Result<(), Fault> {
+    for entry in fs::read_dir(packages)
+        .map_err(Fault::at(packages.display()))?
+        .flatten()
+    {
+        if entry.path().is_dir() && !entry.file_name().to_str().is_some_and(|name| ids.contains(name)) {
+            say(format_args!("removing {}", entry.path().display()));
+            fs::remove_dir_all(entry.path()).map_err(Fault::at(entry.path().display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Adds the compilation target when rustup manages the toolchain and does not have it.
+fn ensure_target(root: &Path) -> Result<(), Fault> {
+    let mut list = Command::new("rustup");
+    list.args(["target", "list", "--installed"]).current_dir(root);
+    let Ok(output) = list.output() else {
+        // Another kind of installation: it has the target or cargo will say so.
+        return Ok(());
+    };
+    if String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .any(|line| line.trim() == TRIPLE)
+    {
+        return Ok(());
+    }
+    say(format_args!("the Rust target {TRIPLE} is missing: adding it"));
+    run(Command::new("rustup")
+        .args(["target", "add", TRIPLE])
+        .current_dir(root))
+}
+
+/// Whether a cargo subcommand is installed.
+pub(crate) fn cargo_has(workspace: &Workspace, subcommand: &str) -> bool {
+    answers(
+        workspace
+            .cargo()
+            .args([OsStr::new(subcommand), OsStr::new("--version")]),
+    )
+}
