@@ -2,35 +2,35 @@
 //!
 //! The modules in reading order, low to high; each uses itself and what stands before it (a test holds that).
 
-/// Every id type, and the only place that mints ids.
-pub mod ids;
-/// Time as a value.
-pub mod clock;
+/// Every handle of one host, and an organization made ready for its requests.
+pub mod app;
 /// Who acts: the first argument of every operation.
 pub mod caller;
+/// The command line.
+pub mod cli;
+/// Time as a value.
+pub mod clock;
 /// What the operator sets, checked at start.
 pub mod config;
-/// The control database and one SQLite file per (organization, plugin).
-pub mod storage;
-/// Long-running work: state, progress, resume.
-pub mod jobs;
-/// The customers of the installation.
-pub mod organizations;
-/// Which modules an organization may use now.
-pub mod licensing;
-/// Values that an organization sets for its plugins.
-pub mod settings;
+/// The REST API.
+pub mod http;
 /// People, teams, passwords, keys, tokens.
 pub mod identity;
+/// Every id type, and the only place that mints ids.
+pub mod ids;
+/// Long-running work: state, progress, resume.
+pub mod jobs;
+/// Which modules an organization may use now.
+pub mod licensing;
+/// The customers of the installation.
+pub mod organizations;
+/// The only door to plugin code.
+pub mod plugins;
 /// Who may do what to which records.
 pub mod policy;
 /// The record engine: schema, query compiler, write pipeline, import.
 pub mod records;
-/// The only door to plugin code.
-pub mod plugins;
-/// Every handle of one host, and an organization made ready for its requests.
-pub mod app;
-/// The REST API.
-pub mod http;
-/// The command line.
-pub mod cli;
+/// Values that an organization sets for its plugins.
+pub mod settings;
+/// The control database and one SQLite file per (organization, plugin).
+pub mod storage;

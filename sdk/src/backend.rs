@@ -111,7 +111,11 @@ pub trait RawCursor {
 }
 
 /// Every door of the contract that this SDK opens. The functions are those of `sdk/wit/v1`.
-#[expect(missing_docs, clippy::missing_errors_doc, reason = "sdk/wit/v1 documents each function")]
+#[expect(
+    missing_docs,
+    clippy::missing_errors_doc,
+    reason = "sdk/wit/v1 documents each function"
+)]
 pub trait Backend {
     fn organization(&self) -> Organization;
     fn principal(&self) -> Principal;
@@ -128,9 +132,28 @@ pub trait Backend {
     fn setting(&self, key: &str) -> Option<String>;
 
     fn get(&self, entity: &str, id: RecordId, authority: &str) -> Result<Option<RawRow>>;
-    fn find(&self, entity: &str, filter: &str, sort: &str, limit: u32, authority: &str) -> Result<Vec<RawRow>>;
-    fn create(&self, entity: &str, fields: &[String], rows: Vec<Vec<u8>>, authority: &str) -> Result<Vec<RecordId>>;
-    fn update(&self, entity: &str, fields: &[String], changes: Vec<RawChange>, authority: &str) -> Result<Vec<u64>>;
+    fn find(
+        &self,
+        entity: &str,
+        filter: &str,
+        sort: &str,
+        limit: u32,
+        authority: &str,
+    ) -> Result<Vec<RawRow>>;
+    fn create(
+        &self,
+        entity: &str,
+        fields: &[String],
+        rows: Vec<Vec<u8>>,
+        authority: &str,
+    ) -> Result<Vec<RecordId>>;
+    fn update(
+        &self,
+        entity: &str,
+        fields: &[String],
+        changes: Vec<RawChange>,
+        authority: &str,
+    ) -> Result<Vec<u64>>;
     fn delete(&self, entity: &str, ids: &[RecordId], authority: &str) -> Result<()>;
 
     fn sql_read(&self, text: &str, params: Vec<u8>) -> Result<RawRows>;

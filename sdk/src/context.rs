@@ -76,7 +76,10 @@ impl<'a> Context<'a> {
     /// # Errors
     /// The host answered something that is no date.
     pub fn today(&self) -> Result<Date> {
-        self.backend.today().parse().map_err(|_| Refusal::failed("invalid_today", "the host's date is no date"))
+        self.backend
+            .today()
+            .parse()
+            .map_err(|_| Refusal::failed("invalid_today", "the host's date is no date"))
     }
 
     /// The plugin's setting: the organization's value, else the default of the manifest.
@@ -85,8 +88,10 @@ impl<'a> Context<'a> {
     /// The setting is not declared, or its value has another form.
     pub fn setting<T: Wire>(&self, key: &str) -> Result<T> {
         let text = self.backend.setting(key);
-        let text = text.ok_or_else(|| Refusal::failed("unknown_setting", format!("there is no setting `{key}`")))?;
-        let json = serde_json::from_str(&text).map_err(|error| Refusal::failed("invalid_setting", error.to_string()))?;
+        let text =
+            text.ok_or_else(|| Refusal::failed("unknown_setting", format!("there is no setting `{key}`")))?;
+        let json = serde_json::from_str(&text)
+            .map_err(|error| Refusal::failed("invalid_setting", error.to_string()))?;
         parse(&json).map_err(Refusal::all)
     }
 

@@ -18,7 +18,11 @@ pub struct Failure {
 impl Failure {
     /// A failure at this pointer.
     pub fn new(pointer: impl Into<String>, code: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { pointer: pointer.into(), code: code.into(), detail: detail.into() }
+        Self {
+            pointer: pointer.into(),
+            code: code.into(),
+            detail: detail.into(),
+        }
     }
 }
 
@@ -43,7 +47,13 @@ pub type Result<T, E = Refusal> = std::result::Result<T, E>;
 
 impl Refusal {
     fn of(kind: &str, code: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { kind: kind.into(), code: code.into(), detail: detail.into(), failures: Vec::new(), extra: Map::new() }
+        Self {
+            kind: kind.into(),
+            code: code.into(),
+            detail: detail.into(),
+            failures: Vec::new(),
+            extra: Map::new(),
+        }
     }
 
     /// The input breaks a rule. Collect several with [`Refusal::all`].
@@ -58,7 +68,10 @@ impl Refusal {
             [only] => only.detail.clone(),
             many => format!("the input breaks {} rules", many.len()),
         };
-        Self { failures, ..Self::of("invalid", "invalid", detail) }
+        Self {
+            failures,
+            ..Self::of("invalid", "invalid", detail)
+        }
     }
 
     /// The record's state forbids it.
@@ -68,7 +81,11 @@ impl Refusal {
 
     /// There is no such thing, or none that the caller may read.
     pub fn not_found(what: impl fmt::Display) -> Self {
-        Self::of("not-found", "not_found", format!("there is no such {what}, or none that you may read"))
+        Self::of(
+            "not-found",
+            "not_found",
+            format!("there is no such {what}, or none that you may read"),
+        )
     }
 
     /// The caller may not do this.
@@ -100,7 +117,11 @@ impl Refusal {
     /// # Errors
     /// The failures, when there are any.
     pub fn unless_empty(failures: Vec<Failure>) -> Result<()> {
-        if failures.is_empty() { Ok(()) } else { Err(Self::all(failures)) }
+        if failures.is_empty() {
+            Ok(())
+        } else {
+            Err(Self::all(failures))
+        }
     }
 }
 

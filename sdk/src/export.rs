@@ -1,5 +1,9 @@
 //! From the contract to the handlers: the only file that sees the generated bindings, and exists only in a component.
-#![allow(missing_docs, unsafe_code, reason = "generated from sdk/wit/v1, which documents every item")]
+#![allow(
+    missing_docs,
+    unsafe_code,
+    reason = "generated from sdk/wit/v1, which documents every item"
+)]
 #![allow(clippy::all, clippy::pedantic, clippy::restriction, reason = "generated")]
 
 use std::marker::PhantomData;
@@ -33,7 +37,11 @@ fn from_id(id: types::RecordId) -> RecordId {
 }
 
 fn failure(failure: Failure) -> types::Failure {
-    types::Failure { pointer: failure.pointer, code: failure.code, detail: failure.detail }
+    types::Failure {
+        pointer: failure.pointer,
+        code: failure.code,
+        detail: failure.detail,
+    }
 }
 
 fn refusal(refusal: Refusal) -> types::Refusal {
@@ -42,7 +50,11 @@ fn refusal(refusal: Refusal) -> types::Refusal {
         code: refusal.code,
         detail: refusal.detail,
         failures: refusal.failures.into_iter().map(failure).collect(),
-        extra: if refusal.extra.is_empty() { String::new() } else { serde_json::Value::Object(refusal.extra).to_string() },
+        extra: if refusal.extra.is_empty() {
+            String::new()
+        } else {
+            serde_json::Value::Object(refusal.extra).to_string()
+        },
     }
 }
 
@@ -52,17 +64,28 @@ fn from_refusal(refusal: types::Refusal) -> Refusal {
         kind: refusal.kind,
         code: refusal.code,
         detail: refusal.detail,
-        failures: failures.map(|failure| Failure::new(failure.pointer, failure.code, failure.detail)).collect(),
+        failures: failures
+            .map(|failure| Failure::new(failure.pointer, failure.code, failure.detail))
+            .collect(),
         extra: serde_json::from_str(&refusal.extra).unwrap_or_default(),
     }
 }
 
 fn from_row(row: host::records::Row) -> raw::RawRow {
-    raw::RawRow { id: from_id(row.id), version: row.version, cells: row.cells }
+    raw::RawRow {
+        id: from_id(row.id),
+        version: row.version,
+        cells: row.cells,
+    }
 }
 
 fn from_rows(rows: host::sql::Rows) -> raw::RawRows {
-    raw::RawRows { columns: rows.columns, count: rows.count, cells: rows.cells, more: rows.more }
+    raw::RawRows {
+        columns: rows.columns,
+        count: rows.count,
+        cells: rows.cells,
+        more: rows.more,
+    }
 }
 
 /// The host, through the imports.
@@ -137,19 +160,41 @@ impl raw::Backend for Imports {
         Ok(row.map(from_row))
     }
 
-    fn find(&self, entity: &str, filter: &str, sort: &str, limit: u32, authority: &str) -> Result<Vec<raw::RawRow>> {
+    fn find(
+        &self,
+        entity: &str,
+        filter: &str,
+        sort: &str,
+        limit: u32,
+        authority: &str,
+    ) -> Result<Vec<raw::RawRow>> {
         let rows = host::records::find(entity, filter, sort, limit, authority).map_err(from_refusal)?;
         Ok(rows.into_iter().map(from_row).collect())
     }
 
-    fn create(&self, entity: &str, fields: &[String], rows: Vec<Vec<u8>>, authority: &str) -> Result<Vec<RecordId>> {
+    fn create(
+        &self,
+        entity: &str,
+        fields: &[String],
+        rows: Vec<Vec<u8>>,
+        authority: &str,
+    ) -> Result<Vec<RecordId>> {
         let ids = host::records::create(entity, fields, &rows, authority).map_err(from_refusal)?;
         Ok(ids.into_iter().map(from_id).collect())
     }
 
-    fn update(&self, entity: &str, fields: &[String], changes: Vec<raw::RawChange>, authority: &str) -> Result<Vec<u64>> {
-        let change =
-            |change: raw::RawChange| host::records::Change { id: id(change.id), version: change.version, cells: change.cells };
+    fn update(
+        &self,
+        entity: &str,
+        fields: &[String],
+        changes: Vec<raw::RawChange>,
+        authority: &str,
+    ) -> Result<Vec<u64>> {
+        let change = |change: raw::RawChange| host::records::Change {
+            id: id(change.id),
+            version: change.version,
+            cells: change.cells,
+        };
         let changes: Vec<_> = changes.into_iter().map(change).collect();
         host::records::update(entity, fields, &changes, authority).map_err(from_refusal)
     }
@@ -160,7 +205,9 @@ impl raw::Backend for Imports {
     }
 
     fn sql_read(&self, text: &str, params: Vec<u8>) -> Result<raw::RawRows> {
-        host::sql::read(text, &params).map(from_rows).map_err(from_refusal)
+        host::sql::read(text, &params)
+            .map(from_rows)
+            .map_err(from_refusal)
     }
 
     fn sql_run(&self, text: &str, params: Vec<Vec<u8>>) -> Result<u64> {
@@ -199,7 +246,11 @@ impl<P: Plugin> exports::stoa::plugin::hooks::Guest for Component<P> {
         drafts: Vec<exports::stoa::plugin::hooks::Draft>,
     ) -> Result<Vec<exports::stoa::plugin::hooks::Verdict>, types::Refusal> {
         report_panics();
-        let drafts = drafts.into_iter().map(|draft| raw::RawDraft { id: from_id(draft.id), before: draft.before, after: draft.after });
+        let drafts = drafts.into_iter().map(|draft| raw::RawDraft {
+            id: from_id(draft.id),
+            before: draft.before,
+            after: draft.after,
+        });
         let verdicts = P::hook(&Context::new(&Imports), &hook, &entity, drafts.collect()).map_err(refusal)?;
         let verdict = |verdict: raw::RawVerdict| exports::stoa::plugin::hooks::Verdict {
             fields: verdict.fields,
@@ -210,7 +261,11 @@ impl<P: Plugin> exports::stoa::plugin::hooks::Guest for Component<P> {
 }
 
 impl<P: Plugin> exports::stoa::plugin::actions::Guest for Component<P> {
-    fn invoke(action: String, record: Option<types::RecordId>, input: String) -> Result<String, types::Refusal> {
+    fn invoke(
+        action: String,
+        record: Option<types::RecordId>,
+        input: String,
+    ) -> Result<String, types::Refusal> {
         report_panics();
         P::action(&Context::new(&Imports), &action, record.map(from_id), &input).map_err(refusal)
     }
@@ -220,6 +275,10 @@ impl<P: Plugin> exports::stoa::plugin::reports::Guest for Component<P> {
     fn run(report: String, params: String) -> Result<exports::stoa::plugin::reports::Output, types::Refusal> {
         report_panics();
         let report = P::report(&Context::new(&Imports), &report, &params).map_err(refusal)?;
-        Ok(exports::stoa::plugin::reports::Output { cells: report.cells, count: report.count, notes: report.notes })
+        Ok(exports::stoa::plugin::reports::Output {
+            cells: report.cells,
+            count: report.count,
+            notes: report.notes,
+        })
     }
 }

@@ -67,10 +67,18 @@ pub fn member<T: Wire>(
 ) -> Option<T> {
     let at = format!("{at}/{key}");
     let default = default.as_ref();
-    match object.get(key).filter(|value| !(value.is_null() && default.is_some())).or(default) {
+    match object
+        .get(key)
+        .filter(|value| !(value.is_null() && default.is_some()))
+        .or(default)
+    {
         Some(value) => T::from_json(value, &at, failures),
         None => T::absent().or_else(|| {
-            failures.push(Failure::new(at, "required", format!("`{key}` is required; send a value")));
+            failures.push(Failure::new(
+                at,
+                "required",
+                format!("`{key}` is required; send a value"),
+            ));
             None
         }),
     }
@@ -171,8 +179,11 @@ impl<T: Wire> Wire for Vec<T> {
             return None;
         };
         // Every item is looked at, so that every failure is reported.
-        let items: Vec<Option<T>> =
-            items.iter().enumerate().map(|(n, item)| T::from_json(item, &format!("{at}/{n}"), failures)).collect();
+        let items: Vec<Option<T>> = items
+            .iter()
+            .enumerate()
+            .map(|(n, item)| T::from_json(item, &format!("{at}/{n}"), failures))
+            .collect();
         items.into_iter().collect()
     }
 }

@@ -75,10 +75,13 @@ impl FromStr for RecordId {
         let hyphens = [8, 13, 18, 23];
         let placed = hyphens.iter().all(|at| text.as_bytes().get(*at) == Some(&b'-'));
         let hex: String = text.split('-').collect();
-        if text.len() != 36 || !placed || hex.len() != 32 || !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        if text.len() != 36 || !placed || hex.len() != 32 || !hex.bytes().all(|byte| byte.is_ascii_hexdigit())
+        {
             return Err(InvalidId);
         }
-        u128::from_str_radix(&hex, 16).map(|id| Self(id.to_be_bytes())).map_err(|_| InvalidId)
+        u128::from_str_radix(&hex, 16)
+            .map(|id| Self(id.to_be_bytes()))
+            .map_err(|_| InvalidId)
     }
 }
 
@@ -108,7 +111,10 @@ impl<T> Reference<T> {
 
 impl<T> From<RecordId> for Reference<T> {
     fn from(id: RecordId) -> Self {
-        Self { id, entity: PhantomData }
+        Self {
+            id,
+            entity: PhantomData,
+        }
     }
 }
 
@@ -173,7 +179,13 @@ mod tests {
     fn only_the_hyphenated_form_is_an_id() {
         let text = "018f5b2c-7d1e-7a3b-9c4d-5e6f70819203";
         assert_eq!(text.parse::<RecordId>().unwrap().to_string(), text);
-        for bad in ["", "x", "018f5b2c7d1e7a3b9c4d5e6f70819203", "018f5b2c-7d1e-7a3b-9c4d-5e6f7081920g", "+18f5b2c-7d1e-7a3b-9c4d-5e6f70819203"] {
+        for bad in [
+            "",
+            "x",
+            "018f5b2c7d1e7a3b9c4d5e6f70819203",
+            "018f5b2c-7d1e-7a3b-9c4d-5e6f7081920g",
+            "+18f5b2c-7d1e-7a3b-9c4d-5e6f70819203",
+        ] {
             assert!(bad.parse::<RecordId>().is_err(), "{bad}");
         }
     }

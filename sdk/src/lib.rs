@@ -171,8 +171,9 @@ pub use crate::text::{Choice, Email, Json, Phone, RichText, Url};
 pub mod prelude {
     pub use crate::manifest::{Grant, Seed, Setting, Step};
     pub use crate::{
-        Choice, Context, Currency, Date, DateTime, Decimal, Draft, Email, Entity, Failure, Find, Json, Money, Percent,
-        Phone, Record, RecordId, Reference, Refusal, Report, Result, RichText, Sql, Url, UserId, entity, sql,
+        Choice, Context, Currency, Date, DateTime, Decimal, Draft, Email, Entity, Failure, Find, Json, Money,
+        Percent, Phone, Record, RecordId, Reference, Refusal, Report, Result, RichText, Sql, Url, UserId,
+        entity, sql,
     };
 }
 

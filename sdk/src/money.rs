@@ -7,7 +7,8 @@ use crate::decimal::{InvalidNumber, Percent, parse_scaled, write_scaled};
 
 /// Currencies of ISO 4217 without minor units.
 const NO_PLACES: [&str; 16] = [
-    "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF",
+    "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF",
+    "XOF",
 ];
 /// Currencies with three places.
 const THREE_PLACES: [&str; 7] = ["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"];
@@ -80,7 +81,9 @@ impl Money {
     /// # Errors
     /// The amount is no plain decimal or has more places than the currency.
     pub fn parse(amount: &str, currency: Currency) -> Result<Self, InvalidNumber> {
-        parse_scaled(amount, currency.places()).map(|minor| Self { minor, currency }).ok_or(InvalidNumber)
+        parse_scaled(amount, currency.places())
+            .map(|minor| Self { minor, currency })
+            .ok_or(InvalidNumber)
     }
 
     /// The amount without the currency: `1234.50`.
@@ -98,7 +101,10 @@ impl Money {
         if self.currency != other.currency {
             return None;
         }
-        Some(Self { minor: self.minor.checked_add(other.minor)?, ..self })
+        Some(Self {
+            minor: self.minor.checked_add(other.minor)?,
+            ..self
+        })
     }
 
     /// The difference; `None` for different currencies or out of range.
@@ -107,13 +113,19 @@ impl Money {
         if self.currency != other.currency {
             return None;
         }
-        Some(Self { minor: self.minor.checked_sub(other.minor)?, ..self })
+        Some(Self {
+            minor: self.minor.checked_sub(other.minor)?,
+            ..self
+        })
     }
 
     /// This share of the amount, rounded half away from zero.
     #[must_use]
     pub fn share(self, percent: Percent) -> Option<Self> {
-        Some(Self { minor: percent.of(self.minor)?, ..self })
+        Some(Self {
+            minor: percent.of(self.minor)?,
+            ..self
+        })
     }
 
     /// Splits the amount by weights without losing a cent: every part gets its exact share rounded towards zero, and
@@ -127,8 +139,11 @@ impl Money {
         }
         let exact = |weight: &u32| i128::from(self.minor) * i128::from(*weight);
         let mut parts: Vec<i128> = weights.iter().map(|weight| exact(weight) / total).collect();
-        let mut order: Vec<(u128, usize)> =
-            weights.iter().enumerate().map(|(at, weight)| ((exact(weight) % total).unsigned_abs(), at)).collect();
+        let mut order: Vec<(u128, usize)> = weights
+            .iter()
+            .enumerate()
+            .map(|(at, weight)| ((exact(weight) % total).unsigned_abs(), at))
+            .collect();
         order.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
 
         let left = i128::from(self.minor) - parts.iter().sum::<i128>();
@@ -138,7 +153,10 @@ impl Money {
                 *part += left.signum();
             }
         }
-        parts.into_iter().map(|minor| i64::try_from(minor).ok().map(|minor| Self { minor, ..self })).collect()
+        parts
+            .into_iter()
+            .map(|minor| i64::try_from(minor).ok().map(|minor| Self { minor, ..self }))
+            .collect()
     }
 }
 
@@ -176,7 +194,12 @@ mod tests {
 
     #[test]
     fn the_units_left_go_to_the_largest_remainders() {
-        let parts: Vec<i64> = euro(100).allocate(&[1, 1, 1]).unwrap().iter().map(|part| part.minor).collect();
+        let parts: Vec<i64> = euro(100)
+            .allocate(&[1, 1, 1])
+            .unwrap()
+            .iter()
+            .map(|part| part.minor)
+            .collect();
         assert_eq!(parts, [34, 33, 33]);
         assert_eq!(euro(100).allocate(&[0, 0]), None);
     }

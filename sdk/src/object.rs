@@ -14,17 +14,39 @@ pub struct Schema {
 
 impl Schema {
     /// Adds a member.
-    pub fn member<T: Wire>(&mut self, key: &str, help: &str, default: Option<Value>, min: Option<i64>, max: Option<i64>) {
+    pub fn member<T: Wire>(
+        &mut self,
+        key: &str,
+        help: &str,
+        default: Option<Value>,
+        min: Option<i64>,
+        max: Option<i64>,
+    ) {
         let mut schema = T::schema();
         if T::absent().is_none() && default.is_none() {
             self.required.push(key.into());
         }
         if let Some(members) = schema.as_object_mut() {
-            let text = members.get("type").is_some_and(|kind| kind == "string" || kind == &json!(["string", "null"]));
-            let (least, most) = if text { ("minLength", "maxLength") } else { ("minimum", "maximum") };
+            let text = members
+                .get("type")
+                .is_some_and(|kind| kind == "string" || kind == &json!(["string", "null"]));
+            let (least, most) = if text {
+                ("minLength", "maxLength")
+            } else {
+                ("minimum", "maximum")
+            };
             let described = (!help.is_empty()).then(|| help.into());
-            let further = [("description", described), ("default", default), (least, min.map(Value::from)), (most, max.map(Value::from))];
-            members.extend(further.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
+            let further = [
+                ("description", described),
+                ("default", default),
+                (least, min.map(Value::from)),
+                (most, max.map(Value::from)),
+            ];
+            members.extend(
+                further
+                    .into_iter()
+                    .filter_map(|(key, value)| Some((key.to_owned(), value?))),
+            );
         }
         self.properties.insert(key.into(), schema);
     }
@@ -37,7 +59,12 @@ impl Schema {
 }
 
 /// The members of an object, all of them known.
-pub fn members<'a>(json: &'a Value, known: &[&str], at: &str, failures: &mut Vec<Failure>) -> Option<&'a Map<String, Value>> {
+pub fn members<'a>(
+    json: &'a Value,
+    known: &[&str],
+    at: &str,
+    failures: &mut Vec<Failure>,
+) -> Option<&'a Map<String, Value>> {
     let object = json.as_object();
     match object {
         Some(object) => known_members(object, known, at, failures),
@@ -56,15 +83,26 @@ pub fn within(
     failures: &mut Vec<Failure>,
 ) {
     let (size, codes) = match object.get(key) {
-        Some(Value::String(text)) => (i64::try_from(text.chars().count()).ok(), ("too_short", "too_long")),
+        Some(Value::String(text)) => (
+            i64::try_from(text.chars().count()).ok(),
+            ("too_short", "too_long"),
+        ),
         Some(value) => (value.as_i64(), ("too_small", "too_large")),
         None => return,
     };
     let Some(size) = size else { return };
     if let Some(min) = min.filter(|min| size < *min) {
-        failures.push(Failure::new(format!("{at}/{key}"), codes.0, format!("must be at least {min} (characters, for a text)")));
+        failures.push(Failure::new(
+            format!("{at}/{key}"),
+            codes.0,
+            format!("must be at least {min} (characters, for a text)"),
+        ));
     }
     if let Some(max) = max.filter(|max| size > *max) {
-        failures.push(Failure::new(format!("{at}/{key}"), codes.1, format!("must be at most {max} (characters, for a text)")));
+        failures.push(Failure::new(
+            format!("{at}/{key}"),
+            codes.1,
+            format!("must be at most {max} (characters, for a text)"),
+        ));
     }
 }

@@ -12,7 +12,10 @@ use crate::id::{RecordId, Reference};
 use crate::manifest::{self, Manifest};
 
 /// A plugin. Implemented by [`plugin!`](crate::plugin!).
-#[expect(clippy::missing_errors_doc, reason = "each answers what the plugin's own function answers")]
+#[expect(
+    clippy::missing_errors_doc,
+    reason = "each answers what the plugin's own function answers"
+)]
 pub trait Plugin {
     /// The manifest.
     fn describe() -> Manifest;
@@ -49,7 +52,10 @@ impl<R> Report<R> {
     /// A report without notes.
     #[must_use]
     pub fn new(rows: Vec<R>) -> Self {
-        Self { rows, notes: Map::new() }
+        Self {
+            rows,
+            notes: Map::new(),
+        }
     }
 
     /// Adds a figure beside the table.
@@ -64,8 +70,8 @@ impl<R> Report<R> {
 #[doc(hidden)]
 pub mod glue {
     use super::{
-        Cells, Context, Draft, Entity, Manifest, RawDraft, RawReport, RawVerdict, RecordId, Reference, Refusal, Report,
-        Result, Row, Stored, Value, Wire, manifest, parse,
+        Cells, Context, Draft, Entity, Manifest, RawDraft, RawReport, RawVerdict, RecordId, Reference,
+        Refusal, Report, Result, Row, Stored, Value, Wire, manifest, parse,
     };
 
     /// Completes the manifest.
@@ -86,7 +92,13 @@ pub mod glue {
             kind => kind,
         };
         let references = field.references.filter(|_| !user);
-        manifest::Column { key: key.into(), kind: kind.into(), scale: field.scale, references, label: label.into() }
+        manifest::Column {
+            key: key.into(),
+            kind: kind.into(),
+            scale: field.scale,
+            references,
+            label: label.into(),
+        }
     }
 
     /// Runs the hook of `T` on packed drafts.
@@ -100,15 +112,18 @@ pub mod glue {
         let may_change = matches!(hook, "before_create" | "before_update");
         let verdict = |draft: Draft<T>| {
             let (fields, failures) = draft.into_verdict();
-            RawVerdict { fields: fields.filter(|_| may_change), failures }
+            RawVerdict {
+                fields: fields.filter(|_| may_change),
+                failures,
+            }
         };
         Ok(drafts.into_iter().map(verdict).collect())
     }
 
     fn input<I: Wire>(text: &str) -> Result<I> {
         let text = if text.is_empty() { "{}" } else { text };
-        let json: Value =
-            serde_json::from_str(text).map_err(|_| Refusal::invalid("", "invalid_json", "send a JSON object"))?;
+        let json: Value = serde_json::from_str(text)
+            .map_err(|_| Refusal::invalid("", "invalid_json", "send a JSON object"))?;
         parse(&json).map_err(Refusal::all)
     }
 
@@ -150,9 +165,18 @@ pub mod glue {
         let report = run(ctx, input(text)?)?;
         let mut cells = Cells::new();
         report.rows.iter().for_each(|row| row.write(&mut cells));
-        let count = u32::try_from(report.rows.len()).map_err(|_| Refusal::failed("too_many_rows", "too many rows"))?;
-        let notes = if report.notes.is_empty() { String::new() } else { Value::Object(report.notes).to_string() };
-        Ok(RawReport { cells: cells.into_bytes(), count, notes })
+        let count = u32::try_from(report.rows.len())
+            .map_err(|_| Refusal::failed("too_many_rows", "too many rows"))?;
+        let notes = if report.notes.is_empty() {
+            String::new()
+        } else {
+            Value::Object(report.notes).to_string()
+        };
+        Ok(RawReport {
+            cells: cells.into_bytes(),
+            count,
+            notes,
+        })
     }
 
     /// Entity, input and output of an action on a record.
@@ -171,7 +195,9 @@ pub mod glue {
 
     /// Parameters and columns of a report.
     #[must_use]
-    pub fn report_types<P: Wire, R: Row>(_: fn(&Context<'_>, P) -> Result<Report<R>>) -> (Value, Vec<manifest::Column>) {
+    pub fn report_types<P: Wire, R: Row>(
+        _: fn(&Context<'_>, P) -> Result<Report<R>>,
+    ) -> (Value, Vec<manifest::Column>) {
         (P::schema(), R::columns())
     }
 }

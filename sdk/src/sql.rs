@@ -91,7 +91,9 @@ fn decoded<T: FromRow>(rows: &RawRows) -> Result<Vec<T>> {
         return Err(Malformed.into());
     }
     let mut reader = Reader::new(&rows.cells);
-    Ok((0..rows.count).map(|_| T::from_row(&mut reader)).collect::<Result<_, _>>()?)
+    Ok((0..rows.count)
+        .map(|_| T::from_row(&mut reader))
+        .collect::<Result<_, _>>()?)
 }
 
 /// The plugin's file of this organization.
@@ -114,7 +116,10 @@ impl<'a> Database<'a> {
         let rows = self.backend.sql_read(sql.text(), bound(params))?;
         if rows.more {
             let detail = "the result was cut; read it with a cursor or aggregate it in SQL";
-            return Err(crate::Refusal { kind: "limit".into(), ..crate::Refusal::failed("result_cut", detail) });
+            return Err(crate::Refusal {
+                kind: "limit".into(),
+                ..crate::Refusal::failed("result_cut", detail)
+            });
         }
         decoded(&rows)
     }
@@ -132,7 +137,8 @@ impl<'a> Database<'a> {
     /// # Errors
     /// The host's refusal.
     pub fn run_many(&self, sql: Sql, params: &[&[&dyn Param]]) -> Result<u64> {
-        self.backend.sql_run(sql.text(), params.iter().map(|params| bound(params)).collect())
+        self.backend
+            .sql_run(sql.text(), params.iter().map(|params| bound(params)).collect())
     }
 
     /// Opens a SELECT that is read in parts.

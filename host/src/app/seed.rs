@@ -26,14 +26,24 @@ impl App {
         let scope = entered.scope(&platform(entered.organization.id, RequestId::new()));
         let seeds = Arc::clone(plugin);
         let work = move |tx: &Tx| {
-            if tx.conn.prepare("select 1 from _stoa_schema where key = 'seeded'")?.exists([])? {
+            if tx
+                .conn
+                .prepare("select 1 from _stoa_schema where key = 'seeded'")?
+                .exists([])?
+            {
                 return Ok(Verdict::Keep(()));
             }
             plant(&tx.on(Authority::Plugin), &seeds.manifest.seed)?;
-            tx.conn.execute("insert into _stoa_schema (key, value) values ('seeded', 'true')", [])?;
+            tx.conn.execute(
+                "insert into _stoa_schema (key, value) values ('seeded', 'true')",
+                [],
+            )?;
             Ok(Verdict::Keep(()))
         };
-        Ok(self.records.write(&scope, &plugin.manifest.records, &self.hooks(), work).await?)
+        Ok(self
+            .records
+            .write(&scope, &plugin.manifest.records, &self.hooks(), work)
+            .await?)
     }
 }
 
@@ -49,7 +59,12 @@ pub(super) fn plant(tx: &Tx, seeds: &[Seed]) -> Result<(), RecordError> {
     Ok(())
 }
 
-fn resolved(scope: &Scope, tx: &Tx, entity: &Entity, row: &Map<String, Json>) -> Result<Map<String, Json>, RecordError> {
+fn resolved(
+    scope: &Scope,
+    tx: &Tx,
+    entity: &Entity,
+    row: &Map<String, Json>,
+) -> Result<Map<String, Json>, RecordError> {
     let mut members = Map::new();
     for (key, value) in row {
         if key == "external_id" {
@@ -57,14 +72,23 @@ fn resolved(scope: &Scope, tx: &Tx, entity: &Entity, row: &Map<String, Json>) ->
             continue;
         }
         let target = match entity.field(key).map(|field| &field.kind) {
-            Some(Kind::Reference(target, _)) => value.get("external_id").and_then(Json::as_str).map(|id| (target, id)),
+            Some(Kind::Reference(target, _)) => value
+                .get("external_id")
+                .and_then(Json::as_str)
+                .map(|id| (target, id)),
             _ => None,
         };
         let value = match target {
             None => value.clone(),
             Some((target, id)) => {
                 let found = find_external(scope, tx, target, SOURCE, id)?;
-                let missing = || RecordError::invalid(key, "reference_not_found", format!("no seed has the external id `{id}`"));
+                let missing = || {
+                    RecordError::invalid(
+                        key,
+                        "reference_not_found",
+                        format!("no seed has the external id `{id}`"),
+                    )
+                };
                 Json::String(found.ok_or_else(missing)?.to_string())
             }
         };

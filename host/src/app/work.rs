@@ -51,7 +51,9 @@ impl App {
         let (id, kind) = (job.id, job.kind.clone());
         let ended = match self.execute(job).await {
             Ok(result) => self.jobs.finish(id, &result).await,
-            Err(AppError::Import(ImportError::Job(JobError::Cancelled(_)))) => self.jobs.stopped(id, None).await,
+            Err(AppError::Import(ImportError::Job(JobError::Cancelled(_)))) => {
+                self.jobs.stopped(id, None).await
+            }
             Err(error) => {
                 let (code, detail) = explained(&error);
                 tracing::warn!(job = %id, kind, code, error = format!("{error:?}"), "job failed");
@@ -80,11 +82,19 @@ impl App {
         if job.created_by == PLATFORM {
             return Ok(platform(job.organization, request));
         }
-        let principal = self.identity.principal(job.organization, job.created_by)?.ok_or(RecordError::Forbidden {
-            object: "host.import".into(),
-            action: "run: whoever asked for it is gone or disabled".into(),
-        })?;
-        Ok(Caller { organization: job.organization, principal, request, source: Source::Import })
+        let principal =
+            self.identity
+                .principal(job.organization, job.created_by)?
+                .ok_or(RecordError::Forbidden {
+                    object: "host.import".into(),
+                    action: "run: whoever asked for it is gone or disabled".into(),
+                })?;
+        Ok(Caller {
+            organization: job.organization,
+            principal,
+            request,
+            source: Source::Import,
+        })
     }
 }
 
@@ -92,14 +102,28 @@ impl App {
 fn explained(error: &AppError) -> (&'static str, String) {
     match error {
         AppError::Import(ImportError::Records(error)) | AppError::Records(error) => match error {
-            RecordError::Invalid(faults) => {
-                ("invalid", faults.iter().map(|fault| fault.detail.as_str()).collect::<Vec<_>>().join("; "))
-            }
+            RecordError::Invalid(faults) => (
+                "invalid",
+                faults
+                    .iter()
+                    .map(|fault| fault.detail.as_str())
+                    .collect::<Vec<_>>()
+                    .join("; "),
+            ),
             RecordError::Forbidden { .. } => ("forbidden", error.to_string()),
             RecordError::Plugin { code, detail, .. } => (code, detail.clone()),
-            _ => ("internal", "the job failed; the operator finds the reason in the log".into()),
+            _ => (
+                "internal",
+                "the job failed; the operator finds the reason in the log".into(),
+            ),
         },
-        AppError::Import(ImportError::File(_)) => ("file_unreadable", "the uploaded file cannot be read any more".into()),
-        _ => ("internal", "the job failed; the operator finds the reason in the log".into()),
+        AppError::Import(ImportError::File(_)) => (
+            "file_unreadable",
+            "the uploaded file cannot be read any more".into(),
+        ),
+        _ => (
+            "internal",
+            "the job failed; the operator finds the reason in the log".into(),
+        ),
     }
 }

@@ -39,7 +39,10 @@ pub struct Answer {
 /// The object that policies speak of: the entity, or the module.
 fn object(plugin: &Plugin, action: &Action) -> String {
     let id = &plugin.manifest.id;
-    action.entity.as_ref().map_or_else(|| id.to_string(), |entity| format!("{id}.{entity}"))
+    action
+        .entity
+        .as_ref()
+        .map_or_else(|| id.to_string(), |entity| format!("{id}.{entity}"))
 }
 
 impl Plugins {
@@ -60,25 +63,51 @@ impl Plugins {
         let (plugins, runner, action) = (self.clone(), Arc::clone(plugin), action.clone());
         engine
             .write(scope, &plugin.manifest.records, &hooks, move |tx| {
-                plugins.act_in(tx, &runner, &action, &invocation).map(Verdict::Keep)
+                plugins
+                    .act_in(tx, &runner, &action, &invocation)
+                    .map(Verdict::Keep)
             })
             .await
     }
 
-    fn act_in(&self, tx: &Tx, plugin: &Arc<Plugin>, action: &Action, invocation: &Invocation) -> Result<Answer, RecordError> {
-        let entity = action.entity.as_deref().and_then(|key| plugin.manifest.records.entity(key));
+    fn act_in(
+        &self,
+        tx: &Tx,
+        plugin: &Arc<Plugin>,
+        action: &Action,
+        invocation: &Invocation,
+    ) -> Result<Answer, RecordError> {
+        let entity = action
+            .entity
+            .as_deref()
+            .and_then(|key| plugin.manifest.records.entity(key));
         permit(tx, plugin, action, entity.as_ref(), invocation)?;
         let deeper = tx.on(Authority::PluginForCaller).deeper()?;
         let output = {
             let _pass = self.gate.enter();
             invoke(plugin, Ground::Write(deeper), action, invocation)?
         };
-        let record = invocation.record.zip(entity).filter(|_| output.is_empty() || output == "null");
+        let record = invocation
+            .record
+            .zip(entity)
+            .filter(|_| output.is_empty() || output == "null");
         let Some((id, entity)) = record else {
-            return Ok(Answer { body: output.into_bytes(), version: None });
+            return Ok(Answer {
+                body: output.into_bytes(),
+                version: None,
+            });
         };
-        let one = list::get(&tx.conn, &tx.scope, &entity, id, &View::parse(&entity, None, None)?)?;
-        Ok(Answer { body: one.body, version: Some(one.version) })
+        let one = list::get(
+            &tx.conn,
+            &tx.scope,
+            &entity,
+            id,
+            &View::parse(&entity, None, None)?,
+        )?;
+        Ok(Answer {
+            body: one.body,
+            version: Some(one.version),
+        })
     }
 
     /// Runs a `read` action on a snapshot, on this thread, which must not be an async worker.
@@ -93,10 +122,20 @@ impl Plugins {
         action: &Action,
         invocation: &Invocation,
     ) -> Result<Answer, RecordError> {
-        let entity = action.entity.as_deref().and_then(|key| plugin.manifest.records.entity(key));
+        let entity = action
+            .entity
+            .as_deref()
+            .and_then(|key| plugin.manifest.records.entity(key));
         let object = object(plugin, action);
-        if scope.policy.decide(&scope.caller.principal.roles, &object, &action.verb).never() {
-            return Err(RecordError::Forbidden { object, action: action.verb.clone() });
+        if scope
+            .policy
+            .decide(&scope.caller.principal.roles, &object, &action.verb)
+            .never()
+        {
+            return Err(RecordError::Forbidden {
+                object,
+                action: action.verb.clone(),
+            });
         }
         let module = &plugin.manifest.records;
         let _pass = self.gate.enter();
@@ -112,7 +151,10 @@ impl Plugins {
             };
             invoke(plugin, ground, action, invocation)
         })?;
-        Ok(Answer { body: output.into_bytes(), version: None })
+        Ok(Answer {
+            body: output.into_bytes(),
+            version: None,
+        })
     }
 }
 
@@ -124,23 +166,44 @@ fn invoke(
 ) -> Result<String, RecordError> {
     let input = Json::Object(invocation.input.clone()).to_string();
     let output = call::run(plugin, ground, call::ACTION, |store, instance| {
-        let Some(actions) = &plugin.actions else { return Ok(Err(missing(plugin, "actions"))) };
+        let Some(actions) = &plugin.actions else {
+            return Ok(Err(missing(plugin, "actions")));
+        };
         let record = invocation.record.map(call::to_wit);
-        actions.load(&mut *store, instance)?.stoa_plugin_actions().call_invoke(store, &action.key, record, &input)
+        actions
+            .load(&mut *store, instance)?
+            .stoa_plugin_actions()
+            .call_invoke(store, &action.key, record, &input)
     })?;
     if !output.is_empty() && serde_json::from_str::<&serde_json::value::RawValue>(&output).is_err() {
         let detail = format!("the action `{}` answered something that is not JSON", action.key);
-        return Err(RecordError::Plugin { plugin: plugin.manifest.id.to_string(), code: "plugin_bad_answer", detail });
+        return Err(RecordError::Plugin {
+            plugin: plugin.manifest.id.to_string(),
+            code: "plugin_bad_answer",
+            detail,
+        });
     }
     Ok(output)
 }
 
 /// The caller may do this to this record: readable, within the grant's scope, at the version that he knows.
-fn permit(tx: &Tx, plugin: &Plugin, action: &Action, entity: Option<&Arc<Entity>>, invocation: &Invocation) -> Result<(), RecordError> {
+fn permit(
+    tx: &Tx,
+    plugin: &Plugin,
+    action: &Action,
+    entity: Option<&Arc<Entity>>,
+    invocation: &Invocation,
+) -> Result<(), RecordError> {
     debug_assert!(action.mode != ActionMode::Read);
     let object = object(plugin, action);
-    let rows = tx.scope.policy.decide(&tx.scope.caller.principal.roles, &object, &action.verb);
-    let forbidden = || RecordError::Forbidden { object: object.clone(), action: action.verb.clone() };
+    let rows = tx
+        .scope
+        .policy
+        .decide(&tx.scope.caller.principal.roles, &object, &action.verb);
+    let forbidden = || RecordError::Forbidden {
+        object: object.clone(),
+        action: action.verb.clone(),
+    };
     let (Some(entity), Some(id), ActionTarget::Record) = (entity, invocation.record, action.target) else {
         return if rows.never() { Err(forbidden()) } else { Ok(()) };
     };

@@ -9,7 +9,9 @@ use super::manifest::{Faults, is_key};
 use crate::records::input;
 use crate::records::json::json_key;
 use crate::records::money::parse_scaled;
-use crate::records::schema::{Choice, Entity, Field, Kind, OnDelete, Operations, Parts, SYSTEM_COLUMNS, Target};
+use crate::records::schema::{
+    Choice, Entity, Field, Kind, OnDelete, Operations, Parts, SYSTEM_COLUMNS, Target,
+};
 use crate::records::tx::Hook;
 
 /// Characters of a text field that names no limit.
@@ -28,7 +30,10 @@ pub(super) struct EntityDeclaration {
     #[serde(default)]
     title: Option<String>,
     #[serde(default)]
-    #[expect(dead_code, reason = "read by the privacy module when it exists; a manifest may already state it")]
+    #[expect(
+        dead_code,
+        reason = "read by the privacy module when it exists; a manifest may already state it"
+    )]
     subject: Option<String>,
     #[serde(default)]
     fields: Vec<Json>,
@@ -52,7 +57,10 @@ struct FieldDeclaration {
     #[serde(default)]
     indexed: bool,
     #[serde(default)]
-    #[expect(dead_code, reason = "the search weight, used when search exists; a manifest may already state it")]
+    #[expect(
+        dead_code,
+        reason = "the search weight, used when search exists; a manifest may already state it"
+    )]
     searchable: u8,
     #[serde(default)]
     read_only: bool,
@@ -77,22 +85,39 @@ struct FieldDeclaration {
     #[serde(default)]
     label: String,
     #[serde(default)]
-    #[expect(dead_code, reason = "the privacy class, used when field masks exist; a manifest may already state it")]
+    #[expect(
+        dead_code,
+        reason = "the privacy class, used when field masks exist; a manifest may already state it"
+    )]
     class: Option<String>,
     #[serde(default)]
     help: String,
 }
 
 /// Checks one entity; `None` when too little of it can be understood.
-pub(super) fn entity(plugin: &str, pointer: &str, declared: EntityDeclaration, faults: &mut Faults) -> Option<Entity> {
+pub(super) fn entity(
+    plugin: &str,
+    pointer: &str,
+    declared: EntityDeclaration,
+    faults: &mut Faults,
+) -> Option<Entity> {
     if !is_key(&declared.key) || declared.key.starts_with("visible_") {
-        faults.add(format!("{pointer}/key"), "must be a lower-case key, [a-z][a-z0-9_]*, not starting with `visible_`");
+        faults.add(
+            format!("{pointer}/key"),
+            "must be a lower-case key, [a-z][a-z0-9_]*, not starting with `visible_`",
+        );
         return None;
     }
     let plural_fits = !declared.plural.is_empty()
-        && declared.plural.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_'));
+        && declared
+            .plural
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_'));
     if !plural_fits || matches!(declared.plural.as_str(), "reports" | "actions") {
-        faults.add(format!("{pointer}/plural"), "must be lower-case letters, digits, `-` or `_`, and not `reports` or `actions`");
+        faults.add(
+            format!("{pointer}/plural"),
+            "must be lower-case letters, digits, `-` or `_`, and not `reports` or `actions`",
+        );
     }
     let mut taken: HashSet<String> = SYSTEM_COLUMNS.iter().map(|name| (*name).to_owned()).collect();
     taken.insert("_row".into());
@@ -116,23 +141,54 @@ pub(super) fn entity(plugin: &str, pointer: &str, declared: EntityDeclaration, f
         }
         fields.push(field);
     }
-    if let Some(title) = declared.title.as_ref().filter(|title| !fields.iter().any(|field| *field.key == ***title)) {
-        faults.add(format!("{pointer}/title"), format!("`{title}` is no field of this entity"));
+    if let Some(title) = declared
+        .title
+        .as_ref()
+        .filter(|title| !fields.iter().any(|field| *field.key == ***title))
+    {
+        faults.add(
+            format!("{pointer}/title"),
+            format!("`{title}` is no field of this entity"),
+        );
     }
     let hooks = words(&declared.hooks, &format!("{pointer}/hooks"), faults, |word| {
         Hook::ALL.into_iter().find(|hook| hook.as_str() == word)
     });
-    let known = words(&declared.operations, &format!("{pointer}/operations"), faults, |word| {
-        matches!(word, "create" | "update" | "delete").then(|| word.to_owned())
-    });
+    let known = words(
+        &declared.operations,
+        &format!("{pointer}/operations"),
+        faults,
+        |word| matches!(word, "create" | "update" | "delete").then(|| word.to_owned()),
+    );
     let has = |word: &str| known.iter().any(|known| known == word);
-    let operations = Operations { create: has("create"), update: has("update"), delete: has("delete") };
-    let label = if declared.label.is_empty() { declared.key.clone() } else { declared.label };
-    let parts = Parts { key: declared.key, plural: declared.plural, label, title: declared.title, fields, hooks: hooks.into_iter().collect(), operations };
+    let operations = Operations {
+        create: has("create"),
+        update: has("update"),
+        delete: has("delete"),
+    };
+    let label = if declared.label.is_empty() {
+        declared.key.clone()
+    } else {
+        declared.label
+    };
+    let parts = Parts {
+        key: declared.key,
+        plural: declared.plural,
+        label,
+        title: declared.title,
+        fields,
+        hooks: hooks.into_iter().collect(),
+        operations,
+    };
     Some(Entity::new(plugin, parts))
 }
 
-fn words<T>(list: &[String], pointer: &str, faults: &mut Faults, parse: impl Fn(&str) -> Option<T>) -> Vec<T> {
+fn words<T>(
+    list: &[String],
+    pointer: &str,
+    faults: &mut Faults,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Vec<T> {
     let mut known = Vec::with_capacity(list.len());
     for word in list {
         match parse(word) {
@@ -145,7 +201,10 @@ fn words<T>(list: &[String], pointer: &str, faults: &mut Faults, parse: impl Fn(
 
 fn field(plugin: &str, pointer: &str, declared: FieldDeclaration, faults: &mut Faults) -> Option<Field> {
     if !is_key(&declared.key) {
-        faults.add(format!("{pointer}/key"), "must be a lower-case key, [a-z][a-z0-9_]*");
+        faults.add(
+            format!("{pointer}/key"),
+            "must be a lower-case key, [a-z][a-z0-9_]*",
+        );
         return None;
     }
     let kind = match kind(plugin, &declared) {
@@ -162,9 +221,20 @@ fn field(plugin: &str, pointer: &str, declared: FieldDeclaration, faults: &mut F
             None
         }
     };
-    let (min, max) = (bound(&declared.min, "min", faults), bound(&declared.max, "max", faults));
-    let longest = if matches!(kind, Kind::RichText) { RICH_TEXT } else { TEXT };
-    let label = if declared.label.is_empty() { declared.key.replace('_', " ") } else { declared.label };
+    let (min, max) = (
+        bound(&declared.min, "min", faults),
+        bound(&declared.max, "max", faults),
+    );
+    let longest = if matches!(kind, Kind::RichText) {
+        RICH_TEXT
+    } else {
+        TEXT
+    };
+    let label = if declared.label.is_empty() {
+        declared.key.replace('_', " ")
+    } else {
+        declared.label
+    };
     let field = Field {
         json_key: json_key(&declared.key),
         key: declared.key.into(),
@@ -182,7 +252,11 @@ fn field(plugin: &str, pointer: &str, declared: FieldDeclaration, faults: &mut F
         label,
         help: declared.help,
     };
-    if let Some(fault) = field.default.as_ref().and_then(|default| input::field(&field, default).err()) {
+    if let Some(fault) = field
+        .default
+        .as_ref()
+        .and_then(|default| input::field(&field, default).err())
+    {
         faults.add(format!("{pointer}/default"), fault.detail);
     }
     Some(field)
@@ -211,7 +285,13 @@ fn kind(plugin: &str, declared: &FieldDeclaration) -> Result<Kind, String> {
             if entity.is_empty() {
                 return Err("a reference names its target in `references`: `plugin.entity`".into());
             }
-            Kind::Reference(Target { plugin: of.into(), entity: entity.into() }, declared.on_delete.unwrap_or_default())
+            Kind::Reference(
+                Target {
+                    plugin: of.into(),
+                    entity: entity.into(),
+                },
+                declared.on_delete.unwrap_or_default(),
+            )
         }
         "email" => Kind::Email,
         "phone" => Kind::Phone,
@@ -227,9 +307,13 @@ fn stored_bound(kind: &Kind, json: &Json) -> Result<Option<i64>, ()> {
         (_, Json::Null) => Ok(None),
         (Kind::Decimal(scale), Json::String(text)) => parse_scaled(text, *scale).map(Some).ok_or(()),
         (Kind::Percent, Json::String(text)) => parse_scaled(text, 4).map(Some).ok_or(()),
-        (Kind::Decimal(scale), Json::Number(_)) => parse_scaled(&json.to_string(), *scale).map(Some).ok_or(()),
+        (Kind::Decimal(scale), Json::Number(_)) => {
+            parse_scaled(&json.to_string(), *scale).map(Some).ok_or(())
+        }
         (Kind::Percent, Json::Number(_)) => parse_scaled(&json.to_string(), 4).map(Some).ok_or(()),
-        (Kind::Integer | Kind::Duration | Kind::Money, Json::Number(number)) => number.as_i64().map(Some).ok_or(()),
+        (Kind::Integer | Kind::Duration | Kind::Money, Json::Number(number)) => {
+            number.as_i64().map(Some).ok_or(())
+        }
         _ => Err(()),
     }
 }

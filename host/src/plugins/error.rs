@@ -35,5 +35,18 @@ pub enum PluginError {
 }
 
 fn listed(faults: &[ManifestFault]) -> String {
-    faults.iter().map(|fault| format!("\n  {}: {}", if fault.pointer.is_empty() { "/" } else { &fault.pointer }, fault.detail)).collect()
+    faults
+        .iter()
+        .map(|fault| {
+            format!(
+                "\n  {}: {}",
+                if fault.pointer.is_empty() {
+                    "/"
+                } else {
+                    &fault.pointer
+                },
+                fault.detail
+            )
+        })
+        .collect()
 }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::bindings::host::stoa::plugin::types::Refusal;
 use super::bindings::hooks::exports::stoa::plugin::hooks::Draft as WitDraft;
+use super::bindings::host::stoa::plugin::types::Refusal;
 use super::call::{self, Ground, fault, to_wit};
 use super::imports::records::pack;
 use super::{Plugin, Plugins};
@@ -14,7 +14,13 @@ use crate::records::tx::{Draft, Hook, Hooks, Tx};
 use crate::records::value::Value;
 
 impl Hooks for Plugins {
-    fn run(&self, tx: &Tx, hook: Hook, entity: &Arc<Entity>, drafts: &mut [Draft]) -> Result<(), RecordError> {
+    fn run(
+        &self,
+        tx: &Tx,
+        hook: Hook,
+        entity: &Arc<Entity>,
+        drafts: &mut [Draft],
+    ) -> Result<(), RecordError> {
         if drafts.is_empty() {
             return Ok(());
         }
@@ -30,15 +36,33 @@ impl Hooks for Plugins {
             .collect();
         let _pass = (tx.depth == 1).then(|| self.gate.enter());
         let verdicts = call::run(&plugin, Ground::Write(tx), call::HOOK, |store, instance| {
-            let Some(hooks) = &plugin.hooks else { return Ok(Err(missing(&plugin, "hooks"))) };
-            hooks.load(&mut *store, instance)?.stoa_plugin_hooks().call_run(store, hook.as_str(), &entity.key, &sent)
+            let Some(hooks) = &plugin.hooks else {
+                return Ok(Err(missing(&plugin, "hooks")));
+            };
+            hooks.load(&mut *store, instance)?.stoa_plugin_hooks().call_run(
+                store,
+                hook.as_str(),
+                &entity.key,
+                &sent,
+            )
         })?;
         if verdicts.len() != drafts.len() {
-            return Err(bad(&plugin, format!("{} answered {} verdicts for {} drafts", hook.as_str(), verdicts.len(), drafts.len())));
+            return Err(bad(
+                &plugin,
+                format!(
+                    "{} answered {} verdicts for {} drafts",
+                    hook.as_str(),
+                    verdicts.len(),
+                    drafts.len()
+                ),
+            ));
         }
         for (draft, verdict) in drafts.iter_mut().zip(verdicts) {
             draft.faults.extend(verdict.failures.into_iter().map(fault));
-            if let Some(cells) = verdict.fields.filter(|_| matches!(hook, Hook::BeforeCreate | Hook::BeforeUpdate)) {
+            if let Some(cells) = verdict
+                .fields
+                .filter(|_| matches!(hook, Hook::BeforeCreate | Hook::BeforeUpdate))
+            {
                 unpack(&plugin, entity, &cells, &mut draft.after)?;
             }
         }
@@ -57,18 +81,33 @@ fn unpack(plugin: &Plugin, entity: &Entity, cells: &[u8], values: &mut [Value]) 
             let value = value.filter(|value| part == 1 || crate::records::write::fits(&field.kind, value));
             match (value, slots.next()) {
                 (Some(value), Some(slot)) => *slot = value,
-                _ => return Err(bad(plugin, format!("a hook answered cells that do not fit {} `{}`", entity.object, field.key))),
+                _ => {
+                    return Err(bad(
+                        plugin,
+                        format!(
+                            "a hook answered cells that do not fit {} `{}`",
+                            entity.object, field.key
+                        ),
+                    ));
+                }
             }
         }
     }
     if cells.next().is_some() {
-        return Err(bad(plugin, format!("a hook answered more cells than {} has", entity.object)));
+        return Err(bad(
+            plugin,
+            format!("a hook answered more cells than {} has", entity.object),
+        ));
     }
     Ok(())
 }
 
 fn bad(plugin: &Plugin, detail: String) -> RecordError {
-    RecordError::Plugin { plugin: plugin.manifest.id.to_string(), code: "plugin_bad_answer", detail }
+    RecordError::Plugin {
+        plugin: plugin.manifest.id.to_string(),
+        code: "plugin_bad_answer",
+        detail,
+    }
 }
 
 /// The manifest promises an export that the component does not have.
@@ -76,7 +115,10 @@ pub(super) fn missing(plugin: &Plugin, export: &str) -> Refusal {
     Refusal {
         kind: "failed".into(),
         code: "export_missing".into(),
-        detail: format!("{} declares logic but its component does not export `{export}`", plugin.manifest.id),
+        detail: format!(
+            "{} declares logic but its component does not export `{export}`",
+            plugin.manifest.id
+        ),
         failures: Vec::new(),
         extra: String::new(),
     }

@@ -140,7 +140,8 @@ pub struct GrantDeclaration {
 
 fn scope<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Scope, D::Error> {
     let word = String::deserialize(deserializer)?;
-    word.parse().map_err(|_| serde::de::Error::custom("a scope is own, team or org"))
+    word.parse()
+        .map_err(|_| serde::de::Error::custom("a scope is own, team or org"))
 }
 
 /// A setting and its default.
@@ -202,7 +203,10 @@ pub(super) struct Faults(pub(super) Vec<ManifestFault>);
 
 impl Faults {
     pub(super) fn add(&mut self, pointer: impl Into<String>, detail: impl Into<String>) {
-        self.0.push(ManifestFault { pointer: pointer.into(), detail: detail.into() });
+        self.0.push(ManifestFault {
+            pointer: pointer.into(),
+            detail: detail.into(),
+        });
     }
 
     /// One part of the manifest in its declared form.
@@ -225,8 +229,13 @@ impl Faults {
                 return Vec::new();
             }
         };
-        let pointed = items.iter().enumerate().map(|(at, item)| (format!("/{key}/{at}"), item));
-        pointed.filter_map(|(pointer, item)| self.part(&pointer, item).map(|part| (pointer, part))).collect()
+        let pointed = items
+            .iter()
+            .enumerate()
+            .map(|(at, item)| (format!("/{key}/{at}"), item));
+        pointed
+            .filter_map(|(pointer, item)| self.part(&pointer, item).map(|part| (pointer, part)))
+            .collect()
     }
 
     fn text(&mut self, root: &Json, key: &str) -> String {
@@ -249,8 +258,22 @@ pub(super) fn is_key(text: &str) -> bool {
 }
 
 const MEMBERS: &[&str] = &[
-    "v", "id", "name", "version", "contract", "module", "requires", "permissions", "entities", "private", "actions",
-    "reports", "grants", "settings", "seed", "demo",
+    "v",
+    "id",
+    "name",
+    "version",
+    "contract",
+    "module",
+    "requires",
+    "permissions",
+    "entities",
+    "private",
+    "actions",
+    "reports",
+    "grants",
+    "settings",
+    "seed",
+    "demo",
 ];
 
 impl Manifest {
@@ -273,13 +296,19 @@ impl Manifest {
             }
         }
         let manifest = assemble(&root, bytes, &mut faults);
-        if faults.0.is_empty() { Ok(manifest) } else { Err(faults.0) }
+        if faults.0.is_empty() {
+            Ok(manifest)
+        } else {
+            Err(faults.0)
+        }
     }
 
     /// The action with this verb on the entity (`None`: the module) and target.
     #[must_use]
     pub fn action(&self, entity: Option<&str>, target: ActionTarget, verb: &str) -> Option<&Action> {
-        self.actions.iter().find(|action| action.verb == verb && action.target == target && action.entity.as_deref() == entity)
+        self.actions.iter().find(|action| {
+            action.verb == verb && action.target == target && action.entity.as_deref() == entity
+        })
     }
 }
 
@@ -288,8 +317,13 @@ fn assemble(root: &Json, bytes: &[u8], faults: &mut Faults) -> Manifest {
         faults.add("/v", format!("this host reads manifests of format {FORMAT}"));
     }
     let id = faults.text(root, "id");
-    if !id.is_empty() && (!is_key(&id) || matches!(id.as_str(), "host" | "identity" | "audit" | "users" | "platform")) {
-        faults.add("/id", "must be a lower-case key that the host does not use itself");
+    if !id.is_empty()
+        && (!is_key(&id) || matches!(id.as_str(), "host" | "identity" | "audit" | "users" | "platform"))
+    {
+        faults.add(
+            "/id",
+            "must be a lower-case key that the host does not use itself",
+        );
     }
     if !faults.text(root, "contract").starts_with(CONTRACT) {
         faults.add("/contract", format!("this host offers contract {CONTRACT}x"));
@@ -297,19 +331,37 @@ fn assemble(root: &Json, bytes: &[u8], faults: &mut Faults) -> Manifest {
     let permissions: Vec<(String, String)> = faults.list(root, "permissions");
     for (pointer, permission) in &permissions {
         if !PERMISSIONS.contains(&permission.as_str()) {
-            faults.add(pointer, format!("`{permission}` is no permission of this host; known are {}", PERMISSIONS.join(", ")));
+            faults.add(
+                pointer,
+                format!(
+                    "`{permission}` is no permission of this host; known are {}",
+                    PERMISSIONS.join(", ")
+                ),
+            );
         }
     }
     let declarations: Vec<(String, EntityDeclaration)> = faults.list(root, "entities");
-    let entities: Vec<Arc<Entity>> =
-        declarations.into_iter().filter_map(|(pointer, declared)| entity(&id, &pointer, declared, faults).map(Arc::new)).collect();
+    let entities: Vec<Arc<Entity>> = declarations
+        .into_iter()
+        .filter_map(|(pointer, declared)| entity(&id, &pointer, declared, faults).map(Arc::new))
+        .collect();
     let records = Module {
         plugin: id.as_str().into(),
         tables: Arc::new(entities.iter().map(|entity| entity.key.to_string()).collect()),
         entities,
-        private: faults.list::<Step>(root, "private").into_iter().map(|(_, step)| step).collect(),
-        fingerprint: Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect::<String>().into(),
-        may_act_as_plugin: permissions.iter().any(|(_, permission)| permission == "records.as-plugin"),
+        private: faults
+            .list::<Step>(root, "private")
+            .into_iter()
+            .map(|(_, step)| step)
+            .collect(),
+        fingerprint: Sha256::digest(bytes)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>()
+            .into(),
+        may_act_as_plugin: permissions
+            .iter()
+            .any(|(_, permission)| permission == "records.as-plugin"),
     };
     let strings = |list: Vec<(String, String)>| list.into_iter().map(|(_, text)| text).collect::<Vec<_>>();
     let manifest = Manifest {
@@ -319,12 +371,36 @@ fn assemble(root: &Json, bytes: &[u8], faults: &mut Faults) -> Manifest {
         module: root.get("module").and_then(Json::as_str).map(str::to_owned),
         requires: strings(faults.list(root, "requires")),
         records: Arc::new(records),
-        actions: faults.list(root, "actions").into_iter().map(|(_, action)| action).collect(),
-        reports: faults.list(root, "reports").into_iter().map(|(_, report)| report).collect(),
-        grants: faults.list(root, "grants").into_iter().map(|(_, grant)| grant).collect(),
-        settings: faults.list(root, "settings").into_iter().map(|(_, setting)| setting).collect(),
-        seed: faults.list(root, "seed").into_iter().map(|(_, seed)| seed).collect(),
-        demo: faults.list(root, "demo").into_iter().map(|(_, seed)| seed).collect(),
+        actions: faults
+            .list(root, "actions")
+            .into_iter()
+            .map(|(_, action)| action)
+            .collect(),
+        reports: faults
+            .list(root, "reports")
+            .into_iter()
+            .map(|(_, report)| report)
+            .collect(),
+        grants: faults
+            .list(root, "grants")
+            .into_iter()
+            .map(|(_, grant)| grant)
+            .collect(),
+        settings: faults
+            .list(root, "settings")
+            .into_iter()
+            .map(|(_, setting)| setting)
+            .collect(),
+        seed: faults
+            .list(root, "seed")
+            .into_iter()
+            .map(|(_, seed)| seed)
+            .collect(),
+        demo: faults
+            .list(root, "demo")
+            .into_iter()
+            .map(|(_, seed)| seed)
+            .collect(),
     };
     cross_check(&manifest, faults);
     manifest
@@ -337,14 +413,29 @@ fn cross_check(manifest: &Manifest, faults: &mut Faults) {
     let mut keys = HashSet::new();
     for (at, declared) in manifest.records.entities.iter().enumerate() {
         if !plurals.insert(Arc::clone(&declared.plural)) || !keys.insert(Arc::clone(&declared.key)) {
-            faults.add(format!("/entities/{at}"), format!("`{}` or its plural is declared twice", declared.key));
+            faults.add(
+                format!("/entities/{at}"),
+                format!("`{}` or its plural is declared twice", declared.key),
+            );
         }
         for field in &declared.fields {
-            let Kind::Reference(target, _) = &field.kind else { continue };
+            let Kind::Reference(target, _) = &field.kind else {
+                continue;
+            };
             let own = target.plugin == manifest.id;
-            let known = if own { entity(&target.entity) } else { &*target.plugin == "host" || manifest.requires.iter().any(|id| **id == *target.plugin) };
+            let known = if own {
+                entity(&target.entity)
+            } else {
+                &*target.plugin == "host" || manifest.requires.iter().any(|id| **id == *target.plugin)
+            };
             if !known {
-                faults.add(format!("/entities/{at}"), format!("`{}` refers to {}.{}, which is neither declared here nor of a plugin in `requires`", field.key, target.plugin, target.entity));
+                faults.add(
+                    format!("/entities/{at}"),
+                    format!(
+                        "`{}` refers to {}.{}, which is neither declared here nor of a plugin in `requires`",
+                        field.key, target.plugin, target.entity
+                    ),
+                );
             }
         }
     }
@@ -355,26 +446,54 @@ fn cross_check(manifest: &Manifest, faults: &mut Faults) {
             _ => false,
         };
         if !fits || action.verb.is_empty() {
-            faults.add(format!("/actions/{at}"), "names an entity of this manifest (none for target `module`) and a verb");
+            faults.add(
+                format!("/actions/{at}"),
+                "names an entity of this manifest (none for target `module`) and a verb",
+            );
         }
     }
     let mut columns: BTreeMap<&str, usize> = BTreeMap::new();
     for (at, report) in manifest.reports.iter().enumerate() {
         *columns.entry(report.key.as_str()).or_default() += 1;
         if report.columns.is_empty() || columns.get(report.key.as_str()) > Some(&1) {
-            faults.add(format!("/reports/{at}"), "has a key of its own and at least one column");
+            faults.add(
+                format!("/reports/{at}"),
+                "has a key of its own and at least one column",
+            );
         }
-        for column in report.columns.iter().filter(|column| super::report::form(column).is_none()) {
-            faults.add(format!("/reports/{at}"), format!("column `{}` has the unknown type `{}`", column.key, column.kind));
+        for column in report
+            .columns
+            .iter()
+            .filter(|column| super::report::form(column).is_none())
+        {
+            faults.add(
+                format!("/reports/{at}"),
+                format!("column `{}` has the unknown type `{}`", column.key, column.kind),
+            );
         }
     }
     for (at, grant) in manifest.grants.iter().enumerate() {
-        let own = grant.object.split_once('.').is_some_and(|(plugin, _)| plugin == &*manifest.id);
+        let own = grant
+            .object
+            .split_once('.')
+            .is_some_and(|(plugin, _)| plugin == &*manifest.id);
         if !own || grant.actions.is_empty() {
-            faults.add(format!("/grants/{at}"), "grants actions, on an object of this plugin");
+            faults.add(
+                format!("/grants/{at}"),
+                "grants actions, on an object of this plugin",
+            );
         }
     }
-    for (at, seed) in manifest.seed.iter().chain(&manifest.demo).enumerate().filter(|(_, seed)| !entity(&seed.entity)) {
-        faults.add(format!("/seed/{at}"), format!("`{}` is no entity of this manifest", seed.entity));
+    for (at, seed) in manifest
+        .seed
+        .iter()
+        .chain(&manifest.demo)
+        .enumerate()
+        .filter(|(_, seed)| !entity(&seed.entity))
+    {
+        faults.add(
+            format!("/seed/{at}"),
+            format!("`{}` is no entity of this manifest", seed.entity),
+        );
     }
 }

@@ -35,8 +35,8 @@ use self::bindings::hooks::WithHooksIndices;
 use self::bindings::reports::WithReportsIndices;
 use self::call::State;
 use self::engine::Gate;
-use crate::licensing::Entitlement;
 use crate::clock::UnixMillis;
+use crate::licensing::Entitlement;
 use crate::policy::{Effect, Grant};
 
 pub use self::action::{Answer, Invocation};
@@ -76,16 +76,30 @@ impl Plugins {
             let id = Arc::clone(&plugin.manifest.id);
             if all.insert(id, Arc::new(plugin)).is_some() {
                 let detail = "another package has the same plugin id".to_owned();
-                return Err(PluginError::Package { package: package.name, detail });
+                return Err(PluginError::Package {
+                    package: package.name,
+                    detail,
+                });
             }
         }
         for plugin in all.values() {
-            if let Some(absent) = plugin.manifest.requires.iter().find(|id| !all.contains_key(id.as_str())) {
+            if let Some(absent) = plugin
+                .manifest
+                .requires
+                .iter()
+                .find(|id| !all.contains_key(id.as_str()))
+            {
                 let detail = format!("it requires the plugin `{absent}`, which is not installed");
-                return Err(PluginError::Package { package: plugin.manifest.id.to_string(), detail });
+                return Err(PluginError::Package {
+                    package: plugin.manifest.id.to_string(),
+                    detail,
+                });
             }
         }
-        Ok(Self { all: Arc::new(all), gate: Gate::new() })
+        Ok(Self {
+            all: Arc::new(all),
+            gate: Gate::new(),
+        })
     }
 
     /// The plugin with this id.
@@ -97,7 +111,11 @@ impl Plugins {
     /// The modules that can be licensed.
     #[must_use]
     pub fn modules(&self) -> Vec<String> {
-        let mut modules: Vec<String> = self.all.values().filter_map(|plugin| plugin.manifest.module.clone()).collect();
+        let mut modules: Vec<String> = self
+            .all
+            .values()
+            .filter_map(|plugin| plugin.manifest.module.clone())
+            .collect();
         modules.sort();
         modules.dedup();
         modules
@@ -111,7 +129,11 @@ impl Plugins {
     /// The plugins that an organization with this entitlement may use now: base plugins, and those whose module is licensed.
     #[must_use]
     pub fn enabled(&self, entitlement: &Entitlement, now: UnixMillis) -> Vec<Arc<Plugin>> {
-        self.all.values().filter(|plugin| plugin.licensed(entitlement, now)).cloned().collect()
+        self.all
+            .values()
+            .filter(|plugin| plugin.licensed(entitlement, now))
+            .cloned()
+            .collect()
     }
 }
 
@@ -119,7 +141,10 @@ impl Plugin {
     /// Whether the entitlement covers it.
     #[must_use]
     pub fn licensed(&self, entitlement: &Entitlement, now: UnixMillis) -> bool {
-        self.manifest.module.as_ref().is_none_or(|module| entitlement.allows(module, now))
+        self.manifest
+            .module
+            .as_ref()
+            .is_none_or(|module| entitlement.allows(module, now))
     }
 
     /// The rights that the manifest proposes.
@@ -143,9 +168,14 @@ impl Plugin {
 }
 
 fn plugin(engine: &Engine, artifacts: &Artifacts, package: &Package) -> Result<Plugin, PluginError> {
-    let manifest = Manifest::parse(&package.manifest)
-        .map_err(|faults| PluginError::Manifest { package: package.name.clone(), faults })?;
-    let refuse = |error: wasmtime::Error| PluginError::Component { package: package.name.clone(), detail: format!("{error:#}") };
+    let manifest = Manifest::parse(&package.manifest).map_err(|faults| PluginError::Manifest {
+        package: package.name.clone(),
+        faults,
+    })?;
+    let refuse = |error: wasmtime::Error| PluginError::Component {
+        package: package.name.clone(),
+        detail: format!("{error:#}"),
+    };
     let component = artifacts.load(engine, package)?;
     let linker = imports::linker(engine, &component).map_err(refuse)?;
     let component = linker.instantiate_pre(&component).map_err(refuse)?;

@@ -13,19 +13,30 @@ pub(super) fn document(manifest: &Manifest) -> Json {
         schemas.insert(schema_name(entity), record_schema(entity));
         schemas.insert(format!("{}.input", schema_name(entity)), input_schema(entity));
         paths.insert(format!("{base}/{}", entity.plural), collection(manifest, entity));
-        paths.insert(format!("{base}/{}/{{id}}", entity.plural), record(manifest, entity));
+        paths.insert(
+            format!("{base}/{}/{{id}}", entity.plural),
+            record(manifest, entity),
+        );
     }
     for action in &manifest.actions {
-        let entity = action.entity.as_deref().and_then(|key| manifest.records.entity(key));
+        let entity = action
+            .entity
+            .as_deref()
+            .and_then(|key| manifest.records.entity(key));
         let path = match (action.target, &entity) {
-            (ActionTarget::Record, Some(entity)) => format!("{base}/{}/{{id}}/{}", entity.plural, action.verb),
+            (ActionTarget::Record, Some(entity)) => {
+                format!("{base}/{}/{{id}}/{}", entity.plural, action.verb)
+            }
             (ActionTarget::Collection, Some(entity)) => format!("{base}/{}/{}", entity.plural, action.verb),
             _ => format!("{base}/{}", action.verb),
         };
         paths.insert(path, action_path(manifest, action, entity.as_deref()));
     }
     for report in &manifest.reports {
-        paths.insert(format!("{base}/reports/{}", report.key), report_path(manifest, report));
+        paths.insert(
+            format!("{base}/reports/{}", report.key),
+            report_path(manifest, report),
+        );
     }
     json!({
         "paths": paths,
@@ -79,14 +90,42 @@ fn if_match() -> Json {
 
 fn collection(manifest: &Manifest, entity: &Entity) -> Json {
     let name = schema_name(entity);
-    let mut list = operation(format!("list_{}_{}", manifest.id, entity.plural), &manifest.id, format!("List {}", entity.plural));
+    let mut list = operation(
+        format!("list_{}_{}", manifest.id, entity.plural),
+        &manifest.id,
+        format!("List {}", entity.plural),
+    );
     let mut parameters = vec![
-        query("limit", json!({ "type": "integer", "minimum": 1, "maximum": 200, "default": 50 }), "Records per page"),
-        query("cursor", json!({ "type": "string" }), "`next_cursor` of the page before"),
-        query("sort", json!({ "type": "string" }), "Fields, most significant first; `-` for descending: `-created_at`"),
-        query("fields", json!({ "type": "string" }), "Only these fields; `id` and `version` always"),
-        query("expand", json!({ "type": "string" }), "References to show as records"),
-        query("count", json!({ "type": "string", "enum": ["none", "capped", "exact"], "default": "none" }), "Whether to count the matching records"),
+        query(
+            "limit",
+            json!({ "type": "integer", "minimum": 1, "maximum": 200, "default": 50 }),
+            "Records per page",
+        ),
+        query(
+            "cursor",
+            json!({ "type": "string" }),
+            "`next_cursor` of the page before",
+        ),
+        query(
+            "sort",
+            json!({ "type": "string" }),
+            "Fields, most significant first; `-` for descending: `-created_at`",
+        ),
+        query(
+            "fields",
+            json!({ "type": "string" }),
+            "Only these fields; `id` and `version` always",
+        ),
+        query(
+            "expand",
+            json!({ "type": "string" }),
+            "References to show as records",
+        ),
+        query(
+            "count",
+            json!({ "type": "string", "enum": ["none", "capped", "exact"], "default": "none" }),
+            "Whether to count the matching records",
+        ),
     ];
     for field in entity.fields.iter().filter(|field| field.comparable()) {
         parameters.push(query(&field.key, json!({ "type": "string" }), &format!("Filter: `{0}=value`, or `{0}[op]=value` with op in eq ne gt gte lt lte in nin contains starts empty", field.key)));
@@ -105,8 +144,15 @@ fn collection(manifest: &Manifest, entity: &Entity) -> Json {
     let mut path = Map::new();
     path.insert("get".into(), list.into());
     if entity.operations.create {
-        let mut create = operation(format!("create_{}_{}", manifest.id, entity.key), &manifest.id, format!("Create {}", entity.label));
-        create.insert("requestBody".into(), json!({ "required": true, "content": json_body(required(entity)) }));
+        let mut create = operation(
+            format!("create_{}_{}", manifest.id, entity.key),
+            &manifest.id,
+            format!("Create {}", entity.label),
+        );
+        create.insert(
+            "requestBody".into(),
+            json!({ "required": true, "content": json_body(required(entity)) }),
+        );
         create.insert("responses".into(), responses("201", "Created", reference(&name)));
         path.insert("post".into(), create.into());
     }
@@ -115,32 +161,67 @@ fn collection(manifest: &Manifest, entity: &Entity) -> Json {
 
 /// The input's schema with what a new record cannot do without.
 fn required(entity: &Entity) -> Json {
-    let needed = entity.fields.iter().filter(|field| field.required && !field.read_only && field.default.is_none());
+    let needed = entity
+        .fields
+        .iter()
+        .filter(|field| field.required && !field.read_only && field.default.is_none());
     let needed: Vec<&str> = needed.map(|field| &*field.key).collect();
     let input = reference(&format!("{}.input", schema_name(entity)));
-    if needed.is_empty() { input } else { json!({ "allOf": [input], "required": needed }) }
+    if needed.is_empty() {
+        input
+    } else {
+        json!({ "allOf": [input], "required": needed })
+    }
 }
 
 fn record(manifest: &Manifest, entity: &Entity) -> Json {
     let name = schema_name(entity);
     let mut path = Map::new();
     path.insert("parameters".into(), json!([id_parameter()]));
-    let mut get = operation(format!("get_{}_{}", manifest.id, entity.key), &manifest.id, format!("Get {}", entity.label));
-    get.insert("parameters".into(), json!([
-        query("fields", json!({ "type": "string" }), "Only these fields"),
-        query("expand", json!({ "type": "string" }), "References to show as records"),
-    ]));
-    get.insert("responses".into(), responses("200", "The record", reference(&name)));
+    let mut get = operation(
+        format!("get_{}_{}", manifest.id, entity.key),
+        &manifest.id,
+        format!("Get {}", entity.label),
+    );
+    get.insert(
+        "parameters".into(),
+        json!([
+            query("fields", json!({ "type": "string" }), "Only these fields"),
+            query(
+                "expand",
+                json!({ "type": "string" }),
+                "References to show as records"
+            ),
+        ]),
+    );
+    get.insert(
+        "responses".into(),
+        responses("200", "The record", reference(&name)),
+    );
     path.insert("get".into(), get.into());
     if entity.operations.update {
-        let mut update = operation(format!("update_{}_{}", manifest.id, entity.key), &manifest.id, format!("Change {}", entity.label));
+        let mut update = operation(
+            format!("update_{}_{}", manifest.id, entity.key),
+            &manifest.id,
+            format!("Change {}", entity.label),
+        );
         update.insert("parameters".into(), json!([if_match()]));
-        update.insert("requestBody".into(), json!({ "required": true, "content": json_body(reference(&format!("{name}.input"))) }));
-        update.insert("responses".into(), responses("200", "The record as it is now", reference(&name)));
+        update.insert(
+            "requestBody".into(),
+            json!({ "required": true, "content": json_body(reference(&format!("{name}.input"))) }),
+        );
+        update.insert(
+            "responses".into(),
+            responses("200", "The record as it is now", reference(&name)),
+        );
         path.insert("patch".into(), update.into());
     }
     if entity.operations.delete {
-        let mut delete = operation(format!("delete_{}_{}", manifest.id, entity.key), &manifest.id, format!("Move {} to the recycle bin", entity.label));
+        let mut delete = operation(
+            format!("delete_{}_{}", manifest.id, entity.key),
+            &manifest.id,
+            format!("Move {} to the recycle bin", entity.label),
+        );
         delete.insert("parameters".into(), json!([if_match()]));
         delete.insert("responses".into(), json!({
             "204": { "description": "Moved" },
@@ -152,11 +233,23 @@ fn record(manifest: &Manifest, entity: &Entity) -> Json {
 }
 
 fn action_path(manifest: &Manifest, action: &Action, entity: Option<&Entity>) -> Json {
-    let mut operation = operation(format!("{}_{}", manifest.id, action.key.replace(['.', '-'], "_")), &manifest.id, action.label.clone());
+    let mut operation = operation(
+        format!("{}_{}", manifest.id, action.key.replace(['.', '-'], "_")),
+        &manifest.id,
+        action.label.clone(),
+    );
     operation.insert("description".into(), action.help.clone().into());
-    let schema = |json: &Json| if json.is_null() { json!({ "type": "object" }) } else { json.clone() };
+    let schema = |json: &Json| {
+        if json.is_null() {
+            json!({ "type": "object" })
+        } else {
+            json.clone()
+        }
+    };
     let output = match (&action.output, entity) {
-        (Json::Null, Some(entity)) if action.target == ActionTarget::Record => reference(&schema_name(entity)),
+        (Json::Null, Some(entity)) if action.target == ActionTarget::Record => {
+            reference(&schema_name(entity))
+        }
         (output, _) => schema(output),
     };
     let mut parameters = Vec::new();
@@ -170,7 +263,10 @@ fn action_path(manifest: &Manifest, action: &Action, entity: Option<&Entity>) ->
         if action.target == ActionTarget::Record {
             parameters.push(if_match());
         }
-        operation.insert("requestBody".into(), json!({ "required": false, "content": json_body(schema(&action.input)) }));
+        operation.insert(
+            "requestBody".into(),
+            json!({ "required": false, "content": json_body(schema(&action.input)) }),
+        );
         "post"
     };
     operation.insert("parameters".into(), parameters.into());
@@ -182,11 +278,26 @@ fn action_path(manifest: &Manifest, action: &Action, entity: Option<&Entity>) ->
 fn schema_parameters(schema: &Json) -> Vec<Json> {
     let properties = schema.get("properties").and_then(Json::as_object);
     let members = properties.into_iter().flatten();
-    members.map(|(name, schema)| query(name, schema.clone(), schema.get("description").and_then(Json::as_str).unwrap_or_default())).collect()
+    members
+        .map(|(name, schema)| {
+            query(
+                name,
+                schema.clone(),
+                schema
+                    .get("description")
+                    .and_then(Json::as_str)
+                    .unwrap_or_default(),
+            )
+        })
+        .collect()
 }
 
 fn report_path(manifest: &Manifest, report: &Report) -> Json {
-    let mut operation = operation(format!("report_{}_{}", manifest.id, report.key), &manifest.id, report.label.clone());
+    let mut operation = operation(
+        format!("report_{}_{}", manifest.id, report.key),
+        &manifest.id,
+        report.label.clone(),
+    );
     operation.insert("description".into(), report.help.clone().into());
     operation.insert("parameters".into(), schema_parameters(&report.params).into());
     let output = json!({
@@ -206,7 +317,9 @@ fn report_path(manifest: &Manifest, report: &Report) -> Json {
 
 fn value_schema(field: &Field) -> Map<String, Json> {
     let schema = match &field.kind {
-        Kind::Text | Kind::RichText | Kind::Phone => json!({ "type": "string", "maxLength": field.max_length }),
+        Kind::Text | Kind::RichText | Kind::Phone => {
+            json!({ "type": "string", "maxLength": field.max_length })
+        }
         Kind::Integer | Kind::Duration => json!({ "type": "integer", "format": "int64" }),
         Kind::Decimal(_) | Kind::Percent => json!({ "type": "string", "pattern": r"^-?\d+(\.\d+)?$" }),
         Kind::Money => json!({
@@ -221,7 +334,9 @@ fn value_schema(field: &Field) -> Map<String, Json> {
         Kind::Boolean => json!({ "type": "boolean" }),
         Kind::Date => json!({ "type": "string", "format": "date" }),
         Kind::DateTime => json!({ "type": "string", "format": "date-time" }),
-        Kind::Option(choices) => json!({ "type": "string", "enum": choices.iter().map(|choice| choice.key.as_str()).collect::<Vec<_>>() }),
+        Kind::Option(choices) => {
+            json!({ "type": "string", "enum": choices.iter().map(|choice| choice.key.as_str()).collect::<Vec<_>>() })
+        }
         Kind::Reference(..) => json!({ "type": "string", "format": "uuid" }),
         Kind::Email => json!({ "type": "string", "format": "email", "maxLength": 254 }),
         Kind::Url => json!({ "type": "string", "format": "uri", "maxLength": 2048 }),
@@ -270,7 +385,10 @@ fn input_schema(entity: &Entity) -> Json {
         properties.insert(field.key.to_string(), nullable(field));
     }
     properties.insert("owner_id".into(), json!({ "type": "string", "format": "uuid", "description": "Whose record it is; the caller's when left out" }));
-    properties.insert("team_id".into(), json!({ "type": ["string", "null"], "format": "uuid" }));
+    properties.insert(
+        "team_id".into(),
+        json!({ "type": ["string", "null"], "format": "uuid" }),
+    );
     properties.insert("external_ids".into(), json!({ "type": ["object", "null"], "additionalProperties": { "type": "string" }, "description": "Ids in other systems: {\"source\":\"id\"}" }));
     json!({ "type": "object", "additionalProperties": false, "properties": properties })
 }

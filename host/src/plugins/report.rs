@@ -43,8 +43,15 @@ impl Plugins {
         report: &Report,
         params: &Json,
     ) -> Result<Vec<u8>, RecordError> {
-        if scope.policy.decide(&scope.caller.principal.roles, &report.object, "read").never() {
-            return Err(RecordError::Forbidden { object: report.object.clone(), action: "read".into() });
+        if scope
+            .policy
+            .decide(&scope.caller.principal.roles, &report.object, "read")
+            .never()
+        {
+            return Err(RecordError::Forbidden {
+                object: report.object.clone(),
+                action: "read".into(),
+            });
         }
         let module = &plugin.manifest.records;
         let _pass = self.gate.enter();
@@ -56,20 +63,33 @@ impl Plugins {
                 now: engine.now(),
             };
             call::run(plugin, ground, call::ACTION, |store, instance| {
-                let Some(reports) = &plugin.reports else { return Ok(Err(missing(plugin, "reports"))) };
-                reports.load(&mut *store, instance)?.stoa_plugin_reports().call_run(store, &report.key, &params.to_string())
+                let Some(reports) = &plugin.reports else {
+                    return Ok(Err(missing(plugin, "reports")));
+                };
+                reports
+                    .load(&mut *store, instance)?
+                    .stoa_plugin_reports()
+                    .call_run(store, &report.key, &params.to_string())
             })
         })?;
         let bad = || RecordError::Plugin {
             plugin: plugin.manifest.id.to_string(),
             code: "plugin_bad_answer",
-            detail: format!("the report `{}` answered cells that do not fit its columns", report.key),
+            detail: format!(
+                "the report `{}` answered cells that do not fit its columns",
+                report.key
+            ),
         };
-        let cells: Vec<Cell<'_>> = Cells::new(&output.cells).collect::<Result<_, _>>().map_err(|_| bad())?;
+        let cells: Vec<Cell<'_>> = Cells::new(&output.cells)
+            .collect::<Result<_, _>>()
+            .map_err(|_| bad())?;
         let mut body = head(report, params);
-        rows(engine, scope, report, &cells, output.count, &mut body)?.then_some(()).ok_or_else(bad)?;
+        rows(engine, scope, report, &cells, output.count, &mut body)?
+            .then_some(())
+            .ok_or_else(bad)?;
         body.extend_from_slice(b"],\"notes\":");
-        let notes: Json = serde_json::from_str(&output.notes).unwrap_or_else(|_| Json::Object(serde_json::Map::new()));
+        let notes: Json =
+            serde_json::from_str(&output.notes).unwrap_or_else(|_| Json::Object(serde_json::Map::new()));
         body.extend_from_slice(notes.to_string().as_bytes());
         body.push(b'}');
         Ok(body)
@@ -86,7 +106,13 @@ fn head(report: &Report, params: &Json) -> Vec<u8> {
     write_text(&report.key, &mut body);
     body.extend_from_slice(b",\"definition\":");
     write_text(&report.help, &mut body);
-    body.extend_from_slice(format!(",\"params\":{params},\"columns\":{},\"rows\":[", Json::from(columns)).as_bytes());
+    body.extend_from_slice(
+        format!(
+            ",\"params\":{params},\"columns\":{},\"rows\":[",
+            Json::from(columns)
+        )
+        .as_bytes(),
+    );
     body
 }
 
@@ -103,7 +129,9 @@ fn rows(
     for row in 0..count {
         body.extend_from_slice(if row > 0 { b",{" } else { b"{" });
         for (at, column) in report.columns.iter().enumerate() {
-            let (Some(form), Some(cell)) = (form(column), cells.next()) else { return Ok(false) };
+            let (Some(form), Some(cell)) = (form(column), cells.next()) else {
+                return Ok(false);
+            };
             if at > 0 {
                 body.push(b',');
             }
@@ -134,11 +162,21 @@ const fn value(cell: Cell<'_>) -> ValueRef<'_> {
 }
 
 /// A person or team by id and name.
-fn named(engine: &Records, scope: &Scope, kind: &str, id: &[u8], body: &mut Vec<u8>) -> Result<(), RecordError> {
+fn named(
+    engine: &Records,
+    scope: &Scope,
+    kind: &str,
+    id: &[u8],
+    body: &mut Vec<u8>,
+) -> Result<(), RecordError> {
     let organization = scope.organization.id;
     let name = match RecordId::from_slice(id) {
-        Ok(id) if kind == "team" => engine.people.team_name(organization, crate::ids::TeamId::from_bytes(*id.as_bytes()))?,
-        Ok(id) => engine.people.principal_name(organization, PrincipalId::from_bytes(*id.as_bytes()))?,
+        Ok(id) if kind == "team" => engine
+            .people
+            .team_name(organization, crate::ids::TeamId::from_bytes(*id.as_bytes()))?,
+        Ok(id) => engine
+            .people
+            .principal_name(organization, PrincipalId::from_bytes(*id.as_bytes()))?,
         Err(_) => None,
     };
     body.extend_from_slice(b"{\"id\":");

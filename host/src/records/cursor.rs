@@ -13,7 +13,8 @@ use super::value::Value;
 const TAG: usize = 16;
 
 fn tag(key: &[u8; 32], binding: &str, payload: &[u8]) -> [u8; TAG] {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"));
+    let mut mac =
+        Hmac::<Sha256>::new_from_slice(key).unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"));
     mac.update(&(binding.len() as u64).to_le_bytes());
     mac.update(binding.as_bytes());
     mac.update(payload);
@@ -42,7 +43,9 @@ pub fn open(key: &[u8; 32], binding: &str, text: &str) -> Option<(Vec<Value>, i6
     if !bool::from(tag(key, binding, payload).ct_eq(sent)) {
         return None;
     }
-    let mut values: Vec<Value> = Cells::new(payload).map(|cell| cell.ok()?.to_value().ok()).collect::<Option<_>>()?;
+    let mut values: Vec<Value> = Cells::new(payload)
+        .map(|cell| cell.ok()?.to_value().ok())
+        .collect::<Option<_>>()?;
     let row = values.pop()?.integer()?;
     Some((values, row))
 }
@@ -62,7 +65,10 @@ mod tests {
             let mut changed = cursor.clone().into_bytes();
             changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
             let changed = String::from_utf8(changed).unwrap();
-            assert!(open(&key, "list", &changed).is_none_or(|_| changed == cursor), "{at}");
+            assert!(
+                open(&key, "list", &changed).is_none_or(|_| changed == cursor),
+                "{at}"
+            );
         }
         assert_eq!(open(&key, "list", ""), None);
     }

@@ -20,7 +20,11 @@ impl Fault {
     /// A fault of one member of the input.
     #[must_use]
     pub fn at(field: &str, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { pointer: format!("/{}", field.replace('~', "~0").replace('/', "~1")), code: code.into(), detail: detail.into() }
+        Self {
+            pointer: format!("/{}", field.replace('~', "~0").replace('/', "~1")),
+            code: code.into(),
+            detail: detail.into(),
+        }
     }
 }
 
@@ -102,7 +106,10 @@ impl RecordError {
     /// A malformed request.
     #[must_use]
     pub fn bad(code: &'static str, detail: impl Into<String>) -> Self {
-        Self::BadRequest { code, detail: detail.into() }
+        Self::BadRequest {
+            code,
+            detail: detail.into(),
+        }
     }
 }
 

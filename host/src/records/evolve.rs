@@ -25,7 +25,10 @@ pub fn apply(conn: &Rc<Connection>, module: &Module) -> Result<(), RecordError> 
         }
         for sql in indexes(entity) {
             conn.batch(&sql).map_err(|_| {
-                RecordError::Schema(format!("the values of a unique field of {} are not unique: {sql}", entity.object))
+                RecordError::Schema(format!(
+                    "the values of a unique field of {} are not unique: {sql}",
+                    entity.object
+                ))
             })?;
         }
     }
@@ -40,13 +43,22 @@ fn columns(conn: &Rc<Connection>, table: &str) -> Result<HashMap<String, String>
 
 const fn sql_type(kind: &Kind) -> &'static str {
     match kind {
-        Kind::Integer | Kind::Decimal(_) | Kind::Money | Kind::Percent | Kind::Boolean | Kind::DateTime | Kind::Duration => {
-            "INTEGER"
-        }
+        Kind::Integer
+        | Kind::Decimal(_)
+        | Kind::Money
+        | Kind::Percent
+        | Kind::Boolean
+        | Kind::DateTime
+        | Kind::Duration => "INTEGER",
         Kind::Reference(..) => "BLOB",
-        Kind::Text | Kind::RichText | Kind::Date | Kind::Option(_) | Kind::Email | Kind::Phone | Kind::Url | Kind::Json => {
-            "TEXT"
-        }
+        Kind::Text
+        | Kind::RichText
+        | Kind::Date
+        | Kind::Option(_)
+        | Kind::Email
+        | Kind::Phone
+        | Kind::Url
+        | Kind::Json => "TEXT",
     }
 }
 
@@ -61,9 +73,17 @@ fn declared(entity: &Entity) -> impl Iterator<Item = (String, &'static str)> + '
 
 fn create_table(entity: &Entity) -> String {
     const SYSTEM: [&str; SYSTEM_COLUMNS.len()] = [
-        "id BLOB not null unique check (length(id) = 16)", "version INTEGER not null", "created_at INTEGER not null",
-        "created_by BLOB not null", "updated_at INTEGER not null", "updated_by BLOB not null", "owner_id BLOB",
-        "team_id BLOB", "deleted_at INTEGER", "source TEXT not null", "external_ids TEXT",
+        "id BLOB not null unique check (length(id) = 16)",
+        "version INTEGER not null",
+        "created_at INTEGER not null",
+        "created_by BLOB not null",
+        "updated_at INTEGER not null",
+        "updated_by BLOB not null",
+        "owner_id BLOB",
+        "team_id BLOB",
+        "deleted_at INTEGER",
+        "source TEXT not null",
+        "external_ids TEXT",
     ];
     let mut parts = vec!["_row INTEGER primary key".to_owned()];
     parts.extend(SYSTEM.iter().map(|column| (*column).to_owned()));
@@ -71,10 +91,17 @@ fn create_table(entity: &Entity) -> String {
     format!("create table \"{}\" ({}) strict", entity.key, parts.join(", "))
 }
 
-fn add_columns(conn: &Rc<Connection>, entity: &Entity, existing: &HashMap<String, String>) -> Result<(), RecordError> {
+fn add_columns(
+    conn: &Rc<Connection>,
+    entity: &Entity,
+    existing: &HashMap<String, String>,
+) -> Result<(), RecordError> {
     for (name, kind) in declared(entity) {
         match existing.get(&name) {
-            None => conn.batch(&format!("alter table \"{}\" add column \"{name}\" {kind}", entity.key))?,
+            None => conn.batch(&format!(
+                "alter table \"{}\" add column \"{name}\" {kind}",
+                entity.key
+            ))?,
             Some(stored) if stored == kind => {}
             Some(stored) => {
                 return Err(RecordError::Schema(format!(
@@ -89,7 +116,9 @@ fn add_columns(conn: &Rc<Connection>, entity: &Entity, existing: &HashMap<String
 
 fn indexes(entity: &Entity) -> Vec<String> {
     let table = &entity.key;
-    let index = |column: &str| format!("create index if not exists \"_stoa_{table}_{column}\" on \"{table}\" (\"{column}\")");
+    let index = |column: &str| {
+        format!("create index if not exists \"_stoa_{table}_{column}\" on \"{table}\" (\"{column}\")")
+    };
     let mut all = vec![index("owner_id"), index("team_id")];
     for field in &entity.fields {
         let column = &field.key;
@@ -111,17 +140,25 @@ fn private(conn: &Rc<Connection>, module: &Module) -> Result<(), RecordError> {
     for step in &module.private {
         let key = format!("private:{}", step.name);
         let wanted = serde_json::Value::from(step.sql.as_str()).to_string();
-        let stored: Option<String> =
-            conn.prepare("select value from _stoa_schema where key = ?1")?.query_row([&key], |row| row.get(0)).optional()?;
+        let stored: Option<String> = conn
+            .prepare("select value from _stoa_schema where key = ?1")?
+            .query_row([&key], |row| row.get(0))
+            .optional()?;
         if stored.as_ref() == Some(&wanted) {
             continue;
         }
-        let refuse = |why: &str| RecordError::Schema(format!("private step {} of {}: {why}", step.name, module.plugin));
+        let refuse = |why: &str| {
+            RecordError::Schema(format!("private step {} of {}: {why}", step.name, module.plugin))
+        };
         if stored.is_some() {
             return Err(refuse("it was edited after it was applied; write the next one"));
         }
-        conn.migrate_private(&step.sql).map_err(|error| refuse(&error.to_string()))?;
-        conn.execute("insert into _stoa_schema (key, value) values (?1, ?2)", [&key, &wanted])?;
+        conn.migrate_private(&step.sql)
+            .map_err(|error| refuse(&error.to_string()))?;
+        conn.execute(
+            "insert into _stoa_schema (key, value) values (?1, ?2)",
+            [&key, &wanted],
+        )?;
     }
     Ok(())
 }

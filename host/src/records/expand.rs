@@ -29,14 +29,21 @@ pub fn splice(
     }
     let mut found: Vec<HashMap<RecordId, Vec<u8>>> = Vec::with_capacity(targets.len());
     for (at, target) in targets.iter().enumerate() {
-        let ids: BTreeSet<RecordId> = places.iter().filter(|place| place.expansion == at).map(|place| place.id).collect();
+        let ids: BTreeSet<RecordId> = places
+            .iter()
+            .filter(|place| place.expansion == at)
+            .map(|place| place.id)
+            .collect();
         found.push(fetch(engine, scope, target, &ids)?);
     }
     let mut out = Vec::with_capacity(body.len() * 2);
     let mut from = 0;
     for place in places {
         out.extend_from_slice(body.get(from..place.at).unwrap_or_default());
-        match found.get(place.expansion).and_then(|records| records.get(&place.id)) {
+        match found
+            .get(place.expansion)
+            .and_then(|records| records.get(&place.id))
+        {
             Some(record) => out.extend_from_slice(record),
             None => {
                 out.extend_from_slice(b"{\"id\":");
@@ -59,8 +66,9 @@ fn fetch(
     if &*target.plugin == "host" {
         return people(engine, scope, target, ids);
     }
-    let Some((module, entity)) =
-        scope.module(&target.plugin).and_then(|module| Some((module, module.entity(&target.entity)?)))
+    let Some((module, entity)) = scope
+        .module(&target.plugin)
+        .and_then(|module| Some((module, module.entity(&target.entity)?)))
     else {
         return Ok(HashMap::new());
     };
@@ -77,7 +85,9 @@ fn fetch(
         view: View::parse(&entity, None, None)?,
         count: Count::None,
     };
-    let page = match engine.read(scope, module, |conn| page(conn, scope, &entity, &query, &engine.cursor_key)) {
+    let page = match engine.read(scope, module, |conn| {
+        page(conn, scope, &entity, &query, &engine.cursor_key)
+    }) {
         Err(RecordError::Forbidden { .. }) => return Ok(HashMap::new()),
         other => other?,
     };
@@ -95,7 +105,9 @@ fn split(body: &[u8]) -> HashMap<RecordId, Vec<u8>> {
     struct Head {
         id: RecordId,
     }
-    let Ok(body) = serde_json::from_slice::<Body<'_>>(body) else { return HashMap::new() };
+    let Ok(body) = serde_json::from_slice::<Body<'_>>(body) else {
+        return HashMap::new();
+    };
     let keyed = body.data.into_iter().filter_map(|raw| {
         let head: Head = serde_json::from_str(raw.get()).ok()?;
         Some((head.id, raw.get().as_bytes().to_vec()))
@@ -114,8 +126,12 @@ fn people(
     let mut names: HashMap<RecordId, Arc<str>> = HashMap::new();
     for id in ids {
         let name = match &*target.entity {
-            "team" => engine.people.team_name(organization, TeamId::from_bytes(*id.as_bytes()))?,
-            _ => engine.people.principal_name(organization, PrincipalId::from_bytes(*id.as_bytes()))?,
+            "team" => engine
+                .people
+                .team_name(organization, TeamId::from_bytes(*id.as_bytes()))?,
+            _ => engine
+                .people
+                .principal_name(organization, PrincipalId::from_bytes(*id.as_bytes()))?,
         };
         if let Some(name) = name {
             names.insert(*id, name);

@@ -103,14 +103,23 @@ pub enum Filter {
 ///
 /// # Errors
 /// [`RecordError::BadRequest`]: no such field or operator, or a value that the field cannot have.
-pub fn from_query(entity: &Entity, key: &str, value: &str, base_currency: &str) -> Result<Filter, RecordError> {
+pub fn from_query(
+    entity: &Entity,
+    key: &str,
+    value: &str,
+    base_currency: &str,
+) -> Result<Filter, RecordError> {
     let (name, op) = match key.split_once('[') {
         None => (key, "eq"),
-        Some((name, rest)) => {
-            (name, rest.strip_suffix(']').ok_or_else(|| unknown_parameter(entity, key))?)
-        }
+        Some((name, rest)) => (
+            name,
+            rest.strip_suffix(']')
+                .ok_or_else(|| unknown_parameter(entity, key))?,
+        ),
     };
-    let field = entity.attribute(name).ok_or_else(|| unknown_parameter(entity, key))?;
+    let field = entity
+        .attribute(name)
+        .ok_or_else(|| unknown_parameter(entity, key))?;
     let op = Op::parse(op).ok_or_else(|| unknown_operator(key))?;
     let values: Vec<&str> = match op {
         Op::In | Op::Nin => value.split(',').collect(),
@@ -121,13 +130,19 @@ pub fn from_query(entity: &Entity, key: &str, value: &str, base_currency: &str) 
 
 fn unknown_parameter(entity: &Entity, key: &str) -> RecordError {
     let key: String = key.chars().take(64).collect();
-    RecordError::bad("unknown_parameter", format!("`{key}` is neither a parameter nor a field of {}", entity.object))
+    RecordError::bad(
+        "unknown_parameter",
+        format!("`{key}` is neither a parameter nor a field of {}", entity.object),
+    )
 }
 
 fn unknown_operator(key: &str) -> RecordError {
     let key: String = key.chars().take(64).collect();
     let known = "eq ne gt gte lt lte in nin contains starts empty";
-    RecordError::bad("unknown_operator", format!("the operator of `{key}` is not one of {known}"))
+    RecordError::bad(
+        "unknown_operator",
+        format!("the operator of `{key}` is not one of {known}"),
+    )
 }
 
 /// A filter from its JSON form: `{"and":[…]}`, `{"or":[…]}`, `{"not":…}`, `{"field":…,"op":…,"value":…}`.
@@ -139,14 +154,32 @@ pub fn from_json(entity: &Entity, json: &Json, base_currency: &str) -> Result<Fi
     node(entity, json, base_currency, 0, &mut tests)
 }
 
-fn node(entity: &Entity, json: &Json, currency: &str, depth: usize, tests: &mut usize) -> Result<Filter, RecordError> {
-    let malformed = || RecordError::bad("invalid_filter", "a filter is {\"and\":[…]}, {\"or\":[…]}, {\"not\":…} or {\"field\",\"op\",\"value\"}");
+fn node(
+    entity: &Entity,
+    json: &Json,
+    currency: &str,
+    depth: usize,
+    tests: &mut usize,
+) -> Result<Filter, RecordError> {
+    let malformed = || {
+        RecordError::bad(
+            "invalid_filter",
+            "a filter is {\"and\":[…]}, {\"or\":[…]}, {\"not\":…} or {\"field\",\"op\",\"value\"}",
+        )
+    };
     if depth > DEPTH {
-        return Err(RecordError::bad("filter_too_deep", format!("a filter nests at most {DEPTH} deep")));
+        return Err(RecordError::bad(
+            "filter_too_deep",
+            format!("a filter nests at most {DEPTH} deep"),
+        ));
     }
     let members = json.as_object().ok_or_else(malformed)?;
     let mut all = |list: &Json| -> Result<Vec<Filter>, RecordError> {
-        list.as_array().ok_or_else(malformed)?.iter().map(|item| node(entity, item, currency, depth + 1, tests)).collect()
+        list.as_array()
+            .ok_or_else(malformed)?
+            .iter()
+            .map(|item| node(entity, item, currency, depth + 1, tests))
+            .collect()
     };
     if members.len() == 1 {
         if let Some(list) = members.get("and") {
@@ -156,30 +189,58 @@ fn node(entity: &Entity, json: &Json, currency: &str, depth: usize, tests: &mut 
             return Ok(Filter::Or(all(list)?));
         }
         if let Some(inner) = members.get("not") {
-            return Ok(Filter::Not(Box::new(node(entity, inner, currency, depth + 1, tests)?)));
+            return Ok(Filter::Not(Box::new(node(
+                entity,
+                inner,
+                currency,
+                depth + 1,
+                tests,
+            )?)));
         }
     }
     *tests += 1;
     if *tests > TESTS {
-        return Err(RecordError::bad("filter_too_large", format!("a filter has at most {TESTS} tests")));
+        return Err(RecordError::bad(
+            "filter_too_large",
+            format!("a filter has at most {TESTS} tests"),
+        ));
     }
-    if members.keys().any(|key| !matches!(key.as_str(), "field" | "op" | "value")) {
+    if members
+        .keys()
+        .any(|key| !matches!(key.as_str(), "field" | "op" | "value"))
+    {
         return Err(malformed());
     }
-    let name = members.get("field").and_then(Json::as_str).ok_or_else(malformed)?;
-    let field = entity.attribute(name).ok_or_else(|| unknown_parameter(entity, name))?;
-    let op = members.get("op").map_or(Some("eq"), Json::as_str).and_then(Op::parse).ok_or_else(|| unknown_operator(name))?;
+    let name = members
+        .get("field")
+        .and_then(Json::as_str)
+        .ok_or_else(malformed)?;
+    let field = entity
+        .attribute(name)
+        .ok_or_else(|| unknown_parameter(entity, name))?;
+    let op = members
+        .get("op")
+        .map_or(Some("eq"), Json::as_str)
+        .and_then(Op::parse)
+        .ok_or_else(|| unknown_operator(name))?;
     let scalar = |value: &Json| match value {
         Json::String(text) => Ok(text.clone()),
         Json::Number(_) | Json::Bool(_) => Ok(value.to_string()),
         _ => Err(malformed()),
     };
     let values: Vec<String> = match members.get("value") {
-        Some(Json::Array(items)) if matches!(op, Op::In | Op::Nin) => items.iter().map(scalar).collect::<Result<_, _>>()?,
+        Some(Json::Array(items)) if matches!(op, Op::In | Op::Nin) => {
+            items.iter().map(scalar).collect::<Result<_, _>>()?
+        }
         Some(value) => vec![scalar(value)?],
         None => return Err(malformed()),
     };
-    test(field, op, &values.iter().map(String::as_str).collect::<Vec<_>>(), currency)
+    test(
+        field,
+        op,
+        &values.iter().map(String::as_str).collect::<Vec<_>>(),
+        currency,
+    )
 }
 
 fn test(field: &Field, op: Op, texts: &[&str], base_currency: &str) -> Result<Filter, RecordError> {
@@ -201,16 +262,18 @@ fn test(field: &Field, op: Op, texts: &[&str], base_currency: &str) -> Result<Fi
         Op::Contains | Op::Starts => {
             let text = texts.first().copied().unwrap_or_default();
             if text.is_empty() || text.len() > PATTERN || !stored_as_text(&field.kind) {
-                return Err(refuse(format!("{} is searched with 1 to {PATTERN} bytes of text", field.key)));
+                return Err(refuse(format!(
+                    "{} is searched with 1 to {PATTERN} bytes of text",
+                    field.key
+                )));
             }
             vec![Value::Text(text.to_owned())]
         }
         _ => texts
             .iter()
             .map(|text| {
-                let (value, code) = parse_text(field, text, base_currency).ok_or_else(|| {
-                    refuse(format!("{} cannot be compared with that value", field.key))
-                })?;
+                let (value, code) = parse_text(field, text, base_currency)
+                    .ok_or_else(|| refuse(format!("{} cannot be compared with that value", field.key)))?;
                 if let Some(code) = code {
                     currency = Some((format!("{}_currency", field.key), code));
                 }
@@ -218,11 +281,19 @@ fn test(field: &Field, op: Op, texts: &[&str], base_currency: &str) -> Result<Fi
             })
             .collect::<Result<_, RecordError>>()?,
     };
-    Ok(Filter::Test { column, op, values, currency })
+    Ok(Filter::Test {
+        column,
+        op,
+        values,
+        currency,
+    })
 }
 
 const fn stored_as_text(kind: &Kind) -> bool {
-    matches!(kind, Kind::Text | Kind::RichText | Kind::Email | Kind::Phone | Kind::Url | Kind::Option(_) | Kind::Date)
+    matches!(
+        kind,
+        Kind::Text | Kind::RichText | Kind::Email | Kind::Phone | Kind::Url | Kind::Option(_) | Kind::Date
+    )
 }
 
 /// A value as it stands in an address, in stored form; for money also the currency when one is named (`1000 EUR`).
@@ -231,7 +302,9 @@ fn parse_text(field: &Field, text: &str, base_currency: &str) -> Option<(Value, 
         Kind::Integer | Kind::Duration => Value::Integer(text.parse().ok()?),
         Kind::Boolean => Value::Integer(i64::from(text.parse::<bool>().ok()?)),
         Kind::Money => {
-            let (amount, code) = text.split_once(' ').map_or((text, None), |(amount, code)| (amount, Some(code)));
+            let (amount, code) = text
+                .split_once(' ')
+                .map_or((text, None), |(amount, code)| (amount, Some(code)));
             let minor = parse_scaled(amount, exponent(code.unwrap_or(base_currency))?)?;
             return Some((Value::Integer(minor), code.map(str::to_owned)));
         }
@@ -254,7 +327,12 @@ impl Filter {
                 inner.write_sql(sql, params);
                 sql.push_str(", 0)");
             }
-            Self::Test { column, op, values, currency } => write_test(column, *op, values, currency.as_ref(), sql, params),
+            Self::Test {
+                column,
+                op,
+                values,
+                currency,
+            } => write_test(column, *op, values, currency.as_ref(), sql, params),
         }
     }
 }
@@ -292,19 +370,35 @@ fn write_test(
     let first = values.first().cloned().unwrap_or_default();
     match op {
         Op::Empty => {
-            let _ = write!(sql, "\"{column}\" is {}null", if first == Value::Integer(1) { "" } else { "not " });
+            let _ = write!(
+                sql,
+                "\"{column}\" is {}null",
+                if first == Value::Integer(1) { "" } else { "not " }
+            );
         }
         Op::Contains | Op::Starts => {
             let text = first.text().unwrap_or_default();
             let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-            let pattern = if op == Op::Contains { format!("%{escaped}%") } else { format!("{escaped}%") };
+            let pattern = if op == Op::Contains {
+                format!("%{escaped}%")
+            } else {
+                format!("{escaped}%")
+            };
             let _ = write!(sql, "\"{column}\" like ");
             bind(Value::Text(pattern), sql, params);
             sql.push_str(" escape '\\'");
         }
         Op::In | Op::Nin => {
-            let absent = if op == Op::Nin { format!("\"{column}\" is null or ") } else { String::new() };
-            let _ = write!(sql, "{absent}\"{column}\"{} (", if op == Op::Nin { " not in" } else { " in" });
+            let absent = if op == Op::Nin {
+                format!("\"{column}\" is null or ")
+            } else {
+                String::new()
+            };
+            let _ = write!(
+                sql,
+                "{absent}\"{column}\"{} (",
+                if op == Op::Nin { " not in" } else { " in" }
+            );
             for (at, value) in values.iter().enumerate() {
                 if at > 0 {
                     sql.push_str(", ");

@@ -40,7 +40,11 @@ pub fn field(field: &Field, json: &Json) -> Result<Stored, Fault> {
 /// The fault of a missing value.
 #[must_use]
 pub fn required(field: &Field) -> Fault {
-    Fault::at(&field.key, "required", format!("{} is required; send a value", field.label))
+    Fault::at(
+        &field.key,
+        "required",
+        format!("{} is required; send a value", field.label),
+    )
 }
 
 fn wrong(field: &Field, code: &'static str, what: &str) -> Fault {
@@ -60,27 +64,39 @@ fn parse(field: &Field, json: &Json) -> Result<Stored, Fault> {
         Kind::Email => Value::Text(email(field, text(field, json, "text")?)?),
         Kind::Url => Value::Text(url(field, text(field, json, "text")?)?),
         Kind::Integer | Kind::Duration => {
-            let integer = json.as_i64().ok_or_else(|| wrong(field, "wrong_type", "an integer of 64 bits"))?;
+            let integer = json
+                .as_i64()
+                .ok_or_else(|| wrong(field, "wrong_type", "an integer of 64 bits"))?;
             Value::Integer(integer)
         }
         Kind::Decimal(scale) => Value::Integer(number(field, json, *scale)?),
         Kind::Percent => Value::Integer(number(field, json, 4)?),
-        Kind::Boolean => {
-            Value::Integer(i64::from(json.as_bool().ok_or_else(|| wrong(field, "wrong_type", "true or false"))?))
-        }
+        Kind::Boolean => Value::Integer(i64::from(
+            json.as_bool()
+                .ok_or_else(|| wrong(field, "wrong_type", "true or false"))?,
+        )),
         Kind::Date => Value::Text(date(field, text(field, json, "a date, YYYY-MM-DD")?)?),
-        Kind::DateTime => Value::Integer(instant(field, text(field, json, "an instant, 2026-11-22T09:30:00Z")?)?),
+        Kind::DateTime => Value::Integer(instant(
+            field,
+            text(field, json, "an instant, 2026-11-22T09:30:00Z")?,
+        )?),
         Kind::Option(choices) => {
             let key = text(field, json, "the key of an option")?;
             if !choices.iter().any(|choice| choice.key == key) {
                 let known: Vec<&str> = choices.iter().map(|choice| choice.key.as_str()).collect();
-                return Err(wrong(field, "unknown_option", &format!("one of {}", known.join(", "))));
+                return Err(wrong(
+                    field,
+                    "unknown_option",
+                    &format!("one of {}", known.join(", ")),
+                ));
             }
             Value::Text(key.to_owned())
         }
         Kind::Reference(target, _) => {
             let what = format!("the id of a record of {}.{}", target.plugin, target.entity);
-            RecordId::from_str(text(field, json, &what)?).map_err(|_| wrong(field, "invalid_id", &what))?.into()
+            RecordId::from_str(text(field, json, &what)?)
+                .map_err(|_| wrong(field, "invalid_id", &what))?
+                .into()
         }
         Kind::Json => {
             let text = json.to_string();
@@ -95,12 +111,22 @@ fn parse(field: &Field, json: &Json) -> Result<Stored, Fault> {
 }
 
 fn bounds(field: &Field, value: &Value) -> Result<(), Fault> {
-    let Some(integer) = value.integer() else { return Ok(()) };
+    let Some(integer) = value.integer() else {
+        return Ok(());
+    };
     if field.min.is_some_and(|min| integer < min) {
-        return Err(Fault::at(&field.key, "too_small", format!("{} is below its smallest allowed value", field.label)));
+        return Err(Fault::at(
+            &field.key,
+            "too_small",
+            format!("{} is below its smallest allowed value", field.label),
+        ));
     }
     if field.max.is_some_and(|max| integer > max) {
-        return Err(Fault::at(&field.key, "too_large", format!("{} is above its largest allowed value", field.label)));
+        return Err(Fault::at(
+            &field.key,
+            "too_large",
+            format!("{} is above its largest allowed value", field.label),
+        ));
     }
     Ok(())
 }
@@ -112,10 +138,18 @@ fn line(field: &Field, text: &str, paragraphs: bool) -> Result<String, Fault> {
     }
     let length = text.chars().count();
     if length > field.max_length {
-        return Err(wrong(field, "too_long", &format!("at most {} characters", field.max_length)));
+        return Err(wrong(
+            field,
+            "too_long",
+            &format!("at most {} characters", field.max_length),
+        ));
     }
     if field.min_length.is_some_and(|min| length < min) {
-        return Err(wrong(field, "too_short", &format!("at least {} characters", field.min_length.unwrap_or(0))));
+        return Err(wrong(
+            field,
+            "too_short",
+            &format!("at least {} characters", field.min_length.unwrap_or(0)),
+        ));
     }
     Ok(text.to_owned())
 }
@@ -123,8 +157,18 @@ fn line(field: &Field, text: &str, paragraphs: bool) -> Result<String, Fault> {
 fn phone(field: &Field, text: &str) -> Result<String, Fault> {
     let fits = text.len() <= 40
         && text.bytes().any(|b| b.is_ascii_digit())
-        && text.bytes().all(|b| b.is_ascii_digit() || b" +-()./x".contains(&b));
-    if fits { Ok(text.to_owned()) } else { Err(wrong(field, "invalid_phone", "a telephone number: digits, spaces and + - ( ) . / x")) }
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_digit() || b" +-()./x".contains(&b));
+    if fits {
+        Ok(text.to_owned())
+    } else {
+        Err(wrong(
+            field,
+            "invalid_phone",
+            "a telephone number: digits, spaces and + - ( ) . / x",
+        ))
+    }
 }
 
 fn email(field: &Field, text: &str) -> Result<String, Fault> {
@@ -135,22 +179,45 @@ fn email(field: &Field, text: &str) -> Result<String, Fault> {
 }
 
 fn url(field: &Field, text: &str) -> Result<String, Fault> {
-    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let rest = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"));
     let fits = text.len() <= 2048
         && rest.is_some_and(|rest| rest.starts_with(|c: char| c.is_alphanumeric() || c == '['))
-        && !text.chars().any(|c| c.is_control() || c.is_whitespace() || "<>\"\\".contains(c));
-    if fits { Ok(text.to_owned()) } else { Err(wrong(field, "invalid_url", "an address that starts with http:// or https://")) }
+        && !text
+            .chars()
+            .any(|c| c.is_control() || c.is_whitespace() || "<>\"\\".contains(c));
+    if fits {
+        Ok(text.to_owned())
+    } else {
+        Err(wrong(
+            field,
+            "invalid_url",
+            "an address that starts with http:// or https://",
+        ))
+    }
 }
 
 fn date(field: &Field, text: &str) -> Result<String, Fault> {
-    let written = text.len() == 10 && Date::from_str(text).is_ok_and(|date| date.year() > 0 && date.to_string() == text);
-    if written { Ok(text.to_owned()) } else { Err(wrong(field, "invalid_date", "a date of the calendar, YYYY-MM-DD")) }
+    let written = text.len() == 10
+        && Date::from_str(text).is_ok_and(|date| date.year() > 0 && date.to_string() == text);
+    if written {
+        Ok(text.to_owned())
+    } else {
+        Err(wrong(field, "invalid_date", "a date of the calendar, YYYY-MM-DD"))
+    }
 }
 
 fn instant(field: &Field, text: &str) -> Result<i64, Fault> {
     Timestamp::from_str(text)
         .map(Timestamp::as_millisecond)
-        .map_err(|_| wrong(field, "invalid_instant", "an instant with its offset, 2026-11-22T09:30:00Z"))
+        .map_err(|_| {
+            wrong(
+                field,
+                "invalid_instant",
+                "an instant with its offset, 2026-11-22T09:30:00Z",
+            )
+        })
 }
 
 fn number(field: &Field, json: &Json, scale: u8) -> Result<i64, Fault> {
@@ -161,20 +228,34 @@ fn number(field: &Field, json: &Json, scale: u8) -> Result<i64, Fault> {
 
 fn money(field: &Field, json: &Json) -> Result<Stored, Fault> {
     let what = r#"money: {"amount":"1234.50","currency":"EUR"}"#;
+    if json.is_number() {
+        return Err(wrong(field, "money_must_be_string", what));
+    }
     let members = json.as_object().ok_or_else(|| wrong(field, "wrong_type", what))?;
     if members.get("amount").is_some_and(Json::is_number) {
         return Err(wrong(field, "money_must_be_string", what));
     }
-    let (Some(amount), Some(currency), 2) =
-        (members.get("amount").and_then(Json::as_str), members.get("currency").and_then(Json::as_str), members.len())
-    else {
+    let (Some(amount), Some(currency), 2) = (
+        members.get("amount").and_then(Json::as_str),
+        members.get("currency").and_then(Json::as_str),
+        members.len(),
+    ) else {
         return Err(wrong(field, "wrong_type", what));
     };
     let Some(places) = exponent(currency) else {
-        return Err(wrong(field, "unknown_currency", "in a currency of ISO 4217, such as EUR"));
+        return Err(wrong(
+            field,
+            "unknown_currency",
+            "in a currency of ISO 4217, such as EUR",
+        ));
     };
-    let minor = parse_scaled(amount, places)
-        .ok_or_else(|| wrong(field, "invalid_decimal", &format!("an amount with at most {places} places for {currency}")))?;
+    let minor = parse_scaled(amount, places).ok_or_else(|| {
+        wrong(
+            field,
+            "invalid_decimal",
+            &format!("an amount with at most {places} places for {currency}"),
+        )
+    })?;
     let value = Value::Integer(minor);
     bounds(field, &value)?;
     Ok((value, Value::Text(currency.to_owned())))

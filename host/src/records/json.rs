@@ -47,7 +47,13 @@ impl Form {
             Kind::DateTime => Self::Instant,
             Kind::Reference(..) => Self::Id,
             Kind::Json => Self::Raw,
-            Kind::Text | Kind::RichText | Kind::Date | Kind::Option(_) | Kind::Email | Kind::Phone | Kind::Url => Self::Text,
+            Kind::Text
+            | Kind::RichText
+            | Kind::Date
+            | Kind::Option(_)
+            | Kind::Email
+            | Kind::Phone
+            | Kind::Url => Self::Text,
         }
     }
 }
@@ -95,13 +101,17 @@ pub fn write_id(bytes: &[u8], out: &mut Vec<u8>) {
 pub fn write_value(form: &Form, value: ValueRef<'_>, second: ValueRef<'_>, out: &mut Vec<u8>) {
     match (form, value) {
         (Form::Id, ValueRef::Blob(bytes)) => write_id(bytes, out),
-        (Form::Boolean, ValueRef::Integer(value)) => out.extend_from_slice(if value == 0 { b"false" } else { b"true" }),
+        (Form::Boolean, ValueRef::Integer(value)) => {
+            out.extend_from_slice(if value == 0 { b"false" } else { b"true" })
+        }
         (Form::Instant, ValueRef::Integer(value)) => {
             out.push(b'"');
             out.extend_from_slice(rfc3339(value).as_bytes());
             out.push(b'"');
         }
-        (Form::Decimal(scale), ValueRef::Integer(value)) => quoted(out, |text| write_scaled(value, *scale, text)),
+        (Form::Decimal(scale), ValueRef::Integer(value)) => {
+            quoted(out, |text| write_scaled(value, *scale, text))
+        }
         (Form::Percent, ValueRef::Integer(value)) => quoted(out, |text| write_percent(value, text)),
         (Form::Money, ValueRef::Integer(value)) => {
             let currency = second.as_str().unwrap_or("XXX");
@@ -158,7 +168,12 @@ pub const ID_LENGTH: usize = 38;
 ///
 /// # Errors
 /// A column is missing: the SELECT and the members do not belong together.
-pub fn write_row(row: &Row<'_>, members: &[Member], out: &mut Vec<u8>, places: &mut Vec<Place>) -> rusqlite::Result<()> {
+pub fn write_row(
+    row: &Row<'_>,
+    members: &[Member],
+    out: &mut Vec<u8>,
+    places: &mut Vec<Place>,
+) -> rusqlite::Result<()> {
     out.push(b'{');
     for (at, member) in members.iter().enumerate() {
         if at > 0 {
@@ -173,7 +188,11 @@ pub fn write_row(row: &Row<'_>, members: &[Member], out: &mut Vec<u8>, places: &
         if let (Some(expansion), ValueRef::Blob(bytes)) = (member.expand, value)
             && let Ok(id) = RecordId::from_slice(bytes)
         {
-            places.push(Place { at: out.len(), expansion, id });
+            places.push(Place {
+                at: out.len(),
+                expansion,
+                id,
+            });
         }
         write_value(&member.form, value, second, out);
     }
@@ -204,10 +223,19 @@ mod tests {
         let none = ValueRef::Null;
         let money = written(&Form::Money, ValueRef::Integer(123_450), ValueRef::Text(b"EUR"));
         assert_eq!(money, r#"{"amount":"1234.50","currency":"EUR"}"#);
-        assert_eq!(written(&Form::Money, ValueRef::Integer(-5), ValueRef::Text(b"JPY")), r#"{"amount":"-5","currency":"JPY"}"#);
-        assert_eq!(written(&Form::Percent, ValueRef::Integer(125_000), none), r#""12.5""#);
+        assert_eq!(
+            written(&Form::Money, ValueRef::Integer(-5), ValueRef::Text(b"JPY")),
+            r#"{"amount":"-5","currency":"JPY"}"#
+        );
+        assert_eq!(
+            written(&Form::Percent, ValueRef::Integer(125_000), none),
+            r#""12.5""#
+        );
         assert_eq!(written(&Form::Boolean, ValueRef::Integer(1), none), "true");
-        assert_eq!(written(&Form::Instant, ValueRef::Integer(0), none), r#""1970-01-01T00:00:00.000Z""#);
+        assert_eq!(
+            written(&Form::Instant, ValueRef::Integer(0), none),
+            r#""1970-01-01T00:00:00.000Z""#
+        );
         assert_eq!(written(&Form::Id, none, none), "null");
     }
 

@@ -104,7 +104,13 @@ impl Records {
     /// An engine on these files.
     #[must_use]
     pub fn new(files: TenantFiles, people: Identity, secrets: &Secrets, clock: Clock) -> Self {
-        Self { files, people, cursor_key: Arc::new(secrets.key("cursor")), clock, ready: Arc::new(DashMap::new()) }
+        Self {
+            files,
+            people,
+            cursor_key: Arc::new(secrets.key("cursor")),
+            clock,
+            ready: Arc::new(DashMap::new()),
+        }
     }
 
     /// The present instant.
@@ -117,7 +123,11 @@ impl Records {
     ///
     /// # Errors
     /// The file cannot be opened, or [`prepare`](Self::prepare) was never run for this module.
-    pub fn file(&self, organization: OrganizationId, module: &Module) -> Result<Arc<TenantFile>, RecordError> {
+    pub fn file(
+        &self,
+        organization: OrganizationId,
+        module: &Module,
+    ) -> Result<Arc<TenantFile>, RecordError> {
         Ok(self.files.open(organization, &module.plugin, &PROFILE)?)
     }
 
@@ -125,15 +135,28 @@ impl Records {
     ///
     /// # Errors
     /// A change that is not additive, or the file fails.
-    pub async fn prepare(&self, organization: &Arc<Organization>, module: &Arc<Module>) -> Result<(), RecordError> {
+    pub async fn prepare(
+        &self,
+        organization: &Arc<Organization>,
+        module: &Arc<Module>,
+    ) -> Result<(), RecordError> {
         let key = (organization.id, Arc::clone(&module.plugin));
-        if self.ready.get(&key).is_some_and(|fingerprint| *fingerprint == module.fingerprint) {
+        if self
+            .ready
+            .get(&key)
+            .is_some_and(|fingerprint| *fingerprint == module.fingerprint)
+        {
             return Ok(());
         }
         let file = self.file(organization.id, module)?;
         let plan = Arc::clone(module);
-        let origin = ChangeOrigin { principal: PLATFORM, request: RequestId::new(), source: Source::Platform };
-        file.write(origin, move |conn| evolve::apply(conn, &plan).map(Verdict::Keep)).await?;
+        let origin = ChangeOrigin {
+            principal: PLATFORM,
+            request: RequestId::new(),
+            source: Source::Platform,
+        };
+        file.write(origin, move |conn| evolve::apply(conn, &plan).map(Verdict::Keep))
+            .await?;
         self.ready.insert(key, Arc::clone(&module.fingerprint));
         Ok(())
     }
@@ -166,7 +189,11 @@ impl Records {
         f: impl FnOnce(&Tx) -> Result<Verdict<T>, RecordError> + Send + 'static,
     ) -> Result<T, RecordError> {
         let file = self.file(scope.organization.id, module)?;
-        file.write(ChangeOrigin::from(&scope.caller), self.work(scope, module, hooks, f)).await
+        file.write(
+            ChangeOrigin::from(&scope.caller),
+            self.work(scope, module, hooks, f),
+        )
+        .await
     }
 
     /// The same from a thread that may wait.
@@ -181,7 +208,10 @@ impl Records {
         f: impl FnOnce(&Tx) -> Result<Verdict<T>, RecordError> + Send + 'static,
     ) -> Result<T, RecordError> {
         let file = self.file(scope.organization.id, module)?;
-        file.write_blocking(ChangeOrigin::from(&scope.caller), self.work(scope, module, hooks, f))
+        file.write_blocking(
+            ChangeOrigin::from(&scope.caller),
+            self.work(scope, module, hooks, f),
+        )
     }
 
     /// What the writer does for one request.
@@ -192,11 +222,21 @@ impl Records {
         hooks: &Arc<dyn Hooks + Send + Sync>,
         f: impl FnOnce(&Tx) -> Result<Verdict<T>, RecordError> + Send + 'static,
     ) -> impl FnOnce(&Rc<Connection>) -> Result<Verdict<T>, RecordError> + Send + 'static {
-        let (engine, scope, module, hooks) = (self.clone(), scope.clone(), Arc::clone(module), Arc::clone(hooks));
+        let (engine, scope, module, hooks) =
+            (self.clone(), scope.clone(), Arc::clone(module), Arc::clone(hooks));
         move |conn| {
             conn.declare_entities(Arc::clone(&module.tables));
             let (conn, now) = (Rc::clone(conn), engine.now());
-            f(&Tx { engine, conn, scope, module, hooks, authority: Authority::Caller, now, depth: 0 })
+            f(&Tx {
+                engine,
+                conn,
+                scope,
+                module,
+                hooks,
+                authority: Authority::Caller,
+                now,
+                depth: 0,
+            })
         }
     }
 
@@ -221,9 +261,16 @@ impl Records {
     ///
     /// # Errors
     /// The caller may not read the entity, or the file fails.
-    pub fn list(&self, scope: &Scope, entity: &Arc<Entity>, query: &list::Query) -> Result<Vec<u8>, RecordError> {
+    pub fn list(
+        &self,
+        scope: &Scope,
+        entity: &Arc<Entity>,
+        query: &list::Query,
+    ) -> Result<Vec<u8>, RecordError> {
         let module = scope.module(&entity.plugin).ok_or(RecordError::NotFound)?;
-        let page = self.read(scope, module, |conn| list::page(conn, scope, entity, query, &self.cursor_key))?;
+        let page = self.read(scope, module, |conn| {
+            list::page(conn, scope, entity, query, &self.cursor_key)
+        })?;
         expand::splice(self, scope, page.body, &page.places, &query.view.expansions)
     }
 }
@@ -239,10 +286,16 @@ pub fn find_external(
     source: &str,
     id: &str,
 ) -> Result<Option<RecordId>, RecordError> {
-    let found = scope.module(&target.plugin).and_then(|module| Some((module, module.entity(&target.entity)?)));
-    let Some((module, entity)) = found else { return Ok(None) };
+    let found = scope
+        .module(&target.plugin)
+        .and_then(|module| Some((module, module.entity(&target.entity)?)));
+    let Some((module, entity)) = found else {
+        return Ok(None);
+    };
     if module.plugin == tx.module.plugin {
         return store::by_external_id(&tx.conn, &entity, source, id);
     }
-    tx.engine.read(scope, module, |conn| store::by_external_id(conn, &entity, source, id))
+    tx.engine.read(scope, module, |conn| {
+        store::by_external_id(conn, &entity, source, id)
+    })
 }

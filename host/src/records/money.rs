@@ -14,7 +14,8 @@ pub fn parse_scaled(text: &str, scale: u8) -> Option<i64> {
     };
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
     let plain = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-    if whole.is_empty() || !plain(whole) || !plain(fraction) || (digits.contains('.') && fraction.is_empty()) {
+    if whole.is_empty() || !plain(whole) || !plain(fraction) || (digits.contains('.') && fraction.is_empty())
+    {
         return None;
     }
     let fraction = fraction.trim_end_matches('0');
@@ -23,7 +24,11 @@ pub fn parse_scaled(text: &str, scale: u8) -> Option<i64> {
     }
     let mut value: i128 = 0;
     let padding = usize::from(scale) - fraction.len();
-    for byte in whole.bytes().chain(fraction.bytes()).chain(std::iter::repeat_n(b'0', padding)) {
+    for byte in whole
+        .bytes()
+        .chain(fraction.bytes())
+        .chain(std::iter::repeat_n(b'0', padding))
+    {
         value = value.checked_mul(10)?.checked_add(i128::from(byte - b'0'))?;
         if value > i128::from(i64::MAX) {
             return None;
@@ -49,14 +54,22 @@ pub fn write_scaled(value: i64, scale: u8, out: &mut String) {
 #[must_use]
 pub fn exponent(code: &str) -> Option<u8> {
     let known = Currency::from_code(code)?;
-    Some(known.exponent().and_then(|places| u8::try_from(places).ok()).unwrap_or(0))
+    Some(
+        known
+            .exponent()
+            .and_then(|places| u8::try_from(places).ok())
+            .unwrap_or(0),
+    )
 }
 
 /// Parts per million as percent with up to four places, without needless zeros: 631500 is `63.15`.
 pub fn write_percent(ppm: i64, out: &mut String) {
     let from = out.len();
     write_scaled(ppm, 4, out);
-    let kept = from + out.get(from..).map_or(0, |text| text.trim_end_matches('0').trim_end_matches('.').len());
+    let kept = from
+        + out
+            .get(from..)
+            .map_or(0, |text| text.trim_end_matches('0').trim_end_matches('.').len());
     out.truncate(kept);
 }
 
@@ -70,14 +83,34 @@ mod tests {
         assert_eq!(parse_scaled("1234.50", 2), Some(123_450));
         assert_eq!(parse_scaled("-0.5", 2), Some(-50));
         assert_eq!(parse_scaled("1.500", 2), Some(150));
-        for bad in ["", ".", "-", "1.", ".5", "1,5", "1e3", " 1", "+1", "1.005", "٣", "99999999999999999999", "1.2.3"] {
+        for bad in [
+            "",
+            ".",
+            "-",
+            "1.",
+            ".5",
+            "1,5",
+            "1e3",
+            " 1",
+            "+1",
+            "1.005",
+            "٣",
+            "99999999999999999999",
+            "1.2.3",
+        ] {
             assert_eq!(parse_scaled(bad, 2), None, "{bad}");
         }
     }
 
     #[test]
     fn percent_is_written_without_needless_zeros() {
-        for (ppm, text) in [(631_500, "63.15"), (500_000, "50"), (0, "0"), (1, "0.0001"), (-125_000, "-12.5")] {
+        for (ppm, text) in [
+            (631_500, "63.15"),
+            (500_000, "50"),
+            (0, "0"),
+            (1, "0.0001"),
+            (-125_000, "-12.5"),
+        ] {
             let mut out = String::from(">");
             write_percent(ppm, &mut out);
             assert_eq!(out, format!(">{text}"));

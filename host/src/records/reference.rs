@@ -26,7 +26,9 @@ impl Seen {
     /// # Errors
     /// A file fails. A reference to nothing, or to what the caller may not read, is the inner fault.
     pub fn check(&mut self, tx: &Tx, field: &Field, id: RecordId) -> Result<Result<(), Fault>, RecordError> {
-        let Kind::Reference(target, _) = &field.kind else { return Ok(Ok(())) };
+        let Kind::Reference(target, _) = &field.kind else {
+            return Ok(Ok(()));
+        };
         let key: Arc<str> = format!("{}.{}", target.plugin, target.entity).into();
         let known = self.0.get(&(Arc::clone(&key), id)).copied();
         let there = match known {
@@ -50,23 +52,39 @@ fn readable(tx: &Tx, target: &Target, id: RecordId) -> Result<bool, RecordError>
         let organization = tx.scope.organization.id;
         let id = *id.as_bytes();
         return Ok(match &*target.entity {
-            "team" => tx.engine.people.team_name(organization, crate::ids::TeamId::from_bytes(id))?.is_some(),
-            _ => tx.engine.people.principal_name(organization, crate::ids::PrincipalId::from_bytes(id))?.is_some(),
+            "team" => tx
+                .engine
+                .people
+                .team_name(organization, crate::ids::TeamId::from_bytes(id))?
+                .is_some(),
+            _ => tx
+                .engine
+                .people
+                .principal_name(organization, crate::ids::PrincipalId::from_bytes(id))?
+                .is_some(),
         });
     }
-    let Some(module) = tx.scope.module(&target.plugin) else { return Ok(false) };
-    let Some(entity) = module.entity(&target.entity) else { return Ok(false) };
+    let Some(module) = tx.scope.module(&target.plugin) else {
+        return Ok(false);
+    };
+    let Some(entity) = module.entity(&target.entity) else {
+        return Ok(false);
+    };
     if module.plugin == tx.module.plugin {
         return look(tx, &tx.conn, &entity, id);
     }
-    tx.engine.read(&tx.scope, module, |conn| look(tx, conn, &entity, id))
+    tx.engine
+        .read(&tx.scope, module, |conn| look(tx, conn, &entity, id))
 }
 
 fn look(tx: &Tx, conn: &Rc<Connection>, entity: &Entity, id: RecordId) -> Result<bool, RecordError> {
     if tx.authority == Authority::Plugin {
         return store::exists(conn, entity, id);
     }
-    let (mut sql, mut params) = (format!("select 1 from \"{}\" where id = ", entity.key), Vec::new());
+    let (mut sql, mut params) = (
+        format!("select 1 from \"{}\" where id = ", entity.key),
+        Vec::new(),
+    );
     bind(id.into(), &mut sql, &mut params);
     let _ = write!(sql, " and ");
     match write_visible(&tx.scope, entity, "read", &mut sql, &mut params) {

@@ -9,8 +9,17 @@ use super::tx::Hook;
 
 /// The columns that every table starts with, in this order. `_row` (not listed) is the integer key that breaks ties.
 pub const SYSTEM_COLUMNS: [&str; 11] = [
-    "id", "version", "created_at", "created_by", "updated_at", "updated_by", "owner_id", "team_id", "deleted_at",
-    "source", "external_ids",
+    "id",
+    "version",
+    "created_at",
+    "created_by",
+    "updated_at",
+    "updated_by",
+    "owner_id",
+    "team_id",
+    "deleted_at",
+    "source",
+    "external_ids",
 ];
 /// Position of `id` in a row's values.
 pub const ID: usize = 0;
@@ -193,7 +202,8 @@ impl Entity {
     /// The declared or system field with this key.
     #[must_use]
     pub fn attribute(&self, key: &str) -> Option<&Field> {
-        self.field(key).or_else(|| self.system.iter().find(|field| &*field.key == key))
+        self.field(key)
+            .or_else(|| self.system.iter().find(|field| &*field.key == key))
     }
 
     /// The names of all columns in order.
@@ -202,7 +212,10 @@ impl Entity {
             let second = matches!(field.kind, Kind::Money).then(|| format!("{}_currency", field.key));
             std::iter::once(field.key.to_string()).chain(second)
         });
-        SYSTEM_COLUMNS.iter().map(|name| (*name).to_owned()).chain(declared)
+        SYSTEM_COLUMNS
+            .iter()
+            .map(|name| (*name).to_owned())
+            .chain(declared)
     }
 
     /// Completes an entity from its parts: places the fields and prepares the statements.
@@ -214,7 +227,11 @@ impl Entity {
             field.column = column;
             column += if matches!(field.kind, Kind::Money) { 2 } else { 1 };
         }
-        let by_key = fields.iter().enumerate().map(|(at, field)| (Arc::clone(&field.key), at)).collect();
+        let by_key = fields
+            .iter()
+            .enumerate()
+            .map(|(at, field)| (Arc::clone(&field.key), at))
+            .collect();
         let mut entity = Self {
             plugin: plugin.into(),
             object: format!("{plugin}.{}", parts.key).into(),
@@ -234,7 +251,12 @@ impl Entity {
         let columns: Vec<String> = entity.columns().map(|name| format!("\"{name}\"")).collect();
         entity.select = columns.join(", ");
         let places: Vec<String> = (1..=columns.len()).map(|n| format!("?{n}")).collect();
-        entity.insert = format!("insert into \"{}\" ({}) values ({})", entity.key, entity.select, places.join(", "));
+        entity.insert = format!(
+            "insert into \"{}\" ({}) values ({})",
+            entity.key,
+            entity.select,
+            places.join(", ")
+        );
         entity
     }
 }
@@ -243,18 +265,35 @@ impl Entity {
 fn system_fields(plugin: &str) -> Vec<Field> {
     let person = |key: &str| {
         let host = if key == "team_id" { "team" } else { "user" };
-        Kind::Reference(Target { plugin: "host".into(), entity: host.into() }, OnDelete::Restrict)
+        Kind::Reference(
+            Target {
+                plugin: "host".into(),
+                entity: host.into(),
+            },
+            OnDelete::Restrict,
+        )
     };
     let kind = |key: &str| match key {
-        "id" => Kind::Reference(Target { plugin: plugin.into(), entity: "id".into() }, OnDelete::Restrict),
+        "id" => Kind::Reference(
+            Target {
+                plugin: plugin.into(),
+                entity: "id".into(),
+            },
+            OnDelete::Restrict,
+        ),
         "version" => Kind::Integer,
         "created_at" | "updated_at" => Kind::DateTime,
         "source" => Kind::Text,
         "external_ids" => Kind::Json,
         _ => person(key),
     };
-    let shown = SYSTEM_COLUMNS.iter().enumerate().filter(|(_, key)| **key != "deleted_at");
-    shown.map(|(column, key)| Field::system(key, kind(key), column)).collect()
+    let shown = SYSTEM_COLUMNS
+        .iter()
+        .enumerate()
+        .filter(|(_, key)| **key != "deleted_at");
+    shown
+        .map(|(column, key)| Field::system(key, kind(key), column))
+        .collect()
 }
 
 impl Field {
@@ -263,7 +302,10 @@ impl Field {
             key: key.into(),
             kind,
             column,
-            required: matches!(key, "id" | "version" | "created_at" | "created_by" | "updated_at" | "updated_by" | "source"),
+            required: matches!(
+                key,
+                "id" | "version" | "created_at" | "created_by" | "updated_at" | "updated_by" | "source"
+            ),
             unique: false,
             indexed: true,
             read_only: !matches!(key, "owner_id" | "team_id" | "external_ids"),

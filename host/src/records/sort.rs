@@ -34,7 +34,10 @@ impl Sort {
     /// Newest first: what a list without `sort` shows.
     #[must_use]
     pub const fn newest() -> Self {
-        Self { keys: Vec::new(), newest_first: true }
+        Self {
+            keys: Vec::new(),
+            newest_first: true,
+        }
     }
 
     /// Parses `-amount,name`.
@@ -48,12 +51,25 @@ impl Sort {
             let field = entity.attribute(name).filter(|field| field.comparable());
             let Some(field) = field.filter(|_| keys.iter().all(|key| key.column != name)) else {
                 let name: String = name.chars().take(64).collect();
-                return Err(RecordError::bad("invalid_sort", format!("`{name}` is not a sortable field of {}, or stands twice", entity.object)));
+                return Err(RecordError::bad(
+                    "invalid_sort",
+                    format!(
+                        "`{name}` is not a sortable field of {}, or stands twice",
+                        entity.object
+                    ),
+                ));
             };
-            keys.push(Key { column: name.to_owned(), descending, nullable: !field.required });
+            keys.push(Key {
+                column: name.to_owned(),
+                descending,
+                nullable: !field.required,
+            });
         }
         if keys.len() > KEYS {
-            return Err(RecordError::bad("invalid_sort", format!("a list is sorted by at most {KEYS} fields")));
+            return Err(RecordError::bad(
+                "invalid_sort",
+                format!("a list is sorted by at most {KEYS} fields"),
+            ));
         }
         let newest_first = keys.first().is_some_and(|key| key.descending);
         Ok(Self { keys, newest_first })
@@ -63,7 +79,12 @@ impl Sort {
     pub fn write_order(&self, sql: &mut String) {
         sql.push_str(" order by ");
         for key in &self.keys {
-            let _ = write!(sql, "\"{}\"{}, ", key.column, if key.descending { " desc" } else { "" });
+            let _ = write!(
+                sql,
+                "\"{}\"{}, ",
+                key.column,
+                if key.descending { " desc" } else { "" }
+            );
         }
         sql.push_str(if self.newest_first { "_row desc" } else { "_row" });
     }
@@ -74,7 +95,12 @@ impl Sort {
         if let (Some(key), Some(value)) = (self.keys.first(), values.first())
             && !key.nullable
         {
-            let _ = write!(sql, "\"{}\" {} ", key.column, if key.descending { "<=" } else { ">=" });
+            let _ = write!(
+                sql,
+                "\"{}\" {} ",
+                key.column,
+                if key.descending { "<=" } else { ">=" }
+            );
             bind(value.clone(), sql, params);
             sql.push_str(" and ");
         }

@@ -29,7 +29,9 @@ const DUPLICATE: &str = "duplicate member: ";
 /// [`StrictError`].
 pub fn object(bytes: &[u8]) -> Result<Map<String, Value>, StrictError> {
     let mut parser = serde_json::Deserializer::from_slice(bytes);
-    let parsed = Strict.deserialize(&mut parser).and_then(|value| parser.end().map(|()| value));
+    let parsed = Strict
+        .deserialize(&mut parser)
+        .and_then(|value| parser.end().map(|()| value));
     match parsed {
         Ok(Value::Object(members)) => Ok(members),
         Ok(_) => Err(StrictError::Malformed { line: 1, column: 1 }),
@@ -39,7 +41,10 @@ pub fn object(bytes: &[u8]) -> Result<Map<String, Value>, StrictError> {
                 let name = rest.split(" at line ").next().unwrap_or_default();
                 return Err(StrictError::Duplicate(name.chars().take(64).collect()));
             }
-            Err(StrictError::Malformed { line: error.line(), column: error.column() })
+            Err(StrictError::Malformed {
+                line: error.line(),
+                column: error.column(),
+            })
         }
     }
 }
@@ -116,8 +121,14 @@ mod tests {
 
     #[test]
     fn a_duplicate_member_is_refused_at_any_depth() {
-        assert_eq!(object(br#"{"a":1,"a":2}"#), Err(StrictError::Duplicate("a".into())));
-        assert_eq!(object(br#"{"x":[{"b":1,"b":2}]}"#), Err(StrictError::Duplicate("b".into())));
+        assert_eq!(
+            object(br#"{"a":1,"a":2}"#),
+            Err(StrictError::Duplicate("a".into()))
+        );
+        assert_eq!(
+            object(br#"{"x":[{"b":1,"b":2}]}"#),
+            Err(StrictError::Duplicate("b".into()))
+        );
     }
 
     #[test]

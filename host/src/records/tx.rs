@@ -47,8 +47,13 @@ pub enum Hook {
 impl Hook {
     /// All hooks.
     pub const ALL: [Self; 7] = [
-        Self::Validate, Self::BeforeCreate, Self::BeforeUpdate, Self::BeforeDelete, Self::AfterCreate,
-        Self::AfterUpdate, Self::AfterDelete,
+        Self::Validate,
+        Self::BeforeCreate,
+        Self::BeforeUpdate,
+        Self::BeforeDelete,
+        Self::AfterCreate,
+        Self::AfterUpdate,
+        Self::AfterDelete,
     ];
 
     /// The word of the contract.
@@ -85,7 +90,8 @@ pub trait Hooks {
     ///
     /// # Errors
     /// The plugin refused the whole batch, failed, or was stopped.
-    fn run(&self, tx: &Tx, hook: Hook, entity: &Arc<Entity>, drafts: &mut [Draft]) -> Result<(), RecordError>;
+    fn run(&self, tx: &Tx, hook: Hook, entity: &Arc<Entity>, drafts: &mut [Draft])
+    -> Result<(), RecordError>;
 }
 
 /// An open write transaction on one module's file, for one request. Cheap to clone.
@@ -113,7 +119,10 @@ impl Tx {
     /// The same transaction on another authority.
     #[must_use]
     pub fn on(&self, authority: Authority) -> Self {
-        Self { authority, ..self.clone() }
+        Self {
+            authority,
+            ..self.clone()
+        }
     }
 
     /// The same transaction, one plugin call deeper.
@@ -128,6 +137,9 @@ impl Tx {
                 detail: format!("plugin calls nest more than {MAX_DEPTH} deep"),
             });
         }
-        Ok(Self { depth: self.depth + 1, ..self.clone() })
+        Ok(Self {
+            depth: self.depth + 1,
+            ..self.clone()
+        })
     }
 }

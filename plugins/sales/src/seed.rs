@@ -5,14 +5,39 @@ use stoa_sdk::manifest::Seed;
 
 pub(crate) fn seed() -> Vec<Seed> {
     let stages = [
-        ("prospecting", "Prospecting", "open", "10", Some("pipeline"), Some(30)),
-        ("qualification", "Qualification", "open", "20", Some("pipeline"), Some(30)),
+        (
+            "prospecting",
+            "Prospecting",
+            "open",
+            "10",
+            Some("pipeline"),
+            Some(30),
+        ),
+        (
+            "qualification",
+            "Qualification",
+            "open",
+            "20",
+            Some("pipeline"),
+            Some(30),
+        ),
         ("proposal", "Proposal", "open", "50", Some("best_case"), Some(21)),
-        ("negotiation", "Negotiation", "open", "80", Some("commit"), Some(14)),
+        (
+            "negotiation",
+            "Negotiation",
+            "open",
+            "80",
+            Some("commit"),
+            Some(14),
+        ),
         ("won", "Won", "won", "100", None, None),
         ("lost", "Lost", "lost", "0", None, None),
     ];
-    let row = |(position, (key, name, kind, probability, category, rotten)): (usize, (_, _, _, _, Option<&str>, Option<i64>))| -> Value {
+    let row = |(position, (key, name, kind, probability, category, rotten)): (
+        usize,
+        (_, _, _, _, Option<&str>, Option<i64>),
+    )|
+     -> Value {
         let key: &str = key;
         let (name, kind, probability): (&str, &str, &str) = (name, kind, probability);
         json!({
@@ -27,7 +52,10 @@ pub(crate) fn seed() -> Vec<Seed> {
         })
     };
     vec![
-        Seed::new("pipeline", vec![json!({ "external_id": "default", "name": "Default", "is_default": true })]),
+        Seed::new(
+            "pipeline",
+            vec![json!({ "external_id": "default", "name": "Default", "is_default": true })],
+        ),
         Seed::new("stage", stages.into_iter().enumerate().map(row).collect()),
     ]
 }

@@ -44,7 +44,12 @@ impl Arguments {
             "hooks" => meta.parse_nested_meta(|hook| {
                 let name = hook.path.require_ident()?.clone();
                 let known = [
-                    "validate", "before_create", "before_update", "before_delete", "after_create", "after_update",
+                    "validate",
+                    "before_create",
+                    "before_update",
+                    "before_delete",
+                    "after_create",
+                    "after_update",
                     "after_delete",
                 ];
                 if !known.iter().any(|known| name == known) {
@@ -77,11 +82,17 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenS
                 code.extend(value::expand_row(&item.ident, &fields));
             }
             if parsed.key.is_none() && !parsed.value && !parsed.row {
-                return Err(Error::new_spanned(&item.ident, "say `key = \"...\"`, `value` or `row`"));
+                return Err(Error::new_spanned(
+                    &item.ident,
+                    "say `key = \"...\"`, `value` or `row`",
+                ));
             }
             Ok(code)
         }
-        other => Err(Error::new_spanned(other, "#[entity] belongs on a struct or an enum")),
+        other => Err(Error::new_spanned(
+            other,
+            "#[entity] belongs on a struct or an enum",
+        )),
     }
 }
 
@@ -91,7 +102,9 @@ fn fields(item: &mut ItemStruct) -> Result<Vec<Field>> {
     };
     let mut fields = Vec::new();
     for field in &mut named.named {
-        let Some(ident) = field.ident.clone() else { continue };
+        let Some(ident) = field.ident.clone() else {
+            continue;
+        };
         let key = ident.to_string().trim_start_matches("r#").to_owned();
         fields.push(Field::take(&ident, field.ty.clone(), &mut field.attrs, key)?);
     }

@@ -8,7 +8,9 @@ use crate::entity::Arguments;
 use crate::field::{Field, words};
 
 pub(crate) fn expand(arguments: &Arguments, name: &Ident, fields: &[Field]) -> Result<TokenStream> {
-    let Some(key) = &arguments.key else { return Ok(TokenStream::new()) };
+    let Some(key) = &arguments.key else {
+        return Ok(TokenStream::new());
+    };
     let keys = fields.iter().map(|field| &field.key);
     let kinds: Vec<_> = fields.iter().map(|field| &field.kind).collect();
     let idents: Vec<_> = fields.iter().map(|field| &field.ident).collect();
@@ -71,8 +73,14 @@ fn read(field: &Field) -> TokenStream {
 }
 
 fn declaration(arguments: &Arguments, key: &LitStr, fields: &[Field]) -> TokenStream {
-    let plural = arguments.plural.as_ref().map_or_else(|| key.value() + "s", LitStr::value);
-    let label = arguments.label.as_ref().map_or_else(|| words(&key.value()), LitStr::value);
+    let plural = arguments
+        .plural
+        .as_ref()
+        .map_or_else(|| key.value() + "s", LitStr::value);
+    let label = arguments
+        .label
+        .as_ref()
+        .map_or_else(|| words(&key.value()), LitStr::value);
     let optional = |text: &Option<LitStr>| match text {
         Some(text) => quote! { Some(#text.into()) },
         None => quote! { None },
@@ -101,7 +109,16 @@ fn declaration(arguments: &Arguments, key: &LitStr, fields: &[Field]) -> TokenSt
 }
 
 fn declared_field(field: &Field) -> TokenStream {
-    let Field { kind, key, label, help, declared, min, max, .. } = field;
+    let Field {
+        kind,
+        key,
+        label,
+        help,
+        declared,
+        min,
+        max,
+        ..
+    } = field;
     let min = min.iter().map(|min| quote! { field.at_least(#min); });
     let max = max.iter().map(|max| quote! { field.limit_to(#max); });
     let default = field.default_json();

@@ -14,13 +14,22 @@ pub(in crate::http) fn problem(error: RecordError) -> Problem {
         }
         RecordError::BadRequest { code, detail } => Problem::malformed(code, detail),
         RecordError::Invalid(faults) => Problem::invalid(faults.into_iter().map(fault).collect()),
-        RecordError::Conflict { code, detail, extra, faults } => {
+        RecordError::Conflict {
+            code,
+            detail,
+            extra,
+            faults,
+        } => {
             let mut problem = Problem::new(StatusCode::CONFLICT, code, detail);
             problem.errors = faults.into_iter().map(fault).collect();
             problem.extra = extra;
             problem
         }
-        RecordError::Stale { current, sent, record } => stale(current, sent, &record),
+        RecordError::Stale {
+            current,
+            sent,
+            record,
+        } => stale(current, sent, &record),
         RecordError::Plugin { plugin, code, detail } => {
             let mut problem = Problem::new(
                 StatusCode::BAD_GATEWAY,
@@ -30,7 +39,9 @@ pub(in crate::http) fn problem(error: RecordError) -> Problem {
             problem.extra.insert("plugin".into(), plugin.into());
             problem
         }
-        error @ (RecordError::Schema(_) | RecordError::Storage(_) | RecordError::Identity(_)) => Problem::internal(&error),
+        error @ (RecordError::Schema(_) | RecordError::Storage(_) | RecordError::Identity(_)) => {
+            Problem::internal(&error)
+        }
     }
 }
 
@@ -40,9 +51,14 @@ fn fault(fault: crate::records::Fault) -> Fault {
 
 /// 412 with the record as it is now, so that a client can merge without asking again.
 fn stale(current: u64, sent: u64, record: &[u8]) -> Problem {
-    let detail = format!("The record is at version {current}; you sent If-Match \"{sent}\". Merge with `current` and send again.");
+    let detail = format!(
+        "The record is at version {current}; you sent If-Match \"{sent}\". Merge with `current` and send again."
+    );
     let mut problem = Problem::new(StatusCode::PRECONDITION_FAILED, "version_conflict", detail);
-    problem.extra.insert("current".into(), serde_json::from_slice(record).unwrap_or_default());
+    problem.extra.insert(
+        "current".into(),
+        serde_json::from_slice(record).unwrap_or_default(),
+    );
     if let Ok(tag) = HeaderValue::from_str(&super::etag(current)) {
         problem.headers.push((header::ETAG, tag));
     }

@@ -24,8 +24,8 @@ use std::sync::Arc;
 use poem::http::{Method, StatusCode, header};
 use poem::{Endpoint, Request, Response};
 
-use crate::caller::Caller;
 use crate::app::{App, Entered};
+use crate::caller::Caller;
 use crate::http::problem::Problem;
 use crate::ids::RecordId;
 use crate::plugins::{ActionMode, ActionTarget, Plugin};
@@ -56,17 +56,30 @@ impl Gateway {
     }
 
     async fn route(&self, request: Request) -> Result<Response, Problem> {
-        let (Some(entered), Some(caller)) = (request.data::<Arc<Entered>>().cloned(), request.data::<Caller>().cloned()) else {
+        let (Some(entered), Some(caller)) = (
+            request.data::<Arc<Entered>>().cloned(),
+            request.data::<Caller>().cloned(),
+        ) else {
             return Err(Problem::unauthenticated());
         };
         let path = request.uri().path().to_owned();
         let rest = path.strip_prefix("/api/v1/").unwrap_or_default();
         let segments: Vec<&str> = rest.split('/').collect();
-        let Some((plugin, segments)) = segments.split_first() else { return Err(no_route()) };
+        let Some((plugin, segments)) = segments.split_first() else {
+            return Err(no_route());
+        };
         let plugin = self.plugin(plugin, &entered)?;
-        let prefix = request.data::<super::access::Prefix>().map(|prefix| Arc::clone(&prefix.0)).unwrap_or_default();
+        let prefix = request
+            .data::<super::access::Prefix>()
+            .map(|prefix| Arc::clone(&prefix.0))
+            .unwrap_or_default();
         let base = format!("{prefix}/api/v1/{}", plugin.manifest.id);
-        let call = Call { app: &self.app, scope: entered.scope(&caller), plugin, base };
+        let call = Call {
+            app: &self.app,
+            scope: entered.scope(&caller),
+            plugin,
+            base,
+        };
         call.dispatch(segments, request).await
     }
 
@@ -77,7 +90,9 @@ impl Gateway {
             return Ok(plugin);
         }
         let module = plugin.manifest.module.clone().unwrap_or_default();
-        let detail = format!("The module `{module}` is not licensed for this organization. Ask the operator of this installation.");
+        let detail = format!(
+            "The module `{module}` is not licensed for this organization. Ask the operator of this installation."
+        );
         let mut problem = Problem::new(StatusCode::FORBIDDEN, "license_required", detail);
         problem.extra.insert("module".into(), module.into());
         Err(problem)
@@ -93,18 +108,26 @@ impl Call<'_> {
                 None => self.action(None, None, ActionTarget::Module, word, request).await,
             },
             [plural, rest @ ..] => {
-                let entity = self.plugin.manifest.records.entity_by_plural(plural).cloned().ok_or_else(no_route)?;
+                let entity = self
+                    .plugin
+                    .manifest
+                    .records
+                    .entity_by_plural(plural)
+                    .cloned()
+                    .ok_or_else(no_route)?;
                 match rest {
                     [word] => match RecordId::from_str(word) {
                         Ok(id) => self.record(&entity, id, request).await,
                         Err(_) if self.knows(Some(&entity), ActionTarget::Collection, word) => {
-                            self.action(Some(&entity), None, ActionTarget::Collection, word, request).await
+                            self.action(Some(&entity), None, ActionTarget::Collection, word, request)
+                                .await
                         }
                         Err(_) => Err(missing_record()),
                     },
                     [id, verb] => {
                         let id = RecordId::from_str(id).map_err(|_| missing_record())?;
-                        self.action(Some(&entity), Some(id), ActionTarget::Record, verb, request).await
+                        self.action(Some(&entity), Some(id), ActionTarget::Record, verb, request)
+                            .await
                     }
                     _ => Err(no_route()),
                 }
@@ -114,7 +137,10 @@ impl Call<'_> {
     }
 
     fn knows(&self, entity: Option<&Arc<Entity>>, target: ActionTarget, verb: &str) -> bool {
-        self.plugin.manifest.action(entity.map(|entity| &*entity.key), target, verb).is_some()
+        self.plugin
+            .manifest
+            .action(entity.map(|entity| &*entity.key), target, verb)
+            .is_some()
     }
 }
 
@@ -131,7 +157,10 @@ fn no_route() -> Problem {
 }
 
 fn missing_record() -> Problem {
-    Problem::not_found("record_not_found", "There is no record with this id, or none that you may read.")
+    Problem::not_found(
+        "record_not_found",
+        "There is no record with this id, or none that you may read.",
+    )
 }
 
 /// 405 with what would work.
@@ -149,7 +178,10 @@ fn method_not_allowed(allowed: &str) -> Problem {
 
 /// A JSON answer.
 fn json(status: StatusCode, body: Vec<u8>) -> Response {
-    Response::builder().status(status).header(header::CONTENT_TYPE, "application/json").body(body)
+    Response::builder()
+        .status(status)
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(body)
 }
 
 /// `"3"`

@@ -23,16 +23,29 @@ const MOST: usize = 200;
 
 /// The parameters in order, none twice.
 pub(super) fn pairs(request: &Request) -> Result<Vec<(String, String)>, Problem> {
-    let Some(query) = request.uri().query().filter(|query| !query.is_empty()) else { return Ok(Vec::new()) };
+    let Some(query) = request.uri().query().filter(|query| !query.is_empty()) else {
+        return Ok(Vec::new());
+    };
     if query.len() > LENGTH {
-        return Err(Problem::malformed("query_too_long", format!("The query string has more than {LENGTH} bytes.")));
+        return Err(Problem::malformed(
+            "query_too_long",
+            format!("The query string has more than {LENGTH} bytes."),
+        ));
     }
-    let unreadable = || Problem::malformed("invalid_query", "The query string cannot be read; percent-encode what is not plain text.");
+    let unreadable = || {
+        Problem::malformed(
+            "invalid_query",
+            "The query string cannot be read; percent-encode what is not plain text.",
+        )
+    };
     let pairs: Vec<(String, String)> = request.params().map_err(|_| unreadable())?;
     for (at, (name, _)) in pairs.iter().enumerate() {
         if pairs.iter().take(at).any(|(before, _)| before == name) {
             let shown: String = name.chars().filter(|sign| !sign.is_control()).take(64).collect();
-            return Err(Problem::malformed("duplicate_parameter", format!("The parameter `{shown}` stands twice; send it once.")));
+            return Err(Problem::malformed(
+                "duplicate_parameter",
+                format!("The parameter `{shown}` stands twice; send it once."),
+            ));
         }
     }
     Ok(pairs)
@@ -46,8 +59,11 @@ pub(super) fn list(entity: &Entity, request: &Request, base_currency: &str) -> R
     for (name, value) in pairs(request)? {
         match name.as_str() {
             "limit" => {
-                let number = usize::from_str(&value).ok().filter(|number| (1..=MOST).contains(number));
-                limit = number.ok_or_else(|| bad("invalid_limit", format!("`limit` is a number from 1 to {MOST}.")))?;
+                let number = usize::from_str(&value)
+                    .ok()
+                    .filter(|number| (1..=MOST).contains(number));
+                limit = number
+                    .ok_or_else(|| bad("invalid_limit", format!("`limit` is a number from 1 to {MOST}.")))?;
             }
             "cursor" => cursor = Some(value),
             "sort" => sort = Sort::parse(entity, &value).map_err(problem)?,
@@ -65,7 +81,14 @@ pub(super) fn list(entity: &Entity, request: &Request, base_currency: &str) -> R
         }
     }
     let view = View::parse(entity, fields.as_deref(), expand.as_deref()).map_err(problem)?;
-    Ok(Query { filter: Filter::And(tests), sort, limit, cursor, view, count })
+    Ok(Query {
+        filter: Filter::And(tests),
+        sort,
+        limit,
+        cursor,
+        view,
+        count,
+    })
 }
 
 /// How one record is to be shown.
@@ -91,23 +114,36 @@ pub(super) fn none(request: &Request) -> Result<(), Problem> {
 
 pub(super) fn unknown(name: &str) -> Problem {
     let shown: String = name.chars().filter(|sign| !sign.is_control()).take(64).collect();
-    problem(RecordError::bad("unknown_parameter", format!("`{shown}` is not a parameter of this address")))
+    problem(RecordError::bad(
+        "unknown_parameter",
+        format!("`{shown}` is not a parameter of this address"),
+    ))
 }
 
 /// The version in `If-Match`; `*` and no header ask for none.
 pub(super) fn if_match(request: &Request) -> Result<Option<u64>, Problem> {
     let mut values = request.headers().get_all(header::IF_MATCH).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
-        return if request.headers().contains_key(header::IF_MATCH) { Err(invalid_if_match()) } else { Ok(None) };
+        return if request.headers().contains_key(header::IF_MATCH) {
+            Err(invalid_if_match())
+        } else {
+            Ok(None)
+        };
     };
     let text = value.to_str().map_err(|_| invalid_if_match())?.trim();
     if text == "*" {
         return Ok(None);
     }
-    let version = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).and_then(|text| text.parse().ok());
+    let version = text
+        .strip_prefix('"')
+        .and_then(|text| text.strip_suffix('"'))
+        .and_then(|text| text.parse().ok());
     version.map(Some).ok_or_else(invalid_if_match)
 }
 
 fn invalid_if_match() -> Problem {
-    Problem::malformed("invalid_if_match", "If-Match is one version in quotes, as in the ETag: \"3\".")
+    Problem::malformed(
+        "invalid_if_match",
+        "If-Match is one version in quotes, as in the ETag: \"3\".",
+    )
 }

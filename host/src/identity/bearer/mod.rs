@@ -226,7 +226,9 @@ impl Identity {
                 return Ok(Some(Arc::new(found.principal)));
             }
             let key = keys::find_key(connection, id)?.map(|stored| stored.key);
-            Ok(key.filter(|key| key.is_good(now)).map(|key| Arc::new(of_key(key))))
+            Ok(key
+                .filter(|key| key.is_good(now))
+                .map(|key| Arc::new(of_key(key))))
         })
     }
 

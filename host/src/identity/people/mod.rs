@@ -242,7 +242,11 @@ impl Identity {
     ///
     /// # Errors
     /// Only when the identity file fails.
-    pub fn team_name(&self, organization: OrganizationId, id: TeamId) -> Result<Option<Arc<str>>, IdentityError> {
+    pub fn team_name(
+        &self,
+        organization: OrganizationId,
+        id: TeamId,
+    ) -> Result<Option<Arc<str>>, IdentityError> {
         Ok(self.team_names(organization, &[id])?.remove(&id))
     }
 

@@ -2,9 +2,9 @@
 
 use crate::ids::RecordId;
 use crate::plugins::bindings::host::stoa::plugin::context::{Host, Organization, Principal};
+use crate::plugins::call::Ground;
 use crate::plugins::call::{State, to_wit};
 use crate::records::tx::Authority;
-use crate::plugins::call::Ground;
 
 impl Host for State {
     fn get_organization(&mut self) -> wasmtime::Result<Organization> {
@@ -27,7 +27,11 @@ impl Host for State {
             id: to_wit(RecordId::from_bytes(*principal.id.as_bytes())),
             kind: principal.kind.as_str().to_owned(),
             name: principal.name.to_string(),
-            teams: principal.teams.iter().map(|team| to_wit(RecordId::from_bytes(*team.as_bytes()))).collect(),
+            teams: principal
+                .teams
+                .iter()
+                .map(|team| to_wit(RecordId::from_bytes(*team.as_bytes())))
+                .collect(),
             roles: principal.roles.iter().map(ToString::to_string).collect(),
         })
     }
@@ -54,6 +58,9 @@ impl Host for State {
             return Ok(true);
         }
         let scope = self.scope();
-        Ok(!scope.policy.decide(&scope.caller.principal.roles, &object, &action).never())
+        Ok(!scope
+            .policy
+            .decide(&scope.caller.principal.roles, &object, &action)
+            .never())
     }
 }

@@ -1,7 +1,9 @@
 //! The interfaces of the contract that this host knows and does not offer yet: each answers `not-available`.
 
 use crate::plugins::bindings::host::stoa::plugin::types::{RecordId, Refusal};
-use crate::plugins::bindings::host::stoa::plugin::{documents, events, files, http_client, jobs, license, mail, peers, realtime};
+use crate::plugins::bindings::host::stoa::plugin::{
+    documents, events, files, http_client, jobs, license, mail, peers, realtime,
+};
 use crate::plugins::call::State;
 
 fn not_available<T>(what: &str) -> Result<T, Refusal> {
@@ -15,14 +17,25 @@ fn not_available<T>(what: &str) -> Result<T, Refusal> {
 }
 
 impl events::Host for State {
-    fn publish(&mut self, _topic: String, _key: String, _payload: String) -> wasmtime::Result<Result<(), Refusal>> {
+    fn publish(
+        &mut self,
+        _topic: String,
+        _key: String,
+        _payload: String,
+    ) -> wasmtime::Result<Result<(), Refusal>> {
         self.enter()?;
         Ok(not_available("events"))
     }
 }
 
 impl jobs::Host for State {
-    fn enqueue(&mut self, _name: String, _payload: String, _not_before: i64, _unique_key: String) -> wasmtime::Result<Result<String, Refusal>> {
+    fn enqueue(
+        &mut self,
+        _name: String,
+        _payload: String,
+        _not_before: i64,
+        _unique_key: String,
+    ) -> wasmtime::Result<Result<String, Refusal>> {
         self.enter()?;
         Ok(not_available("jobs"))
     }
@@ -36,31 +49,55 @@ impl mail::Host for State {
 }
 
 impl http_client::Host for State {
-    fn send(&mut self, _requests: Vec<http_client::Request>) -> wasmtime::Result<Result<Vec<Result<http_client::Response, Refusal>>, Refusal>> {
+    fn send(
+        &mut self,
+        _requests: Vec<http_client::Request>,
+    ) -> wasmtime::Result<Result<Vec<Result<http_client::Response, Refusal>>, Refusal>> {
         self.enter()?;
         Ok(not_available("http-client"))
     }
 }
 
 impl files::Host for State {
-    fn of_record(&mut self, _entity: String, _id: RecordId) -> wasmtime::Result<Result<Vec<files::FileInfo>, Refusal>> {
+    fn of_record(
+        &mut self,
+        _entity: String,
+        _id: RecordId,
+    ) -> wasmtime::Result<Result<Vec<files::FileInfo>, Refusal>> {
         self.enter()?;
         Ok(not_available("files"))
     }
 
-    fn read(&mut self, _id: RecordId, _offset: u64, _length: u32) -> wasmtime::Result<Result<Vec<u8>, Refusal>> {
+    fn read(
+        &mut self,
+        _id: RecordId,
+        _offset: u64,
+        _length: u32,
+    ) -> wasmtime::Result<Result<Vec<u8>, Refusal>> {
         self.enter()?;
         Ok(not_available("files"))
     }
 
-    fn attach(&mut self, _entity: String, _id: RecordId, _name: String, _media_type: String, _bytes: Vec<u8>) -> wasmtime::Result<Result<RecordId, Refusal>> {
+    fn attach(
+        &mut self,
+        _entity: String,
+        _id: RecordId,
+        _name: String,
+        _media_type: String,
+        _bytes: Vec<u8>,
+    ) -> wasmtime::Result<Result<RecordId, Refusal>> {
         self.enter()?;
         Ok(not_available("files"))
     }
 }
 
 impl peers::Host for State {
-    fn call(&mut self, _plugin: String, _method: String, _input: String) -> wasmtime::Result<Result<String, Refusal>> {
+    fn call(
+        &mut self,
+        _plugin: String,
+        _method: String,
+        _input: String,
+    ) -> wasmtime::Result<Result<String, Refusal>> {
         self.enter()?;
         Ok(not_available("peers"))
     }
@@ -80,7 +117,12 @@ impl license::Host for State {
 }
 
 impl documents::Host for State {
-    fn render(&mut self, _template: String, _data: String, _format: String) -> wasmtime::Result<Result<Vec<u8>, Refusal>> {
+    fn render(
+        &mut self,
+        _template: String,
+        _data: String,
+        _format: String,
+    ) -> wasmtime::Result<Result<Vec<u8>, Refusal>> {
         self.enter()?;
         Ok(not_available("documents"))
     }

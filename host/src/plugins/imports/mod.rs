@@ -7,7 +7,8 @@ pub(crate) mod log;
 pub(crate) mod random;
 pub(crate) mod records;
 pub(crate) mod settings;
-pub(crate) mod sql;
+#[expect(unreachable_pub, reason = "the generated bindings name its cursor")]
+pub mod sql;
 mod wasi;
 
 use wasmtime::component::{HasSelf, Linker};
@@ -35,10 +36,14 @@ fn refuse_strangers(engine: &Engine, component: &Component) -> wasmtime::Result<
     for (name, _) in component.component_type().imports(engine) {
         let known = name.starts_with("stoa:plugin/") && name.contains("@1.") || name.starts_with("wasi:");
         if !known {
-            return Err(wasmtime::format_err!("it imports `{name}`, which is not part of contract 1"));
+            return Err(wasmtime::format_err!(
+                "it imports `{name}`, which is not part of contract 1"
+            ));
         }
         if name.starts_with("wasi:sockets") || name.starts_with("wasi:http") {
-            return Err(wasmtime::format_err!("it imports `{name}`: a plugin has no network of its own; use http-client"));
+            return Err(wasmtime::format_err!(
+                "it imports `{name}`: a plugin has no network of its own; use http-client"
+            ));
         }
     }
     Ok(())

@@ -28,13 +28,19 @@ pub(crate) const CROSSING: [usize; 6] = [CREATED_AT, CREATED_BY, UPDATED_AT, UPD
 pub(crate) fn pack(values: &[Value]) -> Vec<u8> {
     let mut cells = Vec::with_capacity(values.len() * 12);
     let system = CROSSING.iter().filter_map(|at| values.get(*at));
-    system.chain(values.iter().skip(SYSTEM_COLUMNS.len())).for_each(|value| push(value, &mut cells));
+    system
+        .chain(values.iter().skip(SYSTEM_COLUMNS.len()))
+        .for_each(|value| push(value, &mut cells));
     cells
 }
 
 fn row(values: &[Value]) -> Option<Row> {
     let (id, version) = list::identity_of(values);
-    Some(Row { id: to_wit(id?), version, cells: pack(values) })
+    Some(Row {
+        id: to_wit(id?),
+        version,
+        cells: pack(values),
+    })
 }
 
 fn unknown_authority() -> RecordError {
@@ -45,14 +51,19 @@ impl State {
     fn entity(&self, key: &str) -> Result<Arc<Entity>, RecordError> {
         self.module().entity(key).ok_or_else(|| {
             let key: String = key.chars().take(64).collect();
-            RecordError::bad("unknown_entity", format!("`{key}` is no entity of this plugin's manifest"))
+            RecordError::bad(
+                "unknown_entity",
+                format!("`{key}` is no entity of this plugin's manifest"),
+            )
         })
     }
 
     fn authority(&self, word: &str) -> Result<Authority, RecordError> {
         match word {
             // A seed runs on the plugin's authority, and so does what its hooks do.
-            _ if matches!(&self.ground, Ground::Write(tx) if tx.authority == Authority::Plugin) => Ok(Authority::Plugin),
+            _ if matches!(&self.ground, Ground::Write(tx) if tx.authority == Authority::Plugin) => {
+                Ok(Authority::Plugin)
+            }
             "caller" => Ok(Authority::PluginForCaller),
             "plugin" if self.module().may_act_as_plugin => Ok(Authority::Plugin),
             "plugin" => Err(RecordError::Forbidden {
@@ -92,27 +103,58 @@ impl State {
         Ok(found.iter().filter_map(|values| row(values)).collect())
     }
 
-    fn find_rows(&self, key: &str, json: &str, sort: &str, limit: u32, authority: &str) -> Result<Vec<Row>, RecordError> {
+    fn find_rows(
+        &self,
+        key: &str,
+        json: &str,
+        sort: &str,
+        limit: u32,
+        authority: &str,
+    ) -> Result<Vec<Row>, RecordError> {
         let entity = self.entity(key)?;
         let filter = match json {
             "" => filter::Filter::And(Vec::new()),
             text => {
-                let parsed = serde_json::from_str(text).map_err(|_| RecordError::bad("invalid_filter", "the filter is not JSON"))?;
+                let parsed = serde_json::from_str(text)
+                    .map_err(|_| RecordError::bad("invalid_filter", "the filter is not JSON"))?;
                 filter::from_json(&entity, &parsed, &self.scope().organization.currency)?
             }
         };
-        let sort = if sort.is_empty() { Sort::newest() } else { Sort::parse(&entity, sort)? };
+        let sort = if sort.is_empty() {
+            Sort::newest()
+        } else {
+            Sort::parse(&entity, sort)?
+        };
         let mut order = String::new();
         sort.write_order(&mut order);
         let limit = usize::try_from(limit).unwrap_or(ROWS).clamp(1, ROWS);
         let _ = write!(order, " limit {limit}");
-        self.select(&entity, authority, |sql, params| filter.write_sql(sql, params), &order)
+        self.select(
+            &entity,
+            authority,
+            |sql, params| filter.write_sql(sql, params),
+            &order,
+        )
     }
 
-    fn create_rows(&self, key: &str, fields: Vec<String>, rows: Vec<Vec<u8>>, authority: &str) -> Result<Vec<WitId>, RecordError> {
+    fn create_rows(
+        &self,
+        key: &str,
+        fields: Vec<String>,
+        rows: Vec<Vec<u8>>,
+        authority: &str,
+    ) -> Result<Vec<WitId>, RecordError> {
         let (tx, entity) = (self.writing(authority)?, self.entity(key)?);
         let fields: Arc<[String]> = fields.into();
-        let inputs = rows.into_iter().map(|cells| Changes::Cells(Cellwise { fields: Arc::clone(&fields), cells })).collect();
+        let inputs = rows
+            .into_iter()
+            .map(|cells| {
+                Changes::Cells(Cellwise {
+                    fields: Arc::clone(&fields),
+                    cells,
+                })
+            })
+            .collect();
         marked(&tx, || {
             let mut ids = Vec::new();
             let mut faults: Vec<Fault> = Vec::new();
@@ -122,17 +164,30 @@ impl State {
                     Err(found) => faults.extend(found),
                 }
             }
-            if faults.is_empty() { Ok(ids) } else { Err(RecordError::Invalid(faults)) }
+            if faults.is_empty() {
+                Ok(ids)
+            } else {
+                Err(RecordError::Invalid(faults))
+            }
         })
     }
 
-    fn update_rows(&self, key: &str, fields: Vec<String>, changes: Vec<WitChange>, authority: &str) -> Result<Vec<u64>, RecordError> {
+    fn update_rows(
+        &self,
+        key: &str,
+        fields: Vec<String>,
+        changes: Vec<WitChange>,
+        authority: &str,
+    ) -> Result<Vec<u64>, RecordError> {
         let (tx, entity) = (self.writing(authority)?, self.entity(key)?);
         let fields: Arc<[String]> = fields.into();
         let changes = changes.into_iter().map(|change| Change {
             id: from_wit(change.id),
             version: change.version,
-            changes: Changes::Cells(Cellwise { fields: Arc::clone(&fields), cells: change.cells }),
+            changes: Changes::Cells(Cellwise {
+                fields: Arc::clone(&fields),
+                cells: change.cells,
+            }),
         });
         let changes = changes.collect();
         marked(&tx, || write::update(&tx, &entity, changes))
@@ -140,7 +195,10 @@ impl State {
 
     fn delete_rows(&self, key: &str, ids: Vec<WitId>, authority: &str) -> Result<(), RecordError> {
         let (tx, entity) = (self.writing(authority)?, self.entity(key)?);
-        marked(&tx, || ids.into_iter().try_for_each(|id| write::delete(&tx, &entity, from_wit(id), None)))
+        marked(&tx, || {
+            ids.into_iter()
+                .try_for_each(|id| write::delete(&tx, &entity, from_wit(id), None))
+        })
     }
 }
 
@@ -155,33 +213,73 @@ fn marked<T>(tx: &Tx, f: impl FnOnce() -> Result<T, RecordError>) -> Result<T, R
 }
 
 impl Host for State {
-    fn get(&mut self, entity: String, id: WitId, authority: String) -> wasmtime::Result<Result<Option<Row>, Refusal>> {
+    fn get(
+        &mut self,
+        entity: String,
+        id: WitId,
+        authority: String,
+    ) -> wasmtime::Result<Result<Option<Row>, Refusal>> {
         self.enter()?;
         let found = self.entity(&entity).and_then(|entity| {
-            self.select(&entity, &authority, |sql, params| {
-                sql.push_str("id = ");
-                bind(from_wit(id).into(), sql, params);
-            }, "")
+            self.select(
+                &entity,
+                &authority,
+                |sql, params| {
+                    sql.push_str("id = ");
+                    bind(from_wit(id).into(), sql, params);
+                },
+                "",
+            )
         });
         Ok(found.map(|mut rows| rows.pop()).map_err(refusal))
     }
 
-    fn find(&mut self, entity: String, filter: String, sort: String, limit: u32, authority: String) -> wasmtime::Result<Result<Vec<Row>, Refusal>> {
+    fn find(
+        &mut self,
+        entity: String,
+        filter: String,
+        sort: String,
+        limit: u32,
+        authority: String,
+    ) -> wasmtime::Result<Result<Vec<Row>, Refusal>> {
         self.enter()?;
-        Ok(self.find_rows(&entity, &filter, &sort, limit, &authority).map_err(refusal))
+        Ok(self
+            .find_rows(&entity, &filter, &sort, limit, &authority)
+            .map_err(refusal))
     }
 
-    fn create(&mut self, entity: String, fields: Vec<String>, rows: Vec<Vec<u8>>, authority: String) -> wasmtime::Result<Result<Vec<WitId>, Refusal>> {
+    fn create(
+        &mut self,
+        entity: String,
+        fields: Vec<String>,
+        rows: Vec<Vec<u8>>,
+        authority: String,
+    ) -> wasmtime::Result<Result<Vec<WitId>, Refusal>> {
         self.enter()?;
-        Ok(self.create_rows(&entity, fields, rows, &authority).map_err(refusal))
+        Ok(self
+            .create_rows(&entity, fields, rows, &authority)
+            .map_err(refusal))
     }
 
-    fn update(&mut self, entity: String, fields: Vec<String>, changes: Vec<WitChange>, authority: String) -> wasmtime::Result<Result<Vec<u64>, Refusal>> {
+    fn update(
+        &mut self,
+        entity: String,
+        fields: Vec<String>,
+        changes: Vec<WitChange>,
+        authority: String,
+    ) -> wasmtime::Result<Result<Vec<u64>, Refusal>> {
         self.enter()?;
-        Ok(self.update_rows(&entity, fields, changes, &authority).map_err(refusal))
+        Ok(self
+            .update_rows(&entity, fields, changes, &authority)
+            .map_err(refusal))
     }
 
-    fn delete(&mut self, entity: String, ids: Vec<WitId>, authority: String) -> wasmtime::Result<Result<(), Refusal>> {
+    fn delete(
+        &mut self,
+        entity: String,
+        ids: Vec<WitId>,
+        authority: String,
+    ) -> wasmtime::Result<Result<(), Refusal>> {
         self.enter()?;
         Ok(self.delete_rows(&entity, ids, &authority).map_err(refusal))
     }

@@ -24,17 +24,30 @@ const STATEMENT: Duration = Duration::from_millis(200);
 const HOST_PARAMETERS: usize = 500;
 
 /// A result that is read in parts. Designed, not offered yet: `open` answers `not-available`.
-pub(crate) struct Cursor;
+#[expect(unreachable_pub, reason = "the generated bindings name it")]
+pub struct Cursor;
 
 fn refuse(kind: &str, code: &str, detail: impl Into<String>) -> Refusal {
-    Refusal { kind: kind.into(), code: code.into(), detail: detail.into(), failures: Vec::new(), extra: String::new() }
+    Refusal {
+        kind: kind.into(),
+        code: code.into(),
+        detail: detail.into(),
+        failures: Vec::new(),
+        extra: String::new(),
+    }
 }
 
 fn not_listed(error: PluginSqlError) -> Refusal {
     match error {
-        PluginSqlError::Refused { what } => refuse("forbidden", "sql_refused", format!("a plugin may not {what}")),
+        PluginSqlError::Refused { what } => {
+            refuse("forbidden", "sql_refused", format!("a plugin may not {what}"))
+        }
         PluginSqlError::Deadline => refuse("limit", "sql_deadline", "the statement took longer than 200 ms"),
-        PluginSqlError::TooBig => refuse("limit", "sql_too_big", "a value or the statement is larger than allowed"),
+        PluginSqlError::TooBig => refuse(
+            "limit",
+            "sql_too_big",
+            "a value or the statement is larger than allowed",
+        ),
         PluginSqlError::Invalid(detail) => refuse("invalid", "sql_invalid", detail),
         PluginSqlError::Constraint(detail) => refuse("conflict", "sql_constraint", detail),
         PluginSqlError::Storage(error) => refusal(RecordError::Storage(error)),
@@ -55,7 +68,11 @@ fn parse(params: &[u8]) -> Result<Vec<Cell<'_>>, Refusal> {
     let parsed: Result<Vec<Cell<'_>>, _> = Cells::new(params).collect();
     let params = parsed.map_err(|_| refuse("invalid", "bad_cells", "the parameters are malformed cells"))?;
     if params.len() > HOST_PARAMETERS {
-        return Err(refuse("invalid", "too_many_parameters", format!("a statement takes at most {HOST_PARAMETERS} parameters")));
+        return Err(refuse(
+            "invalid",
+            "too_many_parameters",
+            format!("a statement takes at most {HOST_PARAMETERS} parameters"),
+        ));
     }
     Ok(params)
 }
@@ -65,7 +82,12 @@ impl State {
     fn with_views(&self, text: &str) -> Result<(String, Vec<Value>), Refusal> {
         let lower = text.to_ascii_lowercase();
         let (mut views, mut params) = (String::new(), vec![Value::Null; HOST_PARAMETERS]);
-        for entity in self.module().entities.iter().filter(|entity| lower.contains(&format!("visible_{}", entity.key))) {
+        for entity in self
+            .module()
+            .entities
+            .iter()
+            .filter(|entity| lower.contains(&format!("visible_{}", entity.key)))
+        {
             let mut select = format!("select {} from \"{}\" where ", entity.select, entity.key);
             match write_visible(self.scope(), entity, "read", &mut select, &mut params) {
                 Ok(()) => {}
@@ -81,7 +103,12 @@ impl State {
             return Ok((text.to_owned(), Vec::new()));
         }
         let trimmed = text.trim_start();
-        let after = |word: &str| trimmed.get(..word.len()).filter(|start| start.eq_ignore_ascii_case(word)).and_then(|_| trimmed.get(word.len()..));
+        let after = |word: &str| {
+            trimmed
+                .get(..word.len())
+                .filter(|start| start.eq_ignore_ascii_case(word))
+                .and_then(|_| trimmed.get(word.len()..))
+        };
         let sql = match (after("with recursive "), after("with ")) {
             (Some(rest), _) => format!("with recursive {views}, {rest}"),
             (None, Some(rest)) => format!("with {views}, {rest}"),
@@ -100,7 +127,12 @@ impl State {
         let read = |statement: &mut Statement<'_>| {
             bind(statement, &params, &host)?;
             let width = statement.column_count();
-            let mut found = Rows { columns: u32::try_from(width).unwrap_or_default(), count: 0, cells: Vec::new(), more: false };
+            let mut found = Rows {
+                columns: u32::try_from(width).unwrap_or_default(),
+                count: 0,
+                cells: Vec::new(),
+                more: false,
+            };
             let mut rows = statement.raw_query();
             while let Some(row) = rows.next()? {
                 if found.count == ROWS || found.cells.len() > BYTES {
@@ -114,14 +146,23 @@ impl State {
             }
             Ok(found)
         };
-        self.conn().plugin(self.sql_mode(), &sql, self.statement_time(), read).map_err(not_listed)
+        self.conn()
+            .plugin(self.sql_mode(), &sql, self.statement_time(), read)
+            .map_err(not_listed)
     }
 
     fn run_all(&self, text: &str, params: &[Vec<u8>]) -> Result<u64, Refusal> {
         if matches!(self.ground, Ground::Read { .. }) {
-            return Err(refuse("forbidden", "read_only", "reports and read actions change nothing"));
+            return Err(refuse(
+                "forbidden",
+                "read_only",
+                "reports and read actions change nothing",
+            ));
         }
-        let lists = params.iter().map(|params| parse(params)).collect::<Result<Vec<_>, _>>()?;
+        let lists = params
+            .iter()
+            .map(|params| parse(params))
+            .collect::<Result<Vec<_>, _>>()?;
         let run = |statement: &mut Statement<'_>| {
             let mut changed = 0;
             for list in &lists {
@@ -131,7 +172,9 @@ impl State {
             Ok(changed)
         };
         let time = self.statement_time();
-        self.conn().plugin(PluginMode::AsPlugin, text, time, run).map_err(not_listed)
+        self.conn()
+            .plugin(PluginMode::AsPlugin, text, time, run)
+            .map_err(not_listed)
     }
 }
 
@@ -148,14 +191,26 @@ impl Host for State {
 }
 
 impl HostCursor for State {
-    fn open(&mut self, _text: String, _params: Vec<u8>) -> wasmtime::Result<Result<Resource<Cursor>, Refusal>> {
+    fn open(
+        &mut self,
+        _text: String,
+        _params: Vec<u8>,
+    ) -> wasmtime::Result<Result<Resource<Cursor>, Refusal>> {
         self.enter()?;
-        Ok(Err(refuse("not-available", "not_available", "this host does not offer cursors yet; use `read`")))
+        Ok(Err(refuse(
+            "not-available",
+            "not_available",
+            "this host does not offer cursors yet; use `read`",
+        )))
     }
 
     fn next(&mut self, _cursor: Resource<Cursor>, _max: u32) -> wasmtime::Result<Result<Rows, Refusal>> {
         self.enter()?;
-        Ok(Err(refuse("not-available", "not_available", "this host does not offer cursors yet; use `read`")))
+        Ok(Err(refuse(
+            "not-available",
+            "not_available",
+            "this host does not offer cursors yet; use `read`",
+        )))
     }
 
     fn drop(&mut self, cursor: Resource<Cursor>) -> wasmtime::Result<()> {

@@ -89,18 +89,30 @@ impl Imports {
     /// The entity that the specification names, if the caller may import into it; `None` for people.
     fn entity(&self, scope: &Scope, spec: &Spec) -> Result<Option<Arc<Entity>>, RecordError> {
         let roles = &scope.caller.principal.roles;
-        let forbidden = |object: &str| RecordError::Forbidden { object: object.to_owned(), action: "import".to_owned() };
+        let forbidden = |object: &str| RecordError::Forbidden {
+            object: object.to_owned(),
+            action: "import".to_owned(),
+        };
         if spec.entity == USERS {
             let allowed = !scope.policy.decide(roles, "host.user", "create").never();
-            return if allowed { Ok(None) } else { Err(forbidden("host.user")) };
+            return if allowed {
+                Ok(None)
+            } else {
+                Err(forbidden("host.user"))
+            };
         }
-        let named = spec.entity.split_once('.').and_then(|(plugin, key)| scope.entity(plugin, key));
+        let named = spec
+            .entity
+            .split_once('.')
+            .and_then(|(plugin, key)| scope.entity(plugin, key));
         let entity = named.filter(|entity| entity.operations.create).ok_or_else(|| {
             let entity: String = spec.entity.chars().take(64).collect();
             RecordError::Invalid(vec![Fault {
                 pointer: "/spec/entity".into(),
                 code: "unknown_entity".into(),
-                detail: format!("`{entity}` is not an entity that can be imported; write `plugin.entity` or `users`"),
+                detail: format!(
+                    "`{entity}` is not an entity that can be imported; write `plugin.entity` or `users`"
+                ),
             }])
         })?;
         if scope.policy.decide(roles, &entity.object, "create").never() {
@@ -113,12 +125,28 @@ impl Imports {
     ///
     /// # Errors
     /// The file or the specification cannot be read, the caller's rights are gone, the job was cancelled.
-    pub fn run(&self, job: &Job, scope: &Scope, hooks: &Arc<dyn Hooks + Send + Sync>) -> Result<String, ImportError> {
+    pub fn run(
+        &self,
+        job: &Job,
+        scope: &Scope,
+        hooks: &Arc<dyn Hooks + Send + Sync>,
+    ) -> Result<String, ImportError> {
         let (spec, path) = self.order(job, &scope.organization)?;
         let progress = run::Reporter::new(&self.jobs, job.id);
         let summary = match self.entity(scope, &spec)? {
             None => people::run(&self.engine, scope, &spec, &path, progress)?,
-            Some(entity) => run::run(&run::Plan { engine: &self.engine, scope, hooks, entity, spec: &spec, job: job.id, path: &path }, progress)?,
+            Some(entity) => run::run(
+                &run::Plan {
+                    engine: &self.engine,
+                    scope,
+                    hooks,
+                    entity,
+                    spec: &spec,
+                    job: job.id,
+                    path: &path,
+                },
+                progress,
+            )?,
         };
         Ok(summary.to_json(&spec))
     }
@@ -142,12 +170,19 @@ impl Imports {
             file: crate::ids::RequestId,
             import: Spec,
         }
-        let order: Order = serde_json::from_str(&job.spec).map_err(|_| std::io::Error::other("unreadable job"))?;
-        Ok((order.import, self.folder(organization)?.join(format!("{}.csv", order.file))))
+        let order: Order =
+            serde_json::from_str(&job.spec).map_err(|_| std::io::Error::other("unreadable job"))?;
+        Ok((
+            order.import,
+            self.folder(organization)?.join(format!("{}.csv", order.file)),
+        ))
     }
 
     fn folder(&self, organization: &Organization) -> Result<PathBuf, ImportError> {
-        let folder = self.files.folder(organization.id, "imports").map_err(RecordError::from)?;
+        let folder = self
+            .files
+            .folder(organization.id, "imports")
+            .map_err(RecordError::from)?;
         std::fs::create_dir_all(&folder)?;
         Ok(folder)
     }

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use csv::StringRecord;
 
+use super::ImportError;
 use super::run::{self, Reporter, Summary};
 use super::spec::{Mode, Spec};
-use super::ImportError;
 use crate::identity::{Email, IdentityError, NewUser, UserChange};
 use crate::ids::TeamId;
 use crate::records::error::{Fault, RecordError};
@@ -56,7 +56,10 @@ pub(super) fn run(
 }
 
 /// The line of the next record, which is then in `record`; `None` at the end.
-fn next(reader: &mut csv::Reader<std::fs::File>, record: &mut StringRecord) -> Result<Option<u64>, ImportError> {
+fn next(
+    reader: &mut csv::Reader<std::fs::File>,
+    record: &mut StringRecord,
+) -> Result<Option<u64>, ImportError> {
     match reader.read_record(record) {
         Ok(true) => Ok(Some(record.position().map_or(0, csv::Position::line))),
         Ok(false) => Ok(None),
@@ -77,22 +80,46 @@ impl Person {
     fn of(spec: &Spec, header: &[String], record: &StringRecord) -> Self {
         let cell = |column: &str| {
             let at = header.iter().position(|name| name == column);
-            at.and_then(|at| record.get(at)).unwrap_or_default().trim().to_owned()
+            at.and_then(|at| record.get(at))
+                .unwrap_or_default()
+                .trim()
+                .to_owned()
         };
         let field = |key: &str| {
-            let Some(mapping) = spec.mapping.get(key) else { return String::new() };
+            let Some(mapping) = spec.mapping.get(key) else {
+                return String::new();
+            };
             let text = match (&mapping.column, &mapping.constant) {
                 (Some(column), _) => cell(column),
                 (None, Some(constant)) => constant.as_str().unwrap_or_default().to_owned(),
                 (None, None) => String::new(),
             };
             let text = mapping.values.get(&text).cloned().unwrap_or(text);
-            let default = mapping.default.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default();
+            let default = mapping
+                .default
+                .as_ref()
+                .and_then(serde_json::Value::as_str)
+                .unwrap_or_default();
             if text.is_empty() { default.to_owned() } else { text }
         };
-        let roles = field("roles").split(';').map(str::trim).filter(|role| !role.is_empty()).map(str::to_owned).collect();
-        let external_id = spec.external_id.as_ref().map(|id| cell(&id.column)).unwrap_or_default();
-        Self { external_id, name: field("name"), email: field("email"), team: field("team"), roles }
+        let roles = field("roles")
+            .split(';')
+            .map(str::trim)
+            .filter(|role| !role.is_empty())
+            .map(str::to_owned)
+            .collect();
+        let external_id = spec
+            .external_id
+            .as_ref()
+            .map(|id| cell(&id.column))
+            .unwrap_or_default();
+        Self {
+            external_id,
+            name: field("name"),
+            email: field("email"),
+            team: field("team"),
+            roles,
+        }
     }
 
     /// What can be said of a line without writing it.
@@ -111,22 +138,32 @@ impl Person {
         if self.email.is_empty() {
             return Ok(None);
         }
-        Email::parse(&self.email).map(Some).map_err(|error| Fault::at("email", "invalid_email", error.to_string()))
+        Email::parse(&self.email)
+            .map(Some)
+            .map_err(|error| Fault::at("email", "invalid_email", error.to_string()))
     }
 
     /// Creates (true) or changes (false) the person.
     fn write(self, engine: &Records, scope: &Scope, spec: &Spec) -> Result<bool, Fault> {
         self.check()?;
-        let failed = |error: IdentityError| Fault { pointer: String::new(), code: "not_written".into(), detail: error.to_string() };
+        let failed = |error: IdentityError| Fault {
+            pointer: String::new(),
+            code: "not_written".into(),
+            detail: error.to_string(),
+        };
         let (people, organization) = (&engine.people, scope.organization.id);
         let email = self.email()?;
         let team = self.team(engine, scope).map_err(failed)?;
-        let known = people.user_by_external_id(organization, &self.external_id).map_err(failed)?;
+        let known = people
+            .user_by_external_id(organization, &self.external_id)
+            .map_err(failed)?;
         let runtime = tokio::runtime::Handle::current();
         match known {
-            Some(_) if spec.mode == Mode::Create => {
-                Err(Fault::at("external_ids", "not_unique", "a person with this external id is there already"))
-            }
+            Some(_) if spec.mode == Mode::Create => Err(Fault::at(
+                "external_ids",
+                "not_unique",
+                "a person with this external id is there already",
+            )),
             Some(user) => {
                 let change = UserChange {
                     name: Some(self.name),
@@ -135,12 +172,22 @@ impl Person {
                     team: team.map(Some),
                     ..UserChange::default()
                 };
-                runtime.block_on(people.update_user(&scope.caller, user.id, change)).map_err(failed)?;
+                runtime
+                    .block_on(people.update_user(&scope.caller, user.id, change))
+                    .map_err(failed)?;
                 Ok(false)
             }
             None => {
-                let new = NewUser { email, name: self.name, roles: self.roles, team, external_id: Some(self.external_id) };
-                runtime.block_on(people.create_user(&scope.caller, new)).map_err(failed)?;
+                let new = NewUser {
+                    email,
+                    name: self.name,
+                    roles: self.roles,
+                    team,
+                    external_id: Some(self.external_id),
+                };
+                runtime
+                    .block_on(people.create_user(&scope.caller, new))
+                    .map_err(failed)?;
                 Ok(true)
             }
         }

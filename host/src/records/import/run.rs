@@ -82,7 +82,11 @@ pub(super) struct Reporter<'a> {
 
 impl<'a> Reporter<'a> {
     pub(super) const fn new(jobs: &'a Jobs, job: JobId) -> Self {
-        Self { jobs, job, last: None }
+        Self {
+            jobs,
+            job,
+            last: None,
+        }
     }
 
     pub(super) fn report(&mut self, summary: &Summary, total: u64, force: bool) -> Result<(), ImportError> {
@@ -91,31 +95,50 @@ impl<'a> Reporter<'a> {
         }
         self.last = Some(Instant::now());
         let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-        let progress = Progress { done: count(summary.done()), total: Some(count(total)), failed: count(summary.failed) };
+        let progress = Progress {
+            done: count(summary.done()),
+            total: Some(count(total)),
+            failed: count(summary.failed),
+        };
         Ok(tokio::runtime::Handle::current().block_on(self.jobs.set_progress(self.job, progress))?)
     }
 }
 
 pub(super) fn reader(path: &Path, spec: &Spec) -> Result<Reader<File>, ImportError> {
-    let delimiter = spec.delimiter.and_then(|sign| u8::try_from(sign).ok()).unwrap_or(b',');
-    let open = ReaderBuilder::new().flexible(true).delimiter(delimiter).from_path(path);
+    let delimiter = spec
+        .delimiter
+        .and_then(|sign| u8::try_from(sign).ok())
+        .unwrap_or(b',');
+    let open = ReaderBuilder::new()
+        .flexible(true)
+        .delimiter(delimiter)
+        .from_path(path);
     open.map_err(|error| std::io::Error::other(error.to_string()).into())
 }
 
 /// The column names of a file.
 pub(super) fn header(path: &Path, spec: &Spec) -> Result<Vec<String>, ImportError> {
     let refuse = |detail: String| -> ImportError {
-        RecordError::Invalid(vec![Fault { pointer: "/file".into(), code: "invalid_csv".into(), detail }]).into()
+        RecordError::Invalid(vec![Fault {
+            pointer: "/file".into(),
+            code: "invalid_csv".into(),
+            detail,
+        }])
+        .into()
     };
     let mut reader = reader(path, spec)?;
-    let header = reader.headers().map_err(|_| refuse("the first line is not UTF-8 text; save the file as CSV in UTF-8".into()))?;
+    let header = reader
+        .headers()
+        .map_err(|_| refuse("the first line is not UTF-8 text; save the file as CSV in UTF-8".into()))?;
     let mut names: Vec<String> = header.iter().map(|name| name.trim().to_owned()).collect();
     if let Some(first) = names.first_mut() {
         *first = first.trim_start_matches('\u{feff}').to_owned();
     }
     let mut seen = HashSet::new();
     if let Some(twice) = names.iter().find(|name| !seen.insert(name.as_str())) {
-        return Err(refuse(format!("column `{twice}` stands twice in the first line; name each column once")));
+        return Err(refuse(format!(
+            "column `{twice}` stands twice in the first line; name each column once"
+        )));
     }
     if names.iter().all(String::is_empty) {
         return Err(refuse("the file has no first line with column names".into()));
@@ -138,11 +161,20 @@ pub(super) fn count(path: &Path, spec: &Spec) -> Result<u64, ImportError> {
 pub(super) fn run(plan: &Plan<'_>, mut progress: Reporter<'_>) -> Result<Summary, ImportError> {
     let header = header(plan.path, plan.spec)?;
     let total = count(plan.path, plan.spec)?;
-    let module = plan.scope.module(&plan.entity.plugin).ok_or(RecordError::NotFound)?;
-    let (mut next, mut summary) = plan.engine.read(plan.scope, module, |conn| store::checkpoint(conn, plan.job))?;
+    let module = plan
+        .scope
+        .module(&plan.entity.plugin)
+        .ok_or(RecordError::NotFound)?;
+    let (mut next, mut summary) = plan
+        .engine
+        .read(plan.scope, module, |conn| store::checkpoint(conn, plan.job))?;
     let mut reader = reader(plan.path, plan.spec)?;
     let mut mapper = Mapper::new(plan.engine, plan.scope, &plan.entity, plan.spec, &header);
-    let mut lines = Lines { reader: &mut reader, record: StringRecord::new(), pending: None };
+    let mut lines = Lines {
+        reader: &mut reader,
+        record: StringRecord::new(),
+        pending: None,
+    };
     lines.skip(next);
     loop {
         let rows = lines.batch(&mut mapper)?;
@@ -210,50 +242,61 @@ impl Lines<'_> {
             }
             Err(error) if error.is_io_error() => Err(std::io::Error::other(error.to_string()).into()),
             Err(_) => {
-                let fault = Fault { pointer: String::new(), code: "not_utf8".into(), detail: "the line is not UTF-8 text".into() };
-                Ok(Some(Row { line, external_id: None, members: Err(vec![fault]) }))
+                let fault = Fault {
+                    pointer: String::new(),
+                    code: "not_utf8".into(),
+                    detail: "the line is not UTF-8 text".into(),
+                };
+                Ok(Some(Row {
+                    line,
+                    external_id: None,
+                    members: Err(vec![fault]),
+                }))
             }
         }
     }
 }
 
 fn write_batch(plan: &Plan<'_>, from: u64, rows: Vec<Row>) -> Result<Summary, ImportError> {
-    let module = plan.scope.module(&plan.entity.plugin).ok_or(RecordError::NotFound)?;
+    let module = plan
+        .scope
+        .module(&plan.entity.plugin)
+        .ok_or(RecordError::NotFound)?;
     let (entity, spec, job) = (Arc::clone(&plan.entity), plan.spec.clone(), plan.job);
-    let written = plan.engine.write_blocking(plan.scope, module, plan.hooks, move |tx| {
-        let outcomes = match tx.conn.savepoint(|| write_rows(tx, &entity, &spec, &rows)) {
-            Err(RecordError::Storage(error)) => return Err(error.into()),
-            Err(_) => one_by_one(tx, &entity, &spec, &rows)?,
-            Ok(outcomes) => outcomes,
-        };
-        let mut summary = Summary::default();
-        for (at, (row, outcome)) in (from..).zip(rows.iter().zip(outcomes)) {
-            match outcome {
-                Ok(Written::Created) => summary.created += 1,
-                Ok(Written::Updated) => summary.updated += 1,
-                Err(faults) => {
-                    summary.failed += 1;
-                    let faults = listed(&spec, row.line, &faults);
-                    store::add_errors(&tx.conn, job, at, &faults)?;
-                    summary.list(faults);
+    let written = plan
+        .engine
+        .write_blocking(plan.scope, module, plan.hooks, move |tx| {
+            let outcomes = match tx.conn.savepoint(|| write_rows(tx, &entity, &spec, &rows)) {
+                Err(RecordError::Storage(error)) => return Err(error.into()),
+                Err(_) => one_by_one(tx, &entity, &spec, &rows)?,
+                Ok(outcomes) => outcomes,
+            };
+            let mut summary = Summary::default();
+            for (at, (row, outcome)) in (from..).zip(rows.iter().zip(outcomes)) {
+                match outcome {
+                    Ok(Written::Created) => summary.created += 1,
+                    Ok(Written::Updated) => summary.updated += 1,
+                    Err(faults) => {
+                        summary.failed += 1;
+                        let faults = listed(&spec, row.line, &faults);
+                        store::add_errors(&tx.conn, job, at, &faults)?;
+                        summary.list(faults);
+                    }
                 }
             }
-        }
-        if spec.dry_run {
-            return Ok(Verdict::Undo(summary));
-        }
-        store::advance(&tx.conn, job, from + rows.len() as u64, &summary, tx.now)?;
-        summary.listed.clear(); // the file keeps them
-        Ok(Verdict::Keep(summary))
-    });
+            if spec.dry_run {
+                return Ok(Verdict::Undo(summary));
+            }
+            store::advance(&tx.conn, job, from + rows.len() as u64, &summary, tx.now)?;
+            summary.listed.clear(); // the file keeps them
+            Ok(Verdict::Keep(summary))
+        });
     Ok(written?)
 }
 
 /// Faults of one line for the error file.
 pub(super) fn listed(spec: &Spec, line: u64, faults: &[Fault]) -> Vec<Json> {
-    let one = |fault: &Fault| {
-        json!({ "line": line, "column": column_of(spec, &fault.pointer), "pointer": fault.pointer, "code": fault.code, "detail": fault.detail })
-    };
+    let one = |fault: &Fault| json!({ "line": line, "column": column_of(spec, &fault.pointer), "pointer": fault.pointer, "code": fault.code, "detail": fault.detail });
     faults.iter().map(one).collect()
 }
 
@@ -277,14 +320,23 @@ fn write_rows(tx: &Tx, entity: &Arc<Entity>, spec: &Spec, rows: &[Row]) -> Resul
             }
         };
         let known = match (spec.mode, &spec.external_id, &row.external_id) {
-            (Mode::Upsert, Some(of), Some(id)) => rows_store::by_external_id(&tx.conn, entity, &of.source, id)?,
+            (Mode::Upsert, Some(of), Some(id)) => {
+                rows_store::by_external_id(&tx.conn, entity, &of.source, id)?
+            }
             _ => None,
         };
         match known {
             Some(id) => {
                 let mut members = members;
                 members.remove("external_ids"); // it has this one, and perhaps others that must stay
-                updates.push((outcomes.len(), Change { id, version: None, changes: Changes::Members(members) }));
+                updates.push((
+                    outcomes.len(),
+                    Change {
+                        id,
+                        version: None,
+                        changes: Changes::Members(members),
+                    },
+                ));
             }
             None => creates.push((outcomes.len(), Changes::Members(members))),
         }
@@ -315,7 +367,10 @@ fn place_at(outcomes: &mut [Option<Outcome>], at: usize, outcome: Outcome) {
 fn one_by_one(tx: &Tx, entity: &Arc<Entity>, spec: &Spec, rows: &[Row]) -> Result<Vec<Outcome>, RecordError> {
     let mut outcomes = Vec::with_capacity(rows.len());
     for row in rows {
-        match tx.conn.savepoint(|| write_rows(tx, entity, spec, std::slice::from_ref(row))) {
+        match tx
+            .conn
+            .savepoint(|| write_rows(tx, entity, spec, std::slice::from_ref(row)))
+        {
             Ok(mut one) => outcomes.extend(one.pop()),
             Err(RecordError::Storage(error)) => return Err(error.into()),
             Err(error) => outcomes.push(Err(faults_of(error))),
@@ -326,10 +381,18 @@ fn one_by_one(tx: &Tx, entity: &Arc<Entity>, spec: &Spec, rows: &[Row]) -> Resul
 
 /// An error about one row as faults of that row.
 pub(super) fn faults_of(error: RecordError) -> Vec<Fault> {
-    let whole = |code: String, detail: String| vec![Fault { pointer: String::new(), code: code.into(), detail }];
+    let whole = |code: String, detail: String| {
+        vec![Fault {
+            pointer: String::new(),
+            code: code.into(),
+            detail,
+        }]
+    };
     match error {
         RecordError::Invalid(faults) => faults,
-        RecordError::Conflict { code, detail, faults, .. } if faults.is_empty() => whole(code.into_owned(), detail),
+        RecordError::Conflict {
+            code, detail, faults, ..
+        } if faults.is_empty() => whole(code.into_owned(), detail),
         RecordError::Conflict { faults, .. } => faults,
         RecordError::Plugin { code, detail, .. } => whole(code.to_owned(), detail),
         RecordError::Forbidden { .. } => whole("forbidden".to_owned(), error.to_string()),

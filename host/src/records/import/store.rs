@@ -60,13 +60,15 @@ pub(super) fn advance(
 }
 
 /// Keeps the faults of one row.
-pub(super) fn add_errors(conn: &Rc<Connection>, job: JobId, row: u64, faults: &[Json]) -> Result<(), RecordError> {
+pub(super) fn add_errors(
+    conn: &Rc<Connection>,
+    job: JobId,
+    row: u64,
+    faults: &[Json],
+) -> Result<(), RecordError> {
     let text = Json::from(faults.to_vec()).to_string();
-    conn.prepare("insert into _stoa_import_errors (job, row, errors) values (?1, ?2, ?3)")?.execute(params![
-        job.as_bytes(),
-        stored(row),
-        text
-    ])?;
+    conn.prepare("insert into _stoa_import_errors (job, row, errors) values (?1, ?2, ?3)")?
+        .execute(params![job.as_bytes(), stored(row), text])?;
     Ok(())
 }
 

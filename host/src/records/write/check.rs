@@ -16,10 +16,19 @@ use crate::records::value::Value;
 /// A file fails.
 pub(super) fn declared(tx: &Tx, entity: &Arc<Entity>, drafts: &mut [Draft]) -> Result<(), RecordError> {
     let mut seen = Seen::default();
-    for field in entity.fields.iter().filter(|field| matches!(field.kind, Kind::Reference(..))) {
+    for field in entity
+        .fields
+        .iter()
+        .filter(|field| matches!(field.kind, Kind::Reference(..)))
+    {
         for draft in drafts.iter_mut() {
-            let Some(id) = draft.after.get(field.column).and_then(Value::id) else { continue };
-            let unchanged = draft.before.as_ref().is_some_and(|before| before.get(field.column) == draft.after.get(field.column));
+            let Some(id) = draft.after.get(field.column).and_then(Value::id) else {
+                continue;
+            };
+            let unchanged = draft
+                .before
+                .as_ref()
+                .is_some_and(|before| before.get(field.column) == draft.after.get(field.column));
             if unchanged {
                 continue;
             }
@@ -46,11 +55,25 @@ pub(super) fn unique(tx: &Tx, entity: &Entity, draft: &mut Draft) -> Result<(), 
             continue;
         }
         if field.unique && store::holder(&tx.conn, entity, field, &value, draft.id)?.is_some() {
-            draft.faults.push(Fault::at(&field.key, "not_unique", format!("another record has this value for {}", field.label)));
+            draft.faults.push(Fault::at(
+                &field.key,
+                "not_unique",
+                format!("another record has this value for {}", field.label),
+            ));
         }
     }
-    let same = draft.before.as_ref().is_some_and(|before| before.get(EXTERNAL_IDS) == draft.after.get(EXTERNAL_IDS));
-    let Some(text) = draft.after.get(EXTERNAL_IDS).and_then(Value::text).filter(|_| !same) else { return Ok(()) };
+    let same = draft
+        .before
+        .as_ref()
+        .is_some_and(|before| before.get(EXTERNAL_IDS) == draft.after.get(EXTERNAL_IDS));
+    let Some(text) = draft
+        .after
+        .get(EXTERNAL_IDS)
+        .and_then(Value::text)
+        .filter(|_| !same)
+    else {
+        return Ok(());
+    };
     let ids: HashMap<String, String> = serde_json::from_str(text).unwrap_or_default();
     for (source, id) in ids {
         let holder = store::by_external_id(&tx.conn, entity, &source, &id)?;

@@ -20,8 +20,8 @@ use crate::ids::{PrincipalId, RecordId, TeamId};
 use crate::policy::RowScope;
 
 pub use self::delete::delete;
-pub use self::shape::{Cellwise, Changes};
 pub(crate) use self::shape::fits;
+pub use self::shape::{Cellwise, Changes};
 
 /// What became of one row of a batch.
 pub type RowOutcome = Result<RecordId, Vec<Fault>>;
@@ -48,7 +48,11 @@ pub fn create(tx: &Tx, entity: &Arc<Entity>, inputs: Vec<Changes>) -> Result<Vec
     for changes in inputs {
         let mut draft = shape::new_draft(tx, entity, changes)?;
         if !permits(&rows, tx, &draft.after) {
-            draft.faults.push(Fault::at("owner_id", "owner_not_allowed", "your roles let you create records for other owners only within their scope"));
+            draft.faults.push(Fault::at(
+                "owner_id",
+                "owner_not_allowed",
+                "your roles let you create records for other owners only within their scope",
+            ));
         }
         drafts.push(draft);
     }
@@ -62,7 +66,16 @@ pub fn create(tx: &Tx, entity: &Arc<Entity>, inputs: Vec<Changes>) -> Result<Vec
         }
     }
     after_hooks(tx, entity, Hook::AfterCreate, &mut drafts)?;
-    Ok(drafts.into_iter().map(|draft| if draft.faults.is_empty() { Ok(draft.id) } else { Err(draft.faults) }).collect())
+    Ok(drafts
+        .into_iter()
+        .map(|draft| {
+            if draft.faults.is_empty() {
+                Ok(draft.id)
+            } else {
+                Err(draft.faults)
+            }
+        })
+        .collect())
 }
 
 /// Creates one record or nothing.
@@ -92,7 +105,11 @@ pub fn update(tx: &Tx, entity: &Arc<Entity>, changes: Vec<Change>) -> Result<Vec
             Err(found) => faults.extend(found),
         }
     }
-    if faults.is_empty() { Ok(versions) } else { Err(RecordError::Invalid(faults)) }
+    if faults.is_empty() {
+        Ok(versions)
+    } else {
+        Err(RecordError::Invalid(faults))
+    }
 }
 
 /// Changes records; rows that break rules are answered with their faults, the others are written.
@@ -109,7 +126,13 @@ pub fn update_each(
     for change in changes {
         let before = current(tx, entity, change.id, &rows, "update")?;
         fresh(tx, entity, change.id, change.version, &before)?;
-        drafts.push(shape::changed_draft(tx, entity, change.id, before, change.changes)?);
+        drafts.push(shape::changed_draft(
+            tx,
+            entity,
+            change.id,
+            before,
+            change.changes,
+        )?);
     }
     // A draft that changes nothing passes through: no hook, no new version, no entry in the change log.
     let (mut moving, still): (Vec<(usize, Draft)>, Vec<(usize, Draft)>) = drafts
@@ -123,7 +146,11 @@ pub fn update_each(
     let names: Vec<String> = entity.columns().collect();
     for draft in drafts.iter_mut().filter(|draft| draft.faults.is_empty()) {
         if !permits(&rows, tx, &draft.after) {
-            draft.faults.push(Fault::at("owner_id", "owner_not_allowed", "your roles do not let you give this record to that owner"));
+            draft.faults.push(Fault::at(
+                "owner_id",
+                "owner_not_allowed",
+                "your roles do not let you give this record to that owner",
+            ));
             continue;
         }
         check::unique(tx, entity, draft)?;
@@ -132,10 +159,19 @@ pub fn update_each(
         }
     }
     after_hooks(tx, entity, Hook::AfterUpdate, &mut drafts)?;
-    let mut outcomes: Vec<(usize, Result<u64, Vec<Fault>>)> =
-        still.into_iter().map(|(at, draft)| (at, Ok(list::identity_of(&draft.after).1))).collect();
+    let mut outcomes: Vec<(usize, Result<u64, Vec<Fault>>)> = still
+        .into_iter()
+        .map(|(at, draft)| (at, Ok(list::identity_of(&draft.after).1)))
+        .collect();
     outcomes.extend(places.into_iter().zip(drafts).map(|(at, draft)| {
-        (at, if draft.faults.is_empty() { Ok(list::identity_of(&draft.after).1) } else { Err(draft.faults) })
+        (
+            at,
+            if draft.faults.is_empty() {
+                Ok(list::identity_of(&draft.after).1)
+            } else {
+                Err(draft.faults)
+            },
+        )
     }));
     outcomes.sort_by_key(|(at, _)| *at);
     Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
@@ -146,17 +182,30 @@ fn allowed(tx: &Tx, entity: &Entity, action: &str) -> Result<Option<RowScope>, R
     if tx.authority == Authority::Plugin {
         return Ok(None);
     }
-    let rows = tx.scope.policy.decide(&tx.scope.caller.principal.roles, &entity.object, action);
+    let rows = tx
+        .scope
+        .policy
+        .decide(&tx.scope.caller.principal.roles, &entity.object, action);
     if rows.never() {
-        return Err(RecordError::Forbidden { object: entity.object.to_string(), action: action.to_owned() });
+        return Err(RecordError::Forbidden {
+            object: entity.object.to_string(),
+            action: action.to_owned(),
+        });
     }
     Ok(Some(rows))
 }
 
 pub(crate) fn permits(rows: &Option<RowScope>, tx: &Tx, values: &[Value]) -> bool {
-    let owner = values.get(OWNER).and_then(Value::id).map(|id| PrincipalId::from_bytes(*id.as_bytes()));
-    let team = values.get(TEAM).and_then(Value::id).map(|id| TeamId::from_bytes(*id.as_bytes()));
-    rows.as_ref().is_none_or(|rows| rows.permits(&tx.scope.caller.principal, owner, team))
+    let owner = values
+        .get(OWNER)
+        .and_then(Value::id)
+        .map(|id| PrincipalId::from_bytes(*id.as_bytes()));
+    let team = values
+        .get(TEAM)
+        .and_then(Value::id)
+        .map(|id| TeamId::from_bytes(*id.as_bytes()));
+    rows.as_ref()
+        .is_none_or(|rows| rows.permits(&tx.scope.caller.principal, owner, team))
 }
 
 /// All columns of a record that this authority may read and reach with `action`.
@@ -169,7 +218,10 @@ fn current(
 ) -> Result<Vec<Value>, RecordError> {
     let values = find(tx, entity, id)?.ok_or(RecordError::NotFound)?;
     if !permits(rows, tx, &values) {
-        return Err(RecordError::Forbidden { object: entity.object.to_string(), action: action.to_owned() });
+        return Err(RecordError::Forbidden {
+            object: entity.object.to_string(),
+            action: action.to_owned(),
+        });
     }
     Ok(values)
 }
@@ -189,18 +241,31 @@ pub fn find(tx: &Tx, entity: &Arc<Entity>, id: RecordId) -> Result<Option<Vec<Va
 }
 
 /// Refuses a change that was decided on an older version.
-pub(crate) fn fresh(tx: &Tx, entity: &Arc<Entity>, id: RecordId, sent: Option<u64>, values: &[Value]) -> Result<(), RecordError> {
+pub(crate) fn fresh(
+    tx: &Tx,
+    entity: &Arc<Entity>,
+    id: RecordId,
+    sent: Option<u64>,
+    values: &[Value],
+) -> Result<(), RecordError> {
     let (_, current) = list::identity_of(values);
-    let Some(sent) = sent.filter(|sent| *sent != current) else { return Ok(()) };
+    let Some(sent) = sent.filter(|sent| *sent != current) else {
+        return Ok(());
+    };
     let record = list::get(&tx.conn, &tx.scope, entity, id, &View::parse(entity, None, None)?)?.body;
-    Err(RecordError::Stale { current, sent, record })
+    Err(RecordError::Stale {
+        current,
+        sent,
+        record,
+    })
 }
 
 fn write_changes(tx: &Tx, entity: &Entity, names: &[String], draft: &mut Draft) -> Result<(), RecordError> {
     let before = draft.before.as_deref().unwrap_or_default();
     stamp(tx, before, &mut draft.after);
-    let changed: Vec<usize> =
-        (ID + 1..entity.width).filter(|at| before.get(*at) != draft.after.get(*at)).collect();
+    let changed: Vec<usize> = (ID + 1..entity.width)
+        .filter(|at| before.get(*at) != draft.after.get(*at))
+        .collect();
     store::update(&tx.conn, entity, names, &changed, &draft.after)?;
     if before.get(EXTERNAL_IDS) != draft.after.get(EXTERNAL_IDS) {
         bind_external_ids(tx, entity, draft)?;
@@ -213,7 +278,10 @@ fn stamp(tx: &Tx, before: &[Value], after: &mut [Value]) {
     let (_, version) = list::identity_of(before);
     let author = Value::Id(*tx.scope.caller.principal.id.as_bytes());
     for (at, value) in [
-        (VERSION, Value::Integer(i64::try_from(version + 1).unwrap_or(i64::MAX))),
+        (
+            VERSION,
+            Value::Integer(i64::try_from(version + 1).unwrap_or(i64::MAX)),
+        ),
         (UPDATED_AT, Value::Integer(tx.now)),
         (UPDATED_BY, author),
     ] {
@@ -232,7 +300,12 @@ fn bury(tx: &Tx, entity: &Entity, names: &[String], draft: &mut Draft) -> Result
     store::set_external_ids(&tx.conn, entity, draft.id, &[]) // the ids are free again for another record
 }
 
-fn run_hooks(tx: &Tx, entity: &Arc<Entity>, hooks: &[Hook], drafts: &mut Vec<Draft>) -> Result<(), RecordError> {
+fn run_hooks(
+    tx: &Tx,
+    entity: &Arc<Entity>,
+    hooks: &[Hook],
+    drafts: &mut Vec<Draft>,
+) -> Result<(), RecordError> {
     for hook in hooks.iter().filter(|hook| entity.hooks.contains(hook)) {
         // Drafts with faults go along with `validate`, so that the caller hears of everything at once.
         if *hook == Hook::Validate {
@@ -245,12 +318,17 @@ fn run_hooks(tx: &Tx, entity: &Arc<Entity>, hooks: &[Hook], drafts: &mut Vec<Dra
 }
 
 /// Runs `f` on the drafts without faults; every draft keeps its place.
-fn on_good(drafts: &mut Vec<Draft>, f: impl FnOnce(&mut [Draft]) -> Result<(), RecordError>) -> Result<(), RecordError> {
+fn on_good(
+    drafts: &mut Vec<Draft>,
+    f: impl FnOnce(&mut [Draft]) -> Result<(), RecordError>,
+) -> Result<(), RecordError> {
     if drafts.iter().all(|draft| draft.faults.is_empty()) {
         return if drafts.is_empty() { Ok(()) } else { f(drafts) };
     }
-    let (good, bad): (Vec<_>, Vec<_>) =
-        std::mem::take(drafts).into_iter().enumerate().partition(|(_, draft)| draft.faults.is_empty());
+    let (good, bad): (Vec<_>, Vec<_>) = std::mem::take(drafts)
+        .into_iter()
+        .enumerate()
+        .partition(|(_, draft)| draft.faults.is_empty());
     let (places, mut good): (Vec<usize>, Vec<Draft>) = good.into_iter().unzip();
     let outcome = if good.is_empty() { Ok(()) } else { f(&mut good) };
     let mut all: Vec<(usize, Draft)> = places.into_iter().zip(good).chain(bad).collect();
@@ -259,7 +337,12 @@ fn on_good(drafts: &mut Vec<Draft>, f: impl FnOnce(&mut [Draft]) -> Result<(), R
     outcome
 }
 
-fn after_hooks(tx: &Tx, entity: &Arc<Entity>, hook: Hook, drafts: &mut Vec<Draft>) -> Result<(), RecordError> {
+fn after_hooks(
+    tx: &Tx,
+    entity: &Arc<Entity>,
+    hook: Hook,
+    drafts: &mut Vec<Draft>,
+) -> Result<(), RecordError> {
     if !entity.hooks.contains(&hook) {
         return Ok(());
     }
@@ -268,7 +351,11 @@ fn after_hooks(tx: &Tx, entity: &Arc<Entity>, hook: Hook, drafts: &mut Vec<Draft
 
 fn bind_external_ids(tx: &Tx, entity: &Entity, draft: &mut Draft) -> Result<(), RecordError> {
     let Some(text) = draft.after.get(EXTERNAL_IDS).and_then(Value::text) else {
-        return if draft.before.is_some() { store::set_external_ids(&tx.conn, entity, draft.id, &[]) } else { Ok(()) };
+        return if draft.before.is_some() {
+            store::set_external_ids(&tx.conn, entity, draft.id, &[])
+        } else {
+            Ok(())
+        };
     };
     let ids: HashMap<String, String> = serde_json::from_str(text).unwrap_or_default();
     let ids: Vec<(String, String)> = ids.into_iter().collect();

@@ -4,16 +4,17 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
 
+use crate::caller::{PrincipalKind, Source};
+use crate::ids::{PrincipalId, RecordId};
 use crate::records::cells::Cells;
 use crate::records::error::{Fault, RecordError};
 use crate::records::input;
 use crate::records::schema::{
-    CREATED_AT, CREATED_BY, EXTERNAL_IDS, Entity, Field, ID, Kind, OWNER, SOURCE, TEAM, UPDATED_AT, UPDATED_BY, VERSION,
+    CREATED_AT, CREATED_BY, EXTERNAL_IDS, Entity, Field, ID, Kind, OWNER, SOURCE, TEAM, UPDATED_AT,
+    UPDATED_BY, VERSION,
 };
 use crate::records::tx::{Authority, Draft, Tx};
 use crate::records::value::Value;
-use crate::caller::{PrincipalKind, Source};
-use crate::ids::{PrincipalId, RecordId};
 
 /// New values for some fields of one record.
 #[derive(Debug)]
@@ -41,7 +42,11 @@ pub(super) fn new_draft(tx: &Tx, entity: &Arc<Entity>, changes: Changes) -> Resu
     let id = RecordId::new();
     let caller = &tx.scope.caller;
     let author = Value::Id(*caller.principal.id.as_bytes());
-    let source = if tx.authority == Authority::Plugin { Source::Plugin } else { caller.source };
+    let source = if tx.authority == Authority::Plugin {
+        Source::Plugin
+    } else {
+        caller.source
+    };
     let mut after = vec![Value::Null; entity.width];
     let system = [
         (ID, Value::from(id)),
@@ -52,13 +57,24 @@ pub(super) fn new_draft(tx: &Tx, entity: &Arc<Entity>, changes: Changes) -> Resu
         (UPDATED_BY, author.clone()),
         (SOURCE, Value::Text(source.as_str().to_owned())),
     ];
-    system.into_iter().for_each(|(at, value)| set(&mut after, at, value));
+    system
+        .into_iter()
+        .for_each(|(at, value)| set(&mut after, at, value));
     if caller.principal.kind != PrincipalKind::Platform {
         set(&mut after, OWNER, author);
-        let team = caller.principal.teams.first().map_or(Value::Null, |team| Value::Id(*team.as_bytes()));
+        let team = caller
+            .principal
+            .teams
+            .first()
+            .map_or(Value::Null, |team| Value::Id(*team.as_bytes()));
         set(&mut after, TEAM, team);
     }
-    let mut draft = Draft { id, before: None, after, faults: Vec::new() };
+    let mut draft = Draft {
+        id,
+        before: None,
+        after,
+        faults: Vec::new(),
+    };
     for field in &entity.fields {
         if let Some(default) = &field.default {
             put(&mut draft, field, input::field(field, default));
@@ -88,7 +104,12 @@ pub(super) fn changed_draft(
     before: Vec<Value>,
     changes: Changes,
 ) -> Result<Draft, RecordError> {
-    let mut draft = Draft { id, after: before.clone(), before: Some(before), faults: Vec::new() };
+    let mut draft = Draft {
+        id,
+        after: before.clone(),
+        before: Some(before),
+        faults: Vec::new(),
+    };
     apply(tx, entity, &mut draft, changes)?;
     Ok(draft)
 }
@@ -123,7 +144,13 @@ fn apply(tx: &Tx, entity: &Arc<Entity>, draft: &mut Draft, changes: Changes) -> 
     }
 }
 
-fn member(tx: &Tx, entity: &Arc<Entity>, draft: &mut Draft, key: &str, json: &Json) -> Result<(), RecordError> {
+fn member(
+    tx: &Tx,
+    entity: &Arc<Entity>,
+    draft: &mut Draft,
+    key: &str,
+    json: &Json,
+) -> Result<(), RecordError> {
     let Some(field) = entity.attribute(key) else {
         let detail = format!("{} has no field of this name", entity.object);
         draft.faults.push(Fault::at(key, "unknown_field", detail));
@@ -138,7 +165,11 @@ fn member(tx: &Tx, entity: &Arc<Entity>, draft: &mut Draft, key: &str, json: &Js
         }
         _ if field.read_only && tx.authority == Authority::Caller => {
             if !unchanged(draft, field, json) {
-                draft.faults.push(Fault::at(key, "read_only", format!("{} is set by the system; leave it out", field.label)));
+                draft.faults.push(Fault::at(
+                    key,
+                    "read_only",
+                    format!("{} is set by the system; leave it out", field.label),
+                ));
             }
             Ok(())
         }
@@ -160,19 +191,35 @@ fn unchanged(draft: &Draft, field: &Field, json: &Json) -> bool {
 fn owner(tx: &Tx, draft: &mut Draft, json: &Json) -> Result<(), RecordError> {
     let parsed = json.as_str().and_then(|text| text.parse::<PrincipalId>().ok());
     let Some(id) = parsed else {
-        draft.faults.push(Fault::at("owner_id", "invalid_id", "the owner must be the id of a user"));
+        draft.faults.push(Fault::at(
+            "owner_id",
+            "invalid_id",
+            "the owner must be the id of a user",
+        ));
         return Ok(());
     };
-    if draft.after.get(OWNER).and_then(Value::id).is_some_and(|owner| owner.as_bytes() == id.as_bytes()) {
+    if draft
+        .after
+        .get(OWNER)
+        .and_then(Value::id)
+        .is_some_and(|owner| owner.as_bytes() == id.as_bytes())
+    {
         return Ok(());
     }
     match tx.engine.people.principal(tx.scope.organization.id, id)? {
         Some(principal) => {
             set(&mut draft.after, OWNER, Value::Id(*id.as_bytes()));
-            let team = principal.teams.first().map_or(Value::Null, |team| Value::Id(*team.as_bytes()));
+            let team = principal
+                .teams
+                .first()
+                .map_or(Value::Null, |team| Value::Id(*team.as_bytes()));
             set(&mut draft.after, TEAM, team);
         }
-        None => draft.faults.push(Fault::at("owner_id", "reference_not_found", "there is no such user, or the user is disabled")),
+        None => draft.faults.push(Fault::at(
+            "owner_id",
+            "reference_not_found",
+            "there is no such user, or the user is disabled",
+        )),
     }
     Ok(())
 }
@@ -182,29 +229,47 @@ fn team(tx: &Tx, draft: &mut Draft, json: &Json) -> Result<(), RecordError> {
         set(&mut draft.after, TEAM, Value::Null);
         return Ok(());
     }
-    let parsed = json.as_str().and_then(|text| text.parse::<crate::ids::TeamId>().ok());
+    let parsed = json
+        .as_str()
+        .and_then(|text| text.parse::<crate::ids::TeamId>().ok());
     let known = match parsed {
-        Some(id) => tx.engine.people.team_name(tx.scope.organization.id, id)?.map(|_| id),
+        Some(id) => tx
+            .engine
+            .people
+            .team_name(tx.scope.organization.id, id)?
+            .map(|_| id),
         None => None,
     };
     match known {
         Some(id) => set(&mut draft.after, TEAM, Value::Id(*id.as_bytes())),
-        None => draft.faults.push(Fault::at("team_id", "reference_not_found", "there is no such team")),
+        None => draft.faults.push(Fault::at(
+            "team_id",
+            "reference_not_found",
+            "there is no such team",
+        )),
     }
     Ok(())
 }
 
 /// `{"source": "id"}`, at most eight, short plain texts.
 fn external_ids(draft: &mut Draft, json: &Json) {
-    let plain = |text: &str, limit: usize| !text.is_empty() && text.len() <= limit && !text.chars().any(char::is_control);
+    let plain = |text: &str, limit: usize| {
+        !text.is_empty() && text.len() <= limit && !text.chars().any(char::is_control)
+    };
     let fits = |members: &Map<String, Json>| {
         members.len() <= 8
-            && members.iter().all(|(source, id)| plain(source, 40) && id.as_str().is_some_and(|id| plain(id, 200)))
+            && members
+                .iter()
+                .all(|(source, id)| plain(source, 40) && id.as_str().is_some_and(|id| plain(id, 200)))
     };
     match json {
         Json::Null => set(&mut draft.after, EXTERNAL_IDS, Value::Null),
         Json::Object(members) if fits(members) => {
-            let text = if members.is_empty() { Value::Null } else { Value::Text(json.to_string()) };
+            let text = if members.is_empty() {
+                Value::Null
+            } else {
+                Value::Text(json.to_string())
+            };
             set(&mut draft.after, EXTERNAL_IDS, text);
         }
         _ => draft.faults.push(Fault::at(
@@ -223,7 +288,10 @@ fn cells(tx: &Tx, entity: &Arc<Entity>, draft: &mut Draft, cellwise: &Cellwise) 
     };
     let mut cells = Cells::new(&cellwise.cells);
     let mut next = |field: &str| -> Result<Value, RecordError> {
-        cells.next().and_then(|cell| cell.ok()?.to_value().ok()).ok_or_else(|| malformed(field))
+        cells
+            .next()
+            .and_then(|cell| cell.ok()?.to_value().ok())
+            .ok_or_else(|| malformed(field))
     };
     for key in &*cellwise.fields {
         match key.as_str() {
@@ -256,12 +324,25 @@ pub(crate) const fn fits(kind: &Kind, value: &Value) -> bool {
         Value::Null => true,
         Value::Integer(_) => matches!(
             kind,
-            Kind::Integer | Kind::Decimal(_) | Kind::Money | Kind::Percent | Kind::Boolean | Kind::DateTime | Kind::Duration
+            Kind::Integer
+                | Kind::Decimal(_)
+                | Kind::Money
+                | Kind::Percent
+                | Kind::Boolean
+                | Kind::DateTime
+                | Kind::Duration
         ),
         Value::Id(_) => matches!(kind, Kind::Reference(..)),
         Value::Text(_) => matches!(
             kind,
-            Kind::Text | Kind::RichText | Kind::Date | Kind::Option(_) | Kind::Email | Kind::Phone | Kind::Url | Kind::Json
+            Kind::Text
+                | Kind::RichText
+                | Kind::Date
+                | Kind::Option(_)
+                | Kind::Email
+                | Kind::Phone
+                | Kind::Url
+                | Kind::Json
         ),
     }
 }

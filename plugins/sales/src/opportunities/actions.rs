@@ -67,7 +67,10 @@ fn save(ctx: &Context, mut opportunity: Record<Opportunity>, reason: Option<Stri
 pub(crate) fn move_to(ctx: &Context, id: Reference<Opportunity>, input: Move) -> Result<Answer> {
     let mut opportunity = ctx.records::<Opportunity>().get(id)?;
     if opportunity.stage == Some(input.stage) {
-        return Err(Refusal::conflict("already_there", "the opportunity stands in this stage"));
+        return Err(Refusal::conflict(
+            "already_there",
+            "the opportunity stands in this stage",
+        ));
     }
     opportunity.stage = Some(input.stage);
     if !input.keep_probability && opportunity.closed_on.is_none() {
@@ -80,11 +83,19 @@ pub(crate) fn move_to(ctx: &Context, id: Reference<Opportunity>, input: Move) ->
 fn closing(ctx: &Context, opportunity: &Opportunity, kind: Kind) -> Result<Option<Reference<Stage>>> {
     if opportunity.closed_on.is_some() {
         let detail = "this opportunity is closed; reopen it first";
-        return Err(Refusal::conflict("opportunity_closed", detail).with("allowed", serde_json::json!([{ "action": "reopen" }])));
+        return Err(Refusal::conflict("opportunity_closed", detail)
+            .with("allowed", serde_json::json!([{ "action": "reopen" }])));
     }
     let plan = Plan::read(ctx)?;
-    let station = opportunity.pipeline.and_then(|pipeline| plan.first(pipeline, kind));
-    let missing = || Refusal::conflict("no_such_stage", "the pipeline has no stage of this kind; add one first");
+    let station = opportunity
+        .pipeline
+        .and_then(|pipeline| plan.first(pipeline, kind));
+    let missing = || {
+        Refusal::conflict(
+            "no_such_stage",
+            "the pipeline has no stage of this kind; add one first",
+        )
+    };
     station.map(|station| Some(station.id)).ok_or_else(missing)
 }
 
@@ -111,8 +122,12 @@ pub(crate) fn close_lost(ctx: &Context, id: Reference<Opportunity>, input: Lost)
 pub(crate) fn reopen(ctx: &Context, id: Reference<Opportunity>, input: Reopen) -> Result<Answer> {
     let mut opportunity = ctx.records::<Opportunity>().get(id)?;
     if opportunity.closed_on.is_none() {
-        let allowed = serde_json::json!([{ "action": "move" }, { "action": "close-won" }, { "action": "close-lost" }]);
-        return Err(Refusal::conflict("opportunity_open", "this opportunity is open already").with("allowed", allowed));
+        let allowed =
+            serde_json::json!([{ "action": "move" }, { "action": "close-won" }, { "action": "close-lost" }]);
+        return Err(
+            Refusal::conflict("opportunity_open", "this opportunity is open already")
+                .with("allowed", allowed),
+        );
     }
     opportunity.stage = Some(input.stage);
     // Only the plugin writes this field: it is how the rules know that the move is a reopening.

@@ -46,7 +46,9 @@ pub(crate) fn end(ctx: &Context, ends: &BTreeMap<Reference<Opportunity>, DateTim
     let ids: Vec<_> = ends.keys().copied().collect();
     let mut stays = open_stays(ctx, &ids)?;
     for stay in &mut stays {
-        let Some(end) = ends.get(&stay.opportunity).copied() else { continue };
+        let Some(end) = ends.get(&stay.opportunity).copied() else {
+            continue;
+        };
         stay.seconds = Some(end.millis_since(stay.entered_at).max(0) / 1000);
         stay.exited_at = Some(end.max(stay.entered_at));
     }

@@ -21,7 +21,11 @@ pub(crate) struct Moment {
 impl Moment {
     /// The instant that stands for a day: now for today, the day's beginning for one that is over.
     fn instant_of(&self, day: Date) -> DateTime {
-        if day == self.today { self.now } else { day.midnight().min(self.now) }
+        if day == self.today {
+            self.now
+        } else {
+            day.midnight().min(self.now)
+        }
     }
 }
 
@@ -46,12 +50,18 @@ pub(crate) fn open(opportunity: &mut Opportunity, plan: &Plan, moment: &Moment) 
     if opportunity.opened_on.is_none() && !moment.imported {
         opportunity.opened_on = Some(moment.today);
     }
-    let Some(station) = place(opportunity, plan, &mut rules) else { return rules };
+    let Some(station) = place(opportunity, plan, &mut rules) else {
+        return rules;
+    };
     match station.kind {
         Kind::Open => {
             stay_open(opportunity, &mut rules);
             set_probability(opportunity, None, true, station);
-            opportunity.stage_entered_at = Some(opportunity.opened_on.map_or(moment.now, |day| moment.instant_of(day)));
+            opportunity.stage_entered_at = Some(
+                opportunity
+                    .opened_on
+                    .map_or(moment.now, |day| moment.instant_of(day)),
+            );
         }
         Kind::Won | Kind::Lost => {
             close(opportunity, station, true, moment, &mut rules);
@@ -76,7 +86,9 @@ pub(crate) fn change(
     if moved && was_closed && !reopened {
         return Err(Blocked::Closed);
     }
-    let Some(station) = placed(after, plan, &mut rules) else { return Err(Blocked::Rules(rules)) };
+    let Some(station) = placed(after, plan, &mut rules) else {
+        return Err(Blocked::Rules(rules));
+    };
 
     match station.kind {
         Kind::Open => {
@@ -90,11 +102,21 @@ pub(crate) fn change(
             }
         }
         Kind::Won | Kind::Lost if was_closed && moved => {
-            rule(&mut rules, "/stage", "stage_not_open", "reopening needs an open stage");
+            rule(
+                &mut rules,
+                "/stage",
+                "stage_not_open",
+                "reopening needs an open stage",
+            );
         }
         Kind::Won | Kind::Lost => {
             if !moved && after.probability != before.probability {
-                rule(&mut rules, "/probability", "opportunity_closed", "a closed opportunity keeps its probability");
+                rule(
+                    &mut rules,
+                    "/probability",
+                    "opportunity_closed",
+                    "a closed opportunity keeps its probability",
+                );
             }
             let dated = moved || after.closed_on != before.closed_on;
             close(after, station, dated, moment, &mut rules);
@@ -104,25 +126,42 @@ pub(crate) fn change(
         }
     }
     check(after, station, &mut rules);
-    if rules.is_empty() { Ok(()) } else { Err(Blocked::Rules(rules)) }
+    if rules.is_empty() {
+        Ok(())
+    } else {
+        Err(Blocked::Rules(rules))
+    }
 }
 
 /// Finds the stage of a new opportunity: the one given, else the first open one of the pipeline, else of the default.
 fn place<'p>(opportunity: &mut Opportunity, plan: &'p Plan, rules: &mut Rules) -> Option<&'p Station> {
     if opportunity.stage.is_none() {
         let Some(pipeline) = opportunity.pipeline.or(plan.default_pipeline()) else {
-            rule(rules, "/pipeline", "required", "there is no default pipeline; send a pipeline or a stage");
+            rule(
+                rules,
+                "/pipeline",
+                "required",
+                "there is no default pipeline; send a pipeline or a stage",
+            );
             return None;
         };
         let Some(first) = plan.first(pipeline, Kind::Open) else {
-            rule(rules, "/pipeline", "no_open_stage", "this pipeline has no open stage; send a stage or another pipeline");
+            rule(
+                rules,
+                "/pipeline",
+                "no_open_stage",
+                "this pipeline has no open stage; send a stage or another pipeline",
+            );
             return None;
         };
         opportunity.stage = Some(first.id);
         opportunity.pipeline = Some(pipeline);
     }
     if opportunity.pipeline.is_none() {
-        opportunity.pipeline = opportunity.stage.and_then(|stage| plan.station(stage)).map(|station| station.pipeline);
+        opportunity.pipeline = opportunity
+            .stage
+            .and_then(|stage| plan.station(stage))
+            .map(|station| station.pipeline);
     }
     placed(opportunity, plan, rules)
 }
@@ -130,7 +169,12 @@ fn place<'p>(opportunity: &mut Opportunity, plan: &'p Plan, rules: &mut Rules) -
 /// The stage, which must exist and belong to the pipeline.
 fn placed<'p>(opportunity: &Opportunity, plan: &'p Plan, rules: &mut Rules) -> Option<&'p Station> {
     let Some(stage) = opportunity.stage else {
-        rule(rules, "/stage", "required", "an opportunity stands in a stage; send one");
+        rule(
+            rules,
+            "/stage",
+            "required",
+            "an opportunity stands in a stage; send one",
+        );
         return None;
     };
     let Some(station) = plan.station(stage) else {
@@ -138,7 +182,10 @@ fn placed<'p>(opportunity: &Opportunity, plan: &'p Plan, rules: &mut Rules) -> O
         return None;
     };
     if opportunity.pipeline != Some(station.pipeline) {
-        let detail = format!("the stage {} belongs to another pipeline; send the two that belong together", station.name);
+        let detail = format!(
+            "the stage {} belongs to another pipeline; send the two that belong together",
+            station.name
+        );
         rule(rules, "/stage", "stage_of_other_pipeline", detail);
     }
     Some(station)
@@ -154,7 +201,12 @@ fn clear_close(opportunity: &mut Opportunity) {
 
 fn stay_open(opportunity: &mut Opportunity, rules: &mut Rules) {
     if opportunity.closed_on.is_some() {
-        rule(rules, "/closed_on", "not_closed", "an opportunity in an open stage has no closing day");
+        rule(
+            rules,
+            "/closed_on",
+            "not_closed",
+            "an opportunity in an open stage has no closing day",
+        );
     }
     opportunity.closed_at = None;
     opportunity.is_won = false;
@@ -166,14 +218,29 @@ fn close(opportunity: &mut Opportunity, station: &Station, dated: bool, moment: 
     let day = *opportunity.closed_on.get_or_insert(moment.today);
     if dated {
         if day > moment.today {
-            rule(rules, "/closed_on", "in_the_future", "choose today or an earlier day");
+            rule(
+                rules,
+                "/closed_on",
+                "in_the_future",
+                "choose today or an earlier day",
+            );
         } else if day != moment.today && !moment.may_backdate {
-            rule(rules, "/closed_on", "backdate_not_allowed", "your roles allow closing today only; leave the day out");
+            rule(
+                rules,
+                "/closed_on",
+                "backdate_not_allowed",
+                "your roles allow closing today only; leave the day out",
+            );
         }
         opportunity.closed_at = Some(moment.instant_of(day));
     }
     if won && opportunity.amount.is_none_or(|amount| amount.minor <= 0) {
-        rule(rules, "/amount", "amount_not_positive", "what is won has an amount above zero");
+        rule(
+            rules,
+            "/amount",
+            "amount_not_positive",
+            "what is won has an amount above zero",
+        );
     }
     opportunity.is_won = won;
     opportunity.probability = Some(station.probability);
@@ -181,13 +248,22 @@ fn close(opportunity: &mut Opportunity, station: &Station, dated: bool, moment: 
 }
 
 /// The stage's probability, unless somebody set another. Nothing set means the stage's again.
-fn set_probability(opportunity: &mut Opportunity, before: Option<&Opportunity>, moved: bool, station: &Station) {
+fn set_probability(
+    opportunity: &mut Opportunity,
+    before: Option<&Opportunity>,
+    moved: bool,
+    station: &Station,
+) {
     let set_now = before.is_none_or(|before| before.probability != opportunity.probability);
     let set_before = before.is_some_and(|before| before.probability_source == ProbabilitySource::Manual);
     match opportunity.probability {
         Some(given) if set_now => {
             let manual = given != station.probability;
-            opportunity.probability_source = if manual { ProbabilitySource::Manual } else { ProbabilitySource::Stage };
+            opportunity.probability_source = if manual {
+                ProbabilitySource::Manual
+            } else {
+                ProbabilitySource::Stage
+            };
         }
         Some(_) if set_before || !moved => {}
         _ => {
@@ -202,10 +278,20 @@ fn check(opportunity: &Opportunity, station: &Station, rules: &mut Rules) {
     if let (Some(opened), Some(closed)) = (opportunity.opened_on, opportunity.closed_on)
         && closed < opened
     {
-        rule(rules, "/closed_on", "before_opening", "it cannot be closed before it was opened");
+        rule(
+            rules,
+            "/closed_on",
+            "before_opening",
+            "it cannot be closed before it was opened",
+        );
     }
     if station.kind != Kind::Lost && (opportunity.lost_reason.is_some() || opportunity.lost_notes.is_some()) {
-        rule(rules, "/lost_reason", "not_lost", "only what is lost has a reason for it");
+        rule(
+            rules,
+            "/lost_reason",
+            "not_lost",
+            "only what is lost has a reason for it",
+        );
     }
 }
 

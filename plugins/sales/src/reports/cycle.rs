@@ -46,7 +46,11 @@ pub(crate) fn sales_cycle(ctx: &Context, selection: Selection) -> Result<Report<
 }
 
 fn cycles(lines: &[Line]) -> Report<Cycle> {
-    let excluded: i64 = lines.iter().filter(|line| line.1.is_none()).map(|line| line.2).sum();
+    let excluded: i64 = lines
+        .iter()
+        .filter(|line| line.1.is_none())
+        .map(|line| line.2)
+        .sum();
     let cycle = |outcome: Outcome| {
         let mine = lines.iter().filter(|line| line.0 == (outcome == Outcome::Won));
         let days = Histogram::new(mine.filter_map(|line| Some((line.1?, line.2))).collect());
@@ -59,7 +63,8 @@ fn cycles(lines: &[Line]) -> Report<Cycle> {
             mean_days: days.mean(),
         }
     };
-    Report::new(vec![cycle(Outcome::Won), cycle(Outcome::Lost)]).note("excluded_without_opening_day", excluded)
+    Report::new(vec![cycle(Outcome::Won), cycle(Outcome::Lost)])
+        .note("excluded_without_opening_day", excluded)
 }
 
 #[cfg(test)]
@@ -68,7 +73,13 @@ mod tests {
 
     #[test]
     fn won_and_lost_are_apart_and_what_has_no_beginning_is_counted() {
-        let report = cycles(&[(true, Some(57), 3), (true, Some(90), 1), (true, None, 2), (false, Some(14), 1), (false, None, 1)]);
+        let report = cycles(&[
+            (true, Some(57), 3),
+            (true, Some(90), 1),
+            (true, None, 2),
+            (false, Some(14), 1),
+            (false, None, 1),
+        ]);
         assert_eq!(report.rows[0].median_days, Some(Days::from_scaled(5700)));
         assert_eq!((report.rows[0].count, report.rows[1].count), (4, 1));
         assert_eq!(report.notes["excluded_without_opening_day"], 3);

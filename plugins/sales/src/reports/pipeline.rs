@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use stoa_sdk::prelude::*;
 use stoa_sdk::divide_rounded;
+use stoa_sdk::prelude::*;
 
 use super::Selection;
 use super::quantile::{Days, Histogram};
@@ -56,7 +56,8 @@ pub(crate) fn by_stage(ctx: &Context, selection: Selection) -> Result<Report<Lin
     let [from, to, pipeline, owner] = selection.params();
     let ages: Vec<(Reference<Stage>, i64, i64)> = ctx.sql().read(AGES, &[from, to, pipeline, owner, &now])?;
     let mut by_stage: BTreeMap<Reference<Stage>, Vec<(i64, i64)>> = BTreeMap::new();
-    ages.into_iter().for_each(|(stage, days, count)| by_stage.entry(stage).or_default().push((days, count)));
+    ages.into_iter()
+        .for_each(|(stage, days, count)| by_stage.entry(stage).or_default().push((days, count)));
 
     let mut rows = Vec::new();
     for stage in &stages {
@@ -81,7 +82,8 @@ fn lines(stage: &Record<Stage>, parts: &[&Part], ages: &Histogram) -> Result<Vec
     let line = |(currency, (count, amount, product)): (Option<Currency>, (i64, i128, i128))| {
         let weighted = divide_rounded(product, 1_000_000).unwrap_or(0);
         let money = |minor: i128| -> Result<Option<Money>> {
-            let minor = i64::try_from(minor).map_err(|_| Refusal::failed("sum_too_large", "a sum is out of range"))?;
+            let minor = i64::try_from(minor)
+                .map_err(|_| Refusal::failed("sum_too_large", "a sum is out of range"))?;
             Ok(currency.map(|currency| Money::new(minor, currency)))
         };
         Ok(Line {
@@ -111,7 +113,11 @@ mod tests {
     fn weights_are_rounded_once_per_currency_and_ages_are_of_the_stage() {
         let host = Host::new::<crate::Plugin>();
         let ctx = host.context();
-        let home = Pipeline { name: "Home".into(), is_default: true, archived: false };
+        let home = Pipeline {
+            name: "Home".into(),
+            is_default: true,
+            archived: false,
+        };
         let stage = Stage {
             pipeline: ctx.records().create(&home).unwrap(),
             name: "Talk".into(),
@@ -126,18 +132,57 @@ mod tests {
         let stage = stage.id();
         let id = Cell::Blob(stage.as_bytes());
         let eur = Cell::Text("EUR");
-        host.answer(SUMS, 5, &[
-            id, eur, Cell::Integer(500_000), Cell::Integer(1), Cell::Integer(1),
-            id, eur, Cell::Integer(250_000), Cell::Integer(2), Cell::Integer(3),
-            id, Cell::Null, Cell::Integer(100_000), Cell::Integer(4), Cell::Integer(0),
-        ]);
-        host.answer(AGES, 3, &[id, Cell::Integer(10), Cell::Integer(6), id, Cell::Integer(40), Cell::Integer(1)]);
+        host.answer(
+            SUMS,
+            5,
+            &[
+                id,
+                eur,
+                Cell::Integer(500_000),
+                Cell::Integer(1),
+                Cell::Integer(1),
+                id,
+                eur,
+                Cell::Integer(250_000),
+                Cell::Integer(2),
+                Cell::Integer(3),
+                id,
+                Cell::Null,
+                Cell::Integer(100_000),
+                Cell::Integer(4),
+                Cell::Integer(0),
+            ],
+        );
+        host.answer(
+            AGES,
+            3,
+            &[
+                id,
+                Cell::Integer(10),
+                Cell::Integer(6),
+                id,
+                Cell::Integer(40),
+                Cell::Integer(1),
+            ],
+        );
 
-        let all = Selection { from: None, to: None, pipeline: None, owner: None };
+        let all = Selection {
+            from: None,
+            to: None,
+            pipeline: None,
+            owner: None,
+        };
         let report = by_stage(&ctx, all).unwrap();
         let eur = &report.rows[1];
         // 0.5 + 0.75 cents: rounded apart they would be 2.
-        assert_eq!((eur.count, eur.amount.map(|m| m.minor), eur.weighted.map(|m| m.minor)), (3, Some(4), Some(1)));
+        assert_eq!(
+            (
+                eur.count,
+                eur.amount.map(|m| m.minor),
+                eur.weighted.map(|m| m.minor)
+            ),
+            (3, Some(4), Some(1))
+        );
         assert_eq!((eur.stale, eur.median_days), (1, Some(Days::from_scaled(1000))));
         assert_eq!((report.rows[0].count, report.rows[0].amount), (4, None));
     }

@@ -43,14 +43,18 @@ struct Sums {
 
 impl Sums {
     fn add(&mut self, closed: &Closed) {
-        let (count, value) =
-            if closed.0 { (&mut self.won, &mut self.won_value) } else { (&mut self.lost, &mut self.lost_value) };
+        let (count, value) = if closed.0 {
+            (&mut self.won, &mut self.won_value)
+        } else {
+            (&mut self.lost, &mut self.lost_value)
+        };
         *count += closed.2;
         *value += closed.4;
     }
 
     fn row(self, currency: Option<Currency>) -> WinRate {
-        let rate = |won: i64, lost: i64| Percent::ratio(i128::from(won), i128::from(won) + i128::from(lost), 2);
+        let rate =
+            |won: i64, lost: i64| Percent::ratio(i128::from(won), i128::from(won) + i128::from(lost), 2);
         WinRate {
             currency,
             won: self.won,
@@ -81,7 +85,11 @@ fn rates(closed: &[Closed]) -> Report<WinRate> {
         }
     }
     let mut rows = vec![all.row(None)];
-    rows.extend(by_currency.into_iter().map(|(currency, sums)| sums.row(Some(currency))));
+    rows.extend(
+        by_currency
+            .into_iter()
+            .map(|(currency, sums)| sums.row(Some(currency))),
+    );
     Report::new(rows).note("excluded_losses", not_lost.iter().map(|line| line.2).sum::<i64>())
 }
 
@@ -92,10 +100,24 @@ mod tests {
     #[test]
     fn the_figures_of_the_tutorial_come_out() {
         let usd = "USD".parse().ok();
-        let report = rates(&[(true, false, 4238, usd, 1_000_553_400), (false, false, 2473, usd, 0)]);
-        let rate = |at: usize| report.rows[at].win_rate.map(|rate| rate.to_string()).unwrap_or_default();
-        assert_eq!((report.rows[0].won, report.rows[0].lost, rate(0).as_str()), (4238, 2473, "63.15"));
-        assert_eq!(report.rows[1].won_value.map(|value| value.amount()).as_deref(), Some("10005534.00"));
+        let report = rates(&[
+            (true, false, 4238, usd, 1_000_553_400),
+            (false, false, 2473, usd, 0),
+        ]);
+        let rate = |at: usize| {
+            report.rows[at]
+                .win_rate
+                .map(|rate| rate.to_string())
+                .unwrap_or_default()
+        };
+        assert_eq!(
+            (report.rows[0].won, report.rows[0].lost, rate(0).as_str()),
+            (4238, 2473, "63.15")
+        );
+        assert_eq!(
+            report.rows[1].won_value.map(|value| value.amount()).as_deref(),
+            Some("10005534.00")
+        );
         assert_eq!(report.rows[1].value_win_rate, Some(Percent::WHOLE));
     }
 
