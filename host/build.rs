@@ -19,10 +19,8 @@ fn main() -> io::Result<()> {
             for file in [&manifest, &component] {
                 println!("cargo::rerun-if-changed={}", file.display());
             }
-            let _ = writeln!(
-                text,
-                "    ({id:?}, include_bytes!({manifest:?}), include_bytes!({component:?})),"
-            );
+            let _ =
+                writeln!(text, "    ({id:?}, include_bytes!({manifest:?}), include_bytes!({component:?})),");
         }
     }
     text.push_str("];\n");

@@ -23,37 +23,21 @@ fn hold(rule: Rule, folders: &[&str], extension: &str) -> io::Result<()> {
         walk(&root.join(folder), extension, &mut files)
             .map_err(|error| io::Error::other(format!("{folder}: {error}")))?;
     }
-    assert!(
-        files.len() >= folders.len(),
-        "the walk found next to nothing under {folders:?}"
-    );
+    assert!(files.len() >= folders.len(), "the walk found next to nothing under {folders:?}");
     let mut wrong = Vec::new();
     for file in files {
-        let path = file
-            .strip_prefix(&root)
-            .unwrap_or(&file)
-            .to_string_lossy()
-            .replace('\\', "/");
+        let path = file.strip_prefix(&root).unwrap_or(&file).to_string_lossy().replace('\\', "/");
         let text = fs::read_to_string(&file).map_err(|error| io::Error::other(format!("{path}: {error}")))?;
         wrong.extend(rule(&path, &text));
     }
-    assert!(
-        wrong.is_empty(),
-        "{} violations:\n{}",
-        wrong.len(),
-        wrong.join("\n")
-    );
+    assert!(wrong.is_empty(), "{} violations:\n{}", wrong.len(), wrong.join("\n"));
     Ok(())
 }
 
 fn walk(folder: &Path, extension: &str, files: &mut Vec<PathBuf>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        let name = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if path.is_dir() && name != "target" && !name.starts_with('.') {
             walk(&path, extension, files)?;
         } else if path.extension().is_some_and(|one| one == extension) {

@@ -7,12 +7,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-const FILES: [&str; 4] = [
-    "accounts.csv",
-    "products.csv",
-    "sales_teams.csv",
-    "sales_pipeline.csv",
-];
+const FILES: [&str; 4] = ["accounts.csv", "products.csv", "sales_teams.csv", "sales_pipeline.csv"];
 const ACCOUNTS: usize = 85;
 const AGENTS: usize = 35;
 const PRODUCTS: [(&str, u32); 7] = [
@@ -42,13 +37,7 @@ impl Extract {
         let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
         let sets = std::env::var_os("STOA_DATA_SETS").map_or_else(beside, PathBuf::from);
         let folder = sets.join("crm-sales-opportunities");
-        FILES
-            .iter()
-            .all(|name| folder.join(name).is_file())
-            .then_some(Self {
-                folder,
-                _generated: None,
-            })
+        FILES.iter().all(|name| folder.join(name).is_file()).then_some(Self { folder, _generated: None })
     }
 
     /// A generated extract: the same columns, sizes, stages and kinds of dirt, other values.
@@ -57,16 +46,10 @@ impl Extract {
     /// When the files cannot be written.
     pub fn generated() -> io::Result<Self> {
         let folder = tempfile::tempdir()?;
-        for (name, content) in FILES
-            .into_iter()
-            .zip([accounts(), products(), teams(), pipeline()])
-        {
+        for (name, content) in FILES.into_iter().zip([accounts(), products(), teams(), pipeline()]) {
             fs::write(folder.path().join(name), content)?;
         }
-        Ok(Self {
-            folder: folder.path().to_owned(),
-            _generated: Some(folder),
-        })
+        Ok(Self { folder: folder.path().to_owned(), _generated: Some(folder) })
     }
 
     /// The real one, else a generated one.
@@ -103,17 +86,10 @@ fn accounts() -> String {
     for number in 0..ACCOUNTS {
         let sector = ["technolgy", "medical", "retail", "software", "finance"][number % 5];
         // Every seventh has a parent, which mostly comes later in the file, as in the real one.
-        let parent = if number % 7 == 0 {
-            account((number + 3) % ACCOUNTS)
-        } else {
-            String::new()
-        };
+        let parent = if number % 7 == 0 { account((number + 3) % ACCOUNTS) } else { String::new() };
         let (year, revenue, staff) = (1979 + number % 38, 40 + number * 13, 9 + number * 31);
-        let _ = writeln!(
-            text,
-            "{},{sector},{year},{revenue}.5,{staff},United States,{parent}",
-            account(number)
-        );
+        let _ =
+            writeln!(text, "{},{sector},{year},{revenue}.5,{staff},United States,{parent}", account(number));
     }
     text
 }
@@ -121,11 +97,7 @@ fn accounts() -> String {
 fn products() -> String {
     let mut text = "product,series,sales_price\n".to_owned();
     for (name, price) in PRODUCTS {
-        let _ = writeln!(
-            text,
-            "{name},{},{price}",
-            name.split(' ').next().unwrap_or_default()
-        );
+        let _ = writeln!(text, "{name},{},{price}", name.split(' ').next().unwrap_or_default());
     }
     text
 }
@@ -153,31 +125,17 @@ fn pipeline() -> String {
         let (product, price) = PRODUCTS[number % PRODUCTS.len()];
         let product = if product == "GTX Pro" { "GTXPro" } else { product };
         let (engaged, closed) = (1 + number % 28, 1 + (number / 28) % 28);
-        let engage = if stage == "Prospecting" {
-            String::new()
-        } else {
-            format!("2016-11-{engaged:02}")
-        };
-        let close = if closed_stage(stage) {
-            format!("2017-01-{closed:02}")
-        } else {
-            String::new()
-        };
+        let engage = if stage == "Prospecting" { String::new() } else { format!("2016-11-{engaged:02}") };
+        let close = if closed_stage(stage) { format!("2017-01-{closed:02}") } else { String::new() };
         let value = match stage {
             "Won" => price.to_string(),
             "Lost" => "0".to_owned(),
             _ => String::new(),
         };
-        let account = if !closed_stage(stage) && number % 3 > 0 {
-            String::new()
-        } else {
-            account(number % ACCOUNTS)
-        };
+        let account =
+            if !closed_stage(stage) && number % 3 > 0 { String::new() } else { account(number % ACCOUNTS) };
         let agent = agent(number % AGENTS);
-        let _ = writeln!(
-            text,
-            "G{number:07},{agent},{product},{account},{stage},{engage},{close},{value}"
-        );
+        let _ = writeln!(text, "G{number:07},{agent},{product},{account},{stage},{engage},{close},{value}");
     }
     text
 }
@@ -202,9 +160,7 @@ fn account(number: usize) -> String {
 fn agent(number: usize) -> String {
     format!(
         "Agent {}",
-        char::from(b'A' + u8::try_from(number % 26).unwrap_or_default())
-            .to_string()
-            .repeat(1 + number / 26)
+        char::from(b'A' + u8::try_from(number % 26).unwrap_or_default()).to_string().repeat(1 + number / 26)
     )
 }
 
@@ -215,16 +171,9 @@ mod tests {
     #[test]
     fn the_generated_extract_has_the_proportions_of_the_real_one() {
         let text = pipeline();
-        let rows: Vec<Vec<&str>> = text
-            .lines()
-            .skip(1)
-            .map(|line| line.split(',').collect())
-            .collect();
+        let rows: Vec<Vec<&str>> = text.lines().skip(1).map(|line| line.split(',').collect()).collect();
         let of = |stage: &str| rows.iter().filter(|row| row[4] == stage).count();
-        assert_eq!(
-            (of("Won"), of("Lost"), of("Engaging"), of("Prospecting")),
-            (4_238, 2_473, 1_589, 500)
-        );
+        assert_eq!((of("Won"), of("Lost"), of("Engaging"), of("Prospecting")), (4_238, 2_473, 1_589, 500));
         assert!(rows.iter().all(|row| row.len() == 8));
         assert!(rows.iter().all(|row| closed_stage(row[4]) != row[6].is_empty()));
         let agents: std::collections::BTreeSet<String> = (0..AGENTS).map(agent).collect();

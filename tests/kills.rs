@@ -25,10 +25,7 @@ pub fn kill_during_import(host: &mut Host, slug: &str, moments: &[u64]) -> usize
         organization.api_key().to_owned()
     };
     let caller = |host: &Host| Client::new(host.address(), &format!("/t/{slug}"), Some(&token));
-    let path = caller(host).import(
-        &tutorial::spec("opportunities"),
-        &extract.file("sales_pipeline.csv"),
-    );
+    let path = caller(host).import(&tutorial::spec("opportunities"), &extract.file("sales_pipeline.csv"));
     let mut kills = 0;
     for moment in moments {
         let client = caller(host);
@@ -47,22 +44,14 @@ pub fn kill_during_import(host: &mut Host, slug: &str, moments: &[u64]) -> usize
     }
     let client = caller(host);
     let job = client.finished(&path, tutorial::LIMIT);
-    assert_eq!(
-        (&job["state"], &job["progress"]["failed"]),
-        (&json!("succeeded"), &json!(0)),
-        "{job}"
-    );
+    assert_eq!((&job["state"], &job["progress"]["failed"]), (&json!("succeeded"), &json!(0)), "{job}");
     assert_eq!(count(&client, OPPORTUNITIES), Extract::OPPORTUNITIES);
     let sources: BTreeSet<String> = client
         .all(&format!("{OPPORTUNITIES}?fields=external_ids"))
         .iter()
         .filter_map(|record| record["external_ids"]["maven"].as_str().map(str::to_owned))
         .collect();
-    assert_eq!(
-        sources.len() as u64,
-        Extract::OPPORTUNITIES,
-        "every row of the file once"
-    );
+    assert_eq!(sources.len() as u64, Extract::OPPORTUNITIES, "every row of the file once");
     kills
 }
 
@@ -82,23 +71,14 @@ pub fn kill_during_writes(host: &mut Host, slug: &str, acknowledged: usize) -> u
     let client = Client::new(host.address(), &prefix, Some(&token));
     let present = client.all("/api/v1/crm/accounts?fields=name");
     let present: BTreeSet<&str> = present.iter().map(id).collect();
-    let lost: Vec<&String> = written
-        .ids
-        .iter()
-        .filter(|id| !present.contains(id.as_str()))
-        .collect();
+    let lost: Vec<&String> = written.ids.iter().filter(|id| !present.contains(id.as_str())).collect();
     assert!(
         lost.is_empty(),
         "{} of {} acknowledged writes are lost: {lost:?}",
         lost.len(),
         written.ids.len()
     );
-    assert!(
-        present.len() <= written.sent,
-        "{} records of {} requests",
-        present.len(),
-        written.sent
-    );
+    assert!(present.len() <= written.sent, "{} records of {} requests", present.len(), written.sent);
     written.ids.len()
 }
 
@@ -122,15 +102,9 @@ fn write_until_killed(host: &mut Host, client: &Client, address: &str, enough: u
         host.kill9();
     });
     let wrong = held(&wrong).clone();
-    assert!(
-        wrong.is_empty(),
-        "a writer was refused or cut off before the kill: {wrong:?}"
-    );
+    assert!(wrong.is_empty(), "a writer was refused or cut off before the kill: {wrong:?}");
     let ids = held(&ids).clone();
-    Written {
-        ids,
-        sent: sent.load(Ordering::SeqCst),
-    }
+    Written { ids, sent: sent.load(Ordering::SeqCst) }
 }
 
 /// Writes until the connection breaks. Before the kill, every answer must be 201 and no connection may break.
@@ -148,10 +122,7 @@ fn write(
     };
     for number in 0.. {
         let body = json!({"name": format!("Writer {writer} wrote {number}")});
-        let request = client
-            .call("POST", "/api/v1/crm/accounts")
-            .json(&body)
-            .rendered(true);
+        let request = client.call("POST", "/api/v1/crm/accounts").json(&body).rendered(true);
         sent.fetch_add(1, Ordering::SeqCst);
         match connection.exchange(&request) {
             Ok(response) if response.status == 201 => {

@@ -1,10 +1,6 @@
 //! What the stories share with the long runs of `cargo xtask`: a sales extract, and the steps of the tutorial.
 
-#![expect(
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a story reports by failing"
-)]
+#![expect(clippy::indexing_slicing, clippy::panic, reason = "a story reports by failing")]
 
 mod extract;
 pub mod kills;
@@ -21,9 +17,7 @@ pub use extract::Extract;
 #[track_caller]
 #[must_use]
 pub fn text<'a>(value: &'a Value, member: &str) -> &'a str {
-    value[member]
-        .as_str()
-        .unwrap_or_else(|| panic!("no text `{member}` in {value}"))
+    value[member].as_str().unwrap_or_else(|| panic!("no text `{member}` in {value}"))
 }
 
 /// A record's id.
@@ -45,7 +39,5 @@ pub fn id(value: &Value) -> &str {
 pub fn count(client: &stoa_testkit::Client, path: &str) -> u64 {
     let glue = if path.contains('?') { '&' } else { '?' };
     let page = client.get(&format!("{path}{glue}limit=1&count=exact")).ok();
-    page["count"]
-        .as_u64()
-        .unwrap_or_else(|| panic!("no count in {page}"))
+    page["count"].as_u64().unwrap_or_else(|| panic!("no count in {page}"))
 }

@@ -23,9 +23,7 @@ pub const BEFORE_OPPORTUNITIES: [(&str, &str); 4] = [
 /// Where a spec lies.
 #[must_use]
 pub fn spec_path(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../docs/tutorial")
-        .join(format!("{name}.json"))
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/tutorial").join(format!("{name}.json"))
 }
 
 /// A spec.

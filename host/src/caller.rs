@@ -91,9 +91,6 @@ impl Caller {
     /// The same caller, acting in another way.
     #[must_use]
     pub fn through(&self, source: Source) -> Self {
-        Self {
-            source,
-            ..self.clone()
-        }
+        Self { source, ..self.clone() }
     }
 }

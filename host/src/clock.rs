@@ -77,10 +77,7 @@ mod tests {
     #[test]
     fn a_date_belongs_to_a_zone() {
         let late = 1_700_000_000_000; // 22:13 UTC
-        assert_eq!(
-            date_in(late, &TimeZone::get("Europe/Vienna").unwrap()),
-            "2023-11-14"
-        );
+        assert_eq!(date_in(late, &TimeZone::get("Europe/Vienna").unwrap()), "2023-11-14");
         assert_eq!(date_in(late, &TimeZone::get("Asia/Tokyo").unwrap()), "2023-11-15");
     }
 }

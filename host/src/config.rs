@@ -7,6 +7,8 @@ use std::path::PathBuf;
 pub struct Config {
     /// The folder: control database, secrets, one folder for each organization, compiled components.
     pub data: PathBuf,
+    /// Write requests per durable commit, at most; 1 commits each by itself (for comparison: `cargo xtask bench writes`).
+    pub group_commit: usize,
 }
 
 impl Config {

@@ -30,11 +30,7 @@ impl Schema {
             let text = members
                 .get("type")
                 .is_some_and(|kind| kind == "string" || kind == &json!(["string", "null"]));
-            let (least, most) = if text {
-                ("minLength", "maxLength")
-            } else {
-                ("minimum", "maximum")
-            };
+            let (least, most) = if text { ("minLength", "maxLength") } else { ("minimum", "maximum") };
             let described = (!help.is_empty()).then(|| help.into());
             let further = [
                 ("description", described),
@@ -42,11 +38,7 @@ impl Schema {
                 (least, min.map(Value::from)),
                 (most, max.map(Value::from)),
             ];
-            members.extend(
-                further
-                    .into_iter()
-                    .filter_map(|(key, value)| Some((key.to_owned(), value?))),
-            );
+            members.extend(further.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
         }
         self.properties.insert(key.into(), schema);
     }
@@ -83,10 +75,7 @@ pub fn within(
     failures: &mut Vec<Failure>,
 ) {
     let (size, codes) = match object.get(key) {
-        Some(Value::String(text)) => (
-            i64::try_from(text.chars().count()).ok(),
-            ("too_short", "too_long"),
-        ),
+        Some(Value::String(text)) => (i64::try_from(text.chars().count()).ok(), ("too_short", "too_long")),
         Some(value) => (value.as_i64(), ("too_small", "too_large")),
         None => return,
     };

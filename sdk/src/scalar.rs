@@ -152,13 +152,7 @@ impl Wire for Date {
     }
 
     fn from_json(json: &Value, at: &str, failures: &mut Vec<Failure>) -> Option<Self> {
-        from_text(
-            json,
-            at,
-            failures,
-            "invalid_date",
-            "a date of the calendar, YYYY-MM-DD",
-        )
+        from_text(json, at, failures, "invalid_date", "a date of the calendar, YYYY-MM-DD")
     }
 }
 
@@ -186,13 +180,7 @@ impl Wire for DateTime {
     }
 
     fn from_json(json: &Value, at: &str, failures: &mut Vec<Failure>) -> Option<Self> {
-        from_text(
-            json,
-            at,
-            failures,
-            "invalid_instant",
-            "an instant with its offset, 2026-11-22T09:30:00Z",
-        )
+        from_text(json, at, failures, "invalid_instant", "an instant with its offset, 2026-11-22T09:30:00Z")
     }
 }
 
@@ -212,11 +200,7 @@ impl Stored for DateTime {
 
 impl<const SCALE: u8> Wire for Decimal<SCALE> {
     fn schema() -> Value {
-        let places = if SCALE == 0 {
-            String::new()
-        } else {
-            format!("(\\.[0-9]{{1,{SCALE}}})?")
-        };
+        let places = if SCALE == 0 { String::new() } else { format!("(\\.[0-9]{{1,{SCALE}}})?") };
         json!({ "type": "string", "pattern": format!("^-?[0-9]+{places}$") })
     }
 
@@ -289,13 +273,7 @@ impl Wire for Currency {
     }
 
     fn from_json(json: &Value, at: &str, failures: &mut Vec<Failure>) -> Option<Self> {
-        from_text(
-            json,
-            at,
-            failures,
-            "unknown_currency",
-            "a code of ISO 4217, such as EUR",
-        )
+        from_text(json, at, failures, "unknown_currency", "a code of ISO 4217, such as EUR")
     }
 }
 
@@ -331,14 +309,10 @@ impl Wire for Money {
     fn from_json(json: &Value, at: &str, failures: &mut Vec<Failure>) -> Option<Self> {
         let what = r#"money: {"amount":"1234.50","currency":"EUR"}"#;
         let read = || {
-            let members = json
-                .as_object()
-                .filter(|members| members.len() == 2)
-                .ok_or(("wrong_type", what))?;
-            let (amount, currency) = members
-                .get("amount")
-                .zip(members.get("currency"))
-                .ok_or(("wrong_type", what))?;
+            let members =
+                json.as_object().filter(|members| members.len() == 2).ok_or(("wrong_type", what))?;
+            let (amount, currency) =
+                members.get("amount").zip(members.get("currency")).ok_or(("wrong_type", what))?;
             if amount.is_number() {
                 return Err(("money_must_be_string", what));
             }
@@ -348,9 +322,7 @@ impl Wire for Money {
             Self::parse(amount, currency)
                 .map_err(|_| ("invalid_decimal", "an amount with the currency's places at most"))
         };
-        read()
-            .map_err(|(code, what)| failures.push(wrong(at, code, what)))
-            .ok()
+        read().map_err(|(code, what)| failures.push(wrong(at, code, what))).ok()
     }
 }
 
@@ -367,10 +339,7 @@ impl Stored for Money {
     }
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
-        Ok(Self {
-            minor: read_integer(reader)?,
-            currency: read_text(reader)?,
-        })
+        Ok(Self { minor: read_integer(reader)?, currency: read_text(reader)? })
     }
 }
 
@@ -477,11 +446,7 @@ impl<T: Choice> Wire for T {
         let choice = json.as_str().and_then(T::from_key);
         if choice.is_none() {
             let known: Vec<&str> = T::OPTIONS.iter().map(|(key, _)| *key).collect();
-            failures.push(wrong(
-                at,
-                "unknown_option",
-                &format!("one of {}", known.join(", ")),
-            ));
+            failures.push(wrong(at, "unknown_option", &format!("one of {}", known.join(", "))));
         }
         choice
     }

@@ -40,11 +40,7 @@ impl Row {
     }
 
     fn raw(&self) -> RawRow {
-        RawRow {
-            id: self.id,
-            version: self.version,
-            cells: self.cells(),
-        }
+        RawRow { id: self.id, version: self.version, cells: self.cells() }
     }
 }
 
@@ -71,10 +67,8 @@ impl Host {
     #[must_use]
     pub fn new<P: Plugin>() -> Self {
         let manifest = P::describe();
-        let settings = manifest
-            .settings
-            .iter()
-            .map(|setting| (setting.key.clone(), setting.default.to_string()));
+        let settings =
+            manifest.settings.iter().map(|setting| (setting.key.clone(), setting.default.to_string()));
         Self {
             settings: RefCell::new(settings.collect()),
             manifest,
@@ -121,16 +115,8 @@ impl Host {
     pub fn answer(&self, sql: Sql, columns: u32, cells: &[Cell<'_>]) {
         let mut packed = Cells::new();
         cells.iter().for_each(|cell| packed.push(*cell));
-        let count = u32::try_from(cells.len())
-            .unwrap_or(u32::MAX)
-            .checked_div(columns)
-            .unwrap_or(0);
-        let rows = RawRows {
-            columns,
-            count,
-            cells: packed.into_bytes(),
-            more: false,
-        };
+        let count = u32::try_from(cells.len()).unwrap_or(u32::MAX).checked_div(columns).unwrap_or(0);
+        let rows = RawRows { columns, count, cells: packed.into_bytes(), more: false };
         self.answers.borrow_mut().insert(sql.text(), rows);
     }
 
@@ -147,9 +133,7 @@ impl Host {
     pub fn stored<T: Entity>(&self) -> Result<Vec<Record<T>>> {
         let tables = self.tables.borrow();
         let rows = tables.get(T::KEY).into_iter().flatten();
-        Ok(rows
-            .map(|row| Record::from_row(row.id, row.version, &row.cells()))
-            .collect::<Result<_, _>>()?)
+        Ok(rows.map(|row| Record::from_row(row.id, row.version, &row.cells())).collect::<Result<_, _>>()?)
     }
 
     fn entity(&self, key: &str) -> Result<&manifest::Entity> {
@@ -212,10 +196,7 @@ impl Host {
 fn split(entity: &manifest::Entity, cells: &[u8]) -> Result<Vec<Vec<u8>>> {
     let mut reader = Reader::new(cells);
     let width = |field: &manifest::Field| if field.kind == "money" { 2 } else { 1 };
-    let fields = entity
-        .fields
-        .iter()
-        .map(|field| reader.packed(width(field)).map(<[u8]>::to_vec));
+    let fields = entity.fields.iter().map(|field| reader.packed(width(field)).map(<[u8]>::to_vec));
     Ok(fields.collect::<Result<_, _>>()?)
 }
 
@@ -230,11 +211,7 @@ fn fill(entity: &manifest::Entity, row: &mut Row, names: &[String], cells: &[u8]
         let at = entity.fields.iter().position(|field| field.key == *name);
         let at =
             at.ok_or_else(|| Refusal::failed("unknown_field", format!("{} has no {name}", entity.key)))?;
-        let width = if entity.fields.get(at).is_some_and(|field| field.kind == "money") {
-            2
-        } else {
-            1
-        };
+        let width = if entity.fields.get(at).is_some_and(|field| field.kind == "money") { 2 } else { 1 };
         let packed = reader.packed(width)?.to_vec();
         if let Some(field) = row.fields.get_mut(at) {
             *field = packed;
@@ -292,10 +269,7 @@ impl Backend for Host {
 
     fn random_bytes(&self, length: u32) -> Vec<u8> {
         // The same in every run, so that tests can be repeated.
-        (0..=u8::MAX)
-            .cycle()
-            .take(usize::try_from(length).unwrap_or(0))
-            .collect()
+        (0..=u8::MAX).cycle().take(usize::try_from(length).unwrap_or(0)).collect()
     }
 
     fn random_id(&self) -> RecordId {
@@ -313,14 +287,7 @@ impl Backend for Host {
 
     fn get(&self, entity: &str, id: RecordId, _: &str) -> Result<Option<RawRow>> {
         self.entity(entity)?;
-        Ok(self
-            .tables
-            .borrow()
-            .get(entity)
-            .into_iter()
-            .flatten()
-            .find(|row| row.id == id)
-            .map(Row::raw))
+        Ok(self.tables.borrow().get(entity).into_iter().flatten().find(|row| row.id == id).map(Row::raw))
     }
 
     fn find(&self, entity: &str, filter: &str, sort: &str, limit: u32, _: &str) -> Result<Vec<RawRow>> {
@@ -328,18 +295,10 @@ impl Backend for Host {
         let filter = filter::Filter::parse(declared, filter)?;
         let order = filter::Order::parse(declared, sort)?;
         let tables = self.tables.borrow();
-        let mut found: Vec<&Row> = tables
-            .get(entity)
-            .into_iter()
-            .flatten()
-            .filter(|row| filter.fits(&row.fields))
-            .collect();
+        let mut found: Vec<&Row> =
+            tables.get(entity).into_iter().flatten().filter(|row| filter.fits(&row.fields)).collect();
         found.sort_by(|a, b| order.compare(&a.fields, &b.fields));
-        Ok(found
-            .into_iter()
-            .take(usize::try_from(limit).unwrap_or(1000))
-            .map(Row::raw)
-            .collect())
+        Ok(found.into_iter().take(usize::try_from(limit).unwrap_or(1000)).map(Row::raw).collect())
     }
 
     fn create(&self, entity: &str, fields: &[String], rows: Vec<Vec<u8>>, _: &str) -> Result<Vec<RecordId>> {
@@ -347,30 +306,19 @@ impl Backend for Host {
         self.atomically(|| {
             let mut made = Vec::with_capacity(rows.len());
             for cells in rows {
-                let empty = declared.fields.iter().map(|field| {
-                    if field.kind == "money" {
-                        vec![0, 0]
-                    } else {
-                        vec![0]
-                    }
-                });
-                let mut row = Row {
-                    id: self.random_id(),
-                    version: 1,
-                    system: self.system(),
-                    fields: empty.collect(),
-                };
+                let empty = declared
+                    .fields
+                    .iter()
+                    .map(|field| if field.kind == "money" { vec![0, 0] } else { vec![0] });
+                let mut row =
+                    Row { id: self.random_id(), version: 1, system: self.system(), fields: empty.collect() };
                 fill(declared, &mut row, fields, &cells)?;
                 made.push(row);
             }
             let nothing: Vec<Option<Row>> = made.iter().map(|_| None).collect();
             self.run_hook("validate", declared, &mut made, &nothing)?;
             self.run_hook("before_create", declared, &mut made, &nothing)?;
-            self.tables
-                .borrow_mut()
-                .entry(entity.into())
-                .or_default()
-                .extend(made.iter().cloned());
+            self.tables.borrow_mut().entry(entity.into()).or_default().extend(made.iter().cloned());
             self.run_hook("after_create", declared, &mut made, &nothing)?;
             Ok(made.into_iter().map(|row| row.id).collect())
         })
@@ -382,19 +330,12 @@ impl Backend for Host {
             let (mut after, mut before) = (Vec::new(), Vec::new());
             for change in changes {
                 let tables = self.tables.borrow();
-                let row = tables
-                    .get(entity)
-                    .into_iter()
-                    .flatten()
-                    .find(|row| row.id == change.id);
+                let row = tables.get(entity).into_iter().flatten().find(|row| row.id == change.id);
                 let row = row.ok_or_else(|| Refusal::not_found(entity))?;
                 if change.version.is_some_and(|version| version != row.version) {
                     return Err(Refusal::conflict("stale", "the record has changed"));
                 }
-                let mut changed = Row {
-                    version: row.version + 1,
-                    ..row.clone()
-                };
+                let mut changed = Row { version: row.version + 1, ..row.clone() };
                 fill(declared, &mut changed, fields, &change.cells)?;
                 before.push(Some(row.clone()));
                 after.push(changed);
@@ -404,8 +345,7 @@ impl Backend for Host {
             for changed in &after {
                 let mut tables = self.tables.borrow_mut();
                 let rows = tables.entry(entity.into()).or_default().iter_mut();
-                rows.filter(|row| row.id == changed.id)
-                    .for_each(|row| *row = changed.clone());
+                rows.filter(|row| row.id == changed.id).for_each(|row| *row = changed.clone());
             }
             self.run_hook("after_update", declared, &mut after, &before)?;
             Ok(after.into_iter().map(|row| row.version).collect())
@@ -434,15 +374,11 @@ impl Backend for Host {
     }
 
     fn sql_run(&self, text: &str, _: Vec<Vec<u8>>) -> Result<u64> {
-        Err(Refusal::failed(
-            "no_answer",
-            format!("there is no SQL in memory: {text}"),
-        ))
+        Err(Refusal::failed("no_answer", format!("there is no SQL in memory: {text}")))
     }
 
     fn sql_open(&self, text: &str, params: Vec<u8>) -> Result<Box<dyn RawCursor>> {
-        self.sql_read(text, params)
-            .map(|rows| Box::new(Answer(rows)) as Box<dyn RawCursor>)
+        self.sql_read(text, params).map(|rows| Box::new(Answer(rows)) as Box<dyn RawCursor>)
     }
 }
 

@@ -5,12 +5,7 @@ use super::source::Source;
 
 /// Lines of the violations, or 0 where a rule speaks of the whole file.
 fn lines(wrong: &[String]) -> Vec<usize> {
-    let line = |text: &String| {
-        text.split(':')
-            .nth(1)
-            .and_then(|line| line.parse().ok())
-            .unwrap_or(0)
-    };
+    let line = |text: &String| text.split(':').nth(1).and_then(|line| line.parse().ok()).unwrap_or(0);
     wrong.iter().map(line).collect()
 }
 
@@ -34,20 +29,13 @@ mod tests { use crate::app::App; }
     let mut at = lines(&wrong);
     at.sort_unstable();
     assert_eq!(at, [2, 3, 7, 7]);
-    assert_eq!(
-        rules::looks_down("host/src/storage/files.rs", "use super::super::app::App;").len(),
-        1
-    );
+    assert_eq!(rules::looks_down("host/src/storage/files.rs", "use super::super::app::App;").len(), 1);
     assert!(
         rules::looks_down("host/src/storage/files.rs", "use super::app::App;").is_empty(),
         "its own submodule"
     );
     assert!(rules::looks_down("host/src/main.rs", "use stoa::app::App;").is_empty());
-    assert_eq!(
-        rules::looks_down("host/src/shared/mod.rs", "//! New.").len(),
-        1,
-        "a module without a place"
-    );
+    assert_eq!(rules::looks_down("host/src/shared/mod.rs", "//! New.").len(), 1, "a module without a place");
 }
 
 #[test]
@@ -57,41 +45,19 @@ fn a_library_outside_its_room_is_found() {
     assert_eq!(lines(&rules::rooms("host/src/records/query.rs", text)), [2]);
     assert!(rules::rooms("host/src/jobs/store.rs", text).is_empty());
     assert!(rules::rooms("host/src/storage/pool.rs", text).is_empty());
-    assert_eq!(
-        rules::rooms("host/src/jobs/restore.rs", text).len(),
-        2,
-        "not a store"
-    );
-    for text in [
-        "use wasmtime::Engine;",
-        "use casbin::Enforcer;",
-        "use poem::Route;",
-        "argon2::hash()",
-    ] {
+    assert_eq!(rules::rooms("host/src/jobs/restore.rs", text).len(), 2, "not a store");
+    for text in ["use wasmtime::Engine;", "use casbin::Enforcer;", "use poem::Route;", "argon2::hash()"] {
         assert_eq!(rules::rooms("host/src/storage/mod.rs", text).len(), 1, "{text}");
     }
-    assert!(
-        rules::rooms(
-            "host/src/storage/mod.rs",
-            "// as poem does\nconst A: &str = \"poem\";"
-        )
-        .is_empty()
-    );
+    assert!(rules::rooms("host/src/storage/mod.rs", "// as poem does\nconst A: &str = \"poem\";").is_empty());
 }
 
 #[test]
 fn a_business_word_is_found_in_names_and_literals() {
-    for text in [
-        "struct OpportunityRow;",
-        "let ticket_id = 1;",
-        "\"select * from leads\"",
-        "fn move_deal() {}",
-    ] {
-        assert_eq!(
-            rules::business_words("host/src/records/mod.rs", text).len(),
-            1,
-            "{text}"
-        );
+    for text in
+        ["struct OpportunityRow;", "let ticket_id = 1;", "\"select * from leads\"", "fn move_deal() {}"]
+    {
+        assert_eq!(rules::business_words("host/src/records/mod.rs", text).len(), 1, "{text}");
     }
     let harmless =
         "// an opportunity\nlet leader = misleading(dealloc);\n#[cfg(test)]\nmod tests { fn lead() {} }";
@@ -101,12 +67,7 @@ fn a_business_word_is_found_in_names_and_literals() {
 
 #[test]
 fn a_file_without_a_subject_is_found() {
-    for text in [
-        "",
-        "use std::fs;\n//! Late.",
-        "//!\n//! Late.",
-        "// Not a doc comment.",
-    ] {
+    for text in ["", "use std::fs;\n//! Late.", "//!\n//! Late.", "// Not a doc comment."] {
         assert_eq!(rules::header("x.rs", text).len(), 1, "{text:?}");
     }
     assert!(rules::header("x.rs", "//! Subject.\n").is_empty());
@@ -120,12 +81,9 @@ fn a_long_file_is_found() {
 
 #[test]
 fn a_name_that_says_nothing_is_found() {
-    for path in [
-        "host/src/http/utils.rs",
-        "host/src/common/mod.rs",
-        "sdk/src/helper.rs",
-        "xtask/src/manager.rs",
-    ] {
+    for path in
+        ["host/src/http/utils.rs", "host/src/common/mod.rs", "sdk/src/helper.rs", "xtask/src/manager.rs"]
+    {
         assert_eq!(rules::file_name(path, "").len(), 1, "{path}");
     }
     assert!(rules::file_name("host/src/http/utilization.rs", "").is_empty());
@@ -133,27 +91,12 @@ fn a_name_that_says_nothing_is_found() {
 
 #[test]
 fn untyped_errors_and_unsafe_code_are_found() {
-    assert_eq!(
-        lines(&rules::untyped_errors(
-            "x.rs",
-            "//! X.\nfn f() -> anyhow::Result<()> {}"
-        )),
-        [2]
-    );
-    assert_eq!(
-        lines(&rules::unsafe_code(
-            "host/src/app.rs",
-            "//! X.\nfn f() { unsafe { g() } }"
-        )),
-        [2]
-    );
+    assert_eq!(lines(&rules::untyped_errors("x.rs", "//! X.\nfn f() -> anyhow::Result<()> {}")), [2]);
+    assert_eq!(lines(&rules::unsafe_code("host/src/app.rs", "//! X.\nfn f() { unsafe { g() } }")), [2]);
     assert!(rules::unsafe_code("host/src/storage/preupdate.rs", "unsafe { g() }").is_empty());
     assert!(
-        rules::unsafe_code(
-            "host/src/app.rs",
-            "// unsafe\n#![expect(unsafe_code)]\nlet a = \"unsafe\";"
-        )
-        .is_empty()
+        rules::unsafe_code("host/src/app.rs", "// unsafe\n#![expect(unsafe_code)]\nlet a = \"unsafe\";")
+            .is_empty()
     );
 }
 
@@ -183,10 +126,7 @@ interface bare {
   next: static func() -> u64;
 }
 ";
-    assert_eq!(
-        lines(&rules::contract_docs("sdk/wit/v1/bare.wit", text)),
-        [2, 6, 7]
-    );
+    assert_eq!(lines(&rules::contract_docs("sdk/wit/v1/bare.wit", text)), [2, 6, 7]);
 }
 
 #[test]
@@ -196,19 +136,10 @@ fn a_forbidden_dependency_is_found() {
     let sibling = "crm = { path = \"../crm\" }\n";
     assert!(rules::dependencies("plugins/sales/Cargo.toml", sdk).is_empty());
     assert_eq!(
-        lines(&rules::dependencies(
-            "plugins/sales/Cargo.toml",
-            &[sdk, host, sibling].concat()
-        )),
+        lines(&rules::dependencies("plugins/sales/Cargo.toml", &[sdk, host, sibling].concat())),
         [2, 3]
     );
-    assert_eq!(
-        lines(&rules::dependencies(
-            "host/Cargo.toml",
-            "stoa-sdk = { path = \"../sdk\" }"
-        )),
-        [1]
-    );
+    assert_eq!(lines(&rules::dependencies("host/Cargo.toml", "stoa-sdk = { path = \"../sdk\" }")), [1]);
 }
 
 #[test]
@@ -216,10 +147,7 @@ fn comments_literals_and_tests_are_told_apart_from_code() {
     let text = "let a = 'x'; let b: &'static str = \"// no\\\"t\"; /* /* in */ out */ end // tail\nr#\"raw \" one\"# done";
     let source = Source::of(text);
     let squeezed = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert_eq!(
-        squeezed(&source.skeleton),
-        "let a = ; let b: &'static str = ; end done"
-    );
+    assert_eq!(squeezed(&source.skeleton), "let a = ; let b: &'static str = ; end done");
     assert_eq!(
         squeezed(&source.code),
         "let a = 'x'; let b: &'static str = \"// no\\\"t\"; end r#\"raw \" one\"# done"

@@ -57,15 +57,11 @@ const BUSINESS: [&str; 10] = [
 ];
 
 /// The only files that may hold unsafe code, each with its reason in an `#[expect]`.
-const UNSAFE: [&str; 3] = [
-    "host/src/storage/preupdate.rs",
-    "host/src/plugins/artifact.rs",
-    "sdk/src/export.rs",
-];
+const UNSAFE: [&str; 3] =
+    ["host/src/storage/preupdate.rs", "host/src/plugins/artifact.rs", "sdk/src/export.rs"];
 
-const BANNED_NAMES: [&str; 8] = [
-    "util", "utils", "helper", "helpers", "common", "misc", "manager", "managers",
-];
+const BANNED_NAMES: [&str; 8] =
+    ["util", "utils", "helper", "helpers", "common", "misc", "manager", "managers"];
 
 const CEILING: usize = 400;
 
@@ -75,17 +71,13 @@ pub(crate) fn looks_down(path: &str, text: &str) -> Vec<String> {
         return Vec::new();
     };
     let Some(here) = layer(module) else {
-        return vec![format!(
-            "{path}: module `{module}` has no place in the order of layers"
-        )];
+        return vec![format!("{path}: module `{module}` has no place in the order of layers")];
     };
     let source = Source::of(text).without_tests();
     let mut wrong = Vec::new();
     for (line, used) in uses(&source.skeleton, depth_of(path)) {
         if layer(&used).is_some_and(|there| there > here) {
-            wrong.push(format!(
-                "{path}:{line}: `{module}` uses `{used}`, which stands above it"
-            ));
+            wrong.push(format!("{path}:{line}: `{module}` uses `{used}`, which stands above it"));
         }
     }
     wrong
@@ -110,10 +102,7 @@ pub(crate) fn rooms(path: &str, text: &str) -> Vec<String> {
             }
         });
         if !at_home {
-            wrong.push(format!(
-                "{path}:{line}: `{library}` lives in {} only",
-                rooms.join(", ")
-            ));
+            wrong.push(format!("{path}:{line}: `{library}` lives in {} only", rooms.join(", ")));
         }
     }
     wrong
@@ -143,21 +132,13 @@ pub(crate) fn header(path: &str, text: &str) -> Vec<String> {
         .next()
         .and_then(|first| first.strip_prefix("//!"))
         .is_some_and(|rest| !rest.trim().is_empty());
-    if said {
-        Vec::new()
-    } else {
-        vec![format!("{path}:1: does not open with `//!` and a subject")]
-    }
+    if said { Vec::new() } else { vec![format!("{path}:1: does not open with `//!` and a subject")] }
 }
 
 /// A file can be read in one go.
 pub(crate) fn ceiling(path: &str, text: &str) -> Vec<String> {
     let lines = text.lines().count();
-    if lines <= CEILING {
-        Vec::new()
-    } else {
-        vec![format!("{path}: {lines} lines, {CEILING} at most")]
-    }
+    if lines <= CEILING { Vec::new() } else { vec![format!("{path}: {lines} lines, {CEILING} at most")] }
 }
 
 /// A name says what is inside.
@@ -180,12 +161,7 @@ pub(crate) fn unsafe_code(path: &str, text: &str) -> Vec<String> {
     if UNSAFE.contains(&path) {
         return Vec::new();
     }
-    word_in_code(
-        path,
-        text,
-        "unsafe",
-        "not a listed file; see tests/architecture/rules.rs",
-    )
+    word_in_code(path, text, "unsafe", "not a listed file; see tests/architecture/rules.rs")
 }
 
 /// No test is switched off, nothing is left for later. Literals may speak of either.
@@ -199,13 +175,7 @@ pub(crate) fn unfinished(path: &str, text: &str) -> Vec<String> {
         let is_comment =
             line.trim_start().starts_with("//") || skeleton.trim_end().len() < line.trim_end().len();
         let left = |word: &str| word == "TODO" || word == "FIXME";
-        let in_literal = source
-            .code
-            .lines()
-            .nth(number)
-            .unwrap_or_default()
-            .split(|c| !is_word(c))
-            .any(left);
+        let in_literal = source.code.lines().nth(number).unwrap_or_default().split(|c| !is_word(c)).any(left);
         if is_comment && !in_literal && line.split(|c| !is_word(c)).any(left) {
             wrong.push(format!("{path}:{}: work is left in a comment", number + 1));
         }
@@ -215,16 +185,7 @@ pub(crate) fn unfinished(path: &str, text: &str) -> Vec<String> {
 
 /// Every interface, world, type and function of the contract has a doc comment.
 pub(crate) fn contract_docs(path: &str, text: &str) -> Vec<String> {
-    const ITEMS: [&str; 8] = [
-        "interface",
-        "world",
-        "record",
-        "variant",
-        "enum",
-        "flags",
-        "resource",
-        "type",
-    ];
+    const ITEMS: [&str; 8] = ["interface", "world", "record", "variant", "enum", "flags", "resource", "type"];
     let mut wrong = Vec::new();
     let mut documented = false;
     for (number, line) in text.lines().map(str::trim).enumerate() {
@@ -246,11 +207,8 @@ pub(crate) fn dependencies(path: &str, text: &str) -> Vec<String> {
     if !path.ends_with("Cargo.toml") {
         return Vec::new();
     }
-    let forbidden: &[&str] = if path.starts_with("host/") {
-        &["/sdk", "/plugins"]
-    } else {
-        &["/host", "/plugins", "\"../"]
-    };
+    let forbidden: &[&str] =
+        if path.starts_with("host/") { &["/sdk", "/plugins"] } else { &["/host", "/plugins", "\"../"] };
     let mut wrong = Vec::new();
     for (number, line) in text.lines().enumerate() {
         let Some((_, target)) = line.split_once("path = ").filter(|_| line.contains('{')) else {
@@ -278,11 +236,7 @@ fn layer(module: &str) -> Option<usize> {
 fn depth_of(path: &str) -> usize {
     let inside = path.trim_start_matches("host/src/");
     let folders = inside.matches('/').count();
-    if inside.ends_with("/mod.rs") {
-        folders
-    } else {
-        folders + 1
-    }
+    if inside.ends_with("/mod.rs") { folders } else { folders + 1 }
 }
 
 fn is_store(inside: &str, room: &str) -> bool {
@@ -355,7 +309,5 @@ fn word_in_code(path: &str, text: &str, forbidden: &str, why: &str) -> Vec<Strin
     let source = Source::of(text);
     let found =
         words(&source.skeleton, |character| !is_word(character)).filter(|(_, word)| *word == forbidden);
-    found
-        .map(|(line, word)| format!("{path}:{line}: `{word}`: {why}"))
-        .collect()
+    found.map(|(line, word)| format!("{path}:{line}: `{word}`: {why}")).collect()
 }

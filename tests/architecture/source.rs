@@ -15,16 +15,8 @@ impl Source {
         while !rest.is_empty() {
             let (length, kind) = token(rest, in_word);
             let (piece, tail) = rest.split_at(length);
-            code.push_str(&if kind == Kind::Comment {
-                blank(piece)
-            } else {
-                piece.to_owned()
-            });
-            skeleton.push_str(&if kind == Kind::Code {
-                piece.to_owned()
-            } else {
-                blank(piece)
-            });
+            code.push_str(&if kind == Kind::Comment { blank(piece) } else { piece.to_owned() });
+            skeleton.push_str(&if kind == Kind::Code { piece.to_owned() } else { blank(piece) });
             in_word = kind == Kind::Code && piece.ends_with(is_word);
             rest = tail;
         }
@@ -33,10 +25,7 @@ impl Source {
 
     /// The same without the items under `#[cfg(test)]`.
     pub(crate) fn without_tests(self) -> Self {
-        let Self {
-            mut code,
-            mut skeleton,
-        } = self;
+        let Self { mut code, mut skeleton } = self;
         while let Some((start, end)) = first_test_item(&skeleton) {
             for view in [&mut code, &mut skeleton] {
                 let (before, rest) = view.split_at(start);
@@ -52,9 +41,7 @@ impl Source {
 pub(crate) fn words(text: &str, breaks: fn(char) -> bool) -> impl Iterator<Item = (usize, &str)> {
     let lines = text.lines().enumerate();
     lines.flat_map(move |(line, text)| {
-        text.split(breaks)
-            .filter(|word| !word.is_empty())
-            .map(move |word| (line + 1, word))
+        text.split(breaks).filter(|word| !word.is_empty()).map(move |word| (line + 1, word))
     })
 }
 
@@ -132,10 +119,8 @@ fn string(rest: &str) -> usize {
 
 /// `r"…"`, `br#"…"#` and the like.
 fn raw_string(rest: &str) -> Option<usize> {
-    let after = rest
-        .strip_prefix("br")
-        .or_else(|| rest.strip_prefix("cr"))
-        .or_else(|| rest.strip_prefix('r'))?;
+    let after =
+        rest.strip_prefix("br").or_else(|| rest.strip_prefix("cr")).or_else(|| rest.strip_prefix('r'))?;
     let inside = after.trim_start_matches('#');
     let hashes = after.len() - inside.len();
     let inside = inside.strip_prefix('"')?;
@@ -151,21 +136,14 @@ fn character(rest: &str) -> Option<usize> {
     let (_, first) = characters.next()?;
     if first == '\\' {
         characters.next();
-        return characters
-            .find(|(_, character)| *character == '\'')
-            .map(|(at, _)| at + 2);
+        return characters.find(|(_, character)| *character == '\'').map(|(at, _)| at + 2);
     }
-    characters
-        .next()
-        .filter(|(_, character)| *character == '\'')
-        .map(|(at, _)| at + 2)
+    characters.next().filter(|(_, character)| *character == '\'').map(|(at, _)| at + 2)
 }
 
 /// Spaces instead of everything but line breaks, byte by byte, so that both views keep their offsets.
 fn blank(text: &str) -> String {
-    text.bytes()
-        .map(|byte| if byte == b'\n' { '\n' } else { ' ' })
-        .collect()
+    text.bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' }).collect()
 }
 
 /// From the first `#[cfg(test)]` to the end of its item.

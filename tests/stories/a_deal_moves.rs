@@ -16,31 +16,19 @@ struct Pipeline {
 
 impl Pipeline {
     fn make(owner: &Client) -> Self {
-        let pipeline = owner
-            .post("/api/v1/sales/pipelines", &json!({"name": "Direct"}))
-            .created();
+        let pipeline = owner.post("/api/v1/sales/pipelines", &json!({"name": "Direct"})).created();
         let mut stages = BTreeMap::new();
-        for (position, (name, kind, probability)) in [
-            ("Talk", "open", "20"),
-            ("Offer", "open", "60"),
-            ("Signed", "won", "100"),
-            ("Gone", "lost", "0"),
-        ]
-        .into_iter()
-        .enumerate()
+        for (position, (name, kind, probability)) in
+            [("Talk", "open", "20"), ("Offer", "open", "60"), ("Signed", "won", "100"), ("Gone", "lost", "0")]
+                .into_iter()
+                .enumerate()
         {
             let stage = json!({
                 "pipeline": id(&pipeline), "name": name, "position": position + 1, "kind": kind, "probability": probability,
             });
-            stages.insert(
-                name,
-                id(&owner.post("/api/v1/sales/stages", &stage).created()).to_owned(),
-            );
+            stages.insert(name, id(&owner.post("/api/v1/sales/stages", &stage).created()).to_owned());
         }
-        Self {
-            id: id(&pipeline).to_owned(),
-            stages,
-        }
+        Self { id: id(&pipeline).to_owned(), stages }
     }
 
     fn stage(&self, name: &str) -> &str {
@@ -63,10 +51,7 @@ fn read(caller: &Client, deal: &Value) -> Value {
 }
 
 fn history(caller: &Client, deal: &Value) -> Vec<Value> {
-    caller.all(&format!(
-        "/api/v1/sales/stage-history?opportunity={}&sort=entered_at",
-        id(deal)
-    ))
+    caller.all(&format!("/api/v1/sales/stage-history?opportunity={}&sort=entered_at", id(deal)))
 }
 
 #[test]
@@ -81,10 +66,7 @@ fn a_move_changes_the_stage_and_leaves_one_open_interval() {
 
     let history = history(&owner, &deal);
     assert_eq!(history.len(), 2, "{history:?}");
-    assert_eq!(
-        history[0]["exited_at"], history[1]["entered_at"],
-        "intervals are contiguous"
-    );
+    assert_eq!(history[0]["exited_at"], history[1]["entered_at"], "intervals are contiguous");
     assert_eq!(
         (&history[1]["exited_at"], &history[1]["to_stage"]),
         (&Value::Null, &json!(pipeline.stage("Offer")))
@@ -100,16 +82,8 @@ fn history_is_written_by_moves_and_by_nobody_else() {
     let deal = pipeline.deal(&owner, "Initech");
     let entry = &history(&owner, &deal)[0];
     let path = format!("/api/v1/sales/stage-history/{}", id(entry));
-    for answer in [
-        owner.patch(&path, &json!({"entered_at": "2020-01-01T00:00:00Z"})),
-        owner.delete(&path),
-    ] {
-        assert!(
-            matches!(answer.status(), 403..=405),
-            "{} {}",
-            answer.status(),
-            answer.text()
-        );
+    for answer in [owner.patch(&path, &json!({"entered_at": "2020-01-01T00:00:00Z"})), owner.delete(&path)] {
+        assert!(matches!(answer.status(), 403..=405), "{} {}", answer.status(), answer.text());
     }
     assert_eq!(&history(&owner, &deal)[0], entry);
 }
@@ -122,12 +96,7 @@ fn a_stage_of_another_pipeline_is_refused() {
     let (one, other) = (Pipeline::make(&owner), Pipeline::make(&owner));
     let deal = one.deal(&owner, "Initech");
     let refused = act(&owner, &deal, "move", &json!({"stage": other.stage("Offer")}));
-    assert!(
-        matches!(refused.status(), 409 | 422),
-        "{} {}",
-        refused.status(),
-        refused.text()
-    );
+    assert!(matches!(refused.status(), 409 | 422), "{} {}", refused.status(), refused.text());
     assert_eq!(read(&owner, &deal)["stage"], one.stage("Talk"));
 }
 
@@ -138,30 +107,17 @@ fn a_deal_is_won_once() {
     let owner = acme.owner();
     let pipeline = Pipeline::make(&owner);
     let deal = pipeline.deal(&owner, "Initech");
-    owner
-        .patch(
-            &format!("{OPPORTUNITIES}/{}", id(&deal)),
-            &json!({"opened_on": "2020-01-15"}),
-        )
-        .ok();
+    owner.patch(&format!("{OPPORTUNITIES}/{}", id(&deal)), &json!({"opened_on": "2020-01-15"})).ok();
     act(&owner, &deal, "close-won", &json!({"closed_on": "2020-03-01"})).success();
     let won = read(&owner, &deal);
-    assert_eq!(
-        (&won["stage"], &won["closed_on"]),
-        (&json!(pipeline.stage("Signed")), &json!("2020-03-01"))
-    );
-    assert_eq!(
-        (&won["is_won"], &won["probability"]),
-        (&json!(true), &json!("100"))
-    );
+    assert_eq!((&won["stage"], &won["closed_on"]), (&json!(pipeline.stage("Signed")), &json!("2020-03-01")));
+    assert_eq!((&won["is_won"], &won["probability"]), (&json!(true), &json!("100")));
     let again = act(&owner, &deal, "close-won", &json!({})).problem(409, "opportunity_closed");
     assert_eq!(again["allowed"][0]["action"], "reopen", "{again}");
     let moved = act(&owner, &deal, "move", &json!({"stage": pipeline.stage("Talk")}));
     moved.problem(409, "opportunity_closed");
-    let patched = owner.patch(
-        &format!("{OPPORTUNITIES}/{}", id(&deal)),
-        &json!({"stage": pipeline.stage("Talk")}),
-    );
+    let patched =
+        owner.patch(&format!("{OPPORTUNITIES}/{}", id(&deal)), &json!({"stage": pipeline.stage("Talk")}));
     patched.problem(409, "opportunity_closed");
 }
 
@@ -174,11 +130,7 @@ fn only_who_may_backdate_closes_on_another_day() {
     let deal = pipeline.deal(&rep, "Initech");
     let refused = act(&rep, &deal, "close-won", &json!({"closed_on": "2020-03-01"}));
     refused.problem(422, "validation_failed");
-    assert!(
-        refused.pointers().contains(&"/closed_on".to_owned()),
-        "{}",
-        refused.text()
-    );
+    assert!(refused.pointers().contains(&"/closed_on".to_owned()), "{}", refused.text());
     act(&rep, &deal, "close-won", &json!({})).success();
     assert!(read(&rep, &deal)["closed_on"].is_string());
 }
@@ -192,12 +144,7 @@ fn a_deal_without_an_amount_cannot_be_won() {
     let body = json!({"name": "Nothing yet", "pipeline": pipeline.id, "stage": pipeline.stage("Talk")});
     let deal = owner.post(OPPORTUNITIES, &body).created();
     let refused = act(&owner, &deal, "close-won", &json!({}));
-    assert!(
-        matches!(refused.status(), 409 | 422),
-        "{} {}",
-        refused.status(),
-        refused.text()
-    );
+    assert!(matches!(refused.status(), 409 | 422), "{} {}", refused.status(), refused.text());
     assert_eq!(read(&owner, &deal)["stage"], pipeline.stage("Talk"));
 }
 
@@ -210,39 +157,15 @@ fn a_lost_deal_is_reopened_and_keeps_its_history() {
     let deal = pipeline.deal(&owner, "Initech");
     act(&owner, &deal, "close-lost", &json!({"reason": "price"})).success();
     assert_eq!(read(&owner, &deal)["stage"], pipeline.stage("Gone"));
-    act(
-        &owner,
-        &deal,
-        "reopen",
-        &json!({"stage": pipeline.stage("Offer"), "reason": "They called back"}),
-    )
-    .success();
+    act(&owner, &deal, "reopen", &json!({"stage": pipeline.stage("Offer"), "reason": "They called back"}))
+        .success();
     let open = read(&owner, &deal);
-    assert_eq!(
-        (&open["stage"], &open["closed_on"]),
-        (&json!(pipeline.stage("Offer")), &Value::Null)
-    );
+    assert_eq!((&open["stage"], &open["closed_on"]), (&json!(pipeline.stage("Offer")), &Value::Null));
     let history = history(&owner, &deal);
-    assert_eq!(
-        history
-            .iter()
-            .filter(|entry| entry["exited_at"].is_null())
-            .count(),
-        1,
-        "{history:?}"
-    );
+    assert_eq!(history.iter().filter(|entry| entry["exited_at"].is_null()).count(), 1, "{history:?}");
     assert!(history.len() >= 3, "{history:?}");
-    let refused = act(
-        &owner,
-        &deal,
-        "reopen",
-        &json!({"stage": pipeline.stage("Talk"), "reason": "Again"}),
-    );
-    assert!(
-        matches!(refused.status(), 409 | 422),
-        "an open deal is not reopened: {}",
-        refused.text()
-    );
+    let refused = act(&owner, &deal, "reopen", &json!({"stage": pipeline.stage("Talk"), "reason": "Again"}));
+    assert!(matches!(refused.status(), 409 | 422), "an open deal is not reopened: {}", refused.text());
 }
 
 #[test]
@@ -257,12 +180,7 @@ fn an_action_under_an_old_etag_is_refused() {
     owner.patch(&path, &json!({"name": "Initrode"})).ok();
     let action = format!("{path}/move");
     let body = json!({"stage": pipeline.stage("Offer")});
-    owner
-        .call("POST", &action)
-        .header("If-Match", &old)
-        .json(&body)
-        .send()
-        .expect(412);
+    owner.call("POST", &action).header("If-Match", &old).json(&body).send().expect(412);
     assert_eq!(read(&owner, &deal)["stage"], pipeline.stage("Talk"));
 }
 
@@ -280,17 +198,8 @@ fn the_board_shows_the_stages_in_order_with_counts_and_sums() {
     let columns = board["columns"].as_array().unwrap();
     let names: Vec<&str> = columns.iter().map(|column| text(column, "name")).collect();
     assert_eq!(names, ["Talk", "Offer", "Signed", "Gone"]);
-    assert_eq!(
-        (
-            &columns[0]["count"],
-            columns[0]["cards"].as_array().unwrap().len()
-        ),
-        (&json!(3), 2)
-    );
-    assert_eq!(
-        columns[0]["sums"],
-        json!([{"amount": "3600.00", "currency": "USD"}])
-    );
+    assert_eq!((&columns[0]["count"], columns[0]["cards"].as_array().unwrap().len()), (&json!(3), 2));
+    assert_eq!(columns[0]["sums"], json!([{"amount": "3600.00", "currency": "USD"}]));
 }
 
 #[test]
@@ -299,9 +208,7 @@ fn the_reports_follow_the_deals() {
     let acme = host.organization("acme", &["sales"]);
     let owner = acme.owner();
     let pipeline = Pipeline::make(&owner);
-    let deals: Vec<Value> = (0..4)
-        .map(|number| pipeline.deal(&owner, &format!("Deal {number}")))
-        .collect();
+    let deals: Vec<Value> = (0..4).map(|number| pipeline.deal(&owner, &format!("Deal {number}"))).collect();
     for deal in &deals[..2] {
         act(&owner, deal, "close-won", &json!({})).success();
     }
@@ -310,16 +217,9 @@ fn the_reports_follow_the_deals() {
     assert_eq!(report["report"], "win_rate");
     let row = &report["rows"][0];
     assert_eq!((&row["won"], &row["lost"]), (&json!(2), &json!(1)), "{report}");
-    assert_eq!(
-        report["rows"][1]["won_value"],
-        json!({"amount": "2400.00", "currency": "USD"}),
-        "{report}"
-    );
+    assert_eq!(report["rows"][1]["won_value"], json!({"amount": "2400.00", "currency": "USD"}), "{report}");
     assert!(text(row, "win_rate").starts_with("66.6"), "{report}");
     for column in report["columns"].as_array().unwrap() {
-        assert!(
-            column["key"].is_string() && column["type"].is_string(),
-            "{column}"
-        );
+        assert!(column["key"].is_string() && column["type"].is_string(), "{column}");
     }
 }

@@ -44,28 +44,18 @@ fn act(owner: &Client, verb: &str) -> Answer {
 /// What a refusal must be: a problem with a code that names the reason.
 fn refused(answer: &Answer) -> String {
     assert!(answer.status() >= 400, "{} {}", answer.status(), answer.text());
-    assert_eq!(
-        answer.header("content-type"),
-        Some("application/problem+json"),
-        "{}",
-        answer.text()
-    );
+    assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{}", answer.text());
     let problem = answer.json();
     let code = text(&problem, "code").to_owned();
     assert_ne!(code, "internal", "{problem}");
     for leak in ["sqlite", "/organizations/", "wasm backtrace", "_stoa_changes"] {
-        assert!(
-            !answer.text().to_lowercase().contains(leak),
-            "`{leak}` leaks: {problem}"
-        );
+        assert!(!answer.text().to_lowercase().contains(leak), "`{leak}` leaks: {problem}");
     }
     code
 }
 
 fn others_are_served(owner: &Client) {
-    owner
-        .post("/api/v1/crm/accounts", &json!({"name": "Still served"}))
-        .created();
+    owner.post("/api/v1/crm/accounts", &json!({"name": "Still served"})).created();
     owner.get("/api/v1/crm/accounts?limit=1").ok();
 }
 
@@ -103,10 +93,7 @@ fn a_plugin_cannot_reach_host_tables_other_files_or_entities_by_sql() {
 fn a_plugin_that_misbehaves_often_still_harms_nobody_else() {
     let Some(guests) = guests() else { return };
     let host = Host::start_with(&guests);
-    let (acme, globex) = (
-        organization(&host, &guests, "acme"),
-        organization(&host, &guests, "globex"),
-    );
+    let (acme, globex) = (organization(&host, &guests, "acme"), organization(&host, &guests, "globex"));
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {

@@ -10,16 +10,11 @@ fn a_record_is_created_read_patched_and_deleted() {
     let acme = host.organization("acme", &["sales"]);
     let owner = acme.owner();
 
-    let created = owner.post(
-        "/api/v1/crm/accounts",
-        &json!({"name": "Initech", "industry": "software"}),
-    );
+    let created = owner.post("/api/v1/crm/accounts", &json!({"name": "Initech", "industry": "software"}));
     let account = created.created();
     let path = format!("/api/v1/crm/accounts/{}", id(&account));
     assert!(
-        created
-            .header("location")
-            .is_some_and(|place| place.ends_with(&path)),
+        created.header("location").is_some_and(|place| place.ends_with(&path)),
         "{:?}",
         created.response.headers
     );
@@ -50,14 +45,10 @@ fn a_record_is_created_read_patched_and_deleted() {
 fn the_members_that_everybody_needs_come_first() {
     let host = Host::start();
     let acme = host.organization("acme", &["sales"]);
-    let answer = acme
-        .owner()
-        .post("/api/v1/crm/accounts", &json!({"name": "Initech"}));
+    let answer = acme.owner().post("/api/v1/crm/accounts", &json!({"name": "Initech"}));
     let body = answer.text();
-    let at = |member: &str| {
-        body.find(&format!("\"{member}\""))
-            .unwrap_or_else(|| panic!("no {member} in {body}"))
-    };
+    let at =
+        |member: &str| body.find(&format!("\"{member}\"")).unwrap_or_else(|| panic!("no {member} in {body}"));
     assert!(
         at("id") < at("version") && at("version") < at("created_at") && at("created_at") < at("updated_at"),
         "{body}"
@@ -70,21 +61,12 @@ fn null_removes_a_value_and_a_missing_member_keeps_it() {
     let host = Host::start();
     let acme = host.organization("acme", &["sales"]);
     let owner = acme.owner();
-    let account = owner
-        .post(
-            "/api/v1/crm/accounts",
-            &json!({"name": "Initech", "industry": "software"}),
-        )
-        .created();
+    let account =
+        owner.post("/api/v1/crm/accounts", &json!({"name": "Initech", "industry": "software"})).created();
     let path = format!("/api/v1/crm/accounts/{}", id(&account));
     let changed = owner.patch(&path, &json!({"industry": null})).ok();
-    assert_eq!(
-        (&changed["name"], &changed["industry"]),
-        (&json!("Initech"), &json!(null))
-    );
-    owner
-        .patch(&path, &json!({"name": null}))
-        .problem(422, "validation_failed");
+    assert_eq!((&changed["name"], &changed["industry"]), (&json!("Initech"), &json!(null)));
+    owner.patch(&path, &json!({"name": null})).problem(422, "validation_failed");
 }
 
 #[test]
@@ -99,20 +81,10 @@ fn a_change_based_on_an_old_version_is_refused_with_the_current_record() {
 
     let refused = owner.patch_if(&path, &old, &json!({"name": "Intertrode"}));
     assert_eq!(refused.status(), 412, "{}", refused.text());
-    assert!(
-        refused.text().contains("Initrode"),
-        "the current record is missing: {}",
-        refused.text()
-    );
-    owner
-        .call("DELETE", &path)
-        .header("If-Match", &old)
-        .send()
-        .expect(412);
+    assert!(refused.text().contains("Initrode"), "the current record is missing: {}", refused.text());
+    owner.call("DELETE", &path).header("If-Match", &old).send().expect(412);
     assert_eq!(owner.get(&path).ok()["name"], "Initrode");
-    owner
-        .patch_if(&path, &owner.get(&path).etag(), &json!({"name": "Intertrode"}))
-        .ok();
+    owner.patch_if(&path, &owner.get(&path).etag(), &json!({"name": "Intertrode"})).ok();
 }
 
 #[test]
@@ -120,21 +92,13 @@ fn a_dry_run_answers_like_the_real_thing_and_changes_nothing() {
     let host = Host::start();
     let acme = host.organization("acme", &["sales"]);
     let owner = acme.owner();
-    owner
-        .post("/api/v1/crm/accounts?dry_run=true", &json!({"name": "Initech"}))
-        .success();
-    owner
-        .post("/api/v1/crm/accounts?dry_run=true", &json!({"name": ""}))
-        .problem(422, "validation_failed");
+    owner.post("/api/v1/crm/accounts?dry_run=true", &json!({"name": "Initech"})).success();
+    owner.post("/api/v1/crm/accounts?dry_run=true", &json!({"name": ""})).problem(422, "validation_failed");
     assert!(owner.all("/api/v1/crm/accounts").is_empty());
 
-    let account = owner
-        .post("/api/v1/crm/accounts", &json!({"name": "Initech"}))
-        .created();
+    let account = owner.post("/api/v1/crm/accounts", &json!({"name": "Initech"})).created();
     let path = format!("/api/v1/crm/accounts/{}", id(&account));
-    owner
-        .patch(&format!("{path}?dry_run=true"), &json!({"name": "Initrode"}))
-        .success();
+    owner.patch(&format!("{path}?dry_run=true"), &json!({"name": "Initrode"})).success();
     owner.delete(&format!("{path}?dry_run=true")).success();
     assert_eq!(owner.get(&path).ok(), account);
 }
@@ -144,21 +108,12 @@ fn an_acknowledged_record_survives_a_restart_and_a_kill() {
     let mut host = Host::start();
     let (token, path) = {
         let acme = host.organization("acme", &["sales"]);
-        let account = acme
-            .owner()
-            .post("/api/v1/crm/accounts", &json!({"name": "Initech"}))
-            .created();
-        (
-            acme.api_key().to_owned(),
-            format!("/t/acme/api/v1/crm/accounts/{}", id(&account)),
-        )
+        let account = acme.owner().post("/api/v1/crm/accounts", &json!({"name": "Initech"})).created();
+        (acme.api_key().to_owned(), format!("/t/acme/api/v1/crm/accounts/{}", id(&account)))
     };
     host.restart();
     assert_eq!(host.bare().with_token(&token).get(&path).ok()["name"], "Initech");
-    host.bare()
-        .with_token(&token)
-        .patch(&path, &json!({"name": "Initrode"}))
-        .ok();
+    host.bare().with_token(&token).patch(&path, &json!({"name": "Initrode"})).ok();
     host.kill9();
     host.restart();
     assert_eq!(host.bare().with_token(&token).get(&path).ok()["name"], "Initrode");

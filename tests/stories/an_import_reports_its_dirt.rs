@@ -27,11 +27,8 @@ fn run(owner: &Client, spec: &Value, csv: &str) -> Value {
 }
 
 fn progress(job: &Value) -> (u64, u64) {
-    let number = |member: &str| {
-        job["progress"][member]
-            .as_u64()
-            .unwrap_or_else(|| panic!("no {member} in {job}"))
-    };
+    let number =
+        |member: &str| job["progress"][member].as_u64().unwrap_or_else(|| panic!("no {member} in {job}"));
     (number("done"), number("failed"))
 }
 
@@ -42,11 +39,7 @@ fn a_file_becomes_records_with_their_external_ids() {
     let owner = acme.owner();
     let csv = "number,name,sector,remark\n1,Initech,software,x\n2,\"Gekko & Co, Ltd\",retail,\n3,Globex,technolgy,\"a\nb\"\n";
     let job = run(&owner, &spec("create"), csv);
-    assert_eq!(
-        (job["state"].as_str(), progress(&job).1),
-        (Some("succeeded"), 0),
-        "{job}"
-    );
+    assert_eq!((job["state"].as_str(), progress(&job).1), (Some("succeeded"), 0), "{job}");
     let globex = owner.get(&format!("{ACCOUNTS}?name=Globex")).ok();
     assert_eq!(globex["data"][0]["industry"], "technology");
     assert_eq!(globex["data"][0]["external_ids"]["erp"], "3");
@@ -59,10 +52,8 @@ fn a_column_that_nobody_mentions_is_refused_before_anything_happens() {
     let host = Host::start();
     let acme = host.organization("acme", &["sales"]);
     let owner = acme.owner();
-    let refused = owner.try_import(
-        &spec("create"),
-        b"number,name,sector,remark,phone\n1,Initech,software,,5\n",
-    );
+    let refused =
+        owner.try_import(&spec("create"), b"number,name,sector,remark,phone\n1,Initech,software,,5\n");
     assert_eq!(refused.status(), 422, "{}", refused.text());
     assert!(refused.text().contains("phone"), "{}", refused.text());
     let refused = owner.try_import(&spec("create"), b"number,name,remark\n1,Initech,\n");
@@ -70,12 +61,7 @@ fn a_column_that_nobody_mentions_is_refused_before_anything_happens() {
     assert!(refused.text().contains("sector"), "{}", refused.text());
     let mut unknown = spec("create");
     unknown["mapping"]["colour"] = json!({"constant": "red"});
-    assert_eq!(
-        owner
-            .try_import(&unknown, b"number,name,sector,remark\n")
-            .status(),
-        422
-    );
+    assert_eq!(owner.try_import(&unknown, b"number,name,sector,remark\n").status(), 422);
     assert_eq!(count(&owner, ACCOUNTS), 0);
 }
 
@@ -92,11 +78,7 @@ fn a_bad_row_is_reported_with_number_column_and_reason_and_the_others_are_kept()
     assert!(failed >= 1, "{job}");
     let errors = owner.get(&format!("{path}/errors"));
     errors.expect(200);
-    assert!(
-        errors
-            .header("content-type")
-            .is_some_and(|kind| kind.starts_with("text/csv"))
-    );
+    assert!(errors.header("content-type").is_some_and(|kind| kind.starts_with("text/csv")));
     let text = errors.text();
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines.len() as u64, failed + 1, "{text}");
@@ -109,21 +91,14 @@ fn an_upsert_changes_what_is_there_and_a_second_run_changes_nothing() {
     let host = Host::start();
     let acme = host.organization("acme", &["sales"]);
     let owner = acme.owner();
-    run(
-        &owner,
-        &spec("create"),
-        "number,name,sector,remark\n1,Initech,software,\n",
-    );
+    run(&owner, &spec("create"), "number,name,sector,remark\n1,Initech,software,\n");
     let csv = "number,name,sector,remark\n1,Initrode,software,\n2,Globex,retail,\n";
     for _ in 0..2 {
         let job = run(&owner, &spec("upsert"), csv);
         assert_eq!(progress(&job).1, 0, "{job}");
     }
-    let names: Vec<Value> = owner
-        .all(&format!("{ACCOUNTS}?sort=name"))
-        .into_iter()
-        .map(|a| a["name"].clone())
-        .collect();
+    let names: Vec<Value> =
+        owner.all(&format!("{ACCOUNTS}?sort=name")).into_iter().map(|a| a["name"].clone()).collect();
     assert_eq!(names, ["Globex", "Initrode"]);
     // Created twice under one external id: the second is refused, not doubled.
     let job = run(&owner, &spec("create"), csv);
@@ -138,11 +113,7 @@ fn a_dry_run_reports_and_keeps_nothing() {
     let owner = acme.owner();
     let mut dry = spec("create");
     dry["dry_run"] = json!(true);
-    let job = run(
-        &owner,
-        &dry,
-        "number,name,sector,remark\n1,Initech,software,\n2,,software,\n",
-    );
+    let job = run(&owner, &dry, "number,name,sector,remark\n1,Initech,software,\n2,,software,\n");
     assert_eq!(progress(&job).1, 1, "{job}");
     assert_eq!(count(&owner, ACCOUNTS), 0);
 }

@@ -14,9 +14,7 @@ fn health_readiness_and_metrics_are_on_the_operations_listener_only() {
     let metrics = host.operations().get("/metrics");
     metrics.expect(200);
     assert!(
-        metrics
-            .header("content-type")
-            .is_some_and(|kind| kind.starts_with("text/plain")),
+        metrics.header("content-type").is_some_and(|kind| kind.starts_with("text/plain")),
         "{:?}",
         metrics.response.headers
     );
@@ -30,9 +28,7 @@ fn an_empty_folder_becomes_a_host_and_the_second_start_finds_everything() {
     let mut host = Setup::default().fresh().start();
     let token = host.organization("acme", &["sales"]).api_key().to_owned();
     host.restart();
-    Client::new(host.address(), "/t/acme", Some(&token))
-        .get("/api/v1/sales/pipelines")
-        .ok();
+    Client::new(host.address(), "/t/acme", Some(&token)).get("/api/v1/sales/pipelines").ok();
 }
 
 #[test]
@@ -42,9 +38,7 @@ fn organizations_and_keys_are_made_while_the_host_runs_and_while_it_does_not() {
     let token = host.organization("acme", &["sales"]).api_key().to_owned();
     host.restart();
     let owner = Client::new(host.address(), "/t/acme", Some(&token));
-    owner
-        .post("/api/v1/crm/accounts", &json!({"name": "Initech"}))
-        .created();
+    owner.post("/api/v1/crm/accounts", &json!({"name": "Initech"})).created();
     // While it runs, the key works at once.
     let acme = host.organization("globex", &["sales"]);
     acme.key("readonly").get("/api/v1/crm/accounts").ok();
@@ -54,18 +48,8 @@ fn organizations_and_keys_are_made_while_the_host_runs_and_while_it_does_not() {
 fn a_slug_is_taken_once_and_must_be_well_formed() {
     let host = Host::start();
     let _acme = host.organization("acme", &["sales"]);
-    let again = |slug: &str| {
-        host.cli(&[
-            "org",
-            "create",
-            slug,
-            "--name",
-            "N",
-            "--owner",
-            "o@x.example",
-            "--json",
-        ])
-    };
+    let again =
+        |slug: &str| host.cli(&["org", "create", slug, "--name", "N", "--owner", "o@x.example", "--json"]);
     for slug in ["acme", "A", "-x-", "../../etc", "a b c"] {
         let finished = again(slug);
         assert!(!finished.succeeded, "{slug}: {}", finished.stdout);
@@ -88,10 +72,7 @@ fn secrets_are_readable_by_the_operator_alone() {
     let host = Host::start();
     let _acme = host.organization("acme", &["sales"]);
     for name in ["secrets", "master.key"] {
-        let mode = std::fs::metadata(host.data().join(name))
-            .unwrap()
-            .permissions()
-            .mode();
+        let mode = std::fs::metadata(host.data().join(name)).unwrap().permissions().mode();
         assert_eq!(mode & 0o077, 0, "{name}: {mode:o}");
     }
     assert!(!host.log().contains("stoa_k1_"), "an API key is in the log");

@@ -19,11 +19,8 @@ fn operations(document: &Value) -> Vec<Operation<'_>> {
     paths
         .iter()
         .flat_map(|(path, item)| {
-            let methods = item
-                .as_object()
-                .unwrap()
-                .iter()
-                .filter(|(method, _)| METHODS.contains(&method.as_str()));
+            let methods =
+                item.as_object().unwrap().iter().filter(|(method, _)| METHODS.contains(&method.as_str()));
             methods.map(move |(method, spec)| Operation { method, path, spec })
         })
         .collect()
@@ -46,16 +43,9 @@ fn the_document_is_openapi_3_1_and_lists_what_the_organization_has() {
     let host = Host::start();
     let acme = host.organization("acme", &["sales"]);
     let document = acme.owner().get("/openapi.json").ok();
-    assert!(
-        text(&document, "openapi").starts_with("3.1"),
-        "{}",
-        document["openapi"]
-    );
+    assert!(text(&document, "openapi").starts_with("3.1"), "{}", document["openapi"]);
     assert!(document["info"]["title"].is_string() && document["info"]["version"].is_string());
-    let paths: BTreeSet<&str> = operations(&document)
-        .iter()
-        .map(|operation| operation.path)
-        .collect();
+    let paths: BTreeSet<&str> = operations(&document).iter().map(|operation| operation.path).collect();
     for path in [
         "/api/v1/crm/accounts",
         "/api/v1/crm/accounts/{id}",
@@ -81,21 +71,11 @@ fn a_module_without_a_licence_is_absent_from_the_document() {
     let host = Host::start();
     let small = host.organization("small", &[]);
     let document = small.owner().get("/openapi.json").ok();
-    let sales: Vec<_> = operations(&document)
-        .iter()
-        .map(|o| o.path)
-        .filter(|path| path.contains("/sales/"))
-        .collect();
+    let sales: Vec<_> =
+        operations(&document).iter().map(|o| o.path).filter(|path| path.contains("/sales/")).collect();
     assert!(sales.is_empty(), "{sales:?}");
-    assert!(
-        !document.to_string().contains("pportunit"),
-        "a schema of the module is still there"
-    );
-    assert!(
-        operations(&document)
-            .iter()
-            .any(|operation| operation.path == "/api/v1/crm/accounts")
-    );
+    assert!(!document.to_string().contains("pportunit"), "a schema of the module is still there");
+    assert!(operations(&document).iter().any(|operation| operation.path == "/api/v1/crm/accounts"));
 }
 
 #[test]
@@ -115,9 +95,7 @@ fn every_operation_is_named_once_and_every_reference_resolves() {
             "{method} {path} says nothing"
         );
         assert!(
-            spec["responses"]
-                .as_object()
-                .is_some_and(|responses| !responses.is_empty()),
+            spec["responses"].as_object().is_some_and(|responses| !responses.is_empty()),
             "{method} {path}"
         );
         let declared: BTreeSet<&str> = spec["parameters"]
@@ -127,19 +105,14 @@ fn every_operation_is_named_once_and_every_reference_resolves() {
             .filter(|parameter| parameter["in"] == "path")
             .filter_map(|parameter| parameter["name"].as_str())
             .collect();
-        for name in path
-            .split('/')
-            .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
-        {
+        for name in path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')) {
             assert!(declared.contains(name), "{method} {path}: {name} is not declared");
         }
     }
     let mut references = BTreeSet::new();
     collect(&document, &mut references);
     for reference in references {
-        let pointer = reference
-            .strip_prefix('#')
-            .unwrap_or_else(|| panic!("{reference} leads outside"));
+        let pointer = reference.strip_prefix('#').unwrap_or_else(|| panic!("{reference} leads outside"));
         assert!(document.pointer(pointer).is_some(), "{reference} leads nowhere");
     }
 }
@@ -166,10 +139,7 @@ fn every_operation_answers_401_without_a_token() {
     for Operation { method, path, spec } in operations(&document) {
         if spec["security"].as_array().is_some_and(Vec::is_empty) {
             // Logging in and setting up: the only operations of people without a token.
-            assert!(
-                !path.contains("/crm/") && !path.contains("/sales/"),
-                "{method} {path} is open"
-            );
+            assert!(!path.contains("/crm/") && !path.contains("/sales/"), "{method} {path} is open");
             continue;
         }
         let path = filled(path);
@@ -186,10 +156,7 @@ fn the_interactive_page_asks_nobody_outside() {
     let acme = host.organization("acme", &["sales"]);
     let page = acme.anonymous().get("/docs");
     page.expect(200);
-    assert!(
-        page.header("content-type")
-            .is_some_and(|kind| kind.starts_with("text/html"))
-    );
+    assert!(page.header("content-type").is_some_and(|kind| kind.starts_with("text/html")));
     for outside in ["src=\"http", "href=\"http", "src=\"//", "href=\"//", "@import"] {
         assert!(!page.text().contains(outside), "{outside}");
     }

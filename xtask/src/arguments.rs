@@ -14,11 +14,7 @@ impl Arguments {
 
     /// Takes the first word that is not an option.
     pub(crate) fn word(&mut self) -> Option<String> {
-        if self.0.first().is_some_and(|word| !word.starts_with('-')) {
-            Some(self.0.remove(0))
-        } else {
-            None
-        }
+        if self.0.first().is_some_and(|word| !word.starts_with('-')) { Some(self.0.remove(0)) } else { None }
     }
 
     /// Takes a flag; whether it was there.
@@ -29,11 +25,7 @@ impl Arguments {
 
     /// Takes `--name VALUE` or `--name=VALUE`.
     pub(crate) fn value<T: FromStr>(&mut self, name: &str, default: T) -> Result<T, Fault> {
-        let Some(at) = self
-            .0
-            .iter()
-            .position(|word| word == name || assigned(word, name).is_some())
-        else {
+        let Some(at) = self.0.iter().position(|word| word == name || assigned(word, name).is_some()) else {
             return Ok(default);
         };
         let word = self.0.remove(at);
@@ -42,15 +34,12 @@ impl Arguments {
             None if at < self.0.len() => self.0.remove(at),
             None => return Err(Fault::new(format!("{name} needs a value"))),
         };
-        text.parse()
-            .map_err(|_| Fault::new(format!("{name}: `{text}` does not fit")))
+        text.parse().map_err(|_| Fault::new(format!("{name}: `{text}` does not fit")))
     }
 
     /// Whether an option stands there, in either form.
     pub(crate) fn has(&self, name: &str) -> bool {
-        self.0
-            .iter()
-            .any(|word| word == name || assigned(word, name).is_some())
+        self.0.iter().any(|word| word == name || assigned(word, name).is_some())
     }
 
     /// All that is left, to be passed on.
@@ -62,9 +51,7 @@ impl Arguments {
     pub(crate) fn done(self) -> Result<(), Fault> {
         match self.0.first() {
             None => Ok(()),
-            Some(word) => Err(Fault::new(format!(
-                "`{word}` is not understood here; --help says what is"
-            ))),
+            Some(word) => Err(Fault::new(format!("`{word}` is not understood here; --help says what is"))),
         }
     }
 }

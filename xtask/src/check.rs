@@ -20,15 +20,10 @@ pub(crate) fn command(workspace: &Workspace, arguments: Arguments) -> Result<(),
     run(workspace.cargo().args(["fmt", "--all", "--check"]))?;
     let guests = workspace.root.join("tests/guests/Cargo.toml");
     if guests.exists() {
-        run(workspace
-            .cargo()
-            .args(["fmt", "--all", "--check", "--manifest-path"])
-            .arg(guests))?;
+        run(workspace.cargo().args(["fmt", "--all", "--check", "--manifest-path"]).arg(guests))?;
     }
     components::first_party(workspace)?;
-    run(workspace
-        .cargo()
-        .args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    run(workspace.cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
     if cargo_has(workspace, "deny") {
         run(workspace.cargo().args(["deny", "check"]))
     } else {

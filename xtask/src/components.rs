@@ -32,11 +32,7 @@ pub(crate) fn first_party(workspace: &Workspace) -> Result<(), Fault> {
         build.args(["-p", &plugin.package]);
     }
     run(&mut build)?;
-    lay_out(
-        &plugins,
-        &workspace.target.join(TRIPLE).join("component"),
-        &workspace.packages(),
-    )
+    lay_out(&plugins, &workspace.target.join(TRIPLE).join("component"), &workspace.packages())
 }
 
 /// Builds the misbehaving guests of the test tree, when there are any, and gives the folder of their packages.
@@ -49,9 +45,7 @@ pub(crate) fn guests(workspace: &Workspace) -> Result<Option<PathBuf>, Fault> {
     let target = workspace.target.join("guests");
     ensure_target(&workspace.root)?;
     let mut build = workspace.cargo();
-    build
-        .args(["build", "--release", "--target", TRIPLE, "--manifest-path"])
-        .arg(&manifest);
+    build.args(["build", "--release", "--target", TRIPLE, "--manifest-path"]).arg(&manifest);
     build.arg("--target-dir").arg(&target);
     for plugin in &plugins {
         build.args(["-p", &plugin.package]);
@@ -78,17 +72,11 @@ fn found(manifest: &Path) -> Result<Vec<Plugin>, Fault> {
 fn plugin(package: &Value) -> Option<Plugin> {
     let folder = Path::new(package["manifest_path"].as_str()?).parent()?.to_owned();
     let library = package["targets"].as_array()?.iter().find(|target| {
-        target["crate_types"]
-            .as_array()
-            .is_some_and(|kinds| kinds.iter().any(|kind| kind == "cdylib"))
+        target["crate_types"].as_array().is_some_and(|kinds| kinds.iter().any(|kind| kind == "cdylib"))
     })?;
     let file = format!("{}.wasm", library["name"].as_str()?.replace('-', "_"));
     let package = package["name"].as_str()?.to_owned();
-    folder.join("manifest.json").exists().then_some(Plugin {
-        package,
-        file,
-        folder,
-    })
+    folder.join("manifest.json").exists().then_some(Plugin { package, file, folder })
 }
 
 fn lay_out(plugins: &[Plugin], built: &Path, packages: &Path) -> Result<(), Fault> {
@@ -97,9 +85,7 @@ fn lay_out(plugins: &[Plugin], built: &Path, packages: &Path) -> Result<(), Faul
         let manifest = plugin.folder.join("manifest.json");
         let text = fs::read_to_string(&manifest).map_err(Fault::at(manifest.display()))?;
         let parsed: Value = serde_json::from_str(&text).map_err(Fault::at(manifest.display()))?;
-        let id = parsed["id"]
-            .as_str()
-            .ok_or_else(|| Fault::new(format!("{}: no id", manifest.display())))?;
+        let id = parsed["id"].as_str().ok_or_else(|| Fault::new(format!("{}: no id", manifest.display())))?;
         let folder = packages.join(id);
         fs::create_dir_all(&folder).map_err(Fault::at(folder.display()))?;
         copy_when_different(&built.join(&plugin.file), &folder.join("component.wasm"))?;
@@ -120,10 +106,7 @@ fn copy_when_different(from: &Path, to: &Path) -> Result<(), Fault> {
 
 /// A plugin that was renamed or removed must not stay in the host.
 fn remove_others(packages: &Path, ids: &BTreeSet<String>) -> Result<(), Fault> {
-    for entry in fs::read_dir(packages)
-        .map_err(Fault::at(packages.display()))?
-        .flatten()
-    {
+    for entry in fs::read_dir(packages).map_err(Fault::at(packages.display()))?.flatten() {
         if entry.path().is_dir() && !entry.file_name().to_str().is_some_and(|name| ids.contains(name)) {
             say(format_args!("removing {}", entry.path().display()));
             fs::remove_dir_all(entry.path()).map_err(Fault::at(entry.path().display()))?;
@@ -140,23 +123,14 @@ fn ensure_target(root: &Path) -> Result<(), Fault> {
         // Another kind of installation: it has the target or cargo will say so.
         return Ok(());
     };
-    if String::from_utf8_lossy(&output.stdout)
-        .lines()
-        .any(|line| line.trim() == TRIPLE)
-    {
+    if String::from_utf8_lossy(&output.stdout).lines().any(|line| line.trim() == TRIPLE) {
         return Ok(());
     }
     say(format_args!("the Rust target {TRIPLE} is missing: adding it"));
-    run(Command::new("rustup")
-        .args(["target", "add", TRIPLE])
-        .current_dir(root))
+    run(Command::new("rustup").args(["target", "add", TRIPLE]).current_dir(root))
 }
 
 /// Whether a cargo subcommand is installed.
 pub(crate) fn cargo_has(workspace: &Workspace, subcommand: &str) -> bool {
-    answers(
-        workspace
-            .cargo()
-            .args([OsStr::new(subcommand), OsStr::new("--version")]),
-    )
+    answers(workspace.cargo().args([OsStr::new(subcommand), OsStr::new("--version")]))
 }

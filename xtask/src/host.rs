@@ -28,11 +28,7 @@ pub(crate) enum Profile {
 }
 
 pub(crate) fn command(workspace: &Workspace, mut arguments: Arguments) -> Result<(), Fault> {
-    let profile = if arguments.flag("--release") {
-        Profile::Release
-    } else {
-        Profile::Dev
-    };
+    let profile = if arguments.flag("--release") { Profile::Release } else { Profile::Dev };
     arguments.done()?;
     let binary = build(workspace, profile)?;
     say(format_args!("built {}", binary.display()));
@@ -48,10 +44,6 @@ pub(crate) fn build(workspace: &Workspace, profile: Profile) -> Result<PathBuf, 
         build.arg("--release");
     }
     run(&mut build)?;
-    let folder = if profile == Profile::Release {
-        "release"
-    } else {
-        "debug"
-    };
+    let folder = if profile == Profile::Release { "release" } else { "debug" };
     Ok(workspace.target.join(folder).join("stoa"))
 }

@@ -2,10 +2,7 @@
 //!
 //! Reading order: `workspace.rs` (where things are, running cargo), `components.rs` (plugins to WebAssembly), `host.rs` (the
 //! binary), then one file per command.
-#![expect(
-    clippy::indexing_slicing,
-    reason = "indexing a JSON value gives null and does not panic"
-)]
+#![expect(clippy::indexing_slicing, reason = "indexing a JSON value gives null and does not panic")]
 
 mod arguments;
 mod bench;

@@ -21,11 +21,8 @@ With --demo the host makes an organization with sample records and prints its ad
 three curl lines to paste. Ctrl-C ends it; an acknowledged write is on the disk.
 ";
 
-const DEFAULTS: [(&str, &str); 3] = [
-    ("--data", "stoa-data"),
-    ("--listen", "127.0.0.1:8080"),
-    ("--ops-listen", "127.0.0.1:9090"),
-];
+const DEFAULTS: [(&str, &str); 3] =
+    [("--data", "stoa-data"), ("--listen", "127.0.0.1:8080"), ("--ops-listen", "127.0.0.1:9090")];
 
 pub(crate) fn command(workspace: &Workspace, arguments: Arguments) -> Result<(), Fault> {
     let binary = host::build(workspace, Profile::Release)?;

@@ -32,14 +32,7 @@ pub(crate) fn command(workspace: &Workspace, arguments: Arguments) -> Result<(),
     let seed = seed(workspace, &binary)?;
     let nextest = cargo_has(workspace, "nextest");
     if filter.is_empty() && nextest {
-        run(workspace.cargo().args([
-            "test",
-            "--doc",
-            "--package",
-            "stoa-sdk",
-            "--package",
-            "stoa-testkit",
-        ]))?;
+        run(workspace.cargo().args(["test", "--doc", "--package", "stoa-sdk", "--package", "stoa-testkit"]))?;
     }
     let mut tests = workspace.cargo();
     if nextest {
@@ -48,10 +41,7 @@ pub(crate) fn command(workspace: &Workspace, arguments: Arguments) -> Result<(),
         say("cargo-nextest is not installed: plain cargo test runs the tests");
         tests.args(["test", "--workspace"]);
     }
-    tests
-        .args(filter)
-        .env("STOA_BIN", &binary)
-        .env("STOA_TEST_SEED", seed);
+    tests.args(filter).env("STOA_BIN", &binary).env("STOA_TEST_SEED", seed);
     if let Some(guests) = guests {
         tests.env("STOA_GUESTS", guests);
     }

@@ -23,13 +23,9 @@ impl Workspace {
             .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
         let root = here.parent().map_or_else(|| PathBuf::from("."), Path::to_owned);
         let found = metadata(&root.join("Cargo.toml"))?;
-        let target = found["target_directory"]
-            .as_str()
-            .ok_or_else(|| Fault::new("cargo names no target folder"))?;
-        Ok(Self {
-            target: PathBuf::from(target),
-            root,
-        })
+        let target =
+            found["target_directory"].as_str().ok_or_else(|| Fault::new("cargo names no target folder"))?;
+        Ok(Self { target: PathBuf::from(target), root })
     }
 
     /// Where the packages are that a host build embeds.
@@ -40,9 +36,7 @@ impl Workspace {
     /// Cargo in the root folder. Every build of the host gets the same packages, so none invalidates another.
     pub(crate) fn cargo(&self) -> Command {
         let mut command = Command::new(cargo());
-        command
-            .current_dir(&self.root)
-            .env("STOA_EMBED_PLUGINS", self.packages());
+        command.current_dir(&self.root).env("STOA_EMBED_PLUGINS", self.packages());
         command
     }
 }
@@ -55,21 +49,10 @@ pub(crate) fn cargo() -> OsString {
 /// What cargo says about the workspace of a manifest, without its dependencies.
 pub(crate) fn metadata(manifest: &Path) -> Result<Value, Fault> {
     let mut command = Command::new(cargo());
-    command
-        .args([
-            "metadata",
-            "--no-deps",
-            "--format-version",
-            "1",
-            "--manifest-path",
-        ])
-        .arg(manifest);
+    command.args(["metadata", "--no-deps", "--format-version", "1", "--manifest-path"]).arg(manifest);
     let output = command.output().map_err(Fault::at("cargo metadata"))?;
     if !output.status.success() {
-        return Err(Fault::new(format!(
-            "cargo metadata: {}",
-            String::from_utf8_lossy(&output.stderr)
-        )));
+        return Err(Fault::new(format!("cargo metadata: {}", String::from_utf8_lossy(&output.stderr))));
     }
     serde_json::from_slice(&output.stdout).map_err(Fault::at("cargo metadata"))
 }
@@ -84,11 +67,7 @@ pub(crate) fn run(command: &mut Command) -> Result<(), Fault> {
     let words = shown(command);
     say(&words);
     let status = command.status().map_err(Fault::at(&words))?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(Fault::new(format!("{words}: {status}")))
-    }
+    if status.success() { Ok(()) } else { Err(Fault::new(format!("{words}: {status}"))) }
 }
 
 /// Whether a program is there and answers.
@@ -97,9 +76,7 @@ pub(crate) fn answers(command: &mut Command) -> bool {
 }
 
 fn shown(command: &Command) -> String {
-    let program = Path::new(command.get_program())
-        .file_name()
-        .unwrap_or(command.get_program());
+    let program = Path::new(command.get_program()).file_name().unwrap_or(command.get_program());
     let mut words = vec![program.to_string_lossy().into_owned()];
     words.extend(command.get_args().map(|word| word.to_string_lossy().into_owned()));
     words.join(" ")

@@ -14,35 +14,17 @@ impl App {
     /// # Errors
     /// A demo record breaks a rule, or storage fails.
     pub async fn plant_demo(&self, entered: &Entered, owner: &Caller) -> Result<(), AppError> {
-        for plugin in entered
-            .plugins
-            .iter()
-            .filter(|plugin| !plugin.manifest.demo.is_empty())
-        {
+        for plugin in entered.plugins.iter().filter(|plugin| !plugin.manifest.demo.is_empty()) {
             let offered = Arc::clone(plugin);
             let work = move |tx: &Tx| {
-                if tx
-                    .conn
-                    .prepare("select 1 from _stoa_schema where key = 'demo'")?
-                    .exists([])?
-                {
+                if tx.conn.prepare("select 1 from _stoa_schema where key = 'demo'")?.exists([])? {
                     return Ok(Verdict::Keep(()));
                 }
                 plant(tx, &offered.manifest.demo)?;
-                tx.conn.execute(
-                    "insert into _stoa_schema (key, value) values ('demo', 'true')",
-                    [],
-                )?;
+                tx.conn.execute("insert into _stoa_schema (key, value) values ('demo', 'true')", [])?;
                 Ok(Verdict::Keep(()))
             };
-            self.records
-                .write(
-                    &entered.scope(owner),
-                    &plugin.manifest.records,
-                    &self.hooks(),
-                    work,
-                )
-                .await?;
+            self.records.write(&entered.scope(owner), &plugin.manifest.records, &self.hooks(), work).await?;
         }
         Ok(())
     }

@@ -99,13 +99,11 @@ impl App {
     /// The first thing that does not work, in words for the operator.
     pub async fn open(config: &Config, packages: Vec<Package>, clock: Clock) -> Result<Self, AppError> {
         check_sqlite_version()?;
-        std::fs::create_dir_all(&config.data).map_err(|source| AppError::Folder {
-            path: config.data.clone(),
-            source,
-        })?;
+        std::fs::create_dir_all(&config.data)
+            .map_err(|source| AppError::Folder { path: config.data.clone(), source })?;
         let secrets = Secrets::open(&config.data)?;
         let control = ControlPlane::open(&config.control()).await?;
-        let files = TenantFiles::new(config.data.clone(), clock.clone());
+        let files = TenantFiles::new(config.data.clone(), clock.clone(), config.group_commit);
         let jobs = Jobs::new(control.clone(), clock.clone());
         let identity = Identity::new(files.clone(), secrets.clone(), clock.clone());
         let records = Records::new(files.clone(), identity.clone(), &secrets, clock.clone());
@@ -162,14 +160,9 @@ impl App {
     ) -> Option<Arc<Entered>> {
         let entered = Arc::clone(&*self.entered.get(&organization.id)?);
         let now = self.clock.now();
-        let licensed = self
-            .plugins
-            .all()
-            .filter(|plugin| plugin.licensed(entitlement, now));
+        let licensed = self.plugins.all().filter(|plugin| plugin.licensed(entitlement, now));
         let same = Arc::ptr_eq(&entered.organization, organization)
-            && licensed
-                .map(Arc::as_ptr)
-                .eq(entered.plugins.iter().map(Arc::as_ptr));
+            && licensed.map(Arc::as_ptr).eq(entered.plugins.iter().map(Arc::as_ptr));
         same.then_some(entered)
     }
 
@@ -179,10 +172,8 @@ impl App {
         entitlement: Arc<Entitlement>,
     ) -> Result<Entered, AppError> {
         let plugins = self.plugins.enabled(&entitlement, self.clock.now());
-        let modules: Arc<[Arc<Module>]> = plugins
-            .iter()
-            .map(|plugin| Arc::clone(&plugin.manifest.records))
-            .collect();
+        let modules: Arc<[Arc<Module>]> =
+            plugins.iter().map(|plugin| Arc::clone(&plugin.manifest.records)).collect();
         let grants: Vec<_> = plugins.iter().flat_map(|plugin| plugin.grants()).collect();
         let policy = self.policy.load(organization.id, &grants).await?;
         let mut settings = HashMap::new();
@@ -201,9 +192,7 @@ impl App {
             settings: Arc::new(settings),
         };
         for plugin in &entered.plugins {
-            self.records
-                .prepare(organization, &plugin.manifest.records)
-                .await?;
+            self.records.prepare(organization, &plugin.manifest.records).await?;
             self.seed(&entered, plugin).await?;
         }
         tracing::debug!(organization = %organization.slug, plugins = entered.plugins.len(), "organization is ready");

@@ -26,24 +26,14 @@ impl App {
         let scope = entered.scope(&platform(entered.organization.id, RequestId::new()));
         let seeds = Arc::clone(plugin);
         let work = move |tx: &Tx| {
-            if tx
-                .conn
-                .prepare("select 1 from _stoa_schema where key = 'seeded'")?
-                .exists([])?
-            {
+            if tx.conn.prepare("select 1 from _stoa_schema where key = 'seeded'")?.exists([])? {
                 return Ok(Verdict::Keep(()));
             }
             plant(&tx.on(Authority::Plugin), &seeds.manifest.seed)?;
-            tx.conn.execute(
-                "insert into _stoa_schema (key, value) values ('seeded', 'true')",
-                [],
-            )?;
+            tx.conn.execute("insert into _stoa_schema (key, value) values ('seeded', 'true')", [])?;
             Ok(Verdict::Keep(()))
         };
-        Ok(self
-            .records
-            .write(&scope, &plugin.manifest.records, &self.hooks(), work)
-            .await?)
+        Ok(self.records.write(&scope, &plugin.manifest.records, &self.hooks(), work).await?)
     }
 }
 
@@ -72,10 +62,9 @@ fn resolved(
             continue;
         }
         let target = match entity.field(key).map(|field| &field.kind) {
-            Some(Kind::Reference(target, _)) => value
-                .get("external_id")
-                .and_then(Json::as_str)
-                .map(|id| (target, id)),
+            Some(Kind::Reference(target, _)) => {
+                value.get("external_id").and_then(Json::as_str).map(|id| (target, id))
+            }
             _ => None,
         };
         let value = match target {

@@ -83,18 +83,11 @@ impl App {
             return Ok(platform(job.organization, request));
         }
         let principal =
-            self.identity
-                .principal(job.organization, job.created_by)?
-                .ok_or(RecordError::Forbidden {
-                    object: "host.import".into(),
-                    action: "run: whoever asked for it is gone or disabled".into(),
-                })?;
-        Ok(Caller {
-            organization: job.organization,
-            principal,
-            request,
-            source: Source::Import,
-        })
+            self.identity.principal(job.organization, job.created_by)?.ok_or(RecordError::Forbidden {
+                object: "host.import".into(),
+                action: "run: whoever asked for it is gone or disabled".into(),
+            })?;
+        Ok(Caller { organization: job.organization, principal, request, source: Source::Import })
     }
 }
 
@@ -102,28 +95,16 @@ impl App {
 fn explained(error: &AppError) -> (&'static str, String) {
     match error {
         AppError::Import(ImportError::Records(error)) | AppError::Records(error) => match error {
-            RecordError::Invalid(faults) => (
-                "invalid",
-                faults
-                    .iter()
-                    .map(|fault| fault.detail.as_str())
-                    .collect::<Vec<_>>()
-                    .join("; "),
-            ),
+            RecordError::Invalid(faults) => {
+                ("invalid", faults.iter().map(|fault| fault.detail.as_str()).collect::<Vec<_>>().join("; "))
+            }
             RecordError::Forbidden { .. } => ("forbidden", error.to_string()),
             RecordError::Plugin { code, detail, .. } => (code, detail.clone()),
-            _ => (
-                "internal",
-                "the job failed; the operator finds the reason in the log".into(),
-            ),
+            _ => ("internal", "the job failed; the operator finds the reason in the log".into()),
         },
-        AppError::Import(ImportError::File(_)) => (
-            "file_unreadable",
-            "the uploaded file cannot be read any more".into(),
-        ),
-        _ => (
-            "internal",
-            "the job failed; the operator finds the reason in the log".into(),
-        ),
+        AppError::Import(ImportError::File(_)) => {
+            ("file_unreadable", "the uploaded file cannot be read any more".into())
+        }
+        _ => ("internal", "the job failed; the operator finds the reason in the log".into()),
     }
 }

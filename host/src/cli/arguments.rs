@@ -45,6 +45,9 @@ pub(super) struct Installation {
     /// Packages beside the embedded ones: a folder with <id>/manifest.json and <id>/component.wasm
     #[arg(long, env = "STOA_PLUGINS", value_name = "DIR")]
     pub plugins: Option<PathBuf>,
+    /// Write requests per durable commit, at most; 1 commits each by itself
+    #[arg(long, env = "STOA_GROUP_COMMIT_MAX", default_value_t = crate::storage::GROUP_COMMIT, hide = true)]
+    pub group_commit: usize,
 }
 
 #[derive(Args, Debug)]
@@ -59,20 +62,10 @@ pub(super) struct Serve {
     #[command(flatten)]
     pub installation: Installation,
     /// Where people and programs reach the API
-    #[arg(
-        long,
-        env = "STOA_LISTEN",
-        default_value = "127.0.0.1:8080",
-        value_name = "ADDR"
-    )]
+    #[arg(long, env = "STOA_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDR")]
     pub listen: SocketAddr,
     /// Where /healthz, /readyz and /metrics are; keep it private
-    #[arg(
-        long,
-        env = "STOA_OPS_LISTEN",
-        default_value = "127.0.0.1:9090",
-        value_name = "ADDR"
-    )]
+    #[arg(long, env = "STOA_OPS_LISTEN", default_value = "127.0.0.1:9090", value_name = "ADDR")]
     pub ops_listen: SocketAddr,
     /// Organizations are at {slug}.DOMAIN
     #[arg(long, env = "STOA_BASE_DOMAIN", value_name = "DOMAIN")]

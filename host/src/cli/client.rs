@@ -18,9 +18,7 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn new(folder: &Path) -> Self {
-        Self {
-            folder: folder.to_path_buf(),
-        }
+        Self { folder: folder.to_path_buf() }
     }
 
     /// Whether a host listens.
@@ -55,18 +53,11 @@ impl Client {
     ) -> Result<Bytes, CliError> {
         let response = self.send(method, path, body).await?;
         let status = response.status();
-        let bytes = response
-            .into_body()
-            .collect()
-            .await
-            .map_err(CliError::Connection)?
-            .to_bytes();
+        let bytes = response.into_body().collect().await.map_err(CliError::Connection)?.to_bytes();
         if status.is_success() {
             return Ok(bytes);
         }
-        Err(CliError::Refused(
-            serde_json::from_slice(&bytes).map_err(CliError::Answer)?,
-        ))
+        Err(CliError::Refused(serde_json::from_slice(&bytes).map_err(CliError::Answer)?))
     }
 
     async fn send(
@@ -81,22 +72,18 @@ impl Client {
             .await
             .map_err(CliError::Connection)?;
         tokio::spawn(connection);
-        let mut request = Request::new(Full::new(
-            body.map_or_else(Bytes::new, |body| body.to_string().into()),
-        ));
+        let mut request =
+            Request::new(Full::new(body.map_or_else(Bytes::new, |body| body.to_string().into())));
         *request.method_mut() = method;
         *request.uri_mut() = path.parse().map_err(|_| {
             let problem =
                 serde_json::json!({ "detail": format!("`{path}` is no address: is the name right?") });
             CliError::Refused(problem)
         })?;
+        request.headers_mut().insert("host", hyper::header::HeaderValue::from_static("stoa"));
         request
             .headers_mut()
-            .insert("host", hyper::header::HeaderValue::from_static("stoa"));
-        request.headers_mut().insert(
-            "content-type",
-            hyper::header::HeaderValue::from_static("application/json"),
-        );
+            .insert("content-type", hyper::header::HeaderValue::from_static("application/json"));
         sender.send_request(request).await.map_err(CliError::Connection)
     }
 }
@@ -104,13 +91,8 @@ impl Client {
 /// `text` as one segment of a path.
 pub(super) fn segment(text: &str) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'~');
-    let encoded = text.bytes().map(|b| {
-        if plain(b) {
-            char::from(b).to_string()
-        } else {
-            format!("%{b:02X}")
-        }
-    });
+    let encoded =
+        text.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") });
     encoded.collect()
 }
 

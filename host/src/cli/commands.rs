@@ -36,24 +36,18 @@ pub(super) async fn create_organization(options: CreateOrganization) -> Result<E
         "zone": options.zone, "locale": options.locale, "currency": options.currency, "api_key": options.api_key,
     });
     let target = (Method::POST, "/organizations");
-    ask(
-        &options.installation,
-        target,
-        Some(body),
-        options.json,
-        |created| {
-            let mut text = format!(
-                "Created {}. Its owner chooses a password at\n  {}\n  (once, until {})",
-                text_of(&created["organization"]["slug"]),
-                text_of(&created["setup_url"]),
-                text_of(&created["setup_expires_at"]),
-            );
-            if let Some(key) = created["api_key"].as_str() {
-                text.push_str(&format!("\nAPI key, shown this once:\n  {key}"));
-            }
-            text
-        },
-    )
+    ask(&options.installation, target, Some(body), options.json, |created| {
+        let mut text = format!(
+            "Created {}. Its owner chooses a password at\n  {}\n  (once, until {})",
+            text_of(&created["organization"]["slug"]),
+            text_of(&created["setup_url"]),
+            text_of(&created["setup_expires_at"]),
+        );
+        if let Some(key) = created["api_key"].as_str() {
+            text.push_str(&format!("\nAPI key, shown this once:\n  {key}"));
+        }
+        text
+    })
     .await
 }
 
@@ -64,12 +58,7 @@ pub(super) async fn list_organizations(options: ListOrganizations) -> Result<Exi
             let part = |name: &str| text_of(&organization[name]).to_owned();
             format!("{:<32} {:<10} {}", part("slug"), part("status"), part("name"))
         };
-        let lines: Vec<String> = answer["data"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .map(line)
-            .collect();
+        let lines: Vec<String> = answer["data"].as_array().into_iter().flatten().map(line).collect();
         if lines.is_empty() {
             "There is no organization yet: `stoa org create`.".to_owned()
         } else {
@@ -80,53 +69,25 @@ pub(super) async fn list_organizations(options: ListOrganizations) -> Result<Exi
 }
 
 pub(super) async fn license(options: License) -> Result<ExitCode, CliError> {
-    let path = format!(
-        "/organizations/{}/licences/{}",
-        segment(&options.slug),
-        segment(&options.module)
-    );
-    let method = if options.revoke {
-        Method::DELETE
-    } else {
-        Method::PUT
-    };
-    ask(
-        &options.installation,
-        (method, &path),
-        None,
-        options.json,
-        |answer| {
-            let state = if answer["licensed"] == true {
-                "is licensed for"
-            } else {
-                "is no longer licensed for"
-            };
-            format!(
-                "{} {state} {}.",
-                text_of(&answer["organization"]),
-                text_of(&answer["module"])
-            )
-        },
-    )
+    let path = format!("/organizations/{}/licences/{}", segment(&options.slug), segment(&options.module));
+    let method = if options.revoke { Method::DELETE } else { Method::PUT };
+    ask(&options.installation, (method, &path), None, options.json, |answer| {
+        let state = if answer["licensed"] == true { "is licensed for" } else { "is no longer licensed for" };
+        format!("{} {state} {}.", text_of(&answer["organization"]), text_of(&answer["module"]))
+    })
     .await
 }
 
 pub(super) async fn create_api_key(options: CreateKey) -> Result<ExitCode, CliError> {
     let path = format!("/organizations/{}/api-keys", segment(&options.org));
     let body = json!({ "role": options.role, "name": options.name, "expires_at": options.expires_at });
-    ask(
-        &options.installation,
-        (Method::POST, &path),
-        Some(body),
-        options.json,
-        |answer| {
-            format!(
-                "API key with the role {}, shown this once:\n  {}",
-                text_of(&answer["role"]),
-                text_of(&answer["api_key"])
-            )
-        },
-    )
+    ask(&options.installation, (Method::POST, &path), Some(body), options.json, |answer| {
+        format!(
+            "API key with the role {}, shown this once:\n  {}",
+            text_of(&answer["role"]),
+            text_of(&answer["api_key"])
+        )
+    })
     .await
 }
 

@@ -34,12 +34,7 @@ struct Credentials {
 /// Makes the organization if it is not there, and prints how to get in.
 pub(super) async fn prepare(operator: &Operator) -> Result<(), CliError> {
     let refused = |problem: Problem| CliError::Refused(problem.body());
-    let found = operator
-        .app
-        .organizations
-        .by_slug(SLUG)
-        .await
-        .map_err(|error| refused(error.into()))?;
+    let found = operator.app.organizations.by_slug(SLUG).await.map_err(|error| refused(error.into()))?;
     let file = operator.data.join(FILE);
     let credentials = match (found, read(&file)) {
         (Some(_), Some(credentials)) => credentials,
@@ -54,11 +49,7 @@ pub(super) async fn prepare(operator: &Operator) -> Result<(), CliError> {
         }
     };
     let path = a_list(operator).await.map_err(refused)?;
-    output::say(&welcome(
-        operator.address.as_deref().unwrap_or_default(),
-        &credentials,
-        &path,
-    ));
+    output::say(&welcome(operator.address.as_deref().unwrap_or_default(), &credentials, &path));
     Ok(())
 }
 
@@ -75,35 +66,18 @@ async fn create(operator: &Operator) -> Result<Arc<Organization>, Problem> {
         api_key: false,
     };
     provision::create(operator, request).await?;
-    let organization = operator
-        .app
-        .organizations
-        .by_slug(SLUG)
-        .await?
-        .ok_or_else(Problem::opaque)?;
-    let entered = operator
-        .app
-        .enter(&organization)
-        .await
-        .map_err(|error| Problem::internal(&error))?;
+    let organization = operator.app.organizations.by_slug(SLUG).await?.ok_or_else(Problem::opaque)?;
+    let entered = operator.app.enter(&organization).await.map_err(|error| Problem::internal(&error))?;
     let owner = owner(operator, &organization)?;
-    operator
-        .app
-        .plant_demo(&entered, &owner)
-        .await
-        .map_err(|error| Problem::internal(&error))?;
+    operator.app.plant_demo(&entered, &owner).await.map_err(|error| Problem::internal(&error))?;
     Ok(organization)
 }
 
 /// The owner as a caller: the sample records are theirs.
 fn owner(operator: &Operator, organization: &Organization) -> Result<Caller, Problem> {
     let identity = &operator.app.identity;
-    let user = identity
-        .user_by_email(organization.id, EMAIL)?
-        .ok_or_else(Problem::opaque)?;
-    let principal = identity
-        .principal(organization.id, user.id)?
-        .ok_or_else(Problem::opaque)?;
+    let user = identity.user_by_email(organization.id, EMAIL)?.ok_or_else(Problem::opaque)?;
+    let principal = identity.principal(organization.id, user.id)?.ok_or_else(Problem::opaque)?;
     Ok(Caller {
         organization: organization.id,
         principal,
@@ -116,26 +90,13 @@ fn owner(operator: &Operator, organization: &Organization) -> Result<Caller, Pro
 async fn credentials(operator: &Operator, organization: &Organization) -> Result<Credentials, Problem> {
     let identity = &operator.app.identity;
     let caller = identity::platform(organization.id, RequestId::new());
-    let user = identity
-        .user_by_email(organization.id, EMAIL)?
-        .ok_or_else(Problem::opaque)?;
+    let user = identity.user_by_email(organization.id, EMAIL)?.ok_or_else(Problem::opaque)?;
     let password = password()?;
-    identity
-        .set_password(&caller, organization, user.id, &password)
-        .await?;
-    let new = NewApiKey {
-        name: "Demo key".to_owned(),
-        role: OWNER.to_owned(),
-        expires_at: None,
-    };
+    identity.set_password(&caller, organization, user.id, &password).await?;
+    let new = NewApiKey { name: "Demo key".to_owned(), role: OWNER.to_owned(), expires_at: None };
     let (_, secret) = identity.create_api_key(&caller, new).await?;
     let api_key = secret.reveal().to_owned();
-    Ok(Credentials {
-        organization: SLUG.to_owned(),
-        email: EMAIL.to_owned(),
-        password,
-        api_key,
-    })
+    Ok(Credentials { organization: SLUG.to_owned(), email: EMAIL.to_owned(), password, api_key })
 }
 
 /// 100 random bits that can be typed.
@@ -143,18 +104,9 @@ fn password() -> Result<String, Problem> {
     const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     let mut random = [0_u8; 20];
     getrandom::fill(&mut random).map_err(|error| Problem::internal(&error))?;
-    let letter = |byte: &u8| {
-        LETTERS
-            .get(usize::from(byte % 32))
-            .copied()
-            .map_or('x', char::from)
-    };
+    let letter = |byte: &u8| LETTERS.get(usize::from(byte % 32)).copied().map_or('x', char::from);
     let letters: Vec<char> = random.iter().map(letter).collect();
-    Ok(letters
-        .chunks(5)
-        .map(String::from_iter)
-        .collect::<Vec<_>>()
-        .join("-"))
+    Ok(letters.chunks(5).map(String::from_iter).collect::<Vec<_>>().join("-"))
 }
 
 fn read(file: &Path) -> Option<Credentials> {
@@ -162,12 +114,8 @@ fn read(file: &Path) -> Option<Credentials> {
 }
 
 fn write(file: &Path, credentials: &Credentials) -> std::io::Result<()> {
-    let mut to = std::fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(file)?;
+    let mut to =
+        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(file)?;
     // A file that was there keeps its mode otherwise.
     to.set_permissions(Permissions::from_mode(0o600))?;
     to.write_all(serde_json::to_string_pretty(credentials)?.as_bytes())
@@ -175,37 +123,17 @@ fn write(file: &Path, credentials: &Credentials) -> std::io::Result<()> {
 
 /// The address of some list of the organization, for an example.
 async fn a_list(operator: &Operator) -> Result<String, Problem> {
-    let organization = operator
-        .app
-        .organizations
-        .by_slug(SLUG)
-        .await?
-        .ok_or_else(Problem::opaque)?;
-    let entered = operator
-        .app
-        .enter(&organization)
-        .await
-        .map_err(|error| Problem::internal(&error))?;
+    let organization = operator.app.organizations.by_slug(SLUG).await?.ok_or_else(Problem::opaque)?;
+    let entered = operator.app.enter(&organization).await.map_err(|error| Problem::internal(&error))?;
     let documents: Vec<Value> = entered.plugins.iter().map(|plugin| plugin.openapi()).collect();
-    let paths = documents
-        .iter()
-        .filter_map(|document| document["paths"].as_object())
-        .flatten();
+    let paths = documents.iter().filter_map(|document| document["paths"].as_object()).flatten();
     let mut lists = paths
         .filter(|(path, item)| !path.contains('{') && !path.contains("/reports") && item["get"].is_object());
-    Ok(lists.next().map_or_else(
-        || "/api/v1/modules".to_owned(),
-        |(path, _)| format!("{path}?limit=3"),
-    ))
+    Ok(lists.next().map_or_else(|| "/api/v1/modules".to_owned(), |(path, _)| format!("{path}?limit=3")))
 }
 
 fn welcome(address: &str, credentials: &Credentials, list: &str) -> String {
-    let Credentials {
-        organization,
-        email,
-        password,
-        api_key,
-    } = credentials;
+    let Credentials { organization, email, password, api_key } = credentials;
     let base = format!("{address}/t/{organization}");
     format!(
         "\nStoa serves the organization `{organization}` at {base}
@@ -250,10 +178,7 @@ mod tests {
         let (one, other) = (password().unwrap(), password().unwrap());
         assert_ne!(one, other);
         assert_eq!(one.len(), 23);
-        assert!(
-            one.bytes()
-                .all(|b| b == b'-' || b.is_ascii_lowercase() || b.is_ascii_digit())
-        );
+        assert!(one.bytes().all(|b| b == b'-' || b.is_ascii_lowercase() || b.is_ascii_digit()));
     }
 
     #[test]
@@ -266,13 +191,7 @@ mod tests {
             api_key: text("k"),
         };
         let welcome = welcome("http://127.0.0.1:1", &credentials, "/api/v1/books/novels?limit=3");
-        assert_eq!(
-            welcome
-                .lines()
-                .filter(|line| line.trim_start().starts_with("curl "))
-                .count(),
-            3
-        );
+        assert_eq!(welcome.lines().filter(|line| line.trim_start().starts_with("curl ")).count(), 3);
         assert!(welcome.contains("http://127.0.0.1:1/t/demo/api/v1/books/novels?limit=3"));
     }
 }

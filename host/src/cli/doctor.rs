@@ -18,11 +18,7 @@ pub(super) async fn run(options: Doctor) -> Result<ExitCode, CliError> {
     } else {
         output::say(&report(&answer))
     }
-    Ok(if answer["ok"] == true {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if answer["ok"] == true { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn report(answer: &Value) -> String {
@@ -31,17 +27,8 @@ fn report(answer: &Value) -> String {
         let part = |name: &str| check[name].as_str().unwrap_or_default().to_owned();
         format!("{mark} {:<24} {}", part("name"), part("detail"))
     };
-    let mut lines: Vec<String> = answer["checks"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .map(line)
-        .collect();
-    lines.push(if answer["ok"] == true {
-        "Fit to serve.".into()
-    } else {
-        "Not fit to serve.".into()
-    });
+    let mut lines: Vec<String> = answer["checks"].as_array().into_iter().flatten().map(line).collect();
+    lines.push(if answer["ok"] == true { "Fit to serve.".into() } else { "Not fit to serve.".into() });
     lines.join("\n")
 }
 
@@ -57,9 +44,6 @@ mod tests {
             {"name": "clock", "ok": true, "detail": "now"}, {"name": "secrets", "ok": false, "detail": "mode 644"},
         ]});
         let report = report(&answer);
-        assert!(
-            report.contains("FAULT secrets") && report.ends_with("Not fit to serve."),
-            "{report}"
-        );
+        assert!(report.contains("FAULT secrets") && report.ends_with("Not fit to serve."), "{report}");
     }
 }

@@ -14,11 +14,7 @@ pub(super) struct Lock(#[expect(dead_code, reason = "held, not read")] File);
 /// The folder, made for this user alone if it is not there; absolute.
 pub(super) fn prepare(folder: &Path) -> Result<PathBuf, CliError> {
     let failed = |error| CliError::File(folder.to_path_buf(), error);
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-        .map_err(failed)?;
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
     std::fs::canonicalize(folder).map_err(failed)
 }
 
@@ -26,12 +22,7 @@ pub(super) fn prepare(folder: &Path) -> Result<PathBuf, CliError> {
 pub(super) fn try_lock(folder: &Path) -> Result<Option<Lock>, CliError> {
     let path = folder.join(LOCK);
     let failed = |error| CliError::File(path.clone(), error);
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .map_err(failed)?;
+    let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
     match file.try_lock() {
         Ok(()) => Ok(Some(Lock(file))),
         Err(TryLockError::WouldBlock) => Ok(None),

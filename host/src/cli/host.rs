@@ -49,10 +49,7 @@ impl Host {
         loop {
             if let Some(lock) = folder::try_lock(&data)? {
                 let here = Here::open(installation, &data, lock).await?;
-                return Ok(Self {
-                    client: Client::new(&data),
-                    here: Some(here),
-                });
+                return Ok(Self { client: Client::new(&data), here: Some(here) });
             }
             let client = Client::new(&data);
             if client.reaches().await {
@@ -90,27 +87,15 @@ impl Here {
             base_domain: None,
         };
         let routes = operator::routes(operator, Metrics::default());
-        let server = tokio::spawn(server::serve(
-            listener,
-            routes,
-            CONNECTIONS,
-            Metrics::default(),
-            stopping,
-        ));
-        Ok(Self {
-            stop,
-            server,
-            _lock: lock,
-        })
+        let server = tokio::spawn(server::serve(listener, routes, CONNECTIONS, Metrics::default(), stopping));
+        Ok(Self { stop, server, _lock: lock })
     }
 }
 
 /// Opens the application of the folder with its plugins, and runs its jobs in the background: first those that a crash
 /// interrupted.
 pub(super) async fn open(installation: &Installation, data: &Path) -> Result<App, CliError> {
-    let config = Config {
-        data: data.to_path_buf(),
-    };
+    let config = Config { data: data.to_path_buf(), group_commit: installation.group_commit };
     let packages = packages(installation.plugins.as_deref()).map_err(AppError::from)?;
     let app = App::open(&config, packages, Clock::system()).await?;
     tokio::spawn(app.clone().work());
@@ -121,9 +106,8 @@ include!(concat!(env!("OUT_DIR"), "/embedded_plugins.rs"));
 
 /// The embedded packages, then those of the folder.
 fn packages(folder: Option<&Path>) -> Result<Vec<Package>, PluginError> {
-    let embedded = EMBEDDED
-        .iter()
-        .map(|(id, manifest, component)| Package::embedded(id, manifest, component));
+    let embedded =
+        EMBEDDED.iter().map(|(id, manifest, component)| Package::embedded(id, manifest, component));
     let mut packages: Vec<Package> = embedded.collect();
     if let Some(folder) = folder {
         packages.extend(Package::all_in(folder)?);

@@ -30,11 +30,7 @@ pub(super) async fn run(options: Import) -> Result<ExitCode, CliError> {
     } else {
         output::say(&summary(&job, errors.as_deref()));
     }
-    Ok(if job["state"] == "succeeded" {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if job["state"] == "succeeded" { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 async fn import(
@@ -44,12 +40,7 @@ async fn import(
     spec: &str,
 ) -> Result<(Value, Option<PathBuf>), CliError> {
     let organization = format!("/organizations/{}", segment(&options.org));
-    let job = client
-        .post(
-            &format!("{organization}/imports"),
-            &json!({ "file": file, "spec": spec }),
-        )
-        .await?;
+    let job = client.post(&format!("{organization}/imports"), &json!({ "file": file, "spec": spec })).await?;
     let path = format!("{organization}/jobs/{}", job["id"].as_str().unwrap_or_default());
     let job = watch(client, &path).await?;
     if job["progress"]["failed"].as_i64().unwrap_or_default() == 0 {
@@ -92,11 +83,7 @@ async fn watch(client: &Client, path: &str) -> Result<Value, CliError> {
 fn summary(job: &Value, errors: Option<&Path>) -> String {
     let number = |name: &str| job["progress"][name].as_i64().unwrap_or_default();
     let mut text = match job["state"].as_str() {
-        Some("succeeded") => format!(
-            "{} rows done, {} of them refused.",
-            number("done"),
-            number("failed")
-        ),
+        Some("succeeded") => format!("{} rows done, {} of them refused.", number("done"), number("failed")),
         Some("cancelled") => format!("Cancelled after {} rows.", number("done")),
         _ => format!(
             "Failed after {} rows: {}",
@@ -105,10 +92,7 @@ fn summary(job: &Value, errors: Option<&Path>) -> String {
         ),
     };
     if let Some(errors) = errors {
-        text.push_str(&format!(
-            "\nThe refused rows and their reasons: {}",
-            errors.display()
-        ));
+        text.push_str(&format!("\nThe refused rows and their reasons: {}", errors.display()));
     }
     text
 }

@@ -13,9 +13,7 @@ use crate::http::problem::chain;
 pub(super) fn log_to_stderr(host: bool) {
     let default = if host { "info" } else { "error" };
     let filter = EnvFilter::try_from_env("STOA_LOG").unwrap_or_else(|_| EnvFilter::new(default));
-    let format = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+    let format = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     if std::env::var("STOA_LOG_FORMAT").is_ok_and(|format| format == "json") {
         format.json().init();
     } else {

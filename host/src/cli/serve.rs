@@ -40,11 +40,7 @@ pub(super) async fn run(options: Serve) -> Result<ExitCode, CliError> {
         demo::prepare(&operator).await?;
     }
     tracing::info!(%address, "serving");
-    let listeners = Listeners {
-        public,
-        operations,
-        socket,
-    };
+    let listeners = Listeners { public, operations, socket };
     listeners.serve(operator, options.demo, stop).await?;
     app.files.close_all();
     tracing::info!("stopped");
@@ -52,9 +48,7 @@ pub(super) async fn run(options: Serve) -> Result<ExitCode, CliError> {
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, CliError> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|error| CliError::Listen(address.to_string(), error))
+    TcpListener::bind(address).await.map_err(|error| CliError::Listen(address.to_string(), error))
 }
 
 struct Listeners {
@@ -71,11 +65,8 @@ impl Listeners {
         stop: watch::Receiver<bool>,
     ) -> Result<(), CliError> {
         let (app, metrics) = (operator.app.clone(), Metrics::default());
-        let site = Site {
-            base_domain: operator.base_domain.clone(),
-            demo,
-            uploads: Arc::clone(&operator.uploads),
-        };
+        let site =
+            Site { base_domain: operator.base_domain.clone(), demo, uploads: Arc::clone(&operator.uploads) };
         let api = http::public(app.clone(), site, metrics.clone()).map_err(CliError::Answer)?;
         // The counters of the operator's own listeners would only hide the people's.
         let aside = Metrics::default();

@@ -48,14 +48,9 @@ impl Access {
     /// # Errors
     /// 403 when on none.
     pub fn may(&self, object: &str, action: &str) -> Result<RowScope, Problem> {
-        let scope = self
-            .entered
-            .policy
-            .decide(&self.caller.principal.roles, object, action);
+        let scope = self.entered.policy.decide(&self.caller.principal.roles, object, action);
         if scope.never() {
-            return Err(Problem::forbidden(format!(
-                "Your roles do not allow `{action}` on {object}."
-            )));
+            return Err(Problem::forbidden(format!("Your roles do not allow `{action}` on {object}.")));
         }
         Ok(scope)
     }
@@ -68,9 +63,7 @@ impl Access {
         if self.may(object, action)?.always() {
             return Ok(());
         }
-        Err(Problem::forbidden(format!(
-            "Your roles do not allow `{action}` on every {object}."
-        )))
+        Err(Problem::forbidden(format!("Your roles do not allow `{action}` on every {object}.")))
     }
 }
 
@@ -105,19 +98,11 @@ impl<'a> ApiExtractor<'a> for Access {
         _: &mut RequestBody,
         _: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
-        let parts = (
-            request.data::<Caller>(),
-            request.data::<Arc<Entered>>(),
-            request.data::<Prefix>(),
-        );
+        let parts = (request.data::<Caller>(), request.data::<Arc<Entered>>(), request.data::<Prefix>());
         let (Some(caller), Some(entered), Some(prefix)) = parts else {
             return Err(Problem::unauthenticated().into());
         };
-        Ok(Self {
-            caller: caller.clone(),
-            entered: Arc::clone(entered),
-            prefix: prefix.clone(),
-        })
+        Ok(Self { caller: caller.clone(), entered: Arc::clone(entered), prefix: prefix.clone() })
     }
 }
 

@@ -25,28 +25,20 @@ pub fn host(request: &Request) -> Result<String, Problem> {
     let refused = |detail: &str| Problem::malformed("invalid_host", detail);
     let mut values = request.headers().get_all(header::HOST).iter();
     let value = match (values.next(), values.next()) {
-        (Some(only), None) => only
-            .to_str()
-            .map_err(|_| refused("The Host header is not a host name."))?,
+        (Some(only), None) => only.to_str().map_err(|_| refused("The Host header is not a host name."))?,
         (None, _) if request.version() == Version::HTTP_2 => {
             request.uri().authority().map_or("", |a| a.as_str())
         }
         (None, _) => return Err(refused("The Host header is missing.")),
         (Some(_), Some(_)) => return Err(refused("The Host header stands twice.")),
     };
-    if request
-        .uri()
-        .authority()
-        .is_some_and(|authority| !authority.as_str().eq_ignore_ascii_case(value))
-    {
+    if request.uri().authority().is_some_and(|authority| !authority.as_str().eq_ignore_ascii_case(value)) {
         return Err(refused("The address and the Host header disagree."));
     }
     let name = without_port(value);
     let well_formed = !name.is_empty()
         && name.len() <= 255
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b':' | b'[' | b']'));
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b':' | b'[' | b']'));
     if !well_formed {
         return Err(refused("The Host header is not a host name."));
     }
@@ -70,21 +62,11 @@ pub fn resolve(host: &str, path: &str, base_domain: Option<&str>) -> Result<Addr
     }
     let below = base_domain.and_then(|base| host.strip_suffix(base)?.strip_suffix('.'));
     if let Some(slug) = below {
-        return Ok(Address {
-            slug: slug.to_owned(),
-            prefix: String::new(),
-            path: path.to_owned(),
-        });
+        return Ok(Address { slug: slug.to_owned(), prefix: String::new(), path: path.to_owned() });
     }
     let rest = path.strip_prefix("/t/").ok_or_else(no_route)?;
-    let (slug, path) = rest
-        .split_once('/')
-        .map_or((rest, ""), |(slug, path)| (slug, path));
-    Ok(Address {
-        slug: slug.to_owned(),
-        prefix: format!("/t/{slug}"),
-        path: format!("/{path}"),
-    })
+    let (slug, path) = rest.split_once('/').map_or((rest, ""), |(slug, path)| (slug, path));
+    Ok(Address { slug: slug.to_owned(), prefix: format!("/t/{slug}"), path: format!("/{path}") })
 }
 
 /// The 404 of an address that nothing serves.
@@ -120,10 +102,7 @@ mod tests {
 
     #[test]
     fn exactly_one_host_is_needed_and_must_agree_with_the_address() {
-        assert_eq!(
-            host(&request(&["Acme.Example.com:8080"], "/")).unwrap(),
-            "acme.example.com"
-        );
+        assert_eq!(host(&request(&["Acme.Example.com:8080"], "/")).unwrap(), "acme.example.com");
         assert_eq!(host(&request(&["[::1]:80"], "/")).unwrap(), "[::1]");
         assert_eq!(host(&request(&["a.test"], "http://a.test/x")).unwrap(), "a.test");
         for (hosts, uri) in [
@@ -133,11 +112,7 @@ mod tests {
             (&[""], "/"),
             (&["a.test"], "http://b.test/x"),
         ] {
-            assert_eq!(
-                host(&request(hosts, uri)).unwrap_err().code,
-                "invalid_host",
-                "{hosts:?} {uri}"
-            );
+            assert_eq!(host(&request(hosts, uri)).unwrap_err().code, "invalid_host", "{hosts:?} {uri}");
         }
     }
 
@@ -149,42 +124,17 @@ mod tests {
             ("acme", "/t/acme", "/api/v1/me")
         );
         let found = resolve("acme.example.com", "/docs", Some("example.com")).unwrap();
-        assert_eq!(
-            (found.slug.as_str(), found.prefix.as_str(), found.path.as_str()),
-            ("acme", "", "/docs")
-        );
-        assert_eq!(
-            resolve("example.com", "/t/acme/docs", Some("example.com"))
-                .unwrap()
-                .slug,
-            "acme"
-        );
-        assert_eq!(
-            resolve("evilexample.com", "/docs", Some("example.com"))
-                .unwrap_err()
-                .code,
-            "not_found"
-        );
+        assert_eq!((found.slug.as_str(), found.prefix.as_str(), found.path.as_str()), ("acme", "", "/docs"));
+        assert_eq!(resolve("example.com", "/t/acme/docs", Some("example.com")).unwrap().slug, "acme");
+        assert_eq!(resolve("evilexample.com", "/docs", Some("example.com")).unwrap_err().code, "not_found");
         assert_eq!(resolve("localhost", "/t/acme", None).unwrap().path, "/");
     }
 
     #[test]
     fn a_path_has_one_spelling() {
-        for bad in [
-            "/t/a//b",
-            "/t/a/../b",
-            "/t/a/%2e%2e",
-            "/t/a/b/",
-            "/t/a/b;x",
-            "/t/a/%00",
-            "/t/a\\b",
-            "*",
-        ] {
-            assert_eq!(
-                resolve("localhost", bad, None).unwrap_err().code,
-                "not_found",
-                "{bad}"
-            );
+        for bad in ["/t/a//b", "/t/a/../b", "/t/a/%2e%2e", "/t/a/b/", "/t/a/b;x", "/t/a/%00", "/t/a\\b", "*"]
+        {
+            assert_eq!(resolve("localhost", bad, None).unwrap_err().code, "not_found", "{bad}");
         }
     }
 }

@@ -27,11 +27,7 @@ impl<T, const STATUS: u16> Answer<T, STATUS> {
     /// With this body.
     #[must_use]
     pub fn new(body: T) -> Self {
-        Self {
-            body,
-            location: None,
-            version: None,
-        }
+        Self { body, location: None, version: None }
     }
 
     /// With `Location`.
@@ -53,9 +49,8 @@ impl<T: ToJSON, const STATUS: u16> IntoResponse for Answer<T, STATUS> {
     fn into_response(self) -> Response {
         let body = self.body.to_json().unwrap_or_default().to_string();
         let status = poem::http::StatusCode::from_u16(STATUS).unwrap_or_default();
-        let mut response = Response::builder()
-            .status(status)
-            .header(header::CONTENT_TYPE, "application/json");
+        let mut response =
+            Response::builder().status(status).header(header::CONTENT_TYPE, "application/json");
         if let Some(location) = self.location {
             response = response.header(header::LOCATION, location);
         }
@@ -68,10 +63,7 @@ impl<T: ToJSON, const STATUS: u16> IntoResponse for Answer<T, STATUS> {
 
 impl<T: Type + ToJSON, const STATUS: u16> ApiResponse for Answer<T, STATUS> {
     fn meta() -> MetaResponses {
-        let json = MetaMediaType {
-            content_type: "application/json",
-            schema: T::schema_ref(),
-        };
+        let json = MetaMediaType { content_type: "application/json", schema: T::schema_ref() };
         let header = |name: &str, text: &str| MetaHeader {
             name: name.to_owned(),
             description: Some(text.to_owned()),
@@ -81,10 +73,7 @@ impl<T: Type + ToJSON, const STATUS: u16> ApiResponse for Answer<T, STATUS> {
         };
         let headers = match STATUS {
             200 => vec![header("ETag", "The version, for `If-Match`.")],
-            _ => vec![
-                header("Location", "Where it is."),
-                header("ETag", "The version, for `If-Match`."),
-            ],
+            _ => vec![header("Location", "Where it is."), header("ETag", "The version, for `If-Match`.")],
         };
         let description = match STATUS {
             201 => "Created.",
@@ -98,9 +87,7 @@ impl<T: Type + ToJSON, const STATUS: u16> ApiResponse for Answer<T, STATUS> {
             content: vec![json],
             headers,
         };
-        MetaResponses {
-            responses: vec![response],
-        }
+        MetaResponses { responses: vec![response] }
     }
 
     fn register(registry: &mut Registry) {
@@ -126,9 +113,7 @@ impl ApiResponse for Done {
             content: Vec::new(),
             headers: Vec::new(),
         };
-        MetaResponses {
-            responses: vec![response],
-        }
+        MetaResponses { responses: vec![response] }
     }
 
     fn register(_: &mut Registry) {}
@@ -142,14 +127,10 @@ pub fn expected_version(if_match: Option<&str>) -> Result<Option<i64>, Problem> 
     let Some(text) = if_match.map(str::trim).filter(|text| *text != "*") else {
         return Ok(None);
     };
-    let version = text
-        .strip_prefix('"')
-        .and_then(|rest| rest.strip_suffix('"'))
-        .and_then(|text| text.parse().ok());
+    let version =
+        text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).and_then(|text| text.parse().ok());
     let detail = "`If-Match` is the ETag of the version you know, such as `\"3\"`.";
-    version
-        .map(Some)
-        .ok_or_else(|| Problem::malformed("invalid_if_match", detail))
+    version.map(Some).ok_or_else(|| Problem::malformed("invalid_if_match", detail))
 }
 
 /// The number of items on a page: 50 unless asked for, 1 to 200.
@@ -190,15 +171,9 @@ mod tests {
 
     #[test]
     fn an_answer_says_where_and_which_version() {
-        let response = Created::new("x".to_owned())
-            .at("/t/a/x".to_owned())
-            .version(3)
-            .into_response();
+        let response = Created::new("x".to_owned()).at("/t/a/x".to_owned()).version(3).into_response();
         assert_eq!(response.status().as_u16(), 201);
-        assert_eq!(
-            (response.header("location"), response.header("etag")),
-            (Some("/t/a/x"), Some("\"3\""))
-        );
+        assert_eq!((response.header("location"), response.header("etag")), (Some("/t/a/x"), Some("\"3\"")));
     }
 
     #[test]
@@ -207,11 +182,7 @@ mod tests {
         assert_eq!(expected_version(Some("*")).unwrap(), None);
         assert_eq!(expected_version(Some("\"7\"")).unwrap(), Some(7));
         for bad in ["7", "W/\"7\"", "\"\"", "\"1\", \"2\"", "\"x\""] {
-            assert_eq!(
-                expected_version(Some(bad)).unwrap_err().code,
-                "invalid_if_match",
-                "{bad}"
-            );
+            assert_eq!(expected_version(Some(bad)).unwrap_err().code, "invalid_if_match", "{bad}");
         }
     }
 
@@ -219,10 +190,7 @@ mod tests {
     fn a_page_has_a_size_and_a_next() {
         assert_eq!(page_size(None).unwrap(), 50);
         assert!(page_size(Some(0)).is_err() && page_size(Some(201)).is_err());
-        assert_eq!(
-            cut(vec![1, 2, 3], 2, ToString::to_string),
-            (vec![1, 2], Some("2".to_owned()))
-        );
+        assert_eq!(cut(vec![1, 2, 3], 2, ToString::to_string), (vec![1, 2], Some("2".to_owned())));
         assert_eq!(cut(vec![1, 2], 2, ToString::to_string), (vec![1, 2], None));
     }
 }

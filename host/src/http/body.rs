@@ -69,9 +69,7 @@ pub fn unreadable(error: &ReadBodyError) -> Problem {
 }
 
 fn over_limit(cause: &io::Error) -> bool {
-    let mut next = cause
-        .get_ref()
-        .map(|inner| inner as &(dyn std::error::Error + 'static));
+    let mut next = cause.get_ref().map(|inner| inner as &(dyn std::error::Error + 'static));
     while let Some(error) = next {
         if error.is::<LengthLimitError>() {
             return true;
@@ -94,11 +92,7 @@ pub fn too_large(limit: usize) -> Problem {
 /// 415.
 #[must_use]
 pub fn unsupported(detail: &str) -> Problem {
-    Problem::new(
-        StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        "unsupported_media_type",
-        detail,
-    )
+    Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
 }
 
 /// Whether `content_type` is JSON in UTF-8.
@@ -122,44 +116,25 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_that_announces_nothing_is_cut_off_at_the_limit() {
-        let mut request = Request::builder()
-            .header("transfer-encoding", "chunked")
-            .body(vec![b'x'; 32]);
+        let mut request = Request::builder().header("transfer-encoding", "chunked").body(vec![b'x'; 32]);
         bound(&mut request, 16).unwrap();
-        assert_eq!(
-            read(request.take_body()).await.unwrap_err().code,
-            "body_too_large"
-        );
-        let mut request = Request::builder()
-            .header("transfer-encoding", "chunked")
-            .body(vec![b'x'; 16]);
+        assert_eq!(read(request.take_body()).await.unwrap_err().code, "body_too_large");
+        let mut request = Request::builder().header("transfer-encoding", "chunked").body(vec![b'x'; 16]);
         bound(&mut request, 16).unwrap();
         assert_eq!(read(request.take_body()).await.unwrap().len(), 16);
     }
 
     #[test]
     fn an_announced_flood_is_refused_before_it_is_read() {
-        let mut request = Request::builder()
-            .header("content-length", "17")
-            .body(vec![b'x'; 17]);
-        assert_eq!(
-            bound(&mut request, 16).unwrap_err().status,
-            StatusCode::PAYLOAD_TOO_LARGE
-        );
+        let mut request = Request::builder().header("content-length", "17").body(vec![b'x'; 17]);
+        assert_eq!(bound(&mut request, 16).unwrap_err().status, StatusCode::PAYLOAD_TOO_LARGE);
         let mut request = Request::builder().header("content-encoding", "gzip").body("x");
-        assert_eq!(
-            bound(&mut request, 16).unwrap_err().status,
-            StatusCode::UNSUPPORTED_MEDIA_TYPE
-        );
+        assert_eq!(bound(&mut request, 16).unwrap_err().status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
     }
 
     #[test]
     fn json_is_json_in_utf_8() {
-        for good in [
-            "application/json",
-            "Application/JSON; charset=UTF-8",
-            "application/merge-patch+json",
-        ] {
+        for good in ["application/json", "Application/JSON; charset=UTF-8", "application/merge-patch+json"] {
             assert!(is_json(Some(good)), "{good}");
         }
         for bad in [

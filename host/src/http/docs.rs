@@ -22,9 +22,8 @@ impl Pages {
     #[must_use]
     pub fn new() -> Self {
         let page = OpenApiService::new((), "", "").swagger_ui_html();
-        let css = page
-            .split_once("<style charset=\"UTF-8\">")
-            .and_then(|(_, rest)| rest.split_once("</style>"));
+        let css =
+            page.split_once("<style charset=\"UTF-8\">").and_then(|(_, rest)| rest.split_once("</style>"));
         let js = page
             .split_once("<script charset=\"UTF-8\">")
             .and_then(|(_, rest)| rest.rsplit_once("</script>\n</head>"));
@@ -50,11 +49,7 @@ impl Pages {
     pub fn answer(&self, request: &Request) -> Result<Response, Problem> {
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             let detail = "This address serves GET only.";
-            return Err(Problem::new(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "method_not_allowed",
-                detail,
-            ));
+            return Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail));
         }
         let html = "text/html; charset=utf-8";
         let js = "text/javascript; charset=utf-8";
@@ -81,11 +76,7 @@ impl Default for Pages {
 
 fn file(kind: &str, text: &str) -> Response {
     // Pages may change with the binary; what they load is named by it and may be kept for an hour.
-    let keep = if kind.starts_with("text/html") {
-        "no-cache"
-    } else {
-        "public, max-age=3600"
-    };
+    let keep = if kind.starts_with("text/html") { "no-cache" } else { "public, max-age=3600" };
     Response::builder()
         .header(header::CONTENT_TYPE, kind)
         .header(header::CACHE_CONTROL, keep)
@@ -112,11 +103,7 @@ mod tests {
                 "{page}"
             );
             for attribute in ["src=\"", "href=\""] {
-                for reference in html
-                    .split(attribute)
-                    .skip(1)
-                    .filter_map(|rest| rest.split('"').next())
-                {
+                for reference in html.split(attribute).skip(1).filter_map(|rest| rest.split('"').next()) {
                     // Pages stand at `…/docs` and `…/auth/setup`: references are relative to the folder above.
                     let folder = page.rsplit_once('/').unwrap().0;
                     let path: &'static str = format!("{folder}/{reference}").leak();
@@ -128,19 +115,9 @@ mod tests {
 
     #[tokio::test]
     async fn swagger_ui_is_whole() {
-        let script = get("/docs/swagger-ui.js")
-            .unwrap()
-            .into_body()
-            .into_string()
-            .await
-            .unwrap();
+        let script = get("/docs/swagger-ui.js").unwrap().into_body().into_string().await.unwrap();
         assert!(script.len() > 1_000_000 && script.contains("SwaggerUIBundle"));
-        let styles = get("/docs/swagger-ui.css")
-            .unwrap()
-            .into_body()
-            .into_string()
-            .await
-            .unwrap();
+        let styles = get("/docs/swagger-ui.css").unwrap().into_body().into_string().await.unwrap();
         assert!(styles.len() > 100_000 && !styles.contains("</style>"));
     }
 
@@ -148,9 +125,6 @@ mod tests {
     fn a_page_may_not_run_inline_code_or_ask_elsewhere() {
         let response = get("/docs").unwrap();
         let policy = response.header("content-security-policy").unwrap();
-        assert!(
-            policy.contains("default-src 'none'") && !policy.contains("unsafe"),
-            "{policy}"
-        );
+        assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
     }
 }

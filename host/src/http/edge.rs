@@ -26,13 +26,8 @@ pub fn guarded(
     inner: impl Endpoint + 'static,
     metrics: Metrics,
 ) -> impl Endpoint<Output = Response> + 'static {
-    let inner = inner
-        .map_to_response()
-        .with(CatchPanic::new().with_handler(errors::panicked));
-    Edge {
-        inner: inner.map_to_response(),
-        metrics,
-    }
+    let inner = inner.map_to_response().with(CatchPanic::new().with_handler(errors::panicked));
+    Edge { inner: inner.map_to_response(), metrics }
 }
 
 struct Edge<E> {
@@ -44,11 +39,8 @@ impl<E: Endpoint<Output = Response>> Endpoint for Edge<E> {
     type Output = Response;
 
     async fn call(&self, mut incoming: Request) -> poem::Result<Response> {
-        let (id, started, _in_flight) = (
-            request_id(incoming.headers()),
-            Instant::now(),
-            self.metrics.request(),
-        );
+        let (id, started, _in_flight) =
+            (request_id(incoming.headers()), Instant::now(), self.metrics.request());
         incoming.set_data(id);
         let (method, path) = (incoming.method().clone(), incoming.uri().path().to_owned());
         let mut response = request::serving(id, async {
@@ -69,10 +61,8 @@ impl<E: Endpoint<Output = Response>> Endpoint for Edge<E> {
 
 /// The client's id when it is one of ours in shape, else a new one: it ends up in logs and in files.
 fn request_id(headers: &HeaderMap) -> RequestId {
-    let given = headers
-        .get(REQUEST_ID)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|text| text.parse().ok());
+    let given =
+        headers.get(REQUEST_ID).and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
     given.unwrap_or_else(RequestId::new)
 }
 
@@ -80,10 +70,7 @@ fn set_headers(headers: &mut HeaderMap, id: RequestId) {
     if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
         headers.insert(REQUEST_ID, value);
     }
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(
@@ -94,10 +81,7 @@ fn set_headers(headers: &mut HeaderMap, id: RequestId) {
         HeaderName::from_static("cross-origin-opener-policy"),
         HeaderValue::from_static("same-origin"),
     );
-    for (name, value) in [
-        (header::CONTENT_SECURITY_POLICY, POLICY),
-        (header::CACHE_CONTROL, "no-store"),
-    ] {
+    for (name, value) in [(header::CONTENT_SECURITY_POLICY, POLICY), (header::CACHE_CONTROL, "no-store")] {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
 }
@@ -113,38 +97,23 @@ mod tests {
     async fn every_answer_carries_the_request_id_and_the_guard_headers() {
         let edge = guarded(make_sync(|_| "hello"), Metrics::default());
         let id = RequestId::new();
-        let response = edge
-            .get_response(Request::builder().header("x-request-id", id.to_string()).finish())
-            .await;
+        let response =
+            edge.get_response(Request::builder().header("x-request-id", id.to_string()).finish()).await;
         assert_eq!(response.header("x-request-id"), Some(id.to_string().as_str()));
         assert_eq!(response.header("x-content-type-options"), Some("nosniff"));
         assert_eq!(response.header("content-security-policy"), Some(POLICY));
-        let response = edge
-            .get_response(Request::builder().header("x-request-id", "a\"b").finish())
-            .await;
-        assert!(
-            response
-                .header("x-request-id")
-                .unwrap()
-                .parse::<RequestId>()
-                .is_ok()
-        );
+        let response = edge.get_response(Request::builder().header("x-request-id", "a\"b").finish()).await;
+        assert!(response.header("x-request-id").unwrap().parse::<RequestId>().is_ok());
     }
 
     #[tokio::test]
     async fn a_panic_is_an_answer() {
         let metrics = Metrics::default();
-        let edge = guarded(
-            make_sync(|_| -> &'static str { panic!("on purpose") }),
-            metrics.clone(),
-        );
+        let edge = guarded(make_sync(|_| -> &'static str { panic!("on purpose") }), metrics.clone());
         let response = edge.get_response(Request::default()).await;
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
         let body = response.into_body().into_string().await.unwrap();
-        assert!(
-            body.contains("\"code\":\"internal\"") && body.contains("request_id"),
-            "{body}"
-        );
+        assert!(body.contains("\"code\":\"internal\"") && body.contains("request_id"), "{body}");
         assert!(metrics.render().contains("status=\"500\"} 1"));
     }
 }

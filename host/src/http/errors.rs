@@ -31,14 +31,9 @@ pub fn answer(error: poem::Error) -> Response {
 pub fn checked(response: Response) -> Response {
     let status = response.status();
     let failed = status.is_client_error() || status.is_server_error();
-    let shaped = response
-        .header(header::CONTENT_TYPE)
-        .is_some_and(|kind| kind.starts_with(problem::CONTENT_TYPE));
-    if failed && !shaped {
-        by_status(status).into_response()
-    } else {
-        response
-    }
+    let shaped =
+        response.header(header::CONTENT_TYPE).is_some_and(|kind| kind.starts_with(problem::CONTENT_TYPE));
+    if failed && !shaped { by_status(status).into_response() } else { response }
 }
 
 /// The answer after a panic; the hook of the process has written where it was.
@@ -65,10 +60,7 @@ fn reading(error: &poem::Error) -> Problem {
         return by_status(StatusCode::UNSUPPORTED_MEDIA_TYPE);
     }
     if error.is::<ParseMultipartError>() {
-        return Problem::malformed(
-            "malformed_multipart",
-            "The body is not well-formed multipart/form-data.",
-        );
+        return Problem::malformed("malformed_multipart", "The body is not well-formed multipart/form-data.");
     }
     if let Some(error) = error.downcast_ref::<ReadBodyError>() {
         return body::unreadable(error);
@@ -82,21 +74,13 @@ fn reading(error: &poem::Error) -> Problem {
 /// 400 for one parameter of the query.
 #[must_use]
 pub fn invalid_parameter(name: &str, what: &str) -> Problem {
-    parameter(
-        "invalid_parameter",
-        name,
-        format!("The parameter `{name}` {what}."),
-    )
+    parameter("invalid_parameter", name, format!("The parameter `{name}` {what}."))
 }
 
 /// 400 for a parameter of the query that nobody declared.
 #[must_use]
 pub fn unknown_parameter(name: &str) -> Problem {
-    parameter(
-        "unknown_parameter",
-        name,
-        format!("The parameter `{name}` is not known here."),
-    )
+    parameter("unknown_parameter", name, format!("The parameter `{name}` is not known here."))
 }
 
 fn parameter(code: &'static str, name: &str, detail: String) -> Problem {
@@ -107,11 +91,9 @@ fn by_status(status: StatusCode) -> Problem {
     match status {
         StatusCode::NOT_FOUND => no_route(),
         StatusCode::UNAUTHORIZED => Problem::unauthenticated(),
-        StatusCode::METHOD_NOT_ALLOWED => Problem::new(
-            status,
-            "method_not_allowed",
-            "This address does not serve this method.",
-        ),
+        StatusCode::METHOD_NOT_ALLOWED => {
+            Problem::new(status, "method_not_allowed", "This address does not serve this method.")
+        }
         StatusCode::UNSUPPORTED_MEDIA_TYPE => {
             body::unsupported("The body is not of a kind that is read here.")
         }
@@ -128,13 +110,7 @@ mod tests {
     #[tokio::test]
     async fn what_poem_says_is_replaced() {
         let reason = "invalid digit in `secret`".to_owned();
-        let response = answer(
-            ParseParamError {
-                name: "limit",
-                reason,
-            }
-            .into(),
-        );
+        let response = answer(ParseParamError { name: "limit", reason }.into());
         assert_eq!(response.status(), StatusCode::BAD_REQUEST);
         let body = response.into_body().into_string().await.unwrap();
         assert!(body.contains("`limit`") && !body.contains("secret"), "{body}");
@@ -147,10 +123,7 @@ mod tests {
             (MethodNotAllowedError.into(), 405),
             (StatusCode::IM_A_TEAPOT.into(), 418),
             (poem::error::InternalServerError(std::io::Error::other("x")), 500),
-            (
-                poem::Error::from_response(StatusCode::BAD_GATEWAY.into_response()),
-                502,
-            ),
+            (poem::Error::from_response(StatusCode::BAD_GATEWAY.into_response()), 502),
         ];
         for (error, status) in cases {
             let response = answer(error);
@@ -163,9 +136,6 @@ mod tests {
     fn our_own_problems_pass_as_they_are() {
         let problem = Problem::busy("busy", "Later.", 3);
         let response = answer(problem.into());
-        assert_eq!(
-            (response.status().as_u16(), response.header("retry-after")),
-            (503, Some("3"))
-        );
+        assert_eq!((response.status().as_u16(), response.header("retry-after")), (503, Some("3")));
     }
 }

@@ -26,15 +26,8 @@ impl<'a, T: ParseFromJSON> ApiExtractor<'a> for Input<T> {
     }
 
     fn request_meta() -> Option<MetaRequest> {
-        let json = MetaMediaType {
-            content_type: "application/json",
-            schema: T::schema_ref(),
-        };
-        Some(MetaRequest {
-            description: None,
-            content: vec![json],
-            required: true,
-        })
+        let json = MetaMediaType { content_type: "application/json", schema: T::schema_ref() };
+        Some(MetaRequest { description: None, content: vec![json], required: true })
     }
 
     async fn from_request(
@@ -68,11 +61,9 @@ async fn parse<T: ParseFromJSON>(request: &Request, body: &mut RequestBody) -> R
 /// 400, and 422 for a member that stands twice.
 pub fn object(bytes: &[u8]) -> Result<Map<String, Value>, Problem> {
     strict::object(bytes).map_err(|error| match &error {
-        StrictError::Duplicate(name) => Problem::invalid(vec![Fault::new(
-            pointer("", name),
-            "duplicate_member",
-            format!("{error}."),
-        )]),
+        StrictError::Duplicate(name) => {
+            Problem::invalid(vec![Fault::new(pointer("", name), "duplicate_member", format!("{error}."))])
+        }
         StrictError::Malformed { .. } => Problem::malformed("malformed_json", format!("{error}.")),
     })
 }
@@ -109,11 +100,7 @@ fn object_faults(
 ) {
     for name in &schema.required {
         if !members.contains_key(*name) {
-            faults.push(Fault::new(
-                format!("{at}/{name}"),
-                "required",
-                format!("`{name}` is required."),
-            ));
+            faults.push(Fault::new(format!("{at}/{name}"), "required", format!("`{name}` is required.")));
         }
     }
     for (name, value) in members {
@@ -160,10 +147,7 @@ fn text_faults(schema: &MetaSchema, text: &str, fault: &mut impl FnMut(&str, Str
         fault("too_short", format!("At least {least} characters."));
     }
     if text.chars().any(char::is_control) {
-        fault(
-            "control_character",
-            "Control characters are not allowed.".to_owned(),
-        );
+        fault("control_character", "Control characters are not allowed.".to_owned());
     }
     if !schema.enum_items.is_empty() && !schema.enum_items.iter().any(|item| item == text) {
         let allowed: Vec<_> = schema.enum_items.iter().filter_map(Value::as_str).collect();
@@ -188,20 +172,14 @@ mod tests {
 
     fn codes(input: &Value) -> Vec<(String, String)> {
         let faults = faults_of::<Guest>(input.as_object().unwrap());
-        faults
-            .into_iter()
-            .map(|fault| (fault.pointer, fault.code))
-            .collect()
+        faults.into_iter().map(|fault| (fault.pointer, fault.code)).collect()
     }
 
     #[test]
     fn a_well_formed_input_has_no_faults() {
         assert_eq!(codes(&json!({"name": "Ada", "seats": null, "tags": ["x"]})), []);
         let guest = Guest::parse_from_json(Some(json!({"name": "Ada", "seats": 2}))).unwrap();
-        assert_eq!(
-            (guest.name.as_str(), guest.seats, guest.tags),
-            ("Ada", Some(2), None)
-        );
+        assert_eq!((guest.name.as_str(), guest.seats, guest.tags), ("Ada", Some(2), None));
     }
 
     #[test]
@@ -215,15 +193,9 @@ mod tests {
             ("/tags/2", "control_character"),
         ];
         for (pointer, code) in expected {
-            assert!(
-                found.contains(&(pointer.into(), code.into())),
-                "{pointer} {code}: {found:?}"
-            );
+            assert!(found.contains(&(pointer.into(), code.into())), "{pointer} {code}: {found:?}");
         }
         assert_eq!(found.len(), expected.len());
-        assert_eq!(
-            codes(&json!({"name": ""})),
-            [("/name".into(), "too_short".into())]
-        );
+        assert_eq!(codes(&json!({"name": ""})), [("/name".into(), "too_short".into())]);
     }
 }

@@ -9,9 +9,7 @@ use std::time::Duration;
 use dashmap::DashMap;
 
 /// Upper bounds of the duration histogram, in microseconds.
-const BOUNDS: [u64; 10] = [
-    250, 500, 1_000, 2_500, 5_000, 10_000, 50_000, 250_000, 1_000_000, 5_000_000,
-];
+const BOUNDS: [u64; 10] = [250, 500, 1_000, 2_500, 5_000, 10_000, 50_000, 250_000, 1_000_000, 5_000_000];
 
 /// Counters of the HTTP edge. Cheap to clone.
 #[derive(Clone, Default)]
@@ -63,12 +61,7 @@ impl Metrics {
     pub fn served(&self, class: &'static str, status: u16, took: Duration) {
         match self.0.requests.get(&(class, status)) {
             Some(counter) => counter.fetch_add(1, Ordering::Relaxed),
-            None => self
-                .0
-                .requests
-                .entry((class, status))
-                .or_default()
-                .fetch_add(1, Ordering::Relaxed),
+            None => self.0.requests.entry((class, status)).or_default().fetch_add(1, Ordering::Relaxed),
         };
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         if let Some(histogram) = self.0.durations.get(class) {
@@ -81,23 +74,13 @@ impl Metrics {
     #[must_use]
     pub fn render(&self) -> String {
         let mut text = process();
-        gauge(
-            &mut text,
-            "stoa_http_requests_in_flight",
-            self.0.in_flight.load(Ordering::Relaxed),
-        );
-        gauge(
-            &mut text,
-            "stoa_http_connections",
-            self.0.connections.load(Ordering::Relaxed),
-        );
+        gauge(&mut text, "stoa_http_requests_in_flight", self.0.in_flight.load(Ordering::Relaxed));
+        gauge(&mut text, "stoa_http_connections", self.0.connections.load(Ordering::Relaxed));
         text.push_str("# TYPE stoa_http_requests_total counter\n");
         for entry in &self.0.requests {
             let ((class, status), count) = (entry.key(), entry.value().load(Ordering::Relaxed));
-            let _ = writeln!(
-                text,
-                "stoa_http_requests_total{{route=\"{class}\",status=\"{status}\"}} {count}"
-            );
+            let _ =
+                writeln!(text, "stoa_http_requests_total{{route=\"{class}\",status=\"{status}\"}} {count}");
         }
         text.push_str("# TYPE stoa_http_request_duration_seconds histogram\n");
         for entry in &self.0.durations {
@@ -121,10 +104,8 @@ impl Histogram {
     fn render(&self, class: &str, text: &mut String) {
         let name = "stoa_http_request_duration_seconds";
         for (bound, bucket) in BOUNDS.iter().zip(&self.buckets) {
-            let (bound, count) = (
-                Duration::from_micros(*bound).as_secs_f64(),
-                bucket.load(Ordering::Relaxed),
-            );
+            let (bound, count) =
+                (Duration::from_micros(*bound).as_secs_f64(), bucket.load(Ordering::Relaxed));
             let _ = writeln!(text, "{name}_bucket{{route=\"{class}\",le=\"{bound}\"}} {count}");
         }
         let count = self.count.load(Ordering::Relaxed);
@@ -143,10 +124,8 @@ fn gauge(text: &mut String, name: &str, value: impl std::fmt::Display) {
 fn process() -> String {
     let mut text = String::new();
     if let Some(seconds) = cpu_seconds() {
-        let _ = writeln!(
-            text,
-            "# TYPE process_cpu_seconds_total counter\nprocess_cpu_seconds_total {seconds}"
-        );
+        let _ =
+            writeln!(text, "# TYPE process_cpu_seconds_total counter\nprocess_cpu_seconds_total {seconds}");
     }
     if let Some(files) = open_files() {
         gauge(&mut text, "process_open_fds", files);
@@ -196,18 +175,9 @@ mod tests {
         metrics.served("users", 200, Duration::from_secs(9));
         let in_flight = metrics.request();
         let text = metrics.render();
-        assert!(
-            text.contains("stoa_http_requests_total{route=\"users\",status=\"200\"} 2"),
-            "{text}"
-        );
-        assert!(
-            text.contains("duration_seconds_bucket{route=\"users\",le=\"0.0005\"} 1"),
-            "{text}"
-        );
-        assert!(
-            text.contains("duration_seconds_bucket{route=\"users\",le=\"+Inf\"} 2"),
-            "{text}"
-        );
+        assert!(text.contains("stoa_http_requests_total{route=\"users\",status=\"200\"} 2"), "{text}");
+        assert!(text.contains("duration_seconds_bucket{route=\"users\",le=\"0.0005\"} 1"), "{text}");
+        assert!(text.contains("duration_seconds_bucket{route=\"users\",le=\"+Inf\"} 2"), "{text}");
         assert!(text.contains("stoa_http_requests_in_flight 1"), "{text}");
         drop(in_flight);
         assert!(metrics.render().contains("stoa_http_requests_in_flight 0"));

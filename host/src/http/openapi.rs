@@ -95,17 +95,8 @@ fn add_tags(document: &mut Value, more: Vec<Value>) {
 fn upgrade(document: &mut Value) {
     *member(document, "openapi") = json!("3.1.0");
     *member(document, "security") = json!([{ SCHEME: [] }]);
-    document
-        .pointer_mut("/components/schemas")
-        .into_iter()
-        .flat_map(values_mut)
-        .for_each(upgrade_schema);
-    for operation in document
-        .get_mut("paths")
-        .into_iter()
-        .flat_map(values_mut)
-        .flat_map(values_mut)
-    {
+    document.pointer_mut("/components/schemas").into_iter().flat_map(values_mut).for_each(upgrade_schema);
+    for operation in document.get_mut("paths").into_iter().flat_map(values_mut).flat_map(values_mut) {
         upgrade_operation(operation);
     }
 }
@@ -118,10 +109,7 @@ fn upgrade_operation(operation: &mut Value) {
     for parameter in operation.get_mut("parameters").into_iter().flat_map(items_mut) {
         parameter.get_mut("schema").into_iter().for_each(upgrade_schema);
     }
-    operation
-        .get_mut("requestBody")
-        .into_iter()
-        .for_each(upgrade_content);
+    operation.get_mut("requestBody").into_iter().for_each(upgrade_content);
     for response in operation.get_mut("responses").into_iter().flat_map(values_mut) {
         upgrade_content(response);
         for header in response.get_mut("headers").into_iter().flat_map(values_mut) {
@@ -161,17 +149,9 @@ fn upgrade_schema(schema: &mut Value) {
         members.get_mut(name).into_iter().for_each(upgrade_schema);
     }
     for name in ["anyOf", "oneOf", "allOf"] {
-        members
-            .get_mut(name)
-            .into_iter()
-            .flat_map(items_mut)
-            .for_each(upgrade_schema);
+        members.get_mut(name).into_iter().flat_map(items_mut).for_each(upgrade_schema);
     }
-    members
-        .get_mut("properties")
-        .into_iter()
-        .flat_map(values_mut)
-        .for_each(upgrade_schema);
+    members.get_mut("properties").into_iter().flat_map(values_mut).for_each(upgrade_schema);
     optional_may_be_null(members);
     if members.remove("nullable") == Some(Value::Bool(true)) {
         allow_null(schema);
@@ -185,9 +165,7 @@ fn optional_may_be_null(members: &mut Map<String, Value>) {
         return;
     };
     for (name, property) in properties {
-        let required = required
-            .as_array()
-            .is_some_and(|names| names.iter().any(|required| required == name));
+        let required = required.as_array().is_some_and(|names| names.iter().any(|required| required == name));
         if !required {
             allow_null(property);
         }
@@ -199,10 +177,7 @@ fn allow_null(schema: &mut Value) {
         return;
     };
     let nothing = json!({ "type": "null" });
-    let nullable = members
-        .get("anyOf")
-        .and_then(Value::as_array)
-        .is_some_and(|any| any.contains(&nothing));
+    let nullable = members.get("anyOf").and_then(Value::as_array).is_some_and(|any| any.contains(&nothing));
     if members.is_empty() || nullable {
         return;
     }
@@ -244,10 +219,7 @@ mod tests {
     #[test]
     fn schemas_become_3_1() {
         let cases = [
-            (
-                json!({"type": "string", "nullable": true}),
-                json!({"type": ["string", "null"]}),
-            ),
+            (json!({"type": "string", "nullable": true}), json!({"type": ["string", "null"]})),
             (
                 json!({"type": "string", "enum": ["a"], "nullable": true}),
                 json!({"type": ["string", "null"], "enum": ["a", null]}),
@@ -256,14 +228,8 @@ mod tests {
                 json!({"$ref": "#/components/schemas/A", "nullable": true}),
                 json!({"anyOf": [{"$ref": "#/components/schemas/A"}, {"type": "null"}]}),
             ),
-            (
-                json!({"minimum": 1.0, "exclusiveMinimum": true}),
-                json!({"exclusiveMinimum": 1.0}),
-            ),
-            (
-                json!({"minimum": 1.0, "exclusiveMinimum": false}),
-                json!({"minimum": 1.0}),
-            ),
+            (json!({"minimum": 1.0, "exclusiveMinimum": true}), json!({"exclusiveMinimum": 1.0})),
+            (json!({"minimum": 1.0, "exclusiveMinimum": false}), json!({"minimum": 1.0})),
             (
                 json!({"type": "object", "required": ["a"], "properties": {"nullable": {"type": "integer"}, "a": {"type": "string"}}}),
                 json!({"type": "object", "required": ["a"], "properties": {"nullable": {"type": ["integer", "null"]}, "a": {"type": "string"}}}),
@@ -300,13 +266,7 @@ mod tests {
         assert_eq!(merged["paths"].as_object().unwrap().len(), 3);
         assert_eq!(merged["components"]["schemas"]["Me"], json!({"type": "object"}));
         assert_eq!(merged["tags"], json!([{"name": "host"}, {"name": "books"}]));
-        assert_eq!(
-            merged["paths"]["/api/v1/auth/login"]["post"],
-            json!({"responses": {}, "security": []})
-        );
-        assert_eq!(
-            document.with_plugins("", [])["paths"].as_object().unwrap().len(),
-            2
-        );
+        assert_eq!(merged["paths"]["/api/v1/auth/login"]["post"], json!({"responses": {}, "security": []}));
+        assert_eq!(document.with_plugins("", [])["paths"].as_object().unwrap().len(), 2);
     }
 }

@@ -102,16 +102,9 @@ impl Plane {
             Ok(Some(organization)) if organization.status == Status::Active => Ok(organization),
             Ok(Some(_)) => {
                 let detail = "This organization is suspended. Its data is kept; ask the operator.";
-                Err(Problem::new(
-                    StatusCode::FORBIDDEN,
-                    "organization_suspended",
-                    detail,
-                ))
+                Err(Problem::new(StatusCode::FORBIDDEN, "organization_suspended", detail))
             }
-            Ok(None) => Err(Problem::not_found(
-                "organization_not_found",
-                "There is no such organization.",
-            )),
+            Ok(None) => Err(Problem::not_found("organization_not_found", "There is no such organization.")),
             Err(error) => Err(Problem::internal(&error)),
         }
     }
@@ -119,11 +112,7 @@ impl Plane {
     async fn route(&self, part: Part, mut request: Request, address: &Address) -> poem::Result<Response> {
         let organization = self.organization(&address.slug).await?;
         set_path(&mut request, &address.path)?;
-        let limit = if part == Part::Import {
-            body::UPLOAD_LIMIT + body::LIMIT
-        } else {
-            body::LIMIT
-        };
+        let limit = if part == Part::Import { body::UPLOAD_LIMIT + body::LIMIT } else { body::LIMIT };
         body::bound(&mut request, limit)?;
         request.set_data(Arc::clone(&organization));
         request.set_data(Prefix(address.prefix.as_str().into()));
@@ -138,11 +127,7 @@ impl Plane {
             return self.document(&request, address, &organization).await;
         }
         if part != Part::Open {
-            let entered = self
-                .app
-                .enter(&organization)
-                .await
-                .map_err(|error| Problem::internal(&error))?;
+            let entered = self.app.enter(&organization).await.map_err(|error| Problem::internal(&error))?;
             request.set_data(entered);
         }
         if part == Part::Plugin {
@@ -156,13 +141,10 @@ impl Plane {
     fn caller(&self, request: &Request, organization: &Organization) -> Result<Caller, Problem> {
         let bearer = bearer(request.headers()).ok_or_else(Problem::unauthenticated)?;
         let id = request::current().unwrap_or_else(RequestId::new);
-        self.app
-            .identity
-            .authenticate(organization, bearer, id)
-            .map_err(|error| match error {
-                IdentityError::Storage(_) | IdentityError::Cryptography(_) => Problem::internal(&error),
-                _ => Problem::unauthenticated(),
-            })
+        self.app.identity.authenticate(organization, bearer, id).map_err(|error| match error {
+            IdentityError::Storage(_) | IdentityError::Cryptography(_) => Problem::internal(&error),
+            _ => Problem::unauthenticated(),
+        })
     }
 
     async fn document(
@@ -174,19 +156,12 @@ impl Plane {
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return Err(poem::error::MethodNotAllowedError.into());
         }
-        let entered = self
-            .app
-            .enter(organization)
-            .await
-            .map_err(|error| Problem::internal(&error))?;
-        let document = self.document.with_plugins(
-            &address.prefix,
-            entered.plugins.iter().map(|plugin| plugin.openapi()),
-        );
+        let entered = self.app.enter(organization).await.map_err(|error| Problem::internal(&error))?;
+        let document = self
+            .document
+            .with_plugins(&address.prefix, entered.plugins.iter().map(|plugin| plugin.openapi()));
         let kind = "application/vnd.oai.openapi+json;version=3.1";
-        Ok(Response::builder()
-            .header(header::CONTENT_TYPE, kind)
-            .body(document.to_string()))
+        Ok(Response::builder().header(header::CONTENT_TYPE, kind).body(document.to_string()))
     }
 }
 
@@ -255,10 +230,7 @@ fn class(part: Part, path: &str) -> &'static str {
         Part::Nothing => "none",
         Part::Open | Part::Import | Part::Host => {
             let area = area(path).unwrap_or_default();
-            HOST_AREAS
-                .into_iter()
-                .find(|known| *known == area)
-                .unwrap_or("none")
+            HOST_AREAS.into_iter().find(|known| *known == area).unwrap_or("none")
         }
     }
 }
@@ -276,10 +248,7 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 fn set_path(request: &mut Request, path: &str) -> Result<(), Problem> {
-    let query = request
-        .uri()
-        .query()
-        .map_or_else(String::new, |query| format!("?{query}"));
+    let query = request.uri().query().map_or_else(String::new, |query| format!("?{query}"));
     let target: PathAndQuery = format!("{path}{query}").parse().map_err(|_| no_route())?;
     let mut parts = std::mem::take(request.uri_mut()).into_parts();
     (parts.scheme, parts.authority, parts.path_and_query) = (None, None, Some(target));
@@ -332,23 +301,16 @@ mod tests {
         assert_eq!(bearer(&headers(&["Bearer abc"])), Some("abc"));
         assert_eq!(bearer(&headers(&["bearer abc"])), Some("abc"));
         let long = format!("Bearer {}", "x".repeat(LONGEST_BEARER + 1));
-        for bad in [
-            &[][..],
-            &["Basic abc"],
-            &["Bearer"],
-            &["Bearer "],
-            &["Bearer a", "Bearer b"],
-            &[long.as_str()],
-        ] {
+        for bad in
+            [&[][..], &["Basic abc"], &["Bearer"], &["Bearer "], &["Bearer a", "Bearer b"], &[long.as_str()]]
+        {
             assert_eq!(bearer(&headers(bad)), None, "{bad:?}");
         }
     }
 
     #[test]
     fn the_path_is_replaced_and_the_query_kept() {
-        let mut request = Request::builder()
-            .uri(Uri::from_static("http://x/t/a/docs?b=1"))
-            .finish();
+        let mut request = Request::builder().uri(Uri::from_static("http://x/t/a/docs?b=1")).finish();
         set_path(&mut request, "/docs").unwrap();
         assert_eq!(request.uri().to_string(), "/docs?b=1");
     }

@@ -39,11 +39,7 @@ impl Fault {
     /// A fault at `pointer`.
     #[must_use]
     pub fn new(pointer: impl Into<String>, code: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self {
-            pointer: pointer.into(),
-            code: code.into(),
-            detail: sentence(detail.into()),
-        }
+        Self { pointer: pointer.into(), code: code.into(), detail: sentence(detail.into()) }
     }
 }
 
@@ -124,9 +120,7 @@ impl Problem {
             "invalid_token",
             "A valid bearer token or API key is needed.",
         );
-        problem
-            .headers
-            .push((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
+        problem.headers.push((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
         problem
     }
 
@@ -234,9 +228,7 @@ impl Problem {
             .header(header::CACHE_CONTROL, "no-store")
             .body(self.body().to_string());
         if let Some(seconds) = self.retry_after {
-            response
-                .headers_mut()
-                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         for (name, value) in &self.headers {
             response.headers_mut().append(name.clone(), value.clone());
@@ -327,11 +319,7 @@ fn sentence(text: String) -> String {
     let Some(first) = letters.next().filter(|first| first.is_lowercase()) else {
         return text;
     };
-    let end = if text.ends_with(['.', '!', '?', ':', '`']) {
-        ""
-    } else {
-        "."
-    };
+    let end = if text.ends_with(['.', '!', '?', ':', '`']) { "" } else { "." };
     first.to_uppercase().chain(letters).chain(end.chars()).collect()
 }
 
@@ -339,9 +327,7 @@ fn sentence(text: String) -> String {
 fn title(code: &str) -> String {
     let words = code.replace(['_', '.'], " ");
     let mut letters = words.chars();
-    letters
-        .next()
-        .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 #[cfg(test)]

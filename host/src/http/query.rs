@@ -28,15 +28,8 @@ impl QueryTable {
         Self(
             operations
                 .map(|(path, operation)| {
-                    let query = operation
-                        .params
-                        .into_iter()
-                        .filter(|p| p.in_type == MetaParamIn::Query);
-                    Operation {
-                        method: operation.method,
-                        path,
-                        query: query.map(|p| p.name).collect(),
-                    }
+                    let query = operation.params.into_iter().filter(|p| p.in_type == MetaParamIn::Query);
+                    Operation { method: operation.method, path, query: query.map(|p| p.name).collect() }
                 })
                 .collect(),
         )
@@ -55,10 +48,7 @@ impl QueryTable {
             return Ok(());
         };
         if query.len() > 4096 {
-            return Err(Problem::malformed(
-                "invalid_parameter",
-                "The query string is too long.",
-            ));
+            return Err(Problem::malformed("invalid_parameter", "The query string is too long."));
         }
         let pairs: Vec<(String, String)> = request
             .params()

@@ -102,10 +102,7 @@ pub async fn serve<L, E>(
     let drained =
         tokio::time::timeout(DRAIN, async { while connections.join_next().await.is_some() {} }).await;
     if drained.is_err() {
-        tracing::warn!(
-            open = connections.len(),
-            "connections were cut off after the time to finish"
-        );
+        tracing::warn!(open = connections.len(), "connections were cut off after the time to finish");
     }
 }
 
@@ -114,10 +111,7 @@ async fn place_and_stream<L: Listen>(
     listener: &L,
     places: &Arc<Semaphore>,
 ) -> io::Result<(L::Stream, Addr, OwnedSemaphorePermit)> {
-    let place = Arc::clone(places)
-        .acquire_owned()
-        .await
-        .map_err(io::Error::other)?;
+    let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
     let (stream, address) = listener.next().await?;
     Ok((stream, address, place))
 }
@@ -194,23 +188,13 @@ mod tests {
         let endpoint = poem::EndpointExt::map_to_response(make_sync(|_| "served"));
         let server = tokio::spawn(serve(listener, endpoint, 4, Metrics::default(), stop));
         let mut client = TcpStream::connect(address).await.unwrap();
-        client
-            .write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
-            .await
-            .unwrap();
+        client.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
         let mut buffer = [0; 4096];
         let read = client.read(&mut buffer).await.unwrap();
         assert!(String::from_utf8_lossy(&buffer[..read]).starts_with("HTTP/1.1 200"));
         sender.send_replace(true);
-        tokio::time::timeout(Duration::from_secs(5), server)
-            .await
-            .unwrap()
-            .unwrap();
-        assert_eq!(
-            client.read(&mut buffer).await.unwrap(),
-            0,
-            "an idle connection is closed"
-        );
+        tokio::time::timeout(Duration::from_secs(5), server).await.unwrap().unwrap();
+        assert_eq!(client.read(&mut buffer).await.unwrap(), 0, "an idle connection is closed");
         assert!(TcpStream::connect(address).await.is_err());
     }
 }

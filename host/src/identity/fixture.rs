@@ -22,21 +22,15 @@ impl World {
     pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Clock::fixed(1_700_000_000_000);
-        let files = TenantFiles::new(folder.path().to_owned(), clock.clone());
+        let files = TenantFiles::new(folder.path().to_owned(), clock.clone(), crate::storage::GROUP_COMMIT);
         let secrets = Secrets::open(folder.path()).unwrap();
         let identity = Identity::with_cost(files, secrets, clock.clone(), Cost::FLOOR);
-        Self {
-            folder,
-            clock,
-            identity,
-            acme: organization("acme"),
-            globex: organization("globex"),
-        }
+        Self { folder, clock, identity, acme: organization("acme"), globex: organization("globex") }
     }
 
     /// The same files, seen by another process that shares nothing but the folder.
     pub(super) fn another_process(&self) -> Identity {
-        let files = TenantFiles::new(self.folder.path().to_owned(), self.clock.clone());
+        let files = TenantFiles::new(self.folder.path().to_owned(), self.clock.clone(), crate::storage::GROUP_COMMIT);
         Identity::with_cost(
             files,
             Secrets::open(self.folder.path()).unwrap(),
@@ -74,19 +68,13 @@ impl World {
     /// A person of acme who can log in with [`PASSWORD`].
     pub(super) async fn member(&self, name: &str, role: &str) -> User {
         let user = self.person(name, role).await;
-        self.identity
-            .set_password(&self.platform(), &self.acme, user.id, PASSWORD)
-            .await
-            .unwrap();
+        self.identity.set_password(&self.platform(), &self.acme, user.id, PASSWORD).await.unwrap();
         user
     }
 
     pub(super) async fn log_in(&self, name: &str) -> Result<String, IdentityError> {
         let email = format!("{name}@example.com");
-        self.identity
-            .log_in(&self.acme, &email, PASSWORD)
-            .await
-            .map(|token| token.token)
+        self.identity.log_in(&self.acme, &email, PASSWORD).await.map(|token| token.token)
     }
 
     pub(super) fn authenticate(&self, bearer: &str) -> Result<Caller, IdentityError> {
@@ -103,12 +91,7 @@ pub(super) fn acting(organization: OrganizationId, user: &User) -> Caller {
         roles: user.roles.iter().map(|role| role.as_str().into()).collect(),
         teams: user.teams.clone().into(),
     };
-    Caller {
-        organization,
-        principal: principal.into(),
-        request: RequestId::new(),
-        source: Source::Api,
-    }
+    Caller { organization, principal: principal.into(), request: RequestId::new(), source: Source::Api }
 }
 
 fn organization(slug: &str) -> Organization {

@@ -55,19 +55,9 @@ pub const PLATFORM: PrincipalId = PrincipalId::from_bytes([0; 16]);
 #[must_use]
 pub fn platform(organization: OrganizationId, request: RequestId) -> Caller {
     let (roles, teams) = (Arc::new([OWNER.into()]), Arc::new([]));
-    let principal = Principal {
-        id: PLATFORM,
-        kind: PrincipalKind::Platform,
-        name: "Platform".into(),
-        roles,
-        teams,
-    };
-    Caller {
-        organization,
-        principal: Arc::new(principal),
-        request,
-        source: Source::Platform,
-    }
+    let principal =
+        Principal { id: PLATFORM, kind: PrincipalKind::Platform, name: "Platform".into(), roles, teams };
+    Caller { organization, principal: Arc::new(principal), request, source: Source::Platform }
 }
 
 /// Every operation on people and credentials. Cheap to clone.
@@ -96,15 +86,7 @@ impl Identity {
         let peppers = Arc::new(Peppers::new(&secrets));
         let hasher = Hasher::new(cost, secrets.key("password-pepper"));
         let throttle = Throttle::new(clock.clone());
-        Self {
-            files,
-            secrets,
-            clock,
-            peppers,
-            hasher,
-            throttle,
-            bearers: Arc::new(Bearers::new()),
-        }
+        Self { files, secrets, clock, peppers, hasher, throttle, bearers: Arc::new(Bearers::new()) }
     }
 
     fn file(&self, organization: OrganizationId) -> Result<Arc<TenantFile>, IdentityError> {
@@ -125,11 +107,7 @@ impl Identity {
         by: &Caller,
         f: impl FnOnce(&Connection) -> Result<T, IdentityError> + Send + 'static,
     ) -> Result<T, IdentityError> {
-        let origin = ChangeOrigin {
-            principal: by.principal.id,
-            request: by.request,
-            source: by.source,
-        };
+        let origin = ChangeOrigin { principal: by.principal.id, request: by.request, source: by.source };
         let change = move |connection: &std::rc::Rc<Connection>| -> Result<Verdict<(T, i64)>, IdentityError> {
             let value = f(connection)?;
             Ok(Verdict::Keep((value, store::advance_epoch(connection)?)))

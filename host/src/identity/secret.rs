@@ -23,10 +23,7 @@ pub(super) struct Peppers {
 impl Peppers {
     pub(super) fn new(secrets: &Secrets) -> Self {
         let key = |purpose| Zeroizing::new(secrets.key(purpose));
-        Self {
-            api_key: key("api-key-pepper"),
-            setup_token: key("setup-token-pepper"),
-        }
+        Self { api_key: key("api-key-pepper"), setup_token: key("setup-token-pepper") }
     }
 }
 

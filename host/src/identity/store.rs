@@ -4,9 +4,7 @@ use crate::storage::{Connection, StorageError};
 
 /// The epoch.
 pub(super) fn epoch(connection: &Connection) -> Result<i64, StorageError> {
-    Ok(connection
-        .prepare("select epoch from _stoa_identity_epoch")?
-        .query_row([], |row| row.get(0))?)
+    Ok(connection.prepare("select epoch from _stoa_identity_epoch")?.query_row([], |row| row.get(0))?)
 }
 
 /// The next epoch, stored.

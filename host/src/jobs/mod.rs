@@ -36,11 +36,7 @@ impl Jobs {
     /// Jobs in this control database.
     #[must_use]
     pub fn new(control: ControlPlane, clock: Clock) -> Self {
-        Self {
-            control,
-            clock,
-            arrivals: Arc::new(Notify::new()),
-        }
+        Self { control, clock, arrivals: Arc::new(Notify::new()) }
     }
 
     /// Queues a job. Everything its spec refers to must already be in place: it may start before this returns.
@@ -62,9 +58,7 @@ impl Jobs {
     /// # Errors
     /// [`JobError::NotFound`] when there is none, or it is another organization's.
     pub async fn get(&self, organization: OrganizationId, id: JobId) -> Result<Job, JobError> {
-        store::find(self.control.pool(), organization, id)
-            .await?
-            .ok_or(JobError::NotFound(id))
+        store::find(self.control.pool(), organization, id).await?.ok_or(JobError::NotFound(id))
     }
 
     /// The organization's jobs, newest first: at most `limit` of those before `before`.
@@ -93,9 +87,7 @@ impl Jobs {
     /// # Errors
     /// [`JobError::NotWaiting`] when somebody else took it, or it is over.
     pub async fn claim(&self, id: JobId) -> Result<Job, JobError> {
-        store::claim(self.control.pool(), id, self.clock.now())
-            .await?
-            .ok_or(JobError::NotWaiting(id))
+        store::claim(self.control.pool(), id, self.clock.now()).await?.ok_or(JobError::NotWaiting(id))
     }
 
     /// Waits until a job is created in this process. One of another process is not announced: look now and then.
@@ -128,10 +120,7 @@ impl Jobs {
     /// # Errors
     /// [`JobError::NotRunning`].
     pub async fn fail(&self, id: JobId, code: &str, detail: &str) -> Result<(), JobError> {
-        let failure = Failure {
-            code: code.to_owned(),
-            detail: detail.to_owned(),
-        };
+        let failure = Failure { code: code.to_owned(), detail: detail.to_owned() };
         self.end(id, JobState::Failed, None, Some(&failure)).await
     }
 
@@ -174,14 +163,7 @@ impl Jobs {
         if result.is_some_and(|text| serde_json::from_str::<&serde_json::value::RawValue>(text).is_err()) {
             return Err(JobError::InvalidResult);
         }
-        match store::end(
-            self.control.pool(),
-            id,
-            (state, result, failure),
-            self.clock.now(),
-        )
-        .await?
-        {
+        match store::end(self.control.pool(), id, (state, result, failure), self.clock.now()).await? {
             true => Ok(()),
             false => Err(JobError::NotRunning(id)),
         }

@@ -49,9 +49,7 @@ pub(super) async fn list(
     limit: u32,
 ) -> Result<Vec<Job>, StorageError> {
     let last = [0xff; 16]; // sorts after every id
-    let before = before
-        .as_ref()
-        .map_or(last.as_slice(), |id| id.as_bytes().as_slice());
+    let before = before.as_ref().map_or(last.as_slice(), |id| id.as_bytes().as_slice());
     let rows =
         sqlx::query("select * from jobs where organization_id = $1 and id < $2 order by id desc limit $3")
             .bind(organization.as_bytes().as_slice())
@@ -106,10 +104,7 @@ pub(super) async fn set_progress(
     .bind(id.as_bytes().as_slice())
     .fetch_optional(pool)
     .await?;
-    Ok(row
-        .map(|row| row.try_get::<i64, _>("cancel"))
-        .transpose()?
-        .map(|cancel| cancel != 0))
+    Ok(row.map(|row| row.try_get::<i64, _>("cancel")).transpose()?.map(|cancel| cancel != 0))
 }
 
 /// Ends a running job; `false` when it is not running.
@@ -157,9 +152,7 @@ pub(super) async fn cancel(
 
 /// Puts running jobs back to the queue and tells how many.
 pub(super) async fn resume(pool: &SqlitePool) -> Result<u64, StorageError> {
-    let done = sqlx::query("update jobs set state = 'queued' where state = 'running'")
-        .execute(pool)
-        .await?;
+    let done = sqlx::query("update jobs set state = 'queued' where state = 'running'").execute(pool).await?;
     Ok(done.rows_affected())
 }
 
@@ -184,10 +177,7 @@ fn read(row: &SqliteRow) -> Result<Job, StorageError> {
         },
         spec: row.try_get("spec")?,
         result: row.try_get("result")?,
-        failure: code.map(|code| Failure {
-            code,
-            detail: detail.unwrap_or_default(),
-        }),
+        failure: code.map(|code| Failure { code, detail: detail.unwrap_or_default() }),
         cancelling: row.try_get::<i64, _>("cancel")? != 0,
         created_by: PrincipalId::from_slice(&created_by).map_err(foreign)?,
         created_at: row.try_get("created_at")?,

@@ -6,21 +6,14 @@ use crate::ids::PrincipalId;
 async fn jobs() -> (tempfile::TempDir, Jobs, OrganizationId, Clock) {
     let folder = tempfile::tempdir().unwrap();
     let clock = Clock::fixed(1_700_000_000_000);
-    let control = ControlPlane::open(&folder.path().join("control.sqlite"))
-        .await
-        .unwrap();
+    let control = ControlPlane::open(&folder.path().join("control.sqlite")).await.unwrap();
     let organization = store::insert_organization(control.pool()).await.unwrap();
     (folder, Jobs::new(control, clock.clone()), organization, clock)
 }
 
 fn import(organization: OrganizationId) -> NewJob {
     let (kind, spec) = ("import".to_owned(), r#"{"file":"x"}"#.to_owned());
-    NewJob {
-        organization,
-        kind,
-        spec,
-        created_by: PrincipalId::new(),
-    }
+    NewJob { organization, kind, spec, created_by: PrincipalId::new() }
 }
 
 #[tokio::test]
@@ -37,24 +30,14 @@ async fn a_job_is_run_once_and_keeps_its_result() {
     assert!(jobs.claim_next().await.unwrap().is_none());
     assert!(matches!(jobs.claim(made.id).await, Err(JobError::NotWaiting(_))));
 
-    let progress = Progress {
-        done: 5,
-        total: Some(9),
-        failed: 1,
-    };
+    let progress = Progress { done: 5, total: Some(9), failed: 1 };
     jobs.set_progress(made.id, progress).await.unwrap();
     jobs.finish(made.id, r#"{"created":4}"#).await.unwrap();
 
     let over = jobs.get(organization, made.id).await.unwrap();
     assert_eq!((over.state, over.progress), (JobState::Succeeded, progress));
-    assert_eq!(
-        (over.result.as_deref(), over.finished_at),
-        (Some(r#"{"created":4}"#), Some(clock.now()))
-    );
-    assert!(matches!(
-        jobs.fail(made.id, "late", "").await,
-        Err(JobError::NotRunning(_))
-    ));
+    assert_eq!((over.result.as_deref(), over.finished_at), (Some(r#"{"created":4}"#), Some(clock.now())));
+    assert!(matches!(jobs.fail(made.id, "late", "").await, Err(JobError::NotRunning(_))));
 }
 
 #[tokio::test]
@@ -63,16 +46,7 @@ async fn running_jobs_go_back_to_the_queue_when_a_host_starts() {
     let first = jobs.create(import(organization)).await.unwrap();
     let second = jobs.create(import(organization)).await.unwrap();
     jobs.claim_next().await.unwrap().unwrap();
-    jobs.set_progress(
-        first.id,
-        Progress {
-            done: 3,
-            total: None,
-            failed: 0,
-        },
-    )
-    .await
-    .unwrap();
+    jobs.set_progress(first.id, Progress { done: 3, total: None, failed: 0 }).await.unwrap();
 
     let after_crash = Jobs::new(jobs.control.clone(), clock.clone());
     assert_eq!(after_crash.resume().await.unwrap(), 1);
@@ -88,19 +62,13 @@ async fn a_waiting_job_is_cancelled_at_once_and_a_running_one_when_it_stops() {
     jobs.claim_next().await.unwrap().unwrap();
     let waiting = jobs.create(import(organization)).await.unwrap();
 
-    assert_eq!(
-        jobs.cancel(organization, waiting.id).await.unwrap().state,
-        JobState::Cancelled
-    );
+    assert_eq!(jobs.cancel(organization, waiting.id).await.unwrap().state, JobState::Cancelled);
     let asked = jobs.cancel(organization, running.id).await.unwrap();
     assert_eq!((asked.state, asked.cancelling), (JobState::Running, true));
     let told = jobs.set_progress(running.id, Progress::default()).await;
     assert!(matches!(told, Err(JobError::Cancelled(_))));
     jobs.stopped(running.id, None).await.unwrap();
-    assert_eq!(
-        jobs.cancel(organization, running.id).await.unwrap().state,
-        JobState::Cancelled
-    );
+    assert_eq!(jobs.cancel(organization, running.id).await.unwrap().state, JobState::Cancelled);
 }
 
 #[tokio::test]
@@ -108,18 +76,9 @@ async fn another_organization_has_no_such_job() {
     let (_folder, jobs, organization, _) = jobs().await;
     let job = jobs.create(import(organization)).await.unwrap();
     let stranger = OrganizationId::new();
-    assert!(matches!(
-        jobs.get(stranger, job.id).await,
-        Err(JobError::NotFound(_))
-    ));
-    assert!(matches!(
-        jobs.cancel(stranger, job.id).await,
-        Err(JobError::NotFound(_))
-    ));
-    assert_eq!(
-        jobs.get(organization, job.id).await.unwrap().state,
-        JobState::Queued
-    );
+    assert!(matches!(jobs.get(stranger, job.id).await, Err(JobError::NotFound(_))));
+    assert!(matches!(jobs.cancel(stranger, job.id).await, Err(JobError::NotFound(_))));
+    assert_eq!(jobs.get(organization, job.id).await.unwrap().state, JobState::Queued);
     assert!(jobs.list(stranger, None, 10).await.unwrap().is_empty());
 }
 
@@ -151,9 +110,6 @@ async fn creating_a_job_wakes_whoever_waits_for_one() {
 #[tokio::test]
 async fn a_spec_is_json() {
     let (_folder, jobs, organization, _) = jobs().await;
-    let broken = NewJob {
-        spec: "{".to_owned(),
-        ..import(organization)
-    };
+    let broken = NewJob { spec: "{".to_owned(), ..import(organization) };
     assert!(matches!(jobs.create(broken).await, Err(JobError::InvalidSpec)));
 }

@@ -28,9 +28,7 @@ impl Licence {
         until: Option<UnixMillis>,
     ) -> Result<Self, LicensingError> {
         let well_formed = (1..=64).contains(&module.len())
-            && module
-                .bytes()
-                .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'))
+            && module.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'))
             && module.starts_with(|first: char| first.is_ascii_lowercase());
         if !well_formed {
             return Err(LicensingError::InvalidModule(module.to_owned()));
@@ -39,12 +37,7 @@ impl Licence {
             return Err(LicensingError::AlreadyOver);
         }
         let edition = "standard".to_owned();
-        Ok(Self {
-            module: module.to_owned(),
-            edition,
-            valid_from: from,
-            valid_until: until,
-        })
+        Ok(Self { module: module.to_owned(), edition, valid_from: from, valid_until: until })
     }
 
     fn covers(&self, at: UnixMillis) -> bool {
@@ -66,17 +59,12 @@ impl Entitlement {
     /// Whether the module may be used at this instant.
     #[must_use]
     pub fn allows(&self, module: &str, now: UnixMillis) -> bool {
-        self.licences
-            .iter()
-            .any(|licence| licence.module == module && licence.covers(now))
+        self.licences.iter().any(|licence| licence.module == module && licence.covers(now))
     }
 
     /// The modules that may be used at this instant, in order of their names.
     pub fn modules(&self, now: UnixMillis) -> impl Iterator<Item = &str> {
-        self.licences
-            .iter()
-            .filter(move |licence| licence.covers(now))
-            .map(|licence| licence.module.as_str())
+        self.licences.iter().filter(move |licence| licence.covers(now)).map(|licence| licence.module.as_str())
     }
 
     /// Every licence, over or not, in order of the modules' names.
@@ -107,14 +95,8 @@ mod tests {
     #[test]
     fn a_licence_names_a_module_and_does_not_end_before_it_begins() {
         for bad in ["", "Sales", "1st", "sales module", "sales%"] {
-            assert!(
-                matches!(Licence::new(bad, 0, None), Err(LicensingError::InvalidModule(_))),
-                "{bad}"
-            );
+            assert!(matches!(Licence::new(bad, 0, None), Err(LicensingError::InvalidModule(_))), "{bad}");
         }
-        assert!(matches!(
-            Licence::new("sales", 10, Some(10)),
-            Err(LicensingError::AlreadyOver)
-        ));
+        assert!(matches!(Licence::new("sales", 10, Some(10)), Err(LicensingError::AlreadyOver)));
     }
 }

@@ -47,11 +47,7 @@ impl Licensing {
     /// Licences in this control database.
     #[must_use]
     pub fn new(control: ControlPlane, clock: Clock) -> Self {
-        Self {
-            control,
-            clock,
-            known: Arc::new(DashMap::new()),
-        }
+        Self { control, clock, known: Arc::new(DashMap::new()) }
     }
 
     /// Licenses a module from now, until the instant `until` or until revoked. Replaces the licence it may have had.
@@ -90,10 +86,7 @@ impl Licensing {
     ) -> Result<Arc<Entitlement>, LicensingError> {
         let now = self.clock.now();
         let seen = match self.known.get(&organization).as_deref() {
-            Some(Known {
-                read: Some((entitlement, at)),
-                ..
-            }) if now.saturating_sub(*at) < FRESH => {
+            Some(Known { read: Some((entitlement, at)), .. }) if now.saturating_sub(*at) < FRESH => {
                 return Ok(entitlement.clone());
             }
             Some(known) => known.changes,

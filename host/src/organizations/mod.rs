@@ -58,16 +58,8 @@ impl Organizations {
     /// The directory over this control database.
     #[must_use]
     pub fn new(control: ControlPlane, clock: Clock) -> Self {
-        let known = Known {
-            by_id: DashMap::new(),
-            slugs: DashMap::new(),
-            absent: Cache::new(ABSENT_SLUGS),
-        };
-        Self {
-            control,
-            clock,
-            known: Arc::new(known),
-        }
+        let known = Known { by_id: DashMap::new(), slugs: DashMap::new(), absent: Cache::new(ABSENT_SLUGS) };
+        Self { control, clock, known: Arc::new(known) }
     }
 
     /// Creates an active organization. Its files come into being when they are first used.
@@ -95,12 +87,7 @@ impl Organizations {
         if Slug::parse(slug).is_err() {
             return Ok(None);
         }
-        if self
-            .known
-            .absent
-            .get(slug)
-            .is_some_and(|at| now.saturating_sub(at) < ABSENT)
-        {
+        if self.known.absent.get(slug).is_some_and(|at| now.saturating_sub(at) < ABSENT) {
             return Ok(None);
         }
         match store::find_by_slug(self.control.pool(), slug).await? {
@@ -161,15 +148,10 @@ impl Organizations {
 
     fn remember(&self, organization: Organization) -> Arc<Organization> {
         let organization = Arc::new(organization);
-        let entry = Entry {
-            organization: organization.clone(),
-            read_at: self.clock.now(),
-        };
+        let entry = Entry { organization: organization.clone(), read_at: self.clock.now() };
         self.known.absent.invalidate(organization.slug.as_str());
         self.known.by_id.insert(organization.id, entry);
-        self.known
-            .slugs
-            .insert(organization.slug.as_str().to_owned(), organization.id);
+        self.known.slugs.insert(organization.slug.as_str().to_owned(), organization.id);
         organization
     }
 }

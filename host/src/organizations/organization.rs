@@ -69,21 +69,14 @@ impl Slug {
     /// # Errors
     /// [`OrganizationError::Invalid`] says what a slug is, or that this one is reserved.
     pub fn parse(text: &str) -> Result<Self, OrganizationError> {
-        let invalid = |reason| OrganizationError::Invalid {
-            field: "slug",
-            reason,
-        };
+        let invalid = |reason| OrganizationError::Invalid { field: "slug", reason };
         let well_formed = (3..=32).contains(&text.len())
-            && text
-                .bytes()
-                .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+            && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
             && text.starts_with(|first: char| first.is_ascii_lowercase())
             && !text.ends_with('-')
             && !text.contains("--");
         if !well_formed {
-            return Err(invalid(
-                "use 3 to 32 of a-z, 0-9 and single inner dashes, beginning with a letter",
-            ));
+            return Err(invalid("use 3 to 32 of a-z, 0-9 and single inner dashes, beginning with a letter"));
         }
         if RESERVED.contains(&text) {
             return Err(invalid("this slug is reserved"));
@@ -130,11 +123,7 @@ impl Status {
 
     /// Anything that is not `active` keeps people out.
     pub(super) fn stored(text: &str) -> Self {
-        if text == "active" {
-            Self::Active
-        } else {
-            Self::Suspended
-        }
+        if text == "active" { Self::Active } else { Self::Suspended }
     }
 }
 
@@ -260,11 +249,7 @@ mod tests {
     fn a_new_organization_is_active_and_its_name_is_trimmed() {
         let organization = Organization::new(new(), 7).unwrap();
         assert_eq!(
-            (
-                organization.name.as_str(),
-                organization.status,
-                organization.created_at
-            ),
+            (organization.name.as_str(), organization.status, organization.created_at),
             ("Acme", Status::Active, 7)
         );
     }

@@ -5,9 +5,7 @@ use super::*;
 async fn directory() -> (tempfile::TempDir, Organizations, Organizations, Clock) {
     let folder = tempfile::tempdir().unwrap();
     let clock = Clock::fixed(1_700_000_000_000);
-    let control = ControlPlane::open(&folder.path().join("control.sqlite"))
-        .await
-        .unwrap();
+    let control = ControlPlane::open(&folder.path().join("control.sqlite")).await.unwrap();
     let here = Organizations::new(control.clone(), clock.clone());
     let elsewhere = Organizations::new(control, clock.clone()); // as if in another process
     (folder, here, elsewhere, clock)
@@ -71,29 +69,14 @@ async fn suspension_elsewhere_is_seen_within_seconds_and_here_at_once() {
     elsewhere.set_status(made.id, Status::Suspended).await.unwrap();
     assert_eq!(elsewhere.get(made.id).await.unwrap().status, Status::Suspended);
     clock.advance(FRESH);
-    assert_eq!(
-        here.by_slug("acme").await.unwrap().unwrap().status,
-        Status::Suspended
-    );
+    assert_eq!(here.by_slug("acme").await.unwrap().unwrap().status, Status::Suspended);
 }
 
 #[tokio::test]
 async fn text_that_is_no_slug_is_nobody() {
     let (_folder, here, _, _) = directory().await;
-    for text in [
-        "",
-        "..",
-        "a_b",
-        "ACME",
-        "acme%",
-        "%00",
-        "a".repeat(64).as_str(),
-        "' or 1=1",
-    ] {
+    for text in ["", "..", "a_b", "ACME", "acme%", "%00", "a".repeat(64).as_str(), "' or 1=1"] {
         assert!(here.by_slug(text).await.unwrap().is_none(), "{text}");
     }
-    assert!(matches!(
-        here.get(OrganizationId::new()).await,
-        Err(OrganizationError::NotFound(_))
-    ));
+    assert!(matches!(here.get(OrganizationId::new()).await, Err(OrganizationError::NotFound(_))));
 }

@@ -39,10 +39,7 @@ pub struct Answer {
 /// The object that policies speak of: the entity, or the module.
 fn object(plugin: &Plugin, action: &Action) -> String {
     let id = &plugin.manifest.id;
-    action
-        .entity
-        .as_ref()
-        .map_or_else(|| id.to_string(), |entity| format!("{id}.{entity}"))
+    action.entity.as_ref().map_or_else(|| id.to_string(), |entity| format!("{id}.{entity}"))
 }
 
 impl Plugins {
@@ -63,9 +60,7 @@ impl Plugins {
         let (plugins, runner, action) = (self.clone(), Arc::clone(plugin), action.clone());
         engine
             .write(scope, &plugin.manifest.records, &hooks, move |tx| {
-                plugins
-                    .act_in(tx, &runner, &action, &invocation)
-                    .map(Verdict::Keep)
+                plugins.act_in(tx, &runner, &action, &invocation).map(Verdict::Keep)
             })
             .await
     }
@@ -77,37 +72,19 @@ impl Plugins {
         action: &Action,
         invocation: &Invocation,
     ) -> Result<Answer, RecordError> {
-        let entity = action
-            .entity
-            .as_deref()
-            .and_then(|key| plugin.manifest.records.entity(key));
+        let entity = action.entity.as_deref().and_then(|key| plugin.manifest.records.entity(key));
         permit(tx, plugin, action, entity.as_ref(), invocation)?;
         let deeper = tx.on(Authority::PluginForCaller).deeper()?;
         let output = {
             let _pass = self.gate.enter();
             invoke(plugin, Ground::Write(deeper), action, invocation)?
         };
-        let record = invocation
-            .record
-            .zip(entity)
-            .filter(|_| output.is_empty() || output == "null");
+        let record = invocation.record.zip(entity).filter(|_| output.is_empty() || output == "null");
         let Some((id, entity)) = record else {
-            return Ok(Answer {
-                body: output.into_bytes(),
-                version: None,
-            });
+            return Ok(Answer { body: output.into_bytes(), version: None });
         };
-        let one = list::get(
-            &tx.conn,
-            &tx.scope,
-            &entity,
-            id,
-            &View::parse(&entity, None, None)?,
-        )?;
-        Ok(Answer {
-            body: one.body,
-            version: Some(one.version),
-        })
+        let one = list::get(&tx.conn, &tx.scope, &entity, id, &View::parse(&entity, None, None)?)?;
+        Ok(Answer { body: one.body, version: Some(one.version) })
     }
 
     /// Runs a `read` action on a snapshot, on this thread, which must not be an async worker.
@@ -122,20 +99,10 @@ impl Plugins {
         action: &Action,
         invocation: &Invocation,
     ) -> Result<Answer, RecordError> {
-        let entity = action
-            .entity
-            .as_deref()
-            .and_then(|key| plugin.manifest.records.entity(key));
+        let entity = action.entity.as_deref().and_then(|key| plugin.manifest.records.entity(key));
         let object = object(plugin, action);
-        if scope
-            .policy
-            .decide(&scope.caller.principal.roles, &object, &action.verb)
-            .never()
-        {
-            return Err(RecordError::Forbidden {
-                object,
-                action: action.verb.clone(),
-            });
+        if scope.policy.decide(&scope.caller.principal.roles, &object, &action.verb).never() {
+            return Err(RecordError::Forbidden { object, action: action.verb.clone() });
         }
         let module = &plugin.manifest.records;
         let _pass = self.gate.enter();
@@ -151,10 +118,7 @@ impl Plugins {
             };
             invoke(plugin, ground, action, invocation)
         })?;
-        Ok(Answer {
-            body: output.into_bytes(),
-            version: None,
-        })
+        Ok(Answer { body: output.into_bytes(), version: None })
     }
 }
 
@@ -170,10 +134,12 @@ fn invoke(
             return Ok(Err(missing(plugin, "actions")));
         };
         let record = invocation.record.map(call::to_wit);
-        actions
-            .load(&mut *store, instance)?
-            .stoa_plugin_actions()
-            .call_invoke(store, &action.key, record, &input)
+        actions.load(&mut *store, instance)?.stoa_plugin_actions().call_invoke(
+            store,
+            &action.key,
+            record,
+            &input,
+        )
     })?;
     if !output.is_empty() && serde_json::from_str::<&serde_json::value::RawValue>(&output).is_err() {
         let detail = format!("the action `{}` answered something that is not JSON", action.key);
@@ -196,14 +162,8 @@ fn permit(
 ) -> Result<(), RecordError> {
     debug_assert!(action.mode != ActionMode::Read);
     let object = object(plugin, action);
-    let rows = tx
-        .scope
-        .policy
-        .decide(&tx.scope.caller.principal.roles, &object, &action.verb);
-    let forbidden = || RecordError::Forbidden {
-        object: object.clone(),
-        action: action.verb.clone(),
-    };
+    let rows = tx.scope.policy.decide(&tx.scope.caller.principal.roles, &object, &action.verb);
+    let forbidden = || RecordError::Forbidden { object: object.clone(), action: action.verb.clone() };
     let (Some(entity), Some(id), ActionTarget::Record) = (entity, invocation.record, action.target) else {
         return if rows.never() { Err(forbidden()) } else { Ok(()) };
     };

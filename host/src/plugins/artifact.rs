@@ -29,10 +29,7 @@ impl Artifacts {
 
     /// The package's component, compiled now or before.
     pub(super) fn load(&self, engine: &Engine, package: &Package) -> Result<Component, PluginError> {
-        let refuse = |detail: String| PluginError::Component {
-            package: package.name.clone(),
-            detail,
-        };
+        let refuse = |detail: String| PluginError::Component { package: package.name.clone(), detail };
         if Engine::detect_precompiled(&package.component).is_some() {
             return Err(refuse(
                 "it is machine code, not a component; packages carry portable components only".into(),
@@ -40,24 +37,15 @@ impl Artifacts {
         }
         let mut compatibility = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut compatibility);
-        let digest: String = Sha256::digest(&package.component)
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        let path = self
-            .folder
-            .join(format!("{digest}-{:016x}.cwasm", compatibility.finish()));
+        let digest: String =
+            Sha256::digest(&package.component).iter().map(|byte| format!("{byte:02x}")).collect();
+        let path = self.folder.join(format!("{digest}-{:016x}.cwasm", compatibility.finish()));
         if let Some(component) = self.kept(engine, &path) {
             return Ok(component);
         }
-        tracing::info!(
-            package = package.name,
-            bytes = package.component.len(),
-            "compiling component"
-        );
-        let artifact = engine
-            .precompile_component(&package.component)
-            .map_err(|error| refuse(format!("{error:#}")))?;
+        tracing::info!(package = package.name, bytes = package.component.len(), "compiling component");
+        let artifact =
+            engine.precompile_component(&package.component).map_err(|error| refuse(format!("{error:#}")))?;
         if let Err(error) = self.keep(&path, &artifact) {
             tracing::warn!(%error, "the compiled component cannot be kept; it will be compiled again at the next start");
         }
@@ -72,10 +60,7 @@ impl Artifacts {
     }
 
     fn kept(&self, engine: &Engine, path: &Path) -> Option<Component> {
-        let (artifact, tag) = (
-            std::fs::read(path).ok()?,
-            std::fs::read(path.with_extension("mac")).ok()?,
-        );
+        let (artifact, tag) = (std::fs::read(path).ok()?, std::fs::read(path.with_extension("mac")).ok()?);
         if !bool::from(self.tag(&artifact).ct_eq(&tag)) {
             tracing::error!(path = %path.display(), "a compiled component was changed by somebody else; it is compiled anew");
             return None;
@@ -86,10 +71,8 @@ impl Artifacts {
     /// Both files appear under their names only when they are whole.
     fn keep(&self, path: &Path, artifact: &[u8]) -> std::io::Result<()> {
         std::fs::create_dir_all(&self.folder)?;
-        for (path, bytes) in [
-            (path.to_owned(), artifact),
-            (path.with_extension("mac"), &*self.tag(artifact)),
-        ] {
+        for (path, bytes) in [(path.to_owned(), artifact), (path.with_extension("mac"), &*self.tag(artifact))]
+        {
             let part = path.with_extension(format!("part{}", std::process::id()));
             let mut file = std::fs::File::create(&part)?;
             file.write_all(bytes)?;

@@ -1,13 +1,7 @@
 //! The contract's types and traits, generated from `sdk/wit/v1`. One world for each optional export, so that a component
 //! without it still loads.
 
-#![allow(
-    missing_docs,
-    clippy::all,
-    clippy::pedantic,
-    unreachable_pub,
-    reason = "generated code"
-)]
+#![allow(missing_docs, clippy::all, clippy::pedantic, unreachable_pub, reason = "generated code")]
 
 /// Everything a plugin may import.
 pub mod host {

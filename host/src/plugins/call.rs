@@ -34,15 +34,9 @@ pub(super) struct Limits {
 }
 
 /// Hooks.
-pub(super) const HOOK: Limits = Limits {
-    cpu: Duration::from_millis(50),
-    wall: Duration::from_secs(2),
-};
+pub(super) const HOOK: Limits = Limits { cpu: Duration::from_millis(50), wall: Duration::from_secs(2) };
 /// Actions and reports.
-pub(super) const ACTION: Limits = Limits {
-    cpu: Duration::from_millis(200),
-    wall: Duration::from_secs(10),
-};
+pub(super) const ACTION: Limits = Limits { cpu: Duration::from_millis(200), wall: Duration::from_secs(10) };
 
 /// On what the plugin stands while it runs.
 #[derive(Clone)]
@@ -50,12 +44,7 @@ pub(super) enum Ground {
     /// A write transaction.
     Write(Tx),
     /// A snapshot.
-    Read {
-        conn: Rc<Connection>,
-        scope: Scope,
-        module: Arc<Module>,
-        now: UnixMillis,
-    },
+    Read { conn: Rc<Connection>, scope: Scope, module: Arc<Module>, now: UnixMillis },
 }
 
 /// What belongs to one call. The guest can name none of it.
@@ -234,10 +223,7 @@ pub(super) fn run<T>(
     store.set_hostcall_fuel(HOST_CALL_BYTES);
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(|mut store| Ok(store.data_mut().tick()));
-    let outcome = plugin
-        .component
-        .instantiate(&mut store)
-        .and_then(|instance| f(&mut store, &instance));
+    let outcome = plugin.component.instantiate(&mut store).and_then(|instance| f(&mut store, &instance));
     match outcome {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(refusal)) => Err(refused(plugin, refusal)),
@@ -252,19 +238,14 @@ fn ended(plugin: &Plugin, state: &State, error: &wasmtime::Error) -> RecordError
     let (code, detail) = match (stopped, trap, &state.last_error) {
         (Some(stopped), _, _) => (stopped.code(), stopped.detail().to_owned()),
         (None, Some(Trap::StackOverflow), _) => ("plugin_stack_limit", "its stack overflowed".to_owned()),
-        (None, Some(Trap::UnreachableCodeReached), Some(_)) => (
-            "plugin_panicked",
-            "it panicked; its author finds the message in the log".to_owned(),
-        ),
+        (None, Some(Trap::UnreachableCodeReached), Some(_)) => {
+            ("plugin_panicked", "it panicked; its author finds the message in the log".to_owned())
+        }
         _ => ("plugin_trapped", "it ended abnormally".to_owned()),
     };
     let said = state.last_error.as_deref().unwrap_or_default();
     tracing::error!(plugin = %plugin.manifest.id, version = plugin.manifest.version, code, said, error = format!("{error:#}"), "plugin call ended");
-    RecordError::Plugin {
-        plugin: plugin.manifest.id.to_string(),
-        code,
-        detail,
-    }
+    RecordError::Plugin { plugin: plugin.manifest.id.to_string(), code, detail }
 }
 
 /// A refusal of the plugin as an error of ours; its codes are prefixed nowhere: they belong to the plugin's own address.
@@ -278,18 +259,12 @@ fn refused(plugin: &Plugin, refusal: Refusal) -> RecordError {
         }]),
         "invalid" => RecordError::Invalid(faults),
         "not-found" => RecordError::NotFound,
-        "forbidden" => RecordError::Forbidden {
-            object: plugin.manifest.id.to_string(),
-            action: refusal.code,
-        },
+        "forbidden" => {
+            RecordError::Forbidden { object: plugin.manifest.id.to_string(), action: refusal.code }
+        }
         "conflict" => {
             let extra = serde_json::from_str(&refusal.extra).unwrap_or_default();
-            RecordError::Conflict {
-                code: refusal.code.into(),
-                detail: refusal.detail,
-                extra,
-                faults,
-            }
+            RecordError::Conflict { code: refusal.code.into(), detail: refusal.detail, extra, faults }
         }
         _ => {
             tracing::warn!(plugin = %plugin.manifest.id, kind = refusal.kind, code = refusal.code, detail = refusal.detail, "plugin gave up");
@@ -304,11 +279,7 @@ fn refused(plugin: &Plugin, refusal: Refusal) -> RecordError {
 
 /// A fault as the plugin wrote it.
 pub(super) fn fault(failure: Failure) -> Fault {
-    Fault {
-        pointer: failure.pointer,
-        code: failure.code.into(),
-        detail: failure.detail,
-    }
+    Fault { pointer: failure.pointer, code: failure.code.into(), detail: failure.detail }
 }
 
 /// An error of ours as a refusal for the plugin: what it can act on, nothing of the host's insides.
@@ -338,22 +309,10 @@ pub(super) fn refusal(error: RecordError) -> Refusal {
             failures: failures(faults),
             ..simple("invalid", "validation_failed", "the input breaks rules".into())
         },
-        RecordError::Conflict {
-            code,
-            detail,
-            extra,
-            faults,
-        } => {
-            let extra = if extra.is_empty() {
-                String::new()
-            } else {
-                serde_json::Value::Object(extra).to_string()
-            };
-            Refusal {
-                failures: failures(faults),
-                extra,
-                ..simple("conflict", &code, detail)
-            }
+        RecordError::Conflict { code, detail, extra, faults } => {
+            let extra =
+                if extra.is_empty() { String::new() } else { serde_json::Value::Object(extra).to_string() };
+            Refusal { failures: failures(faults), extra, ..simple("conflict", &code, detail) }
         }
         RecordError::Stale { .. } => simple("conflict", "version_conflict", error.to_string()),
         RecordError::Plugin { code, detail, .. } => simple("limit", code, detail),
@@ -368,10 +327,7 @@ pub(super) fn refusal(error: RecordError) -> Refusal {
 pub(super) fn to_wit(id: RecordId) -> WitId {
     let bytes = u128::from_be_bytes(*id.as_bytes());
     #[expect(clippy::cast_possible_truncation, reason = "the two halves")]
-    WitId {
-        high: (bytes >> 64) as u64,
-        low: bytes as u64,
-    }
+    WitId { high: (bytes >> 64) as u64, low: bytes as u64 }
 }
 
 /// An id out of the contract's form.

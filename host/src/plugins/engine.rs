@@ -50,15 +50,13 @@ fn config() -> Config {
 pub(super) fn start() -> Result<Engine, PluginError> {
     let engine = Engine::new(&config()).map_err(|error| PluginError::Engine(error.to_string()))?;
     let weak = engine.weak();
-    let ticker = std::thread::Builder::new()
-        .name("plugin-ticker".into())
-        .spawn(move || {
-            while let Some(engine) = weak.upgrade() {
-                engine.increment_epoch();
-                drop(engine);
-                std::thread::sleep(TICK);
-            }
-        });
+    let ticker = std::thread::Builder::new().name("plugin-ticker".into()).spawn(move || {
+        while let Some(engine) = weak.upgrade() {
+            engine.increment_epoch();
+            drop(engine);
+            std::thread::sleep(TICK);
+        }
+    });
     ticker.map_err(|error| PluginError::Engine(error.to_string()))?;
     Ok(engine)
 }
@@ -76,9 +74,7 @@ impl Gate {
     pub(super) fn enter(&self) -> Pass {
         let (free, freed) = &*self.0;
         let free = free.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut free = freed
-            .wait_while(free, |free| *free == 0)
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut free = freed.wait_while(free, |free| *free == 0).unwrap_or_else(PoisonError::into_inner);
         *free -= 1;
         Pass(Arc::clone(&self.0))
     }

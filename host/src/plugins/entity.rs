@@ -141,36 +141,20 @@ pub(super) fn entity(
         }
         fields.push(field);
     }
-    if let Some(title) = declared
-        .title
-        .as_ref()
-        .filter(|title| !fields.iter().any(|field| *field.key == ***title))
+    if let Some(title) =
+        declared.title.as_ref().filter(|title| !fields.iter().any(|field| *field.key == ***title))
     {
-        faults.add(
-            format!("{pointer}/title"),
-            format!("`{title}` is no field of this entity"),
-        );
+        faults.add(format!("{pointer}/title"), format!("`{title}` is no field of this entity"));
     }
     let hooks = words(&declared.hooks, &format!("{pointer}/hooks"), faults, |word| {
         Hook::ALL.into_iter().find(|hook| hook.as_str() == word)
     });
-    let known = words(
-        &declared.operations,
-        &format!("{pointer}/operations"),
-        faults,
-        |word| matches!(word, "create" | "update" | "delete").then(|| word.to_owned()),
-    );
+    let known = words(&declared.operations, &format!("{pointer}/operations"), faults, |word| {
+        matches!(word, "create" | "update" | "delete").then(|| word.to_owned())
+    });
     let has = |word: &str| known.iter().any(|known| known == word);
-    let operations = Operations {
-        create: has("create"),
-        update: has("update"),
-        delete: has("delete"),
-    };
-    let label = if declared.label.is_empty() {
-        declared.key.clone()
-    } else {
-        declared.label
-    };
+    let operations = Operations { create: has("create"), update: has("update"), delete: has("delete") };
+    let label = if declared.label.is_empty() { declared.key.clone() } else { declared.label };
     let parts = Parts {
         key: declared.key,
         plural: declared.plural,
@@ -201,10 +185,7 @@ fn words<T>(
 
 fn field(plugin: &str, pointer: &str, declared: FieldDeclaration, faults: &mut Faults) -> Option<Field> {
     if !is_key(&declared.key) {
-        faults.add(
-            format!("{pointer}/key"),
-            "must be a lower-case key, [a-z][a-z0-9_]*",
-        );
+        faults.add(format!("{pointer}/key"), "must be a lower-case key, [a-z][a-z0-9_]*");
         return None;
     }
     let kind = match kind(plugin, &declared) {
@@ -221,20 +202,9 @@ fn field(plugin: &str, pointer: &str, declared: FieldDeclaration, faults: &mut F
             None
         }
     };
-    let (min, max) = (
-        bound(&declared.min, "min", faults),
-        bound(&declared.max, "max", faults),
-    );
-    let longest = if matches!(kind, Kind::RichText) {
-        RICH_TEXT
-    } else {
-        TEXT
-    };
-    let label = if declared.label.is_empty() {
-        declared.key.replace('_', " ")
-    } else {
-        declared.label
-    };
+    let (min, max) = (bound(&declared.min, "min", faults), bound(&declared.max, "max", faults));
+    let longest = if matches!(kind, Kind::RichText) { RICH_TEXT } else { TEXT };
+    let label = if declared.label.is_empty() { declared.key.replace('_', " ") } else { declared.label };
     let field = Field {
         json_key: json_key(&declared.key),
         key: declared.key.into(),
@@ -252,11 +222,7 @@ fn field(plugin: &str, pointer: &str, declared: FieldDeclaration, faults: &mut F
         label,
         help: declared.help,
     };
-    if let Some(fault) = field
-        .default
-        .as_ref()
-        .and_then(|default| input::field(&field, default).err())
-    {
+    if let Some(fault) = field.default.as_ref().and_then(|default| input::field(&field, default).err()) {
         faults.add(format!("{pointer}/default"), fault.detail);
     }
     Some(field)
@@ -286,10 +252,7 @@ fn kind(plugin: &str, declared: &FieldDeclaration) -> Result<Kind, String> {
                 return Err("a reference names its target in `references`: `plugin.entity`".into());
             }
             Kind::Reference(
-                Target {
-                    plugin: of.into(),
-                    entity: entity.into(),
-                },
+                Target { plugin: of.into(), entity: entity.into() },
                 declared.on_delete.unwrap_or_default(),
             )
         }

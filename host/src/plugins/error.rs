@@ -38,15 +38,7 @@ fn listed(faults: &[ManifestFault]) -> String {
     faults
         .iter()
         .map(|fault| {
-            format!(
-                "\n  {}: {}",
-                if fault.pointer.is_empty() {
-                    "/"
-                } else {
-                    &fault.pointer
-                },
-                fault.detail
-            )
+            format!("\n  {}: {}", if fault.pointer.is_empty() { "/" } else { &fault.pointer }, fault.detail)
         })
         .collect()
 }

@@ -49,19 +49,13 @@ impl Hooks for Plugins {
         if verdicts.len() != drafts.len() {
             return Err(bad(
                 &plugin,
-                format!(
-                    "{} answered {} verdicts for {} drafts",
-                    hook.as_str(),
-                    verdicts.len(),
-                    drafts.len()
-                ),
+                format!("{} answered {} verdicts for {} drafts", hook.as_str(), verdicts.len(), drafts.len()),
             ));
         }
         for (draft, verdict) in drafts.iter_mut().zip(verdicts) {
             draft.faults.extend(verdict.failures.into_iter().map(fault));
-            if let Some(cells) = verdict
-                .fields
-                .filter(|_| matches!(hook, Hook::BeforeCreate | Hook::BeforeUpdate))
+            if let Some(cells) =
+                verdict.fields.filter(|_| matches!(hook, Hook::BeforeCreate | Hook::BeforeUpdate))
             {
                 unpack(&plugin, entity, &cells, &mut draft.after)?;
             }
@@ -84,30 +78,20 @@ fn unpack(plugin: &Plugin, entity: &Entity, cells: &[u8], values: &mut [Value]) 
                 _ => {
                     return Err(bad(
                         plugin,
-                        format!(
-                            "a hook answered cells that do not fit {} `{}`",
-                            entity.object, field.key
-                        ),
+                        format!("a hook answered cells that do not fit {} `{}`", entity.object, field.key),
                     ));
                 }
             }
         }
     }
     if cells.next().is_some() {
-        return Err(bad(
-            plugin,
-            format!("a hook answered more cells than {} has", entity.object),
-        ));
+        return Err(bad(plugin, format!("a hook answered more cells than {} has", entity.object)));
     }
     Ok(())
 }
 
 fn bad(plugin: &Plugin, detail: String) -> RecordError {
-    RecordError::Plugin {
-        plugin: plugin.manifest.id.to_string(),
-        code: "plugin_bad_answer",
-        detail,
-    }
+    RecordError::Plugin { plugin: plugin.manifest.id.to_string(), code: "plugin_bad_answer", detail }
 }
 
 /// The manifest promises an export that the component does not have.
@@ -115,10 +99,7 @@ pub(super) fn missing(plugin: &Plugin, export: &str) -> Refusal {
     Refusal {
         kind: "failed".into(),
         code: "export_missing".into(),
-        detail: format!(
-            "{} declares logic but its component does not export `{export}`",
-            plugin.manifest.id
-        ),
+        detail: format!("{} declares logic but its component does not export `{export}`", plugin.manifest.id),
         failures: Vec::new(),
         extra: String::new(),
     }

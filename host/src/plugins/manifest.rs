@@ -140,8 +140,7 @@ pub struct GrantDeclaration {
 
 fn scope<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Scope, D::Error> {
     let word = String::deserialize(deserializer)?;
-    word.parse()
-        .map_err(|_| serde::de::Error::custom("a scope is own, team or org"))
+    word.parse().map_err(|_| serde::de::Error::custom("a scope is own, team or org"))
 }
 
 /// A setting and its default.
@@ -203,10 +202,7 @@ pub(super) struct Faults(pub(super) Vec<ManifestFault>);
 
 impl Faults {
     pub(super) fn add(&mut self, pointer: impl Into<String>, detail: impl Into<String>) {
-        self.0.push(ManifestFault {
-            pointer: pointer.into(),
-            detail: detail.into(),
-        });
+        self.0.push(ManifestFault { pointer: pointer.into(), detail: detail.into() });
     }
 
     /// One part of the manifest in its declared form.
@@ -229,13 +225,8 @@ impl Faults {
                 return Vec::new();
             }
         };
-        let pointed = items
-            .iter()
-            .enumerate()
-            .map(|(at, item)| (format!("/{key}/{at}"), item));
-        pointed
-            .filter_map(|(pointer, item)| self.part(&pointer, item).map(|part| (pointer, part)))
-            .collect()
+        let pointed = items.iter().enumerate().map(|(at, item)| (format!("/{key}/{at}"), item));
+        pointed.filter_map(|(pointer, item)| self.part(&pointer, item).map(|part| (pointer, part))).collect()
     }
 
     fn text(&mut self, root: &Json, key: &str) -> String {
@@ -296,11 +287,7 @@ impl Manifest {
             }
         }
         let manifest = assemble(&root, bytes, &mut faults);
-        if faults.0.is_empty() {
-            Ok(manifest)
-        } else {
-            Err(faults.0)
-        }
+        if faults.0.is_empty() { Ok(manifest) } else { Err(faults.0) }
     }
 
     /// The action with this verb on the entity (`None`: the module) and target.
@@ -320,10 +307,7 @@ fn assemble(root: &Json, bytes: &[u8], faults: &mut Faults) -> Manifest {
     if !id.is_empty()
         && (!is_key(&id) || matches!(id.as_str(), "host" | "identity" | "audit" | "users" | "platform"))
     {
-        faults.add(
-            "/id",
-            "must be a lower-case key that the host does not use itself",
-        );
+        faults.add("/id", "must be a lower-case key that the host does not use itself");
     }
     if !faults.text(root, "contract").starts_with(CONTRACT) {
         faults.add("/contract", format!("this host offers contract {CONTRACT}x"));
@@ -333,10 +317,7 @@ fn assemble(root: &Json, bytes: &[u8], faults: &mut Faults) -> Manifest {
         if !PERMISSIONS.contains(&permission.as_str()) {
             faults.add(
                 pointer,
-                format!(
-                    "`{permission}` is no permission of this host; known are {}",
-                    PERMISSIONS.join(", ")
-                ),
+                format!("`{permission}` is no permission of this host; known are {}", PERMISSIONS.join(", ")),
             );
         }
     }
@@ -349,19 +330,13 @@ fn assemble(root: &Json, bytes: &[u8], faults: &mut Faults) -> Manifest {
         plugin: id.as_str().into(),
         tables: Arc::new(entities.iter().map(|entity| entity.key.to_string()).collect()),
         entities,
-        private: faults
-            .list::<Step>(root, "private")
-            .into_iter()
-            .map(|(_, step)| step)
-            .collect(),
+        private: faults.list::<Step>(root, "private").into_iter().map(|(_, step)| step).collect(),
         fingerprint: Sha256::digest(bytes)
             .iter()
             .map(|byte| format!("{byte:02x}"))
             .collect::<String>()
             .into(),
-        may_act_as_plugin: permissions
-            .iter()
-            .any(|(_, permission)| permission == "records.as-plugin"),
+        may_act_as_plugin: permissions.iter().any(|(_, permission)| permission == "records.as-plugin"),
     };
     let strings = |list: Vec<(String, String)>| list.into_iter().map(|(_, text)| text).collect::<Vec<_>>();
     let manifest = Manifest {
@@ -371,36 +346,12 @@ fn assemble(root: &Json, bytes: &[u8], faults: &mut Faults) -> Manifest {
         module: root.get("module").and_then(Json::as_str).map(str::to_owned),
         requires: strings(faults.list(root, "requires")),
         records: Arc::new(records),
-        actions: faults
-            .list(root, "actions")
-            .into_iter()
-            .map(|(_, action)| action)
-            .collect(),
-        reports: faults
-            .list(root, "reports")
-            .into_iter()
-            .map(|(_, report)| report)
-            .collect(),
-        grants: faults
-            .list(root, "grants")
-            .into_iter()
-            .map(|(_, grant)| grant)
-            .collect(),
-        settings: faults
-            .list(root, "settings")
-            .into_iter()
-            .map(|(_, setting)| setting)
-            .collect(),
-        seed: faults
-            .list(root, "seed")
-            .into_iter()
-            .map(|(_, seed)| seed)
-            .collect(),
-        demo: faults
-            .list(root, "demo")
-            .into_iter()
-            .map(|(_, seed)| seed)
-            .collect(),
+        actions: faults.list(root, "actions").into_iter().map(|(_, action)| action).collect(),
+        reports: faults.list(root, "reports").into_iter().map(|(_, report)| report).collect(),
+        grants: faults.list(root, "grants").into_iter().map(|(_, grant)| grant).collect(),
+        settings: faults.list(root, "settings").into_iter().map(|(_, setting)| setting).collect(),
+        seed: faults.list(root, "seed").into_iter().map(|(_, seed)| seed).collect(),
+        demo: faults.list(root, "demo").into_iter().map(|(_, seed)| seed).collect(),
     };
     cross_check(&manifest, faults);
     manifest
@@ -456,16 +407,9 @@ fn cross_check(manifest: &Manifest, faults: &mut Faults) {
     for (at, report) in manifest.reports.iter().enumerate() {
         *columns.entry(report.key.as_str()).or_default() += 1;
         if report.columns.is_empty() || columns.get(report.key.as_str()) > Some(&1) {
-            faults.add(
-                format!("/reports/{at}"),
-                "has a key of its own and at least one column",
-            );
+            faults.add(format!("/reports/{at}"), "has a key of its own and at least one column");
         }
-        for column in report
-            .columns
-            .iter()
-            .filter(|column| super::report::form(column).is_none())
-        {
+        for column in report.columns.iter().filter(|column| super::report::form(column).is_none()) {
             faults.add(
                 format!("/reports/{at}"),
                 format!("column `{}` has the unknown type `{}`", column.key, column.kind),
@@ -473,27 +417,14 @@ fn cross_check(manifest: &Manifest, faults: &mut Faults) {
         }
     }
     for (at, grant) in manifest.grants.iter().enumerate() {
-        let own = grant
-            .object
-            .split_once('.')
-            .is_some_and(|(plugin, _)| plugin == &*manifest.id);
+        let own = grant.object.split_once('.').is_some_and(|(plugin, _)| plugin == &*manifest.id);
         if !own || grant.actions.is_empty() {
-            faults.add(
-                format!("/grants/{at}"),
-                "grants actions, on an object of this plugin",
-            );
+            faults.add(format!("/grants/{at}"), "grants actions, on an object of this plugin");
         }
     }
-    for (at, seed) in manifest
-        .seed
-        .iter()
-        .chain(&manifest.demo)
-        .enumerate()
-        .filter(|(_, seed)| !entity(&seed.entity))
+    for (at, seed) in
+        manifest.seed.iter().chain(&manifest.demo).enumerate().filter(|(_, seed)| !entity(&seed.entity))
     {
-        faults.add(
-            format!("/seed/{at}"),
-            format!("`{}` is no entity of this manifest", seed.entity),
-        );
+        faults.add(format!("/seed/{at}"), format!("`{}` is no entity of this manifest", seed.entity));
     }
 }

@@ -76,30 +76,16 @@ impl Plugins {
             let id = Arc::clone(&plugin.manifest.id);
             if all.insert(id, Arc::new(plugin)).is_some() {
                 let detail = "another package has the same plugin id".to_owned();
-                return Err(PluginError::Package {
-                    package: package.name,
-                    detail,
-                });
+                return Err(PluginError::Package { package: package.name, detail });
             }
         }
         for plugin in all.values() {
-            if let Some(absent) = plugin
-                .manifest
-                .requires
-                .iter()
-                .find(|id| !all.contains_key(id.as_str()))
-            {
+            if let Some(absent) = plugin.manifest.requires.iter().find(|id| !all.contains_key(id.as_str())) {
                 let detail = format!("it requires the plugin `{absent}`, which is not installed");
-                return Err(PluginError::Package {
-                    package: plugin.manifest.id.to_string(),
-                    detail,
-                });
+                return Err(PluginError::Package { package: plugin.manifest.id.to_string(), detail });
             }
         }
-        Ok(Self {
-            all: Arc::new(all),
-            gate: Gate::new(),
-        })
+        Ok(Self { all: Arc::new(all), gate: Gate::new() })
     }
 
     /// The plugin with this id.
@@ -111,11 +97,8 @@ impl Plugins {
     /// The modules that can be licensed.
     #[must_use]
     pub fn modules(&self) -> Vec<String> {
-        let mut modules: Vec<String> = self
-            .all
-            .values()
-            .filter_map(|plugin| plugin.manifest.module.clone())
-            .collect();
+        let mut modules: Vec<String> =
+            self.all.values().filter_map(|plugin| plugin.manifest.module.clone()).collect();
         modules.sort();
         modules.dedup();
         modules
@@ -129,11 +112,7 @@ impl Plugins {
     /// The plugins that an organization with this entitlement may use now: base plugins, and those whose module is licensed.
     #[must_use]
     pub fn enabled(&self, entitlement: &Entitlement, now: UnixMillis) -> Vec<Arc<Plugin>> {
-        self.all
-            .values()
-            .filter(|plugin| plugin.licensed(entitlement, now))
-            .cloned()
-            .collect()
+        self.all.values().filter(|plugin| plugin.licensed(entitlement, now)).cloned().collect()
     }
 }
 
@@ -141,10 +120,7 @@ impl Plugin {
     /// Whether the entitlement covers it.
     #[must_use]
     pub fn licensed(&self, entitlement: &Entitlement, now: UnixMillis) -> bool {
-        self.manifest
-            .module
-            .as_ref()
-            .is_none_or(|module| entitlement.allows(module, now))
+        self.manifest.module.as_ref().is_none_or(|module| entitlement.allows(module, now))
     }
 
     /// The rights that the manifest proposes.
@@ -168,10 +144,8 @@ impl Plugin {
 }
 
 fn plugin(engine: &Engine, artifacts: &Artifacts, package: &Package) -> Result<Plugin, PluginError> {
-    let manifest = Manifest::parse(&package.manifest).map_err(|faults| PluginError::Manifest {
-        package: package.name.clone(),
-        faults,
-    })?;
+    let manifest = Manifest::parse(&package.manifest)
+        .map_err(|faults| PluginError::Manifest { package: package.name.clone(), faults })?;
     let refuse = |error: wasmtime::Error| PluginError::Component {
         package: package.name.clone(),
         detail: format!("{error:#}"),

@@ -13,16 +13,10 @@ pub(super) fn document(manifest: &Manifest) -> Json {
         schemas.insert(schema_name(entity), record_schema(entity));
         schemas.insert(format!("{}.input", schema_name(entity)), input_schema(entity));
         paths.insert(format!("{base}/{}", entity.plural), collection(manifest, entity));
-        paths.insert(
-            format!("{base}/{}/{{id}}", entity.plural),
-            record(manifest, entity),
-        );
+        paths.insert(format!("{base}/{}/{{id}}", entity.plural), record(manifest, entity));
     }
     for action in &manifest.actions {
-        let entity = action
-            .entity
-            .as_deref()
-            .and_then(|key| manifest.records.entity(key));
+        let entity = action.entity.as_deref().and_then(|key| manifest.records.entity(key));
         let path = match (action.target, &entity) {
             (ActionTarget::Record, Some(entity)) => {
                 format!("{base}/{}/{{id}}/{}", entity.plural, action.verb)
@@ -33,10 +27,7 @@ pub(super) fn document(manifest: &Manifest) -> Json {
         paths.insert(path, action_path(manifest, action, entity.as_deref()));
     }
     for report in &manifest.reports {
-        paths.insert(
-            format!("{base}/reports/{}", report.key),
-            report_path(manifest, report),
-        );
+        paths.insert(format!("{base}/reports/{}", report.key), report_path(manifest, report));
     }
     json!({
         "paths": paths,
@@ -101,26 +92,14 @@ fn collection(manifest: &Manifest, entity: &Entity) -> Json {
             json!({ "type": "integer", "minimum": 1, "maximum": 200, "default": 50 }),
             "Records per page",
         ),
-        query(
-            "cursor",
-            json!({ "type": "string" }),
-            "`next_cursor` of the page before",
-        ),
+        query("cursor", json!({ "type": "string" }), "`next_cursor` of the page before"),
         query(
             "sort",
             json!({ "type": "string" }),
             "Fields, most significant first; `-` for descending: `-created_at`",
         ),
-        query(
-            "fields",
-            json!({ "type": "string" }),
-            "Only these fields; `id` and `version` always",
-        ),
-        query(
-            "expand",
-            json!({ "type": "string" }),
-            "References to show as records",
-        ),
+        query("fields", json!({ "type": "string" }), "Only these fields; `id` and `version` always"),
+        query("expand", json!({ "type": "string" }), "References to show as records"),
         query(
             "count",
             json!({ "type": "string", "enum": ["none", "capped", "exact"], "default": "none" }),
@@ -161,17 +140,11 @@ fn collection(manifest: &Manifest, entity: &Entity) -> Json {
 
 /// The input's schema with what a new record cannot do without.
 fn required(entity: &Entity) -> Json {
-    let needed = entity
-        .fields
-        .iter()
-        .filter(|field| field.required && !field.read_only && field.default.is_none());
+    let needed =
+        entity.fields.iter().filter(|field| field.required && !field.read_only && field.default.is_none());
     let needed: Vec<&str> = needed.map(|field| &*field.key).collect();
     let input = reference(&format!("{}.input", schema_name(entity)));
-    if needed.is_empty() {
-        input
-    } else {
-        json!({ "allOf": [input], "required": needed })
-    }
+    if needed.is_empty() { input } else { json!({ "allOf": [input], "required": needed }) }
 }
 
 fn record(manifest: &Manifest, entity: &Entity) -> Json {
@@ -187,17 +160,10 @@ fn record(manifest: &Manifest, entity: &Entity) -> Json {
         "parameters".into(),
         json!([
             query("fields", json!({ "type": "string" }), "Only these fields"),
-            query(
-                "expand",
-                json!({ "type": "string" }),
-                "References to show as records"
-            ),
+            query("expand", json!({ "type": "string" }), "References to show as records"),
         ]),
     );
-    get.insert(
-        "responses".into(),
-        responses("200", "The record", reference(&name)),
-    );
+    get.insert("responses".into(), responses("200", "The record", reference(&name)));
     path.insert("get".into(), get.into());
     if entity.operations.update {
         let mut update = operation(
@@ -210,10 +176,7 @@ fn record(manifest: &Manifest, entity: &Entity) -> Json {
             "requestBody".into(),
             json!({ "required": true, "content": json_body(reference(&format!("{name}.input"))) }),
         );
-        update.insert(
-            "responses".into(),
-            responses("200", "The record as it is now", reference(&name)),
-        );
+        update.insert("responses".into(), responses("200", "The record as it is now", reference(&name)));
         path.insert("patch".into(), update.into());
     }
     if entity.operations.delete {
@@ -240,11 +203,7 @@ fn action_path(manifest: &Manifest, action: &Action, entity: Option<&Entity>) ->
     );
     operation.insert("description".into(), action.help.clone().into());
     let schema = |json: &Json| {
-        if json.is_null() {
-            json!({ "type": "object" })
-        } else {
-            json.clone()
-        }
+        if json.is_null() { json!({ "type": "object" }) } else { json.clone() }
     };
     let output = match (&action.output, entity) {
         (Json::Null, Some(entity)) if action.target == ActionTarget::Record => {
@@ -280,24 +239,14 @@ fn schema_parameters(schema: &Json) -> Vec<Json> {
     let members = properties.into_iter().flatten();
     members
         .map(|(name, schema)| {
-            query(
-                name,
-                schema.clone(),
-                schema
-                    .get("description")
-                    .and_then(Json::as_str)
-                    .unwrap_or_default(),
-            )
+            query(name, schema.clone(), schema.get("description").and_then(Json::as_str).unwrap_or_default())
         })
         .collect()
 }
 
 fn report_path(manifest: &Manifest, report: &Report) -> Json {
-    let mut operation = operation(
-        format!("report_{}_{}", manifest.id, report.key),
-        &manifest.id,
-        report.label.clone(),
-    );
+    let mut operation =
+        operation(format!("report_{}_{}", manifest.id, report.key), &manifest.id, report.label.clone());
     operation.insert("description".into(), report.help.clone().into());
     operation.insert("parameters".into(), schema_parameters(&report.params).into());
     let output = json!({
@@ -385,10 +334,7 @@ fn input_schema(entity: &Entity) -> Json {
         properties.insert(field.key.to_string(), nullable(field));
     }
     properties.insert("owner_id".into(), json!({ "type": "string", "format": "uuid", "description": "Whose record it is; the caller's when left out" }));
-    properties.insert(
-        "team_id".into(),
-        json!({ "type": ["string", "null"], "format": "uuid" }),
-    );
+    properties.insert("team_id".into(), json!({ "type": ["string", "null"], "format": "uuid" }));
     properties.insert("external_ids".into(), json!({ "type": ["object", "null"], "additionalProperties": { "type": "string" }, "description": "Ids in other systems: {\"source\":\"id\"}" }));
     json!({ "type": "object", "additionalProperties": false, "properties": properties })
 }

@@ -25,11 +25,7 @@ impl Package {
     /// A package that is part of the binary.
     #[must_use]
     pub fn embedded(name: &str, manifest: &'static [u8], component: &'static [u8]) -> Self {
-        Self {
-            name: name.to_owned(),
-            manifest: manifest.into(),
-            component: component.into(),
-        }
+        Self { name: name.to_owned(), manifest: manifest.into(), component: component.into() }
     }
 
     /// Every package in `folder`: sub-folders with `manifest.json` and `component.wasm`, in the order of their names.
@@ -43,29 +39,20 @@ impl Package {
         };
         let entries = std::fs::read_dir(folder)
             .map_err(|error| refuse(folder, format!("the folder cannot be read: {error}")))?;
-        let mut folders: Vec<_> = entries
-            .filter_map(Result::ok)
-            .map(|entry| entry.path())
-            .filter(|path| path.is_dir())
-            .collect();
+        let mut folders: Vec<_> =
+            entries.filter_map(Result::ok).map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
         folders.sort();
         let package = |path: &std::path::PathBuf| {
             let file = |name: &str, limit: u64| {
                 let file = path.join(name);
-                let size = std::fs::metadata(&file)
-                    .map_err(|error| refuse(path, format!("{name}: {error}")))?
-                    .len();
+                let size =
+                    std::fs::metadata(&file).map_err(|error| refuse(path, format!("{name}: {error}")))?.len();
                 if size > limit {
-                    return Err(refuse(
-                        path,
-                        format!("{name} has {size} bytes; {limit} are allowed"),
-                    ));
+                    return Err(refuse(path, format!("{name} has {size} bytes; {limit} are allowed")));
                 }
                 std::fs::read(&file).map_err(|error| refuse(path, format!("{name}: {error}")))
             };
-            let name = path
-                .file_name()
-                .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+            let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
             Ok(Self {
                 name,
                 manifest: file("manifest.json", MANIFEST_LIMIT)?.into(),

@@ -43,15 +43,8 @@ impl Plugins {
         report: &Report,
         params: &Json,
     ) -> Result<Vec<u8>, RecordError> {
-        if scope
-            .policy
-            .decide(&scope.caller.principal.roles, &report.object, "read")
-            .never()
-        {
-            return Err(RecordError::Forbidden {
-                object: report.object.clone(),
-                action: "read".into(),
-            });
+        if scope.policy.decide(&scope.caller.principal.roles, &report.object, "read").never() {
+            return Err(RecordError::Forbidden { object: report.object.clone(), action: "read".into() });
         }
         let module = &plugin.manifest.records;
         let _pass = self.gate.enter();
@@ -66,27 +59,21 @@ impl Plugins {
                 let Some(reports) = &plugin.reports else {
                     return Ok(Err(missing(plugin, "reports")));
                 };
-                reports
-                    .load(&mut *store, instance)?
-                    .stoa_plugin_reports()
-                    .call_run(store, &report.key, &params.to_string())
+                reports.load(&mut *store, instance)?.stoa_plugin_reports().call_run(
+                    store,
+                    &report.key,
+                    &params.to_string(),
+                )
             })
         })?;
         let bad = || RecordError::Plugin {
             plugin: plugin.manifest.id.to_string(),
             code: "plugin_bad_answer",
-            detail: format!(
-                "the report `{}` answered cells that do not fit its columns",
-                report.key
-            ),
+            detail: format!("the report `{}` answered cells that do not fit its columns", report.key),
         };
-        let cells: Vec<Cell<'_>> = Cells::new(&output.cells)
-            .collect::<Result<_, _>>()
-            .map_err(|_| bad())?;
+        let cells: Vec<Cell<'_>> = Cells::new(&output.cells).collect::<Result<_, _>>().map_err(|_| bad())?;
         let mut body = head(report, params);
-        rows(engine, scope, report, &cells, output.count, &mut body)?
-            .then_some(())
-            .ok_or_else(bad)?;
+        rows(engine, scope, report, &cells, output.count, &mut body)?.then_some(()).ok_or_else(bad)?;
         body.extend_from_slice(b"],\"notes\":");
         let notes: Json =
             serde_json::from_str(&output.notes).unwrap_or_else(|_| Json::Object(serde_json::Map::new()));
@@ -107,11 +94,7 @@ fn head(report: &Report, params: &Json) -> Vec<u8> {
     body.extend_from_slice(b",\"definition\":");
     write_text(&report.help, &mut body);
     body.extend_from_slice(
-        format!(
-            ",\"params\":{params},\"columns\":{},\"rows\":[",
-            Json::from(columns)
-        )
-        .as_bytes(),
+        format!(",\"params\":{params},\"columns\":{},\"rows\":[", Json::from(columns)).as_bytes(),
     );
     body
 }
@@ -171,12 +154,10 @@ fn named(
 ) -> Result<(), RecordError> {
     let organization = scope.organization.id;
     let name = match RecordId::from_slice(id) {
-        Ok(id) if kind == "team" => engine
-            .people
-            .team_name(organization, crate::ids::TeamId::from_bytes(*id.as_bytes()))?,
-        Ok(id) => engine
-            .people
-            .principal_name(organization, PrincipalId::from_bytes(*id.as_bytes()))?,
+        Ok(id) if kind == "team" => {
+            engine.people.team_name(organization, crate::ids::TeamId::from_bytes(*id.as_bytes()))?
+        }
+        Ok(id) => engine.people.principal_name(organization, PrincipalId::from_bytes(*id.as_bytes()))?,
         Err(_) => None,
     };
     body.extend_from_slice(b"{\"id\":");

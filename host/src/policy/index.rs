@@ -32,18 +32,11 @@ struct Cell {
 
 impl PolicyIndex {
     pub(super) fn compile(enforcer: &Enforcer, organization: &str, rows: Rows) -> Result<Self, PolicyError> {
-        let by_row: HashMap<Vec<String>, usize> = rows
-            .rules
-            .iter()
-            .enumerate()
-            .map(|(position, rule)| (rule.row(), position))
-            .collect();
+        let by_row: HashMap<Vec<String>, usize> =
+            rows.rules.iter().enumerate().map(|(position, rule)| (rule.row(), position)).collect();
         let policy = enforcer.get_policy();
-        let subjects: BTreeSet<&str> = policy
-            .iter()
-            .filter_map(|row| row.first())
-            .map(String::as_str)
-            .collect();
+        let subjects: BTreeSet<&str> =
+            policy.iter().filter_map(|row| row.first()).map(String::as_str).collect();
         let heirs = enforcer.get_grouping_policy();
         let roles: BTreeSet<&str> = heirs
             .iter()
@@ -61,9 +54,7 @@ impl PolicyIndex {
                 .copied()
                 .filter(|sub| links.has_link(role, sub, Some(organization)))
                 .collect();
-            for row in policy
-                .iter()
-                .filter(|row| row.first().is_some_and(|sub| held.contains(sub.as_str())))
+            for row in policy.iter().filter(|row| row.first().is_some_and(|sub| held.contains(sub.as_str())))
             {
                 let Some((position, rule)) = by_row.get(row).and_then(|at| Some((*at, rows.rules.get(*at)?)))
                 else {
@@ -77,32 +68,21 @@ impl PolicyIndex {
             }
         }
         let roles = roles.into_iter().map(|role| bare(role).to_owned()).collect();
-        Ok(Self {
-            objects,
-            roles,
-            rules: rows.rules,
-        })
+        Ok(Self { objects, roles, rules: rows.rules })
     }
 
     /// What somebody with these roles may do: what any of them allows, less what any of them denies.
     #[must_use]
     pub fn decide(&self, roles: &[Arc<str>], object: &str, action: &str) -> RowScope {
-        self.cells(roles, object, action)
-            .fold(RowScope::NEVER, |scope, cell| scope.and_also(cell.scope))
+        self.cells(roles, object, action).fold(RowScope::NEVER, |scope, cell| scope.and_also(cell.scope))
     }
 
     /// The rules that decide, each once.
     #[must_use]
     pub fn explain(&self, roles: &[Arc<str>], object: &str, action: &str) -> Vec<Rule> {
-        let positions: BTreeSet<usize> = self
-            .cells(roles, object, action)
-            .flat_map(|cell| cell.rules.iter().copied())
-            .collect();
-        positions
-            .into_iter()
-            .filter_map(|position| self.rules.get(position))
-            .cloned()
-            .collect()
+        let positions: BTreeSet<usize> =
+            self.cells(roles, object, action).flat_map(|cell| cell.rules.iter().copied()).collect();
+        positions.into_iter().filter_map(|position| self.rules.get(position)).cloned().collect()
     }
 
     /// Whether any row speaks of this role; another one may do nothing.
@@ -123,9 +103,7 @@ impl PolicyIndex {
         action: &str,
     ) -> impl Iterator<Item = &'a Cell> {
         let by_role = self.objects.get(object).and_then(|actions| actions.get(action));
-        by_role
-            .into_iter()
-            .flat_map(move |cells| roles.iter().filter_map(|role| cells.get(&**role)))
+        by_role.into_iter().flat_map(move |cells| roles.iter().filter_map(|role| cells.get(&**role)))
     }
 }
 

@@ -72,19 +72,15 @@ impl Policy {
     /// The policy in force.
     #[must_use]
     pub fn index(&self, organization: OrganizationId) -> Option<Arc<PolicyIndex>> {
-        self.installed
-            .get(&organization)
-            .map(|installed| Arc::clone(&installed.index))
+        self.installed.get(&organization).map(|installed| Arc::clone(&installed.index))
     }
 
     /// What the caller may do; nothing while the organization's policy is not loaded.
     #[must_use]
     pub fn decide(&self, caller: &Caller, object: &str, action: &str) -> RowScope {
-        self.installed
-            .get(&caller.organization)
-            .map_or(RowScope::NEVER, |installed| {
-                installed.index.decide(&caller.principal.roles, object, action)
-            })
+        self.installed.get(&caller.organization).map_or(RowScope::NEVER, |installed| {
+            installed.index.decide(&caller.principal.roles, object, action)
+        })
     }
 
     /// The rows that decide for somebody with these roles; none means that nothing was granted.
@@ -96,17 +92,15 @@ impl Policy {
         object: &str,
         action: &str,
     ) -> Vec<Rule> {
-        self.index(organization)
-            .map(|index| index.explain(roles, object, action))
-            .unwrap_or_default()
+        self.index(organization).map(|index| index.explain(roles, object, action)).unwrap_or_default()
     }
 
     /// Two loads may run side by side: the one that was asked for later wins, whichever ends first.
     fn install(&self, organization: OrganizationId, load: u64, index: Arc<PolicyIndex>) -> Arc<PolicyIndex> {
-        let mut entry = self.installed.entry(organization).or_insert_with(|| Installed {
-            load,
-            index: Arc::clone(&index),
-        });
+        let mut entry = self
+            .installed
+            .entry(organization)
+            .or_insert_with(|| Installed { load, index: Arc::clone(&index) });
         if entry.load < load {
             *entry = Installed { load, index };
         }

@@ -18,16 +18,12 @@ pub(super) async fn enforcer(model: &str, organization: &str, rows: &Rows) -> Re
     let mut enforcer = Enforcer::new(DefaultModel::from_str(model).await?, ()).await?;
     enforcer.enable_auto_save(false);
     enforcer.add_function("scope_ok", OperatorFunction::Arg6(scope_ok));
-    enforcer
-        .add_policies(rows.rules.iter().map(super::rows::Rule::row).collect())
-        .await?;
+    enforcer.add_policies(rows.rules.iter().map(super::rows::Rule::row).collect()).await?;
     if !rows.links.is_empty() {
         let link = |(heir, ancestor): &(String, String)| {
             vec![heir.clone(), ancestor.clone(), organization.to_owned()]
         };
-        enforcer
-            .add_grouping_policies(rows.links.iter().map(link).collect())
-            .await?;
+        enforcer.add_grouping_policies(rows.links.iter().map(link).collect()).await?;
     }
     Ok(enforcer)
 }

@@ -47,17 +47,9 @@ pub struct Rule {
 impl Rule {
     /// The row as casbin holds it, in the order of `policy_definition`.
     pub(super) fn row(&self) -> Vec<String> {
-        let Grant {
-            role,
-            object,
-            action,
-            scope,
-            effect,
-        } = &self.grant;
+        let Grant { role, object, action, scope, effect } = &self.grant;
         let role = format!("{ROLE}{role}");
-        [&role, "*", object, action, scope.as_str(), "", effect.as_str()]
-            .map(str::to_owned)
-            .to_vec()
+        [&role, "*", object, action, scope.as_str(), "", effect.as_str()].map(str::to_owned).to_vec()
     }
 }
 
@@ -81,12 +73,7 @@ impl Rows {
             reading.grant(Origin::Grant(position + 1), grant);
         }
         reading.inheritance();
-        let Reading {
-            rules,
-            links,
-            mut faults,
-            ..
-        } = reading;
+        let Reading { rules, links, mut faults, .. } = reading;
         let rules = expand(rules, &mut faults);
         if !faults.is_empty() {
             return Err(PolicyError::Invalid(faults));
@@ -94,13 +81,7 @@ impl Rows {
         if rules.is_empty() {
             return Err(PolicyError::Empty);
         }
-        Ok(Self {
-            rules,
-            links: links
-                .into_iter()
-                .map(|(heir, ancestor, _)| (heir, ancestor))
-                .collect(),
-        })
+        Ok(Self { rules, links: links.into_iter().map(|(heir, ancestor, _)| (heir, ancestor)).collect() })
     }
 }
 
@@ -113,20 +94,14 @@ struct Reading {
 
 impl Reading {
     fn fault(&mut self, origin: Origin, what: impl Into<String>) {
-        self.faults.push(Fault {
-            origin,
-            what: what.into(),
-        });
+        self.faults.push(Fault { origin, what: what.into() });
     }
 
     /// Fields stand between commas; no word of the language holds one, so there is no quoting.
     fn lines(&mut self, text: &str) {
         for (line, number) in text.lines().map(str::trim).zip(1..) {
             if !line.is_empty() && !line.starts_with('#') {
-                self.line(
-                    Origin::Line(number),
-                    &line.split(',').map(str::trim).collect::<Vec<_>>(),
-                );
+                self.line(Origin::Line(number), &line.split(',').map(str::trim).collect::<Vec<_>>());
             }
         }
     }
@@ -150,28 +125,19 @@ impl Reading {
                     self.fault(origin, format!("effect `{effect}` is not allow or deny"));
                 });
                 if let (Some(role), Ok(scope), Ok(effect)) = (role, scope, effect) {
-                    let grant = Grant {
-                        role,
-                        object: object.to_owned(),
-                        action: action.to_owned(),
-                        scope,
-                        effect,
-                    };
+                    let grant =
+                        Grant { role, object: object.to_owned(), action: action.to_owned(), scope, effect };
                     self.rules.push(Rule { grant, origin });
                 }
             }
             ["g", heir, ancestor, organization] => {
                 self.every_organization(origin, organization);
                 if let (Some(heir), Some(ancestor)) = (self.role(origin, heir), self.role(origin, ancestor)) {
-                    self.links
-                        .push((format!("{ROLE}{heir}"), format!("{ROLE}{ancestor}"), origin));
+                    self.links.push((format!("{ROLE}{heir}"), format!("{ROLE}{ancestor}"), origin));
                 }
             }
             ["p", ..] => self.fault(origin, format!("has {} fields, a grant has 8", fields.len())),
-            ["g", ..] => self.fault(
-                origin,
-                format!("has {} fields, an inheritance has 4", fields.len()),
-            ),
+            ["g", ..] => self.fault(origin, format!("has {} fields, an inheritance has 4", fields.len())),
             _ => self.fault(origin, "starts with neither `p` nor `g`"),
         }
     }
@@ -188,10 +154,7 @@ impl Reading {
     fn role(&mut self, origin: Origin, text: &str) -> Option<String> {
         let name = text.strip_prefix(ROLE).filter(|name| is_name(name));
         if name.is_none() {
-            self.fault(
-                origin,
-                format!("role `{text}` is not `{ROLE}` and a lower-case name"),
-            );
+            self.fault(origin, format!("role `{text}` is not `{ROLE}` and a lower-case name"));
         }
         name.map(str::to_owned)
     }
@@ -210,14 +173,8 @@ impl Reading {
     }
 
     fn object_name(&mut self, origin: Origin, object: &str) {
-        if !object
-            .split_once('.')
-            .is_some_and(|(plugin, thing)| is_name(plugin) && is_name(thing))
-        {
-            self.fault(
-                origin,
-                format!("object `{object}` is not `<plugin>.<entity>` or `host.<thing>`"),
-            );
+        if !object.split_once('.').is_some_and(|(plugin, thing)| is_name(plugin) && is_name(thing)) {
+            self.fault(origin, format!("object `{object}` is not `<plugin>.<entity>` or `host.<thing>`"));
         }
     }
 
@@ -225,10 +182,7 @@ impl Reading {
     fn action(&mut self, origin: Origin, object: &str, action: &str) {
         let known = ACTIONS.contains(&action);
         if !known && (object == "*" || is_host(object)) {
-            self.fault(
-                origin,
-                format!("action `{action}` is not one of {}", ACTIONS.join(", ")),
-            );
+            self.fault(origin, format!("action `{action}` is not one of {}", ACTIONS.join(", ")));
         } else if !known && !is_name(action) {
             self.fault(origin, format!("action `{action}` is not a lower-case name"));
         }
@@ -239,24 +193,15 @@ impl Reading {
             self.fault(origin, format!("role `{}` is not a lower-case name", grant.role));
         }
         if is_host(&grant.object) {
-            self.fault(
-                origin,
-                format!("object `{}` is the host's, no plugin grants on it", grant.object),
-            );
+            self.fault(origin, format!("object `{}` is the host's, no plugin grants on it", grant.object));
         } else {
             self.object_name(origin, &grant.object);
         }
         self.action(origin, &grant.object, &grant.action);
         if grant.role == OWNER && grant.effect == Effect::Deny {
-            self.fault(
-                origin,
-                format!("`{}` must not be denied to the {OWNER}", grant.object),
-            );
+            self.fault(origin, format!("`{}` must not be denied to the {OWNER}", grant.object));
         }
-        self.rules.push(Rule {
-            grant: grant.clone(),
-            origin,
-        });
+        self.rules.push(Rule { grant: grant.clone(), origin });
     }
 
     /// Refuses circles and long chains, which casbin would cut off without a word.
@@ -269,22 +214,15 @@ impl Reading {
         for (heir, _, origin) in &self.links {
             let mut reached = vec![heir.as_str()];
             for _ in 0..=MAX_DEPTH {
-                let mut next: Vec<&str> = reached
-                    .iter()
-                    .filter_map(|role| ancestors.get(role))
-                    .flatten()
-                    .copied()
-                    .collect();
+                let mut next: Vec<&str> =
+                    reached.iter().filter_map(|role| ancestors.get(role)).flatten().copied().collect();
                 next.sort_unstable();
                 next.dedup();
                 reached = next;
             }
             if !reached.is_empty() {
                 let what = format!("`{heir}` inherits in a circle or over more than {MAX_DEPTH} steps");
-                faults.push(Fault {
-                    origin: *origin,
-                    what,
-                });
+                faults.push(Fault { origin: *origin, what });
             }
         }
         self.faults.append(&mut faults);
@@ -306,23 +244,13 @@ fn expand(rules: Vec<Rule>, faults: &mut Vec<Fault>) -> Vec<Rule> {
     let mut seen = HashSet::new();
     for rule in &narrow {
         if !seen.insert(rule.grant.clone()) {
-            faults.push(Fault {
-                origin: rule.origin,
-                what: "says what an earlier row says".to_owned(),
-            });
+            faults.push(Fault { origin: rule.origin, what: "says what an earlier row says".to_owned() });
         }
     }
     for Rule { grant: wide, origin } in wide {
         for (object, actions) in &objects {
-            for action in actions
-                .iter()
-                .filter(|action| wide.action == "*" || wide.action == **action)
-            {
-                let grant = Grant {
-                    object: object.clone(),
-                    action: action.clone(),
-                    ..wide.clone()
-                };
+            for action in actions.iter().filter(|action| wide.action == "*" || wide.action == **action) {
+                let grant = Grant { object: object.clone(), action: action.clone(), ..wide.clone() };
                 if seen.insert(grant.clone()) {
                     narrow.push(Rule { grant, origin });
                 }

@@ -196,30 +196,17 @@ impl RowScope {
 
     pub(super) const fn with(self, scope: Scope, effect: Effect) -> Self {
         match effect {
-            Effect::Allow => Self {
-                allow: self.allow | scope.bit(),
-                deny: self.deny,
-            },
-            Effect::Deny => Self {
-                allow: self.allow,
-                deny: self.deny | scope.bit(),
-            },
+            Effect::Allow => Self { allow: self.allow | scope.bit(), deny: self.deny },
+            Effect::Deny => Self { allow: self.allow, deny: self.deny | scope.bit() },
         }
     }
 
     pub(super) const fn and_also(self, other: Self) -> Self {
-        Self {
-            allow: self.allow | other.allow,
-            deny: self.deny | other.deny,
-        }
+        Self { allow: self.allow | other.allow, deny: self.deny | other.deny }
     }
 }
 
 /// One of the terms; `0` when there are none (a scope of teams for somebody who is in none).
 fn any(terms: &[String]) -> String {
-    if terms.is_empty() {
-        "0".to_owned()
-    } else {
-        format!("({})", terms.join(" or "))
-    }
+    if terms.is_empty() { "0".to_owned() } else { format!("({})", terms.join(" or ")) }
 }

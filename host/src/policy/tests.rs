@@ -13,13 +13,7 @@ use crate::caller::{Principal, PrincipalKind};
 use crate::ids::{OrganizationId, PrincipalId, TeamId};
 
 fn grant(role: &str, object: &str, action: &str, scope: Scope, effect: Effect) -> Grant {
-    Grant {
-        role: role.into(),
-        object: object.into(),
-        action: action.into(),
-        scope,
-        effect,
-    }
+    Grant { role: role.into(), object: object.into(), action: action.into(), scope, effect }
 }
 
 fn roles(names: &[&str]) -> Vec<Arc<str>> {
@@ -42,9 +36,6 @@ async fn compile(text: &str, grants: &[Grant]) -> Result<PolicyIndex, PolicyErro
 }
 
 fn scope(allow: &[Scope], deny: &[Scope]) -> RowScope {
-    let allowed = allow
-        .iter()
-        .fold(RowScope::NEVER, |scope, one| scope.with(*one, Effect::Allow));
-    deny.iter()
-        .fold(allowed, |scope, one| scope.with(*one, Effect::Deny))
+    let allowed = allow.iter().fold(RowScope::NEVER, |scope, one| scope.with(*one, Effect::Allow));
+    deny.iter().fold(allowed, |scope, one| scope.with(*one, Effect::Deny))
 }

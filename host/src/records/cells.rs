@@ -95,11 +95,9 @@ impl<'a> Iterator for Cells<'a> {
             NULL => Ok(Cell::Null),
             INTEGER => self.word().map(|bytes| Cell::Integer(i64::from_le_bytes(bytes))),
             REAL => self.word().map(|bytes| Cell::Real(f64::from_le_bytes(bytes))),
-            TEXT => self.counted().and_then(|bytes| {
-                std::str::from_utf8(bytes)
-                    .map(Cell::Text)
-                    .map_err(|_| MalformedCells)
-            }),
+            TEXT => self
+                .counted()
+                .and_then(|bytes| std::str::from_utf8(bytes).map(Cell::Text).map_err(|_| MalformedCells)),
             BLOB => self.counted().map(Cell::Blob),
             _ => Err(MalformedCells),
         };

@@ -43,9 +43,8 @@ pub fn open(key: &[u8; 32], binding: &str, text: &str) -> Option<(Vec<Value>, i6
     if !bool::from(tag(key, binding, payload).ct_eq(sent)) {
         return None;
     }
-    let mut values: Vec<Value> = Cells::new(payload)
-        .map(|cell| cell.ok()?.to_value().ok())
-        .collect::<Option<_>>()?;
+    let mut values: Vec<Value> =
+        Cells::new(payload).map(|cell| cell.ok()?.to_value().ok()).collect::<Option<_>>()?;
     let row = values.pop()?.integer()?;
     Some((values, row))
 }
@@ -65,10 +64,7 @@ mod tests {
             let mut changed = cursor.clone().into_bytes();
             changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
             let changed = String::from_utf8(changed).unwrap();
-            assert!(
-                open(&key, "list", &changed).is_none_or(|_| changed == cursor),
-                "{at}"
-            );
+            assert!(open(&key, "list", &changed).is_none_or(|_| changed == cursor), "{at}");
         }
         assert_eq!(open(&key, "list", ""), None);
     }

@@ -106,10 +106,7 @@ impl RecordError {
     /// A malformed request.
     #[must_use]
     pub fn bad(code: &'static str, detail: impl Into<String>) -> Self {
-        Self::BadRequest {
-            code,
-            detail: detail.into(),
-        }
+        Self::BadRequest { code, detail: detail.into() }
     }
 }
 

@@ -98,10 +98,7 @@ fn add_columns(
 ) -> Result<(), RecordError> {
     for (name, kind) in declared(entity) {
         match existing.get(&name) {
-            None => conn.batch(&format!(
-                "alter table \"{}\" add column \"{name}\" {kind}",
-                entity.key
-            ))?,
+            None => conn.batch(&format!("alter table \"{}\" add column \"{name}\" {kind}", entity.key))?,
             Some(stored) if stored == kind => {}
             Some(stored) => {
                 return Err(RecordError::Schema(format!(
@@ -153,12 +150,8 @@ fn private(conn: &Rc<Connection>, module: &Module) -> Result<(), RecordError> {
         if stored.is_some() {
             return Err(refuse("it was edited after it was applied; write the next one"));
         }
-        conn.migrate_private(&step.sql)
-            .map_err(|error| refuse(&error.to_string()))?;
-        conn.execute(
-            "insert into _stoa_schema (key, value) values (?1, ?2)",
-            [&key, &wanted],
-        )?;
+        conn.migrate_private(&step.sql).map_err(|error| refuse(&error.to_string()))?;
+        conn.execute("insert into _stoa_schema (key, value) values (?1, ?2)", [&key, &wanted])?;
     }
     Ok(())
 }

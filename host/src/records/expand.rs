@@ -29,21 +29,15 @@ pub fn splice(
     }
     let mut found: Vec<HashMap<RecordId, Vec<u8>>> = Vec::with_capacity(targets.len());
     for (at, target) in targets.iter().enumerate() {
-        let ids: BTreeSet<RecordId> = places
-            .iter()
-            .filter(|place| place.expansion == at)
-            .map(|place| place.id)
-            .collect();
+        let ids: BTreeSet<RecordId> =
+            places.iter().filter(|place| place.expansion == at).map(|place| place.id).collect();
         found.push(fetch(engine, scope, target, &ids)?);
     }
     let mut out = Vec::with_capacity(body.len() * 2);
     let mut from = 0;
     for place in places {
         out.extend_from_slice(body.get(from..place.at).unwrap_or_default());
-        match found
-            .get(place.expansion)
-            .and_then(|records| records.get(&place.id))
-        {
+        match found.get(place.expansion).and_then(|records| records.get(&place.id)) {
             Some(record) => out.extend_from_slice(record),
             None => {
                 out.extend_from_slice(b"{\"id\":");
@@ -66,9 +60,8 @@ fn fetch(
     if &*target.plugin == "host" {
         return people(engine, scope, target, ids);
     }
-    let Some((module, entity)) = scope
-        .module(&target.plugin)
-        .and_then(|module| Some((module, module.entity(&target.entity)?)))
+    let Some((module, entity)) =
+        scope.module(&target.plugin).and_then(|module| Some((module, module.entity(&target.entity)?)))
     else {
         return Ok(HashMap::new());
     };
@@ -85,9 +78,8 @@ fn fetch(
         view: View::parse(&entity, None, None)?,
         count: Count::None,
     };
-    let page = match engine.read(scope, module, |conn| {
-        page(conn, scope, &entity, &query, &engine.cursor_key)
-    }) {
+    let page = match engine.read(scope, module, |conn| page(conn, scope, &entity, &query, &engine.cursor_key))
+    {
         Err(RecordError::Forbidden { .. }) => return Ok(HashMap::new()),
         other => other?,
     };
@@ -126,12 +118,8 @@ fn people(
     let mut names: HashMap<RecordId, Arc<str>> = HashMap::new();
     for id in ids {
         let name = match &*target.entity {
-            "team" => engine
-                .people
-                .team_name(organization, TeamId::from_bytes(*id.as_bytes()))?,
-            _ => engine
-                .people
-                .principal_name(organization, PrincipalId::from_bytes(*id.as_bytes()))?,
+            "team" => engine.people.team_name(organization, TeamId::from_bytes(*id.as_bytes()))?,
+            _ => engine.people.principal_name(organization, PrincipalId::from_bytes(*id.as_bytes()))?,
         };
         if let Some(name) = name {
             names.insert(*id, name);

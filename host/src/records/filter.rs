@@ -111,15 +111,9 @@ pub fn from_query(
 ) -> Result<Filter, RecordError> {
     let (name, op) = match key.split_once('[') {
         None => (key, "eq"),
-        Some((name, rest)) => (
-            name,
-            rest.strip_suffix(']')
-                .ok_or_else(|| unknown_parameter(entity, key))?,
-        ),
+        Some((name, rest)) => (name, rest.strip_suffix(']').ok_or_else(|| unknown_parameter(entity, key))?),
     };
-    let field = entity
-        .attribute(name)
-        .ok_or_else(|| unknown_parameter(entity, key))?;
+    let field = entity.attribute(name).ok_or_else(|| unknown_parameter(entity, key))?;
     let op = Op::parse(op).ok_or_else(|| unknown_operator(key))?;
     let values: Vec<&str> = match op {
         Op::In | Op::Nin => value.split(',').collect(),
@@ -139,10 +133,7 @@ fn unknown_parameter(entity: &Entity, key: &str) -> RecordError {
 fn unknown_operator(key: &str) -> RecordError {
     let key: String = key.chars().take(64).collect();
     let known = "eq ne gt gte lt lte in nin contains starts empty";
-    RecordError::bad(
-        "unknown_operator",
-        format!("the operator of `{key}` is not one of {known}"),
-    )
+    RecordError::bad("unknown_operator", format!("the operator of `{key}` is not one of {known}"))
 }
 
 /// A filter from its JSON form: `{"and":[…]}`, `{"or":[…]}`, `{"not":…}`, `{"field":…,"op":…,"value":…}`.
@@ -168,10 +159,7 @@ fn node(
         )
     };
     if depth > DEPTH {
-        return Err(RecordError::bad(
-            "filter_too_deep",
-            format!("a filter nests at most {DEPTH} deep"),
-        ));
+        return Err(RecordError::bad("filter_too_deep", format!("a filter nests at most {DEPTH} deep")));
     }
     let members = json.as_object().ok_or_else(malformed)?;
     let mut all = |list: &Json| -> Result<Vec<Filter>, RecordError> {
@@ -189,35 +177,18 @@ fn node(
             return Ok(Filter::Or(all(list)?));
         }
         if let Some(inner) = members.get("not") {
-            return Ok(Filter::Not(Box::new(node(
-                entity,
-                inner,
-                currency,
-                depth + 1,
-                tests,
-            )?)));
+            return Ok(Filter::Not(Box::new(node(entity, inner, currency, depth + 1, tests)?)));
         }
     }
     *tests += 1;
     if *tests > TESTS {
-        return Err(RecordError::bad(
-            "filter_too_large",
-            format!("a filter has at most {TESTS} tests"),
-        ));
+        return Err(RecordError::bad("filter_too_large", format!("a filter has at most {TESTS} tests")));
     }
-    if members
-        .keys()
-        .any(|key| !matches!(key.as_str(), "field" | "op" | "value"))
-    {
+    if members.keys().any(|key| !matches!(key.as_str(), "field" | "op" | "value")) {
         return Err(malformed());
     }
-    let name = members
-        .get("field")
-        .and_then(Json::as_str)
-        .ok_or_else(malformed)?;
-    let field = entity
-        .attribute(name)
-        .ok_or_else(|| unknown_parameter(entity, name))?;
+    let name = members.get("field").and_then(Json::as_str).ok_or_else(malformed)?;
+    let field = entity.attribute(name).ok_or_else(|| unknown_parameter(entity, name))?;
     let op = members
         .get("op")
         .map_or(Some("eq"), Json::as_str)
@@ -235,12 +206,7 @@ fn node(
         Some(value) => vec![scalar(value)?],
         None => return Err(malformed()),
     };
-    test(
-        field,
-        op,
-        &values.iter().map(String::as_str).collect::<Vec<_>>(),
-        currency,
-    )
+    test(field, op, &values.iter().map(String::as_str).collect::<Vec<_>>(), currency)
 }
 
 fn test(field: &Field, op: Op, texts: &[&str], base_currency: &str) -> Result<Filter, RecordError> {
@@ -262,10 +228,7 @@ fn test(field: &Field, op: Op, texts: &[&str], base_currency: &str) -> Result<Fi
         Op::Contains | Op::Starts => {
             let text = texts.first().copied().unwrap_or_default();
             if text.is_empty() || text.len() > PATTERN || !stored_as_text(&field.kind) {
-                return Err(refuse(format!(
-                    "{} is searched with 1 to {PATTERN} bytes of text",
-                    field.key
-                )));
+                return Err(refuse(format!("{} is searched with 1 to {PATTERN} bytes of text", field.key)));
             }
             vec![Value::Text(text.to_owned())]
         }
@@ -281,12 +244,7 @@ fn test(field: &Field, op: Op, texts: &[&str], base_currency: &str) -> Result<Fi
             })
             .collect::<Result<_, RecordError>>()?,
     };
-    Ok(Filter::Test {
-        column,
-        op,
-        values,
-        currency,
-    })
+    Ok(Filter::Test { column, op, values, currency })
 }
 
 const fn stored_as_text(kind: &Kind) -> bool {
@@ -302,9 +260,8 @@ fn parse_text(field: &Field, text: &str, base_currency: &str) -> Option<(Value, 
         Kind::Integer | Kind::Duration => Value::Integer(text.parse().ok()?),
         Kind::Boolean => Value::Integer(i64::from(text.parse::<bool>().ok()?)),
         Kind::Money => {
-            let (amount, code) = text
-                .split_once(' ')
-                .map_or((text, None), |(amount, code)| (amount, Some(code)));
+            let (amount, code) =
+                text.split_once(' ').map_or((text, None), |(amount, code)| (amount, Some(code)));
             let minor = parse_scaled(amount, exponent(code.unwrap_or(base_currency))?)?;
             return Some((Value::Integer(minor), code.map(str::to_owned)));
         }
@@ -327,12 +284,9 @@ impl Filter {
                 inner.write_sql(sql, params);
                 sql.push_str(", 0)");
             }
-            Self::Test {
-                column,
-                op,
-                values,
-                currency,
-            } => write_test(column, *op, values, currency.as_ref(), sql, params),
+            Self::Test { column, op, values, currency } => {
+                write_test(column, *op, values, currency.as_ref(), sql, params)
+            }
         }
     }
 }
@@ -370,35 +324,20 @@ fn write_test(
     let first = values.first().cloned().unwrap_or_default();
     match op {
         Op::Empty => {
-            let _ = write!(
-                sql,
-                "\"{column}\" is {}null",
-                if first == Value::Integer(1) { "" } else { "not " }
-            );
+            let _ =
+                write!(sql, "\"{column}\" is {}null", if first == Value::Integer(1) { "" } else { "not " });
         }
         Op::Contains | Op::Starts => {
             let text = first.text().unwrap_or_default();
             let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-            let pattern = if op == Op::Contains {
-                format!("%{escaped}%")
-            } else {
-                format!("{escaped}%")
-            };
+            let pattern = if op == Op::Contains { format!("%{escaped}%") } else { format!("{escaped}%") };
             let _ = write!(sql, "\"{column}\" like ");
             bind(Value::Text(pattern), sql, params);
             sql.push_str(" escape '\\'");
         }
         Op::In | Op::Nin => {
-            let absent = if op == Op::Nin {
-                format!("\"{column}\" is null or ")
-            } else {
-                String::new()
-            };
-            let _ = write!(
-                sql,
-                "{absent}\"{column}\"{} (",
-                if op == Op::Nin { " not in" } else { " in" }
-            );
+            let absent = if op == Op::Nin { format!("\"{column}\" is null or ") } else { String::new() };
+            let _ = write!(sql, "{absent}\"{column}\"{} (", if op == Op::Nin { " not in" } else { " in" });
             for (at, value) in values.iter().enumerate() {
                 if at > 0 {
                     sql.push_str(", ");

@@ -40,11 +40,7 @@ pub fn field(field: &Field, json: &Json) -> Result<Stored, Fault> {
 /// The fault of a missing value.
 #[must_use]
 pub fn required(field: &Field) -> Fault {
-    Fault::at(
-        &field.key,
-        "required",
-        format!("{} is required; send a value", field.label),
-    )
+    Fault::at(&field.key, "required", format!("{} is required; send a value", field.label))
 }
 
 fn wrong(field: &Field, code: &'static str, what: &str) -> Fault {
@@ -64,31 +60,23 @@ fn parse(field: &Field, json: &Json) -> Result<Stored, Fault> {
         Kind::Email => Value::Text(email(field, text(field, json, "text")?)?),
         Kind::Url => Value::Text(url(field, text(field, json, "text")?)?),
         Kind::Integer | Kind::Duration => {
-            let integer = json
-                .as_i64()
-                .ok_or_else(|| wrong(field, "wrong_type", "an integer of 64 bits"))?;
+            let integer = json.as_i64().ok_or_else(|| wrong(field, "wrong_type", "an integer of 64 bits"))?;
             Value::Integer(integer)
         }
         Kind::Decimal(scale) => Value::Integer(number(field, json, *scale)?),
         Kind::Percent => Value::Integer(number(field, json, 4)?),
         Kind::Boolean => Value::Integer(i64::from(
-            json.as_bool()
-                .ok_or_else(|| wrong(field, "wrong_type", "true or false"))?,
+            json.as_bool().ok_or_else(|| wrong(field, "wrong_type", "true or false"))?,
         )),
         Kind::Date => Value::Text(date(field, text(field, json, "a date, YYYY-MM-DD")?)?),
-        Kind::DateTime => Value::Integer(instant(
-            field,
-            text(field, json, "an instant, 2026-11-22T09:30:00Z")?,
-        )?),
+        Kind::DateTime => {
+            Value::Integer(instant(field, text(field, json, "an instant, 2026-11-22T09:30:00Z")?)?)
+        }
         Kind::Option(choices) => {
             let key = text(field, json, "the key of an option")?;
             if !choices.iter().any(|choice| choice.key == key) {
                 let known: Vec<&str> = choices.iter().map(|choice| choice.key.as_str()).collect();
-                return Err(wrong(
-                    field,
-                    "unknown_option",
-                    &format!("one of {}", known.join(", ")),
-                ));
+                return Err(wrong(field, "unknown_option", &format!("one of {}", known.join(", "))));
             }
             Value::Text(key.to_owned())
         }
@@ -138,11 +126,7 @@ fn line(field: &Field, text: &str, paragraphs: bool) -> Result<String, Fault> {
     }
     let length = text.chars().count();
     if length > field.max_length {
-        return Err(wrong(
-            field,
-            "too_long",
-            &format!("at most {} characters", field.max_length),
-        ));
+        return Err(wrong(field, "too_long", &format!("at most {} characters", field.max_length)));
     }
     if field.min_length.is_some_and(|min| length < min) {
         return Err(wrong(
@@ -157,17 +141,11 @@ fn line(field: &Field, text: &str, paragraphs: bool) -> Result<String, Fault> {
 fn phone(field: &Field, text: &str) -> Result<String, Fault> {
     let fits = text.len() <= 40
         && text.bytes().any(|b| b.is_ascii_digit())
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_digit() || b" +-()./x".contains(&b));
+        && text.bytes().all(|b| b.is_ascii_digit() || b" +-()./x".contains(&b));
     if fits {
         Ok(text.to_owned())
     } else {
-        Err(wrong(
-            field,
-            "invalid_phone",
-            "a telephone number: digits, spaces and + - ( ) . / x",
-        ))
+        Err(wrong(field, "invalid_phone", "a telephone number: digits, spaces and + - ( ) . / x"))
     }
 }
 
@@ -179,22 +157,14 @@ fn email(field: &Field, text: &str) -> Result<String, Fault> {
 }
 
 fn url(field: &Field, text: &str) -> Result<String, Fault> {
-    let rest = text
-        .strip_prefix("https://")
-        .or_else(|| text.strip_prefix("http://"));
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     let fits = text.len() <= 2048
         && rest.is_some_and(|rest| rest.starts_with(|c: char| c.is_alphanumeric() || c == '['))
-        && !text
-            .chars()
-            .any(|c| c.is_control() || c.is_whitespace() || "<>\"\\".contains(c));
+        && !text.chars().any(|c| c.is_control() || c.is_whitespace() || "<>\"\\".contains(c));
     if fits {
         Ok(text.to_owned())
     } else {
-        Err(wrong(
-            field,
-            "invalid_url",
-            "an address that starts with http:// or https://",
-        ))
+        Err(wrong(field, "invalid_url", "an address that starts with http:// or https://"))
     }
 }
 
@@ -211,13 +181,7 @@ fn date(field: &Field, text: &str) -> Result<String, Fault> {
 fn instant(field: &Field, text: &str) -> Result<i64, Fault> {
     Timestamp::from_str(text)
         .map(Timestamp::as_millisecond)
-        .map_err(|_| {
-            wrong(
-                field,
-                "invalid_instant",
-                "an instant with its offset, 2026-11-22T09:30:00Z",
-            )
-        })
+        .map_err(|_| wrong(field, "invalid_instant", "an instant with its offset, 2026-11-22T09:30:00Z"))
 }
 
 fn number(field: &Field, json: &Json, scale: u8) -> Result<i64, Fault> {
@@ -243,18 +207,10 @@ fn money(field: &Field, json: &Json) -> Result<Stored, Fault> {
         return Err(wrong(field, "wrong_type", what));
     };
     let Some(places) = exponent(currency) else {
-        return Err(wrong(
-            field,
-            "unknown_currency",
-            "in a currency of ISO 4217, such as EUR",
-        ));
+        return Err(wrong(field, "unknown_currency", "in a currency of ISO 4217, such as EUR"));
     };
     let minor = parse_scaled(amount, places).ok_or_else(|| {
-        wrong(
-            field,
-            "invalid_decimal",
-            &format!("an amount with at most {places} places for {currency}"),
-        )
+        wrong(field, "invalid_decimal", &format!("an amount with at most {places} places for {currency}"))
     })?;
     let value = Value::Integer(minor);
     bounds(field, &value)?;

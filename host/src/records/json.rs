@@ -188,11 +188,7 @@ pub fn write_row(
         if let (Some(expansion), ValueRef::Blob(bytes)) = (member.expand, value)
             && let Ok(id) = RecordId::from_slice(bytes)
         {
-            places.push(Place {
-                at: out.len(),
-                expansion,
-                id,
-            });
+            places.push(Place { at: out.len(), expansion, id });
         }
         write_value(&member.form, value, second, out);
     }
@@ -227,15 +223,9 @@ mod tests {
             written(&Form::Money, ValueRef::Integer(-5), ValueRef::Text(b"JPY")),
             r#"{"amount":"-5","currency":"JPY"}"#
         );
-        assert_eq!(
-            written(&Form::Percent, ValueRef::Integer(125_000), none),
-            r#""12.5""#
-        );
+        assert_eq!(written(&Form::Percent, ValueRef::Integer(125_000), none), r#""12.5""#);
         assert_eq!(written(&Form::Boolean, ValueRef::Integer(1), none), "true");
-        assert_eq!(
-            written(&Form::Instant, ValueRef::Integer(0), none),
-            r#""1970-01-01T00:00:00.000Z""#
-        );
+        assert_eq!(written(&Form::Instant, ValueRef::Integer(0), none), r#""1970-01-01T00:00:00.000Z""#);
         assert_eq!(written(&Form::Id, none, none), "null");
     }
 

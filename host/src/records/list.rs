@@ -42,16 +42,8 @@ pub struct View {
 }
 
 /// The order of a record's members: identity first, then what the plugin declared, then where it came from.
-const LEADING: [&str; 8] = [
-    "id",
-    "version",
-    "created_at",
-    "updated_at",
-    "created_by",
-    "updated_by",
-    "owner_id",
-    "team_id",
-];
+const LEADING: [&str; 8] =
+    ["id", "version", "created_at", "updated_at", "created_by", "updated_by", "owner_id", "team_id"];
 
 impl View {
     /// The members asked for by `fields` (all when `None`; `id` and `version` always) with `expand` resolved.
@@ -60,11 +52,7 @@ impl View {
     /// [`RecordError::BadRequest`] for a name that the entity does not have or that cannot be expanded.
     pub fn parse(entity: &Entity, fields: Option<&str>, expand: Option<&str>) -> Result<Self, RecordError> {
         let wanted: Option<Vec<&str>> = fields.map(|names| names.split(',').collect());
-        if let Some(unknown) = wanted
-            .iter()
-            .flatten()
-            .find(|name| entity.attribute(name).is_none())
-        {
+        if let Some(unknown) = wanted.iter().flatten().find(|name| entity.attribute(name).is_none()) {
             let name: String = unknown.chars().take(64).collect();
             return Err(RecordError::bad(
                 "unknown_field",
@@ -76,14 +64,8 @@ impl View {
                 || wanted.as_ref().is_none_or(|names| names.contains(&&*field.key))
         };
         let leading = LEADING.iter().filter_map(|key| entity.attribute(key));
-        let trailing = ["source", "external_ids"]
-            .iter()
-            .filter_map(|key| entity.attribute(key));
-        let attributes: Vec<&Field> = leading
-            .chain(&entity.fields)
-            .chain(trailing)
-            .filter(shown)
-            .collect();
+        let trailing = ["source", "external_ids"].iter().filter_map(|key| entity.attribute(key));
+        let attributes: Vec<&Field> = leading.chain(&entity.fields).chain(trailing).filter(shown).collect();
 
         let mut view = Self {
             members: Vec::with_capacity(attributes.len()),
@@ -101,11 +83,8 @@ impl View {
 
     fn push(&mut self, field: &Field, key: &str, expand: Option<usize>) {
         let money = matches!(field.kind, Kind::Money);
-        let column = self
-            .members
-            .iter()
-            .map(|member| if matches!(member.form, Form::Money) { 2 } else { 1 })
-            .sum();
+        let column =
+            self.members.iter().map(|member| if matches!(member.form, Form::Money) { 2 } else { 1 }).sum();
         if !self.select.is_empty() {
             self.select.push_str(", ");
         }
@@ -113,12 +92,7 @@ impl View {
         if money {
             let _ = write!(self.select, ", \"{}_currency\"", field.key);
         }
-        self.members.push(Member {
-            json_key: key.to_owned(),
-            form: Form::of(&field.kind),
-            column,
-            expand,
-        });
+        self.members.push(Member { json_key: key.to_owned(), form: Form::of(&field.kind), column, expand });
     }
 
     fn expand(&mut self, entity: &Entity, name: &str) -> Result<(), RecordError> {
@@ -127,9 +101,8 @@ impl View {
             "team" => "team_id",
             other => other,
         };
-        let field = entity
-            .attribute(key)
-            .filter(|field| matches!(field.kind, Kind::Reference(..)) && key != "id");
+        let field =
+            entity.attribute(key).filter(|field| matches!(field.kind, Kind::Reference(..)) && key != "id");
         let Some((field, Kind::Reference(target, _))) = field.map(|field| (field, &field.kind)) else {
             let name: String = name.chars().take(64).collect();
             return Err(RecordError::bad(
@@ -139,11 +112,7 @@ impl View {
         };
         let expansion = self.expansions.len();
         self.expansions.push(target.clone());
-        match self
-            .members
-            .iter_mut()
-            .find(|member| member.json_key == field.json_key)
-        {
+        match self.members.iter_mut().find(|member| member.json_key == field.json_key) {
             Some(member) if name == key => member.expand = Some(expansion),
             _ => self.push(field, &json_key(name), Some(expansion)),
         }
@@ -202,10 +171,7 @@ pub fn write_visible(
     let principal = &scope.caller.principal;
     let rows = scope.policy.decide(&principal.roles, &entity.object, action);
     if rows.never() {
-        return Err(RecordError::Forbidden {
-            object: entity.object.to_string(),
-            action: action.to_owned(),
-        });
+        return Err(RecordError::Forbidden { object: entity.object.to_string(), action: action.to_owned() });
     }
     sql.push_str("deleted_at is null");
     if !rows.always() {
@@ -228,11 +194,7 @@ pub fn get(
     view: &View,
 ) -> Result<One, RecordError> {
     let (mut sql, mut params) = (String::with_capacity(512), Vec::new());
-    let _ = write!(
-        sql,
-        "select {}, version from \"{}\" where id = ",
-        view.select, entity.key
-    );
+    let _ = write!(sql, "select {}, version from \"{}\" where id = ", view.select, entity.key);
     bind(id.into(), &mut sql, &mut params);
     sql.push_str(" and ");
     write_visible(scope, entity, "read", &mut sql, &mut params).map_err(|_| RecordError::NotFound)?;
@@ -242,11 +204,7 @@ pub fn get(
     let (mut body, mut places) = (Vec::with_capacity(1024), Vec::new());
     write_row(row, &view.members, &mut body, &mut places)?;
     let version: i64 = row.get("version")?;
-    Ok(One {
-        version: version.unsigned_abs(),
-        body,
-        places,
-    })
+    Ok(One { version: version.unsigned_abs(), body, places })
 }
 
 /// One page of a list.
@@ -288,11 +246,7 @@ pub fn page(
     let _ = write!(sql, ", _row from \"{}\" where {condition}", entity.key);
     query.sort.write_order(&mut sql);
     sql.push_str(" limit ");
-    bind(
-        Value::Integer(i64::try_from(query.limit + 1).unwrap_or(201)),
-        &mut sql,
-        &mut params,
-    );
+    bind(Value::Integer(i64::try_from(query.limit + 1).unwrap_or(201)), &mut sql, &mut params);
 
     let mut statement = conn.prepare(&sql)?;
     let keys_at = statement.column_count() - 1 - query.sort.keys.len();
@@ -346,16 +300,12 @@ fn count(
 ) -> Result<Option<i64>, RecordError> {
     let sql = match count {
         Count::None => return Ok(None),
-        Count::Capped => format!(
-            "select count(*) from (select 1 from \"{}\" where {condition} limit {CAP})",
-            entity.key
-        ),
+        Count::Capped => {
+            format!("select count(*) from (select 1 from \"{}\" where {condition} limit {CAP})", entity.key)
+        }
         Count::Exact => format!("select count(*) from \"{}\" where {condition}", entity.key),
     };
-    Ok(Some(
-        conn.prepare(&sql)?
-            .query_row(params_from_iter(params), |row| row.get(0))?,
-    ))
+    Ok(Some(conn.prepare(&sql)?.query_row(params_from_iter(params), |row| row.get(0))?))
 }
 
 /// The values of all columns of the matching records, in order: for plugins and for the write pipeline.
@@ -369,10 +319,7 @@ pub fn rows(
     order: &str,
     params: &[Value],
 ) -> Result<Vec<Vec<Value>>, RecordError> {
-    let sql = format!(
-        "select {} from \"{}\" where {condition}{order}",
-        entity.select, entity.key
-    );
+    let sql = format!("select {} from \"{}\" where {condition}{order}", entity.select, entity.key);
     let mut statement = conn.prepare(&sql)?;
     let mut rows = statement.query(params_from_iter(params))?;
     let mut found = Vec::new();

@@ -141,22 +141,14 @@ impl Records {
         module: &Arc<Module>,
     ) -> Result<(), RecordError> {
         let key = (organization.id, Arc::clone(&module.plugin));
-        if self
-            .ready
-            .get(&key)
-            .is_some_and(|fingerprint| *fingerprint == module.fingerprint)
-        {
+        if self.ready.get(&key).is_some_and(|fingerprint| *fingerprint == module.fingerprint) {
             return Ok(());
         }
         let file = self.file(organization.id, module)?;
         let plan = Arc::clone(module);
-        let origin = ChangeOrigin {
-            principal: PLATFORM,
-            request: RequestId::new(),
-            source: Source::Platform,
-        };
-        file.write(origin, move |conn| evolve::apply(conn, &plan).map(Verdict::Keep))
-            .await?;
+        let origin =
+            ChangeOrigin { principal: PLATFORM, request: RequestId::new(), source: Source::Platform };
+        file.write(origin, move |conn| evolve::apply(conn, &plan).map(Verdict::Keep)).await?;
         self.ready.insert(key, Arc::clone(&module.fingerprint));
         Ok(())
     }
@@ -189,11 +181,7 @@ impl Records {
         f: impl FnOnce(&Tx) -> Result<Verdict<T>, RecordError> + Send + 'static,
     ) -> Result<T, RecordError> {
         let file = self.file(scope.organization.id, module)?;
-        file.write(
-            ChangeOrigin::from(&scope.caller),
-            self.work(scope, module, hooks, f),
-        )
-        .await
+        file.write(ChangeOrigin::from(&scope.caller), self.work(scope, module, hooks, f)).await
     }
 
     /// The same from a thread that may wait.
@@ -208,10 +196,7 @@ impl Records {
         f: impl FnOnce(&Tx) -> Result<Verdict<T>, RecordError> + Send + 'static,
     ) -> Result<T, RecordError> {
         let file = self.file(scope.organization.id, module)?;
-        file.write_blocking(
-            ChangeOrigin::from(&scope.caller),
-            self.work(scope, module, hooks, f),
-        )
+        file.write_blocking(ChangeOrigin::from(&scope.caller), self.work(scope, module, hooks, f))
     }
 
     /// What the writer does for one request.
@@ -227,16 +212,7 @@ impl Records {
         move |conn| {
             conn.declare_entities(Arc::clone(&module.tables));
             let (conn, now) = (Rc::clone(conn), engine.now());
-            f(&Tx {
-                engine,
-                conn,
-                scope,
-                module,
-                hooks,
-                authority: Authority::Caller,
-                now,
-                depth: 0,
-            })
+            f(&Tx { engine, conn, scope, module, hooks, authority: Authority::Caller, now, depth: 0 })
         }
     }
 
@@ -268,9 +244,8 @@ impl Records {
         query: &list::Query,
     ) -> Result<Vec<u8>, RecordError> {
         let module = scope.module(&entity.plugin).ok_or(RecordError::NotFound)?;
-        let page = self.read(scope, module, |conn| {
-            list::page(conn, scope, entity, query, &self.cursor_key)
-        })?;
+        let page =
+            self.read(scope, module, |conn| list::page(conn, scope, entity, query, &self.cursor_key))?;
         expand::splice(self, scope, page.body, &page.places, &query.view.expansions)
     }
 }
@@ -286,16 +261,13 @@ pub fn find_external(
     source: &str,
     id: &str,
 ) -> Result<Option<RecordId>, RecordError> {
-    let found = scope
-        .module(&target.plugin)
-        .and_then(|module| Some((module, module.entity(&target.entity)?)));
+    let found =
+        scope.module(&target.plugin).and_then(|module| Some((module, module.entity(&target.entity)?)));
     let Some((module, entity)) = found else {
         return Ok(None);
     };
     if module.plugin == tx.module.plugin {
         return store::by_external_id(&tx.conn, &entity, source, id);
     }
-    tx.engine.read(scope, module, |conn| {
-        store::by_external_id(conn, &entity, source, id)
-    })
+    tx.engine.read(scope, module, |conn| store::by_external_id(conn, &entity, source, id))
 }

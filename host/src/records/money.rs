@@ -24,11 +24,7 @@ pub fn parse_scaled(text: &str, scale: u8) -> Option<i64> {
     }
     let mut value: i128 = 0;
     let padding = usize::from(scale) - fraction.len();
-    for byte in whole
-        .bytes()
-        .chain(fraction.bytes())
-        .chain(std::iter::repeat_n(b'0', padding))
-    {
+    for byte in whole.bytes().chain(fraction.bytes()).chain(std::iter::repeat_n(b'0', padding)) {
         value = value.checked_mul(10)?.checked_add(i128::from(byte - b'0'))?;
         if value > i128::from(i64::MAX) {
             return None;
@@ -54,22 +50,15 @@ pub fn write_scaled(value: i64, scale: u8, out: &mut String) {
 #[must_use]
 pub fn exponent(code: &str) -> Option<u8> {
     let known = Currency::from_code(code)?;
-    Some(
-        known
-            .exponent()
-            .and_then(|places| u8::try_from(places).ok())
-            .unwrap_or(0),
-    )
+    Some(known.exponent().and_then(|places| u8::try_from(places).ok()).unwrap_or(0))
 }
 
 /// Parts per million as percent with up to four places, without needless zeros: 631500 is `63.15`.
 pub fn write_percent(ppm: i64, out: &mut String) {
     let from = out.len();
     write_scaled(ppm, 4, out);
-    let kept = from
-        + out
-            .get(from..)
-            .map_or(0, |text| text.trim_end_matches('0').trim_end_matches('.').len());
+    let kept =
+        from + out.get(from..).map_or(0, |text| text.trim_end_matches('0').trim_end_matches('.').len());
     out.truncate(kept);
 }
 
@@ -104,13 +93,8 @@ mod tests {
 
     #[test]
     fn percent_is_written_without_needless_zeros() {
-        for (ppm, text) in [
-            (631_500, "63.15"),
-            (500_000, "50"),
-            (0, "0"),
-            (1, "0.0001"),
-            (-125_000, "-12.5"),
-        ] {
+        for (ppm, text) in [(631_500, "63.15"), (500_000, "50"), (0, "0"), (1, "0.0001"), (-125_000, "-12.5")]
+        {
             let mut out = String::from(">");
             write_percent(ppm, &mut out);
             assert_eq!(out, format!(">{text}"));

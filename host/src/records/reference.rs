@@ -52,11 +52,7 @@ fn readable(tx: &Tx, target: &Target, id: RecordId) -> Result<bool, RecordError>
         let organization = tx.scope.organization.id;
         let id = *id.as_bytes();
         return Ok(match &*target.entity {
-            "team" => tx
-                .engine
-                .people
-                .team_name(organization, crate::ids::TeamId::from_bytes(id))?
-                .is_some(),
+            "team" => tx.engine.people.team_name(organization, crate::ids::TeamId::from_bytes(id))?.is_some(),
             _ => tx
                 .engine
                 .people
@@ -73,18 +69,14 @@ fn readable(tx: &Tx, target: &Target, id: RecordId) -> Result<bool, RecordError>
     if module.plugin == tx.module.plugin {
         return look(tx, &tx.conn, &entity, id);
     }
-    tx.engine
-        .read(&tx.scope, module, |conn| look(tx, conn, &entity, id))
+    tx.engine.read(&tx.scope, module, |conn| look(tx, conn, &entity, id))
 }
 
 fn look(tx: &Tx, conn: &Rc<Connection>, entity: &Entity, id: RecordId) -> Result<bool, RecordError> {
     if tx.authority == Authority::Plugin {
         return store::exists(conn, entity, id);
     }
-    let (mut sql, mut params) = (
-        format!("select 1 from \"{}\" where id = ", entity.key),
-        Vec::new(),
-    );
+    let (mut sql, mut params) = (format!("select 1 from \"{}\" where id = ", entity.key), Vec::new());
     bind(id.into(), &mut sql, &mut params);
     let _ = write!(sql, " and ");
     match write_visible(&tx.scope, entity, "read", &mut sql, &mut params) {

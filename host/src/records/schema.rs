@@ -202,8 +202,7 @@ impl Entity {
     /// The declared or system field with this key.
     #[must_use]
     pub fn attribute(&self, key: &str) -> Option<&Field> {
-        self.field(key)
-            .or_else(|| self.system.iter().find(|field| &*field.key == key))
+        self.field(key).or_else(|| self.system.iter().find(|field| &*field.key == key))
     }
 
     /// The names of all columns in order.
@@ -212,10 +211,7 @@ impl Entity {
             let second = matches!(field.kind, Kind::Money).then(|| format!("{}_currency", field.key));
             std::iter::once(field.key.to_string()).chain(second)
         });
-        SYSTEM_COLUMNS
-            .iter()
-            .map(|name| (*name).to_owned())
-            .chain(declared)
+        SYSTEM_COLUMNS.iter().map(|name| (*name).to_owned()).chain(declared)
     }
 
     /// Completes an entity from its parts: places the fields and prepares the statements.
@@ -227,11 +223,7 @@ impl Entity {
             field.column = column;
             column += if matches!(field.kind, Kind::Money) { 2 } else { 1 };
         }
-        let by_key = fields
-            .iter()
-            .enumerate()
-            .map(|(at, field)| (Arc::clone(&field.key), at))
-            .collect();
+        let by_key = fields.iter().enumerate().map(|(at, field)| (Arc::clone(&field.key), at)).collect();
         let mut entity = Self {
             plugin: plugin.into(),
             object: format!("{plugin}.{}", parts.key).into(),
@@ -251,12 +243,8 @@ impl Entity {
         let columns: Vec<String> = entity.columns().map(|name| format!("\"{name}\"")).collect();
         entity.select = columns.join(", ");
         let places: Vec<String> = (1..=columns.len()).map(|n| format!("?{n}")).collect();
-        entity.insert = format!(
-            "insert into \"{}\" ({}) values ({})",
-            entity.key,
-            entity.select,
-            places.join(", ")
-        );
+        entity.insert =
+            format!("insert into \"{}\" ({}) values ({})", entity.key, entity.select, places.join(", "));
         entity
     }
 }
@@ -265,35 +253,18 @@ impl Entity {
 fn system_fields(plugin: &str) -> Vec<Field> {
     let person = |key: &str| {
         let host = if key == "team_id" { "team" } else { "user" };
-        Kind::Reference(
-            Target {
-                plugin: "host".into(),
-                entity: host.into(),
-            },
-            OnDelete::Restrict,
-        )
+        Kind::Reference(Target { plugin: "host".into(), entity: host.into() }, OnDelete::Restrict)
     };
     let kind = |key: &str| match key {
-        "id" => Kind::Reference(
-            Target {
-                plugin: plugin.into(),
-                entity: "id".into(),
-            },
-            OnDelete::Restrict,
-        ),
+        "id" => Kind::Reference(Target { plugin: plugin.into(), entity: "id".into() }, OnDelete::Restrict),
         "version" => Kind::Integer,
         "created_at" | "updated_at" => Kind::DateTime,
         "source" => Kind::Text,
         "external_ids" => Kind::Json,
         _ => person(key),
     };
-    let shown = SYSTEM_COLUMNS
-        .iter()
-        .enumerate()
-        .filter(|(_, key)| **key != "deleted_at");
-    shown
-        .map(|(column, key)| Field::system(key, kind(key), column))
-        .collect()
+    let shown = SYSTEM_COLUMNS.iter().enumerate().filter(|(_, key)| **key != "deleted_at");
+    shown.map(|(column, key)| Field::system(key, kind(key), column)).collect()
 }
 
 impl Field {

@@ -34,10 +34,7 @@ impl Sort {
     /// Newest first: what a list without `sort` shows.
     #[must_use]
     pub const fn newest() -> Self {
-        Self {
-            keys: Vec::new(),
-            newest_first: true,
-        }
+        Self { keys: Vec::new(), newest_first: true }
     }
 
     /// Parses `-amount,name`.
@@ -53,17 +50,10 @@ impl Sort {
                 let name: String = name.chars().take(64).collect();
                 return Err(RecordError::bad(
                     "invalid_sort",
-                    format!(
-                        "`{name}` is not a sortable field of {}, or stands twice",
-                        entity.object
-                    ),
+                    format!("`{name}` is not a sortable field of {}, or stands twice", entity.object),
                 ));
             };
-            keys.push(Key {
-                column: name.to_owned(),
-                descending,
-                nullable: !field.required,
-            });
+            keys.push(Key { column: name.to_owned(), descending, nullable: !field.required });
         }
         if keys.len() > KEYS {
             return Err(RecordError::bad(
@@ -79,12 +69,7 @@ impl Sort {
     pub fn write_order(&self, sql: &mut String) {
         sql.push_str(" order by ");
         for key in &self.keys {
-            let _ = write!(
-                sql,
-                "\"{}\"{}, ",
-                key.column,
-                if key.descending { " desc" } else { "" }
-            );
+            let _ = write!(sql, "\"{}\"{}, ", key.column, if key.descending { " desc" } else { "" });
         }
         sql.push_str(if self.newest_first { "_row desc" } else { "_row" });
     }
@@ -95,12 +80,7 @@ impl Sort {
         if let (Some(key), Some(value)) = (self.keys.first(), values.first())
             && !key.nullable
         {
-            let _ = write!(
-                sql,
-                "\"{}\" {} ",
-                key.column,
-                if key.descending { "<=" } else { ">=" }
-            );
+            let _ = write!(sql, "\"{}\" {} ", key.column, if key.descending { "<=" } else { ">=" });
             bind(value.clone(), sql, params);
             sql.push_str(" and ");
         }

@@ -42,10 +42,7 @@ pub(super) fn update(
 
 /// Whether a record with this id is there and not in the recycle bin.
 pub(super) fn exists(conn: &Rc<Connection>, entity: &Entity, id: RecordId) -> Result<bool, RecordError> {
-    let sql = format!(
-        "select 1 from \"{}\" where id = ?1 and deleted_at is null",
-        entity.key
-    );
+    let sql = format!("select 1 from \"{}\" where id = ?1 and deleted_at is null", entity.key);
     Ok(conn.prepare(&sql)?.exists([id.as_bytes()])?)
 }
 
@@ -61,10 +58,8 @@ pub(super) fn holder(
         "select id from \"{}\" where \"{}\" = ?1 and deleted_at is null and id is not ?2 limit 1",
         entity.key, field.key
     );
-    let found: Option<[u8; 16]> = conn
-        .prepare(&sql)?
-        .query_row(params![value, except.as_bytes()], |row| row.get(0))
-        .optional()?;
+    let found: Option<[u8; 16]> =
+        conn.prepare(&sql)?.query_row(params![value, except.as_bytes()], |row| row.get(0)).optional()?;
     Ok(found.map(RecordId::from_bytes))
 }
 
@@ -82,9 +77,7 @@ pub(super) fn with_text(
     );
     let mut statement = conn.prepare(&sql)?;
     let ids = statement.query_map(params![text, limit], |row| row.get::<_, [u8; 16]>(0))?;
-    Ok(ids
-        .map(|id| id.map(RecordId::from_bytes))
-        .collect::<rusqlite::Result<_>>()?)
+    Ok(ids.map(|id| id.map(RecordId::from_bytes)).collect::<rusqlite::Result<_>>()?)
 }
 
 /// The record that bears an external id.
@@ -95,10 +88,8 @@ pub(super) fn by_external_id(
     value: &str,
 ) -> Result<Option<RecordId>, RecordError> {
     let sql = "select record from _stoa_external_ids where entity = ?1 and source = ?2 and value = ?3";
-    let found: Option<[u8; 16]> = conn
-        .prepare(sql)?
-        .query_row(params![&*entity.key, source, value], |row| row.get(0))
-        .optional()?;
+    let found: Option<[u8; 16]> =
+        conn.prepare(sql)?.query_row(params![&*entity.key, source, value], |row| row.get(0)).optional()?;
     Ok(found.map(RecordId::from_bytes))
 }
 
@@ -113,8 +104,7 @@ pub(super) fn set_external_ids(
     conn.prepare(sql)?.execute(params![&*entity.key, id.as_bytes()])?;
     let sql = "insert into _stoa_external_ids (entity, source, value, record) values (?1, ?2, ?3, ?4)";
     for (source, value) in ids {
-        conn.prepare(sql)?
-            .execute(params![&*entity.key, source, value, id.as_bytes()])?;
+        conn.prepare(sql)?.execute(params![&*entity.key, source, value, id.as_bytes()])?;
     }
     Ok(())
 }
@@ -134,7 +124,5 @@ pub(super) fn referrers(
     );
     let mut statement = conn.prepare(&sql)?;
     let ids = statement.query_map(params![id.as_bytes(), limit], |row| row.get::<_, [u8; 16]>(0))?;
-    Ok(ids
-        .map(|id| id.map(RecordId::from_bytes))
-        .collect::<rusqlite::Result<_>>()?)
+    Ok(ids.map(|id| id.map(RecordId::from_bytes)).collect::<rusqlite::Result<_>>()?)
 }

@@ -29,9 +29,7 @@ const DUPLICATE: &str = "duplicate member: ";
 /// [`StrictError`].
 pub fn object(bytes: &[u8]) -> Result<Map<String, Value>, StrictError> {
     let mut parser = serde_json::Deserializer::from_slice(bytes);
-    let parsed = Strict
-        .deserialize(&mut parser)
-        .and_then(|value| parser.end().map(|()| value));
+    let parsed = Strict.deserialize(&mut parser).and_then(|value| parser.end().map(|()| value));
     match parsed {
         Ok(Value::Object(members)) => Ok(members),
         Ok(_) => Err(StrictError::Malformed { line: 1, column: 1 }),
@@ -41,10 +39,7 @@ pub fn object(bytes: &[u8]) -> Result<Map<String, Value>, StrictError> {
                 let name = rest.split(" at line ").next().unwrap_or_default();
                 return Err(StrictError::Duplicate(name.chars().take(64).collect()));
             }
-            Err(StrictError::Malformed {
-                line: error.line(),
-                column: error.column(),
-            })
+            Err(StrictError::Malformed { line: error.line(), column: error.column() })
         }
     }
 }
@@ -121,14 +116,8 @@ mod tests {
 
     #[test]
     fn a_duplicate_member_is_refused_at_any_depth() {
-        assert_eq!(
-            object(br#"{"a":1,"a":2}"#),
-            Err(StrictError::Duplicate("a".into()))
-        );
-        assert_eq!(
-            object(br#"{"x":[{"b":1,"b":2}]}"#),
-            Err(StrictError::Duplicate("b".into()))
-        );
+        assert_eq!(object(br#"{"a":1,"a":2}"#), Err(StrictError::Duplicate("a".into())));
+        assert_eq!(object(br#"{"x":[{"b":1,"b":2}]}"#), Err(StrictError::Duplicate("b".into())));
     }
 
     #[test]
@@ -136,7 +125,7 @@ mod tests {
         for bad in ["", "null", "[]", "1", "{", "{}{}", "{\"a\":}", "{\"a\":1,}"] {
             assert!(object(bad.as_bytes()).is_err(), "{bad}");
         }
-        assert!(object(("[".repeat(200) + &"]".repeat(200)).as_bytes()).is_err());
+        assert!(object(format!("{}{}", "[".repeat(200), "]".repeat(200)).as_bytes()).is_err());
         assert_eq!(object(br#"{"a":"b"}"#).unwrap()["a"], "b");
     }
 }

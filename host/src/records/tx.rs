@@ -119,10 +119,7 @@ impl Tx {
     /// The same transaction on another authority.
     #[must_use]
     pub fn on(&self, authority: Authority) -> Self {
-        Self {
-            authority,
-            ..self.clone()
-        }
+        Self { authority, ..self.clone() }
     }
 
     /// The same transaction, one plugin call deeper.
@@ -137,9 +134,6 @@ impl Tx {
                 detail: format!("plugin calls nest more than {MAX_DEPTH} deep"),
             });
         }
-        Ok(Self {
-            depth: self.depth + 1,
-            ..self.clone()
-        })
+        Ok(Self { depth: self.depth + 1, ..self.clone() })
     }
 }

@@ -73,13 +73,7 @@ impl Settings {
         if value.len() > MAX_VALUE || serde_json::from_str::<&serde_json::value::RawValue>(value).is_err() {
             return Err(SettingsError::InvalidValue);
         }
-        store::put(
-            self.control.pool(),
-            organization,
-            (plugin, key, value),
-            self.clock.now(),
-        )
-        .await?;
+        store::put(self.control.pool(), organization, (plugin, key, value), self.clock.now()).await?;
         Ok(())
     }
 
@@ -105,9 +99,7 @@ mod tests {
     async fn settings() -> (tempfile::TempDir, Settings, OrganizationId, OrganizationId) {
         let folder = tempfile::tempdir().unwrap();
         let clock = Clock::fixed(0);
-        let control = ControlPlane::open(&folder.path().join("control.sqlite"))
-            .await
-            .unwrap();
+        let control = ControlPlane::open(&folder.path().join("control.sqlite")).await.unwrap();
         let organizations = Organizations::new(control.clone(), clock.clone());
         let new = |slug: &str| NewOrganization {
             slug: slug.to_owned(),
@@ -125,15 +117,9 @@ mod tests {
     async fn a_value_belongs_to_one_organization_and_one_plugin() {
         let (_folder, settings, acme, globex) = settings().await;
         settings.set(acme, "sales", "quota", "1").await.unwrap();
-        settings
-            .set(acme, "sales", "quota", r#"{"per":"month"}"#)
-            .await
-            .unwrap();
+        settings.set(acme, "sales", "quota", r#"{"per":"month"}"#).await.unwrap();
 
-        assert_eq!(
-            settings.get(acme, "sales", "quota").await.unwrap().unwrap(),
-            r#"{"per":"month"}"#
-        );
+        assert_eq!(settings.get(acme, "sales", "quota").await.unwrap().unwrap(), r#"{"per":"month"}"#);
         assert_eq!(settings.all(acme, "sales").await.unwrap().len(), 1);
         assert!(settings.get(globex, "sales", "quota").await.unwrap().is_none());
         assert!(settings.get(acme, "support", "quota").await.unwrap().is_none());
@@ -149,9 +135,6 @@ mod tests {
             let refused = settings.set(acme, "sales", "quota", bad).await;
             assert!(matches!(refused, Err(SettingsError::InvalidValue)));
         }
-        assert!(matches!(
-            settings.set(acme, "sales", "", "1").await,
-            Err(SettingsError::InvalidKey)
-        ));
+        assert!(matches!(settings.set(acme, "sales", "", "1").await, Err(SettingsError::InvalidKey)));
     }
 }

@@ -36,9 +36,7 @@ pub(super) async fn all(
         .bind(plugin)
         .fetch_all(pool)
         .await?;
-    rows.iter()
-        .map(|row| Ok((row.try_get("key")?, row.try_get("value")?)))
-        .collect()
+    rows.iter().map(|row| Ok((row.try_get("key")?, row.try_get("value")?))).collect()
 }
 
 /// Adds or replaces (plugin, key, value).

@@ -28,12 +28,7 @@ impl Head {
     pub(super) fn read(connection: &Connection) -> Result<Self, StorageError> {
         let head = connection
             .prepare_cached("select seq, hash from _stoa_changes order by seq desc limit 1")?
-            .query_row([], |row| {
-                Ok(Self {
-                    seq: row.get(0)?,
-                    hash: row.get(1)?,
-                })
-            })
+            .query_row([], |row| Ok(Self { seq: row.get(0)?, hash: row.get(1)? }))
             .optional()?;
         Ok(head.unwrap_or_default())
     }
@@ -116,11 +111,7 @@ pub(super) fn name_columns(
 }
 
 fn columns_of(connection: &Connection, table: &str, redacted: &[&str]) -> Result<Columns, StorageError> {
-    let mut columns = Columns {
-        names: Vec::new(),
-        redacted: Vec::new(),
-        key: Key::Rowid,
-    };
+    let mut columns = Columns { names: Vec::new(), redacted: Vec::new(), key: Key::Rowid };
     let mut primary = Vec::new();
     let mut statement = connection.prepare_cached("select name, pk from pragma_table_xinfo(?1)")?;
     let mut rows = statement.query([table])?;
@@ -133,12 +124,10 @@ fn columns_of(connection: &Connection, table: &str, redacted: &[&str]) -> Result
         if pk > 0 {
             primary.push(position);
         }
-        columns
-            .redacted
-            .push(redacted.iter().any(|hidden| match hidden.split_once('.') {
-                Some((of, column)) => of == table && column == name,
-                None => *hidden == name,
-            }));
+        columns.redacted.push(redacted.iter().any(|hidden| match hidden.split_once('.') {
+            Some((of, column)) => of == table && column == name,
+            None => *hidden == name,
+        }));
         let mut json = Vec::with_capacity(name.len() + 3);
         push_text(&mut json, name.as_bytes());
         json.push(b':');
@@ -199,12 +188,7 @@ impl Entry {
         while !reader.0.is_empty() {
             let cell = reader.cell()?;
             self.name(columns, column, cell);
-            push_field(
-                if inserted { &mut self.new } else { &mut self.old },
-                columns,
-                column,
-                cell,
-            )?;
+            push_field(if inserted { &mut self.new } else { &mut self.old }, columns, column, cell)?;
             column += 1;
         }
         Some(())
@@ -249,9 +233,7 @@ impl Line<'_> {
         hash.update(head.seq.to_le_bytes());
         hash.update(self.at.to_le_bytes());
         let mut field = |bytes: Option<&[u8]>| {
-            let length = bytes.map_or(u32::MAX, |bytes| {
-                u32::try_from(bytes.len()).unwrap_or(u32::MAX - 1)
-            });
+            let length = bytes.map_or(u32::MAX, |bytes| u32::try_from(bytes.len()).unwrap_or(u32::MAX - 1));
             hash.update(length.to_le_bytes());
             hash.update(bytes.unwrap_or_default());
         };

@@ -70,10 +70,7 @@ impl Watch {
         let nanos = (self.base.elapsed() + after).as_nanos();
         let until = u64::try_from(nanos).unwrap_or(u64::MAX).max(1);
         let before = self.deadline.load(Ordering::Relaxed);
-        self.deadline.store(
-            if before == 0 { until } else { before.min(until) },
-            Ordering::Relaxed,
-        );
+        self.deadline.store(if before == 0 { until } else { before.min(until) }, Ordering::Relaxed);
         Limited { watch: self, before }
     }
 
@@ -88,18 +85,11 @@ impl Watch {
             return Authorization::Allow;
         }
         let entities = self.shared.entities.load();
-        let rules = Rules {
-            mode,
-            entities: entities.as_deref(),
-            seal: &self.shared.seal,
-        };
+        let rules = Rules { mode, entities: entities.as_deref(), seal: &self.shared.seal };
         match rules.check(asked) {
             Ok(()) => Authorization::Allow,
             Err(what) => {
-                self.denied
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .get_or_insert(what);
+                self.denied.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(what);
                 Authorization::Deny
             }
         }
@@ -189,11 +179,7 @@ impl<'a> Confined<'a> {
         watch.take_denied();
         set_limits(connection, &PLUGIN_LIMITS)?;
         let before = watch.mode.swap(mode, Ordering::Relaxed);
-        Ok(Self {
-            connection,
-            watch,
-            before,
-        })
+        Ok(Self { connection, watch, before })
     }
 }
 
@@ -215,10 +201,7 @@ pub(super) struct Trusted<'a> {
 
 impl<'a> Trusted<'a> {
     pub(super) fn enter(watch: &'a Watch) -> Self {
-        Self {
-            watch,
-            before: watch.mode.swap(HOST, Ordering::Relaxed),
-        }
+        Self { watch, before: watch.mode.swap(HOST, Ordering::Relaxed) }
     }
 }
 
@@ -289,17 +272,9 @@ impl Rules<'_> {
         match action {
             AuthAction::CreateTable { table_name: table }
             | AuthAction::DropTable { table_name: table }
-            | AuthAction::AlterTable {
-                table_name: table, ..
-            } => self.write(table),
-            AuthAction::CreateIndex {
-                index_name,
-                table_name,
-            }
-            | AuthAction::DropIndex {
-                index_name,
-                table_name,
-            } => {
+            | AuthAction::AlterTable { table_name: table, .. } => self.write(table),
+            AuthAction::CreateIndex { index_name, table_name }
+            | AuthAction::DropIndex { index_name, table_name } => {
                 // SQLite names the index of a unique constraint itself.
                 if is_reserved(index_name) && !index_name.starts_with("sqlite_autoindex_") {
                     return Err(format!("an index `{index_name}`"));
@@ -307,11 +282,7 @@ impl Rules<'_> {
                 self.write(table_name)
             }
             // Filling a new index, and checking the rows against a changed table: parts of statements that were checked.
-            AuthAction::Reindex { .. }
-            | AuthAction::Pragma {
-                pragma_name: "quick_check",
-                ..
-            } => Ok(()),
+            AuthAction::Reindex { .. } | AuthAction::Pragma { pragma_name: "quick_check", .. } => Ok(()),
             other => Err(statement(other).into()),
         }
     }
@@ -328,34 +299,17 @@ impl Rules<'_> {
 /// A name that only the host or SQLite itself may use.
 pub(super) fn is_reserved(name: &str) -> bool {
     let starts = |prefix: &str| {
-        name.as_bytes()
-            .get(..prefix.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
+        name.as_bytes().get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
     };
-    [
-        "_stoa_",
-        "sqlite_",
-        "pragma_",
-        "dbstat",
-        "bytecode",
-        "tables_used",
-        "fts3tokenize",
-        "fts5vocab",
-    ]
-    .into_iter()
-    .any(starts)
+    ["_stoa_", "sqlite_", "pragma_", "dbstat", "bytecode", "tables_used", "fts3tokenize", "fts5vocab"]
+        .into_iter()
+        .any(starts)
 }
 
 fn is_schema(table: &str) -> bool {
-    [
-        "sqlite_master",
-        "sqlite_schema",
-        "sqlite_sequence",
-        "sqlite_temp_master",
-        "sqlite_temp_schema",
-    ]
-    .iter()
-    .any(|name| table.eq_ignore_ascii_case(name))
+    ["sqlite_master", "sqlite_schema", "sqlite_sequence", "sqlite_temp_master", "sqlite_temp_schema"]
+        .iter()
+        .any(|name| table.eq_ignore_ascii_case(name))
 }
 
 fn function(name: &str, mode: u8) -> Result<(), String> {
@@ -365,14 +319,8 @@ fn function(name: &str, mode: u8) -> Result<(), String> {
         return Ok(());
     }
     let refused = ["load_extension", "fts3_tokenizer", "fts5", "fts5_source_id"].contains(&name.as_str())
-        || ["sqlite_", "rtree", "geopoly"]
-            .iter()
-            .any(|prefix| name.starts_with(prefix));
-    if refused {
-        Err(format!("the function `{name}`"))
-    } else {
-        Ok(())
-    }
+        || ["sqlite_", "rtree", "geopoly"].iter().any(|prefix| name.starts_with(prefix));
+    if refused { Err(format!("the function `{name}`")) } else { Ok(()) }
 }
 
 fn statement(action: &AuthAction<'_>) -> &'static str {

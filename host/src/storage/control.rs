@@ -48,9 +48,7 @@ impl ControlPlane {
             .connect_with(options)
             .await?;
         let control = Self { pool };
-        control
-            .migrate(&Plan::of(migrations), &path.display().to_string())
-            .await?;
+        control.migrate(&Plan::of(migrations), &path.display().to_string()).await?;
         Ok(control)
     }
 
@@ -62,9 +60,8 @@ impl ControlPlane {
     async fn migrate(&self, plan: &Plan, file: &str) -> Result<(), StorageError> {
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         sqlx::query(migrate::TABLE).execute(&mut *transaction).await?;
-        let rows = sqlx::query("select name, sha256 from _stoa_migrations")
-            .fetch_all(&mut *transaction)
-            .await?;
+        let rows =
+            sqlx::query("select name, sha256 from _stoa_migrations").fetch_all(&mut *transaction).await?;
         let applied = rows
             .iter()
             .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
@@ -82,10 +79,7 @@ async fn apply(connection: &mut SqliteConnection, step: &Step, now: UnixMillis) 
     sqlx::raw_sql(sql)
         .execute(&mut *connection)
         .await
-        .map_err(|error| StorageError::MigrationFailed {
-            name: name.into(),
-            reason: error.to_string(),
-        })?;
+        .map_err(|error| StorageError::MigrationFailed { name: name.into(), reason: error.to_string() })?;
     sqlx::query("insert into _stoa_migrations (name, sha256, applied_at) values ($1, $2, $3)")
         .bind(name)
         .bind(&step.sha256[..])
@@ -114,63 +108,38 @@ mod tests {
         .unwrap();
         control.pool().close().await;
         let control = ControlPlane::open(&path).await.unwrap();
-        let slug: String = sqlx::query_scalar("select slug from organizations")
-            .fetch_one(control.pool())
-            .await
-            .unwrap();
+        let slug: String =
+            sqlx::query_scalar("select slug from organizations").fetch_one(control.pool()).await.unwrap();
         assert_eq!(slug, "acme");
         let job = "insert into jobs (id, organization_id, kind, spec, created_by, created_at) \
                    values ($1, $2, 'import', '{}', $1, 1)";
-        let orphan = sqlx::query(job)
-            .bind(&[1_u8; 16][..])
-            .bind(&[8_u8; 16][..])
-            .execute(control.pool())
-            .await;
+        let orphan =
+            sqlx::query(job).bind(&[1_u8; 16][..]).bind(&[8_u8; 16][..]).execute(control.pool()).await;
         assert!(orphan.is_err(), "a job of an organization that does not exist");
     }
 
     #[tokio::test]
     async fn an_edited_or_unknown_migration_is_refused() {
-        const ONE: &[Migration] = &[Migration {
-            name: "one",
-            sql: "create table a (x)",
-        }];
-        const EDITED: &[Migration] = &[Migration {
-            name: "one",
-            sql: "create table a (y)",
-        }];
+        const ONE: &[Migration] = &[Migration { name: "one", sql: "create table a (x)" }];
+        const EDITED: &[Migration] = &[Migration { name: "one", sql: "create table a (y)" }];
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("control.sqlite");
         ControlPlane::open_with(&path, ONE).await.unwrap();
         let edited = ControlPlane::open_with(&path, EDITED).await;
-        assert!(
-            matches!(edited, Err(StorageError::MigrationEdited { .. })),
-            "{edited:?}"
-        );
+        assert!(matches!(edited, Err(StorageError::MigrationEdited { .. })), "{edited:?}");
         let unknown = ControlPlane::open_with(&path, &[]).await;
-        assert!(
-            matches!(unknown, Err(StorageError::MigrationUnknown { .. })),
-            "{unknown:?}"
-        );
+        assert!(matches!(unknown, Err(StorageError::MigrationUnknown { .. })), "{unknown:?}");
     }
 
     #[tokio::test]
     async fn a_failed_migration_leaves_nothing() {
-        const BAD: &[Migration] = &[Migration {
-            name: "bad",
-            sql: "create table a (x); create table a (x);",
-        }];
-        const GOOD: &[Migration] = &[Migration {
-            name: "good",
-            sql: "create table a (x)",
-        }];
+        const BAD: &[Migration] =
+            &[Migration { name: "bad", sql: "create table a (x); create table a (x);" }];
+        const GOOD: &[Migration] = &[Migration { name: "good", sql: "create table a (x)" }];
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("control.sqlite");
         let failed = ControlPlane::open_with(&path, BAD).await;
-        assert!(
-            matches!(failed, Err(StorageError::MigrationFailed { .. })),
-            "{failed:?}"
-        );
+        assert!(matches!(failed, Err(StorageError::MigrationFailed { .. })), "{failed:?}");
         ControlPlane::open_with(&path, GOOD).await.unwrap();
     }
 }

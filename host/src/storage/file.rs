@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -40,6 +40,8 @@ pub(super) struct Inner {
     readers: Mutex<Vec<Connection>>,
     writer: Mutex<Option<Connection>>,
     queue: Mutex<Queue>,
+    /// Told when no write waits any more.
+    rested: Condvar,
 }
 
 #[derive(Default)]
@@ -59,10 +61,7 @@ impl TenantFile {
         clock: &Clock,
         pool: &Arc<Pool>,
     ) -> Result<Self, StorageError> {
-        let shared = Shared {
-            entities: arc_swap::ArcSwapOption::empty(),
-            seal: Arc::clone(seal),
-        };
+        let shared = Shared { entities: arc_swap::ArcSwapOption::empty(), seal: Arc::clone(seal) };
         let inner = Inner {
             kind: profile.kind,
             redacted: profile.redacted,
@@ -71,13 +70,11 @@ impl TenantFile {
             readers: Mutex::default(),
             writer: Mutex::default(),
             queue: Mutex::default(),
+            rested: Condvar::new(),
             path,
         };
         inner.prepare(plan)?;
-        Ok(Self {
-            inner: Arc::new(inner),
-            pool: Arc::clone(pool),
-        })
+        Ok(Self { inner: Arc::new(inner), pool: Arc::clone(pool) })
     }
 
     /// Reads one snapshot, on this thread, within [`READ_DEADLINE`].
@@ -167,12 +164,7 @@ impl TenantFile {
         T: Send + 'static,
         E: From<StorageError> + Send + 'static,
     {
-        let request = Box::new(Request {
-            origin,
-            work: Some(f),
-            outcome: None,
-            answer,
-        });
+        let request = Box::new(Request { origin, work: Some(f), outcome: None, answer });
         let mut queue = self.inner.queue();
         queue.waiting.push_back(request);
         if !std::mem::replace(&mut queue.in_hand, true) {
@@ -183,16 +175,20 @@ impl TenantFile {
 
     /// Whether nobody but the asker holds the file, nor any of its writes.
     pub(super) fn is_idle(self: &Arc<Self>) -> bool {
-        Arc::strong_count(self) == 1 && Arc::strong_count(&self.inner) == 1
+        Arc::strong_count(self) == 1 && !self.inner.queue().in_hand
+    }
+
+    /// Waits until no write waits.
+    pub(super) fn rest(&self) {
+        let busy = |queue: &mut Queue| queue.in_hand;
+        drop(self.inner.rested.wait_while(self.inner.queue(), busy).unwrap_or_else(PoisonError::into_inner));
     }
 
     /// Moves the write-ahead log into the file, so that the file alone is complete.
     pub(super) fn checkpoint(&self) -> Result<(), StorageError> {
         lock(&self.inner.readers).clear();
         if let Some(writer) = &*lock(&self.inner.writer) {
-            writer
-                .prepare("pragma wal_checkpoint(truncate)")?
-                .query_row([], |_| Ok(()))?;
+            writer.prepare("pragma wal_checkpoint(truncate)")?.query_row([], |_| Ok(()))?;
         }
         Ok(())
     }
@@ -220,13 +216,7 @@ impl Inner {
     }
 
     fn open_connection(&self, role: Role) -> Result<Connection, StorageError> {
-        Connection::open(
-            &self.path,
-            role,
-            self.kind,
-            self.redacted,
-            Arc::clone(&self.shared),
-        )
+        Connection::open(&self.path, role, self.kind, self.redacted, Arc::clone(&self.shared))
     }
 
     fn take_reader(&self) -> Result<Connection, StorageError> {
@@ -245,30 +235,29 @@ impl Inner {
     }
 
     /// Runs and commits one group of waiting requests; answers whether more wait. Called by one thread at a time.
-    pub(super) fn write_group(&self) -> bool {
-        let writer = lock(&self.writer)
-            .take()
-            .map_or_else(|| self.open_connection(Role::Writer), Ok);
+    pub(super) fn write_group(&self, most: usize) -> bool {
+        let writer = lock(&self.writer).take().map_or_else(|| self.open_connection(Role::Writer), Ok);
         match writer {
-            Ok(writer) => self.run_group(writer),
+            Ok(writer) => self.run_group(writer, most),
             Err(error) => {
                 tracing::error!(%error, path = %self.path.display(), "the file cannot be opened for writing");
                 let reason = Arc::from(error.to_string());
                 let waiting = std::mem::take(&mut self.queue().waiting);
-                waiting
-                    .into_iter()
-                    .for_each(|request| request.answer(Some(&reason)));
+                waiting.into_iter().for_each(|request| request.answer(Some(&reason)));
             }
         }
         let mut queue = self.queue();
         queue.in_hand = !queue.waiting.is_empty();
+        if !queue.in_hand {
+            self.rested.notify_all();
+        }
         queue.in_hand
     }
 
-    fn run_group(&self, writer: Connection) {
+    fn run_group(&self, writer: Connection, most: usize) {
         let writer = Rc::new(writer);
         let next = || self.queue().waiting.pop_front();
-        let ran = catch_unwind(AssertUnwindSafe(|| group::run(&writer, &self.clock, next)));
+        let ran = catch_unwind(AssertUnwindSafe(|| group::run(&writer, &self.clock, most, next)));
         match Rc::try_unwrap(writer) {
             Ok(writer) if ran.is_ok() => *lock(&self.writer) = Some(writer),
             // Closing it undoes what is open; those who wait learn that the writer stopped.

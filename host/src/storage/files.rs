@@ -52,23 +52,23 @@ impl TenantFiles {
     /// Files below `root/organizations`. Raises the process's limit of open files as far as it may, and keeps a fourth
     /// of that many files open.
     #[must_use]
-    pub fn new(root: PathBuf, clock: Clock) -> Self {
+    pub fn new(root: PathBuf, clock: Clock, group_commit: usize) -> Self {
         let limit = rlimit::increase_nofile_limit(u64::MAX).unwrap_or_else(|error| {
             tracing::warn!(%error, "the limit of open files could not be raised");
             1024
         });
         let capacity = usize::try_from(limit / 4).unwrap_or(usize::MAX).clamp(16, 50_000);
         tracing::debug!(limit, capacity, "open files");
-        Self::with_capacity(root, clock, capacity)
+        Self::with_capacity(root, clock, group_commit, capacity)
     }
 
     /// The same with a number of files to keep open.
     #[must_use]
-    pub fn with_capacity(root: PathBuf, clock: Clock, capacity: usize) -> Self {
+    pub fn with_capacity(root: PathBuf, clock: Clock, group_commit: usize, capacity: usize) -> Self {
         Self(Arc::new(State {
             root,
             clock,
-            pool: Arc::default(),
+            pool: Arc::new(Pool::new(group_commit)),
             capacity,
             seal: seal(),
             open: Mutex::default(),
@@ -94,27 +94,16 @@ impl TenantFiles {
             .as_bytes()
             .iter()
             .chain(name.as_bytes())
-            .fold(0_usize, |sum, byte| {
-                sum.wrapping_mul(31).wrapping_add(usize::from(*byte))
-            })
+            .fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(*byte)))
             % self.0.opening.len();
-        let _opening = self
-            .0
-            .opening
-            .get(stripe)
-            .map(|lock| lock.lock().unwrap_or_else(PoisonError::into_inner));
+        let _opening =
+            self.0.opening.get(stripe).map(|lock| lock.lock().unwrap_or_else(PoisonError::into_inner));
         if let Some(file) = self.lock().touch(organization, name) {
             return Ok(file);
         }
         let path = self.path(organization, name)?;
         let plan = self.plan(profile.migrations);
-        let State {
-            seal,
-            clock,
-            pool,
-            capacity,
-            ..
-        } = &*self.0;
+        let State { seal, clock, pool, capacity, .. } = &*self.0;
         let file = Arc::new(TenantFile::open(path, profile, &plan, seal, clock, pool)?);
         let closed = self.lock().insert(organization, name, &file, *capacity);
         // Closing takes time, so it happens without the lock.
@@ -130,8 +119,12 @@ impl TenantFiles {
         Ok(self.path(organization, name)?.with_extension(""))
     }
 
-    /// Closes every file that is not in use, with its write-ahead log merged. For the end of the process.
+    /// Closes every file that is not in use, after its last write and with its write-ahead log merged. For the end of
+    /// the process.
     pub fn close_all(&self) {
+        let open: Vec<_> =
+            self.lock().files.values().flatten().map(|entry| Arc::clone(&entry.file)).collect();
+        open.into_iter().for_each(|file| file.rest());
         let closed = self.lock().take_idle(usize::MAX);
         for file in closed {
             if let Err(error) = file.checkpoint() {
@@ -178,21 +171,14 @@ pub(super) fn make_private(folder: &Path) -> Result<(), StorageError> {
         .recursive(true)
         .mode(0o700)
         .create(folder)
-        .map_err(|source| StorageError::File {
-            path: folder.into(),
-            source,
-        })
+        .map_err(|source| StorageError::File { path: folder.into(), source })
 }
 
 impl Open {
     fn touch(&mut self, organization: OrganizationId, name: &str) -> Option<Arc<TenantFile>> {
         self.uses += 1;
         let uses = self.uses;
-        let entry = self
-            .files
-            .get_mut(&organization)?
-            .iter_mut()
-            .find(|entry| &*entry.name == name)?;
+        let entry = self.files.get_mut(&organization)?.iter_mut().find(|entry| &*entry.name == name)?;
         entry.used = uses;
         Some(Arc::clone(&entry.file))
     }
@@ -207,16 +193,8 @@ impl Open {
     ) -> Vec<Arc<TenantFile>> {
         self.uses += 1;
         // Some at once, because finding the oldest means looking at all.
-        let closed = if self.count >= capacity {
-            self.take_idle((capacity / 16).max(1))
-        } else {
-            Vec::new()
-        };
-        let entry = Entry {
-            name: name.into(),
-            file: Arc::clone(file),
-            used: self.uses,
-        };
+        let closed = if self.count >= capacity { self.take_idle((capacity / 16).max(1)) } else { Vec::new() };
+        let entry = Entry { name: name.into(), file: Arc::clone(file), used: self.uses };
         self.files.entry(organization).or_default().push(entry);
         self.count += 1;
         closed
@@ -225,13 +203,7 @@ impl Open {
     /// Takes out the `most` least recently used files that nobody uses.
     fn take_idle(&mut self, most: usize) -> Vec<Arc<TenantFile>> {
         let idle = |entry: &&Entry| entry.file.is_idle();
-        let mut ages: Vec<u64> = self
-            .files
-            .values()
-            .flatten()
-            .filter(idle)
-            .map(|entry| entry.used)
-            .collect();
+        let mut ages: Vec<u64> = self.files.values().flatten().filter(idle).map(|entry| entry.used).collect();
         let last = most.min(ages.len());
         if last == 0 {
             return Vec::new();

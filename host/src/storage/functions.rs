@@ -33,14 +33,8 @@ fn instr(context: &Context<'_>) -> Result<Option<i64>> {
     };
     let before = hay.get(..at).unwrap_or_default();
     // A character starts at every byte that does not continue one.
-    let count = if in_bytes {
-        at
-    } else {
-        before
-            .iter()
-            .filter(|byte| **byte & 0b1100_0000 != 0b1000_0000)
-            .count()
-    };
+    let count =
+        if in_bytes { at } else { before.iter().filter(|byte| **byte & 0b1100_0000 != 0b1000_0000).count() };
     Ok(Some(i64::try_from(count + 1).unwrap_or(i64::MAX)))
 }
 
@@ -64,9 +58,9 @@ fn replace(context: &Context<'_>) -> Result<Option<String>> {
         }
     }
     result.extend_from_slice(hay.get(copied..).unwrap_or_default());
-    Ok(Some(String::from_utf8(result).unwrap_or_else(|bad| {
-        String::from_utf8_lossy(bad.as_bytes()).into_owned()
-    })))
+    Ok(Some(
+        String::from_utf8(result).unwrap_or_else(|bad| String::from_utf8_lossy(bad.as_bytes()).into_owned()),
+    ))
 }
 
 /// An argument as SQLite would turn it into text.
@@ -101,10 +95,7 @@ struct Search<'n> {
 
 impl<'n> Search<'n> {
     fn new(needle: &'n [u8]) -> Self {
-        let mut search = Self {
-            needle,
-            fits: vec![0],
-        };
+        let mut search = Self { needle, fits: vec![0] };
         let mut matched = 0;
         for byte in needle.iter().skip(1) {
             matched = search.advance(matched, *byte);
@@ -141,10 +132,7 @@ mod tests {
 
     #[test]
     fn they_answer_what_sqlite_answers() {
-        let (ours, theirs) = (
-            Connection::open_in_memory().unwrap(),
-            Connection::open_in_memory().unwrap(),
-        );
+        let (ours, theirs) = (Connection::open_in_memory().unwrap(), Connection::open_in_memory().unwrap());
         replace_slow_ones(&ours).unwrap();
         let values = [
             "'aaab'",
@@ -163,10 +151,7 @@ mod tests {
         ];
         for a in values {
             for b in values {
-                for sql in [
-                    format!("select instr({a}, {b})"),
-                    format!("select replace({a}, {b}, 'xy')"),
-                ] {
+                for sql in [format!("select instr({a}, {b})"), format!("select replace({a}, {b}, 'xy')")] {
                     let answer = |c: &Connection| -> rusqlite::types::Value {
                         c.query_row(&sql, [], |row| row.get(0)).unwrap()
                     };

@@ -11,8 +11,8 @@ use super::error::StorageError;
 use super::{ChangeOrigin, Verdict};
 use crate::clock::{Clock, UnixMillis};
 
-/// Requests per COMMIT, at most.
-const REQUESTS: usize = 64;
+/// Requests per COMMIT, at most, unless the operator says otherwise.
+pub const GROUP_COMMIT: usize = 64;
 /// Nobody waits longer than this for requests that came later.
 const LONGEST: Duration = Duration::from_millis(20);
 
@@ -63,10 +63,7 @@ fn in_savepoint<T, E: From<StorageError>>(
 ) -> Result<T, E> {
     connection.begin_request()?;
     let result = match catch_unwind(AssertUnwindSafe(|| work(connection))) {
-        Ok(Ok(Verdict::Keep(value))) => connection
-            .log_changes(origin, at)
-            .map(|()| value)
-            .map_err(E::from),
+        Ok(Ok(Verdict::Keep(value))) => connection.log_changes(origin, at).map(|()| value).map_err(E::from),
         Ok(Ok(Verdict::Undo(value))) => {
             connection.undo_request()?;
             return Ok(value);
@@ -81,25 +78,24 @@ fn in_savepoint<T, E: From<StorageError>>(
     result
 }
 
-/// Runs requests from `next` until it has none, the group is full or has taken long; commits; answers.
+/// Runs requests from `next` until it has none, there are `most` of them or they have taken long; commits; answers.
 pub(super) fn run(
     connection: &Rc<Connection>,
     clock: &Clock,
+    most: usize,
     mut next: impl FnMut() -> Option<Box<dyn Waiting>>,
 ) {
     let started = Instant::now();
     // Without a transaction all that wait learn so at once, instead of each waiting for the lock in turn.
     let mut failure = connection.begin_group().err();
     let begun = failure.is_none();
-    let mut group = Vec::with_capacity(REQUESTS);
-    while group.len() < REQUESTS && (!begun || (failure.is_none() && started.elapsed() < LONGEST)) {
+    let mut group = Vec::with_capacity(most);
+    while group.len() < most && (!begun || (failure.is_none() && started.elapsed() < LONGEST)) {
         let Some(mut request) = next() else { break };
         if begun {
             request.run(connection, clock.now());
             if connection.raw().is_autocommit() {
-                failure = Some(StorageError::NotCommitted(Arc::from(
-                    "SQLite undid the transaction",
-                )));
+                failure = Some(StorageError::NotCommitted(Arc::from("SQLite undid the transaction")));
             }
         }
         group.push(request);
@@ -121,9 +117,7 @@ impl Connection {
         self.run("begin immediate")?;
         // Another process may have written since: the end of the chain is read again, and names of columns if need be.
         self.head.set(None);
-        let version = self
-            .prepare("pragma schema_version")?
-            .query_row([], |row| row.get(0))?;
+        let version = self.prepare("pragma schema_version")?.query_row([], |row| row.get(0))?;
         if self.schema_version.replace(version) != version {
             self.forget_columns();
         }
@@ -178,11 +172,7 @@ impl Connection {
             Some(head) => head,
             None => Head::read(self.raw())?,
         };
-        let context = Context {
-            origin,
-            at,
-            redacted: self.redacted(),
-        };
+        let context = Context { origin, at, redacted: self.redacted() };
         let head = changes::write(self.raw(), &mut recorder, &context, head)?;
         self.head.set(Some(head));
         Ok(())

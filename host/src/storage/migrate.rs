@@ -49,9 +49,7 @@ impl Plan {
             migration: *migration,
             sha256: Sha256::digest(migration.sql).into(),
         };
-        Self {
-            steps: migrations.iter().map(step).collect(),
-        }
+        Self { steps: migrations.iter().map(step).collect() }
     }
 
     pub(super) fn of_file(own: &[Migration]) -> Self {
@@ -80,9 +78,8 @@ impl Plan {
 
     /// Whether nothing is left to do. Serves a connection that only reads.
     pub(super) fn is_done(&self, connection: &Connection, file: &str) -> Result<bool, StorageError> {
-        let exists = connection
-            .prepare("select 1 from sqlite_schema where name = '_stoa_migrations'")?
-            .exists([])?;
+        let exists =
+            connection.prepare("select 1 from sqlite_schema where name = '_stoa_migrations'")?.exists([])?;
         Ok(exists && self.pending(&applied(connection)?, file)?.is_empty())
     }
 
@@ -116,10 +113,7 @@ fn apply_one(connection: &Connection, step: &Step, now: UnixMillis) -> Result<()
     let Migration { name, sql } = step.migration;
     connection
         .batch(sql)
-        .map_err(|error| StorageError::MigrationFailed {
-            name: name.into(),
-            reason: error.to_string(),
-        })?;
+        .map_err(|error| StorageError::MigrationFailed { name: name.into(), reason: error.to_string() })?;
     connection.execute(
         "insert into _stoa_migrations (name, sha256, applied_at) values (?1, ?2, ?3)",
         params![name, step.sha256, now],
@@ -130,8 +124,6 @@ fn apply_one(connection: &Connection, step: &Step, now: UnixMillis) -> Result<()
 
 fn applied(connection: &Connection) -> Result<Vec<(String, Vec<u8>)>, StorageError> {
     let mut statement = connection.prepare("select name, sha256 from _stoa_migrations")?;
-    let applied = statement
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect::<Result<_, _>>()?;
+    let applied = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
     Ok(applied)
 }

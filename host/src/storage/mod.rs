@@ -5,7 +5,7 @@
 //! plugins; they are driven inline through rusqlite, which offers what that needs: an authorizer, limits, hooks.
 //!
 //! Reading order: `files.rs` (all files of all organizations), `file.rs` (one file: reads, writes), `group.rs` and
-//! `pool.rs` (how writes become commits), `connection.rs` (what a request may do), `confine.rs`, `words.rs`,
+//! `pool.rs` (how writes become commits), `connection.rs` (what a request may do), `plugin.rs`, `confine.rs`, `words.rs`,
 //! `functions.rs` (what plugin SQL may do), `preupdate.rs`, `recorder.rs`, `changes.rs` (the change log), `migrate.rs`;
 //! then `control.rs` and `secrets.rs`.
 //!
@@ -23,6 +23,7 @@ mod files;
 mod functions;
 mod group;
 mod migrate;
+mod plugin;
 mod pool;
 mod preupdate;
 mod recorder;
@@ -38,6 +39,7 @@ pub use control::ControlPlane;
 pub use error::{PluginSqlError, StorageError};
 pub use file::{READ_DEADLINE, TenantFile};
 pub use files::TenantFiles;
+pub use group::GROUP_COMMIT;
 pub use migrate::Migration;
 pub use secrets::Secrets;
 
@@ -86,11 +88,7 @@ pub struct ChangeOrigin {
 
 impl From<&Caller> for ChangeOrigin {
     fn from(caller: &Caller) -> Self {
-        Self {
-            principal: caller.principal.id,
-            request: caller.request,
-            source: caller.source,
-        }
+        Self { principal: caller.principal.id, request: caller.request, source: caller.source }
     }
 }
 
@@ -103,9 +101,7 @@ const OLDEST_SQLITE: i32 = 3_051_003;
 /// [`StorageError::OldSqlite`].
 pub fn check_sqlite_version() -> Result<(), StorageError> {
     if rusqlite::version_number() < OLDEST_SQLITE {
-        return Err(StorageError::OldSqlite {
-            found: rusqlite::version(),
-        });
+        return Err(StorageError::OldSqlite { found: rusqlite::version() });
     }
     Ok(())
 }

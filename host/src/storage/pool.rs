@@ -14,8 +14,9 @@ const MOST: usize = 64;
 const IDLE: Duration = Duration::from_secs(10);
 
 /// The threads of all files.
-#[derive(Default)]
 pub(super) struct Pool {
+    /// Requests per COMMIT, at most.
+    group: usize,
     state: Mutex<State>,
     wake: Condvar,
 }
@@ -28,6 +29,10 @@ struct State {
 }
 
 impl Pool {
+    pub(super) fn new(group: usize) -> Self {
+        Self { group: group.max(1), state: Mutex::default(), wake: Condvar::new() }
+    }
+
     /// Has the file's writes done.
     pub(super) fn submit(self: &Arc<Self>, file: Arc<Inner>) {
         let mut state = self.lock();
@@ -39,9 +44,7 @@ impl Pool {
         state.threads += 1;
         drop(state);
         let pool = Arc::clone(self);
-        let spawned = std::thread::Builder::new()
-            .name("stoa-writer".into())
-            .spawn(move || pool.work());
+        let spawned = std::thread::Builder::new().name("stoa-writer".into()).spawn(move || pool.work());
         if let Err(error) = spawned {
             tracing::warn!(%error, "no thread for writing; the caller's is used");
             self.work_now();
@@ -68,7 +71,7 @@ impl Pool {
     }
 
     fn drain(&self, file: Arc<Inner>) {
-        while file.write_group() {
+        while file.write_group(self.group) {
             let mut state = self.lock();
             if !state.due.is_empty() {
                 state.due.push_back(file);
@@ -84,10 +87,8 @@ impl Pool {
                 return Some(file);
             }
             state.waiting += 1;
-            let (after, timeout) = self
-                .wake
-                .wait_timeout(state, IDLE)
-                .unwrap_or_else(PoisonError::into_inner);
+            let (after, timeout) =
+                self.wake.wait_timeout(state, IDLE).unwrap_or_else(PoisonError::into_inner);
             state = after;
             state.waiting -= 1;
             if timeout.timed_out() && state.due.is_empty() {

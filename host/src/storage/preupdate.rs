@@ -33,16 +33,9 @@ unsafe extern "C" fn on_change(
     new_rowid: i64,
 ) {
     // SAFETY: SQLite passes the pointer given to `attach` and a table name that ends in NUL.
-    let (recorder, table) = unsafe {
-        (
-            &*context.cast::<RefCell<Recorder>>(),
-            CStr::from_ptr(table).to_bytes(),
-        )
-    };
-    if table
-        .get(..6)
-        .is_some_and(|start| start.eq_ignore_ascii_case(b"_stoa_"))
-    {
+    let (recorder, table) =
+        unsafe { (&*context.cast::<RefCell<Recorder>>(), CStr::from_ptr(table).to_bytes()) };
+    if table.get(..6).is_some_and(|start| start.eq_ignore_ascii_case(b"_stoa_")) {
         return;
     }
     // A panic must not cross into C. The recorder is left marked, and the request cannot be kept.

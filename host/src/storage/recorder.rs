@@ -33,11 +33,6 @@ pub(super) enum Cell<'a> {
 
 impl PartialEq for Cell<'_> {
     /// A column of type `real` is stored as an integer where that is exact, so the two compare by value.
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::float_cmp,
-        reason = "the same conversion that SQLite made"
-    )]
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Null, Self::Null) => true,
@@ -131,10 +126,7 @@ pub(super) const CHANGED: u8 = 1;
 
 impl Recorder {
     pub(super) fn mark(&self) -> Mark {
-        Mark {
-            changes: self.changes.len(),
-            values: self.values.len(),
-        }
+        Mark { changes: self.changes.len(), values: self.values.len() }
     }
 
     /// Forgets what was recorded since, because SQLite undid it.
@@ -145,10 +137,7 @@ impl Recorder {
 
     /// An empty recorder for the next request; table names are kept.
     pub(super) fn reset(&mut self) {
-        self.fall_back(Mark {
-            changes: 0,
-            values: 0,
-        });
+        self.fall_back(Mark { changes: 0, values: 0 });
         self.values.shrink_to(1 << 20);
         self.as_plugin = false;
         self.broken = false;
@@ -177,13 +166,7 @@ impl Recorder {
     pub(super) fn record(&mut self, operation: Operation, table: &[u8], rowid: i64, row: &impl Row) {
         let table = self.table(table);
         let mark = self.mark();
-        let change = Change {
-            table,
-            operation,
-            as_plugin: self.as_plugin,
-            rowid,
-            start: mark.values,
-        };
+        let change = Change { table, operation, as_plugin: self.as_plugin, rowid, start: mark.values };
         let keep = match operation {
             Operation::Update => self.push_update(table, row),
             Operation::Insert => {
@@ -234,11 +217,7 @@ impl Recorder {
         }
         self.latest = self.tables.iter().position(is).unwrap_or_else(|| {
             let name = String::from_utf8_lossy(name).into();
-            self.tables.push(Table {
-                name,
-                columns: None,
-                stale: false,
-            });
+            self.tables.push(Table { name, columns: None, stale: false });
             self.tables.len() - 1
         });
         self.latest

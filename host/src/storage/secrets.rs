@@ -60,9 +60,7 @@ impl Secrets {
             }
         };
         let root = Zeroizing::new(unseal(&master, b"secrets", &sealed)?);
-        Ok(Self(Arc::new(Root(
-            root.as_slice().try_into().map_err(|_| StorageError::Seal)?,
-        ))))
+        Ok(Self(Arc::new(Root(root.as_slice().try_into().map_err(|_| StorageError::Seal)?))))
     }
 
     /// The key for this purpose, such as `cursor`. Always the same for the installation, and telling nothing of another.
@@ -100,13 +98,7 @@ fn seal(key: &[u8; 32], purpose: &[u8], plain: &[u8]) -> Result<Vec<u8>, Storage
     let mut nonce = [0; NONCE];
     random(&mut nonce)?;
     let body = XChaCha20Poly1305::new(&(*key).into())
-        .encrypt(
-            &XNonce::from(nonce),
-            Payload {
-                msg: plain,
-                aad: purpose,
-            },
-        )
+        .encrypt(&XNonce::from(nonce), Payload { msg: plain, aad: purpose })
         .map_err(|_| StorageError::Seal)?;
     Ok([HEADER, nonce.as_slice(), body.as_slice()].concat())
 }
@@ -115,13 +107,7 @@ fn unseal(key: &[u8; 32], purpose: &[u8], sealed: &[u8]) -> Result<Vec<u8>, Stor
     let body = sealed.strip_prefix(HEADER).ok_or(StorageError::Seal)?;
     let (nonce, body) = body.split_first_chunk::<NONCE>().ok_or(StorageError::Seal)?;
     XChaCha20Poly1305::new(&(*key).into())
-        .decrypt(
-            &XNonce::from(*nonce),
-            Payload {
-                msg: body,
-                aad: purpose,
-            },
-        )
+        .decrypt(&XNonce::from(*nonce), Payload { msg: body, aad: purpose })
         .map_err(|_| StorageError::Seal)
 }
 
@@ -145,10 +131,7 @@ fn master_key(
     let mut key = Zeroizing::new([0; 32]);
     random(&mut *key)?;
     let text = Zeroizing::new(STANDARD.encode(&*key) + "\n");
-    parse(
-        &Zeroizing::new(write_private(&path, text.as_bytes())?),
-        "the file master.key",
-    )
+    parse(&Zeroizing::new(write_private(&path, text.as_bytes())?), "the file master.key")
 }
 
 fn parse(text: &[u8], place: &str) -> Result<Zeroizing<[u8; 32]>, StorageError> {
@@ -160,10 +143,7 @@ fn parse(text: &[u8], place: &str) -> Result<Zeroizing<[u8; 32]>, StorageError> 
 
 /// The content of a file that only its owner can read; `None` if there is no such file.
 fn read_private(path: &Path) -> Result<Option<Vec<u8>>, StorageError> {
-    let failed = |source| StorageError::File {
-        path: path.into(),
-        source,
-    };
+    let failed = |source| StorageError::File { path: path.into(), source };
     let mut file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -179,21 +159,12 @@ fn read_private(path: &Path) -> Result<Option<Vec<u8>>, StorageError> {
 
 /// Makes the file with this content, whole or not at all. If another process was first, its content is answered.
 fn write_private(path: &Path, content: &[u8]) -> Result<Vec<u8>, StorageError> {
-    let failed = |source| StorageError::File {
-        path: path.into(),
-        source,
-    };
+    let failed = |source| StorageError::File { path: path.into(), source };
     let draft = path.with_extension(format!("new-{}", std::process::id()));
     let _ = std::fs::remove_file(&draft);
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&draft)
-        .map_err(failed)?;
-    file.write_all(content)
-        .and_then(|()| file.sync_all())
-        .map_err(failed)?;
+    let mut file =
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft).map_err(failed)?;
+    file.write_all(content).and_then(|()| file.sync_all()).map_err(failed)?;
     // A link, unlike a rename, never replaces what is there.
     let linked = std::fs::hard_link(&draft, path);
     std::fs::remove_file(&draft).map_err(failed)?;
@@ -201,9 +172,7 @@ fn write_private(path: &Path, content: &[u8]) -> Result<Vec<u8>, StorageError> {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(failed(error)),
         _ => {
             let folder = path.parent().unwrap_or(path);
-            File::open(folder)
-                .and_then(|folder| folder.sync_all())
-                .map_err(failed)?;
+            File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
             read_private(path)?.ok_or_else(|| failed(ErrorKind::NotFound.into()))
         }
     }
@@ -255,12 +224,7 @@ mod tests {
         let key = STANDARD.encode([3_u8; 32]);
         let made = Secrets::open_with(folder.path(), Some(key.clone())).unwrap();
         assert!(!folder.path().join("master.key").exists());
-        assert_eq!(
-            Secrets::open_with(folder.path(), Some(key.clone()))
-                .unwrap()
-                .key("x"),
-            made.key("x")
-        );
+        assert_eq!(Secrets::open_with(folder.path(), Some(key.clone())).unwrap().key("x"), made.key("x"));
         let lost = Secrets::open_with(folder.path(), None);
         assert!(matches!(lost, Err(StorageError::MasterKey(_))));
         let wrong = Secrets::open_with(folder.path(), Some(STANDARD.encode([4_u8; 32])));
@@ -271,10 +235,7 @@ mod tests {
         let mut sealed = std::fs::read(&path).unwrap();
         *sealed.last_mut().unwrap() ^= 1;
         std::fs::write(&path, sealed).unwrap();
-        assert!(matches!(
-            Secrets::open_with(folder.path(), Some(key)),
-            Err(StorageError::Seal)
-        ));
+        assert!(matches!(Secrets::open_with(folder.path(), Some(key)), Err(StorageError::Seal)));
     }
 
     #[test]
@@ -284,15 +245,10 @@ mod tests {
         let sealed = secrets.seal("signing-key", b"plain").unwrap();
         assert_eq!(secrets.open_sealed("signing-key", &sealed).unwrap(), b"plain");
         assert_ne!(secrets.seal("signing-key", b"plain").unwrap(), sealed);
-        for (purpose, sealed) in [
-            ("other", &sealed[..]),
-            ("signing-key", &sealed[..20]),
-            ("signing-key", b""),
-        ] {
-            assert!(matches!(
-                secrets.open_sealed(purpose, sealed),
-                Err(StorageError::Seal)
-            ));
+        for (purpose, sealed) in
+            [("other", &sealed[..]), ("signing-key", &sealed[..20]), ("signing-key", b"")]
+        {
+            assert!(matches!(secrets.open_sealed(purpose, sealed), Err(StorageError::Seal)));
         }
     }
 }

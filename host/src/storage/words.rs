@@ -12,10 +12,9 @@ pub(super) fn words(sql: &str) -> impl Iterator<Item = &str> {
                 '\'' | '"' | '`' => after(rest, 1, first),
                 '[' => after(rest, 1, ']'),
                 '-' if rest.starts_with("--") => after(rest, 2, '\n'),
-                '/' if rest.starts_with("/*") => rest
-                    .get(2..)
-                    .and_then(|inner| inner.find("*/"))
-                    .map_or(rest.len(), |end| end + 4),
+                '/' if rest.starts_with("/*") => {
+                    rest.get(2..).and_then(|inner| inner.find("*/")).map_or(rest.len(), |end| end + 4)
+                }
                 _ if is_word(first) => {
                     let end = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
                     let (word, tail) = rest.split_at(end);
@@ -35,19 +34,16 @@ fn is_word(c: char) -> bool {
 
 fn after(text: &str, start: usize, end: char) -> usize {
     let body = text.get(start..).unwrap_or_default();
-    body.find(end)
-        .map_or(text.len(), |at| start + at + end.len_utf8())
+    body.find(end).map_or(text.len(), |at| start + at + end.len_utf8())
 }
 
 /// Whether the text begins like a statement that reads or changes rows. `vacuum` and some statements without effect
 /// compile without the authorizer being asked.
 pub(super) fn is_about_rows(sql: &str) -> bool {
     words(sql).next().is_some_and(|first| {
-        [
-            "select", "with", "values", "insert", "replace", "update", "delete",
-        ]
-        .iter()
-        .any(|keyword| first.eq_ignore_ascii_case(keyword))
+        ["select", "with", "values", "insert", "replace", "update", "delete"]
+            .iter()
+            .any(|keyword| first.eq_ignore_ascii_case(keyword))
     })
 }
 

@@ -5,31 +5,10 @@ use stoa_sdk::manifest::Seed;
 
 pub(crate) fn seed() -> Vec<Seed> {
     let stages = [
-        (
-            "prospecting",
-            "Prospecting",
-            "open",
-            "10",
-            Some("pipeline"),
-            Some(30),
-        ),
-        (
-            "qualification",
-            "Qualification",
-            "open",
-            "20",
-            Some("pipeline"),
-            Some(30),
-        ),
+        ("prospecting", "Prospecting", "open", "10", Some("pipeline"), Some(30)),
+        ("qualification", "Qualification", "open", "20", Some("pipeline"), Some(30)),
         ("proposal", "Proposal", "open", "50", Some("best_case"), Some(21)),
-        (
-            "negotiation",
-            "Negotiation",
-            "open",
-            "80",
-            Some("commit"),
-            Some(14),
-        ),
+        ("negotiation", "Negotiation", "open", "80", Some("commit"), Some(14)),
         ("won", "Won", "won", "100", None, None),
         ("lost", "Lost", "lost", "0", None, None),
     ];

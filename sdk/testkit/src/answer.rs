@@ -32,8 +32,7 @@ impl Answer {
     /// When the answer has none.
     #[must_use]
     pub fn etag(&self) -> String {
-        self.header("etag")
-            .map_or_else(|| self.fail("an ETag"), str::to_owned)
+        self.header("etag").map_or_else(|| self.fail("an ETag"), str::to_owned)
     }
 
     /// The body as text.
@@ -141,11 +140,6 @@ impl Answer {
 
     #[track_caller]
     fn fail<T>(&self, wanted: &str) -> T {
-        panic!(
-            "{}: wanted {wanted}, got {} {}",
-            self.request,
-            self.status(),
-            self.text()
-        )
+        panic!("{}: wanted {wanted}, got {} {}", self.request, self.status(), self.text())
     }
 }

@@ -46,29 +46,19 @@ impl Client {
     /// A caller at `address` (`host:port`) whose paths begin with `prefix` (empty, or `/t/{slug}`).
     #[must_use]
     pub fn new(address: &str, prefix: &str, token: Option<&str>) -> Self {
-        Self {
-            address: address.to_owned(),
-            prefix: prefix.to_owned(),
-            token: token.map(str::to_owned),
-        }
+        Self { address: address.to_owned(), prefix: prefix.to_owned(), token: token.map(str::to_owned) }
     }
 
     /// The same caller without a token.
     #[must_use]
     pub fn anonymous(&self) -> Self {
-        Self {
-            token: None,
-            ..self.clone()
-        }
+        Self { token: None, ..self.clone() }
     }
 
     /// The same place with another token.
     #[must_use]
     pub fn with_token(&self, token: &str) -> Self {
-        Self {
-            token: Some(token.to_owned()),
-            ..self.clone()
-        }
+        Self { token: Some(token.to_owned()), ..self.clone() }
     }
 
     /// The bearer token.
@@ -80,13 +70,7 @@ impl Client {
     /// Begins a request whose parts are all in the caller's hand.
     #[must_use]
     pub fn call<'a>(&'a self, method: &'a str, path: &'a str) -> Call<'a> {
-        Call {
-            client: self,
-            method,
-            path,
-            headers: Vec::new(),
-            body: Vec::new(),
-        }
+        Call { client: self, method, path, headers: Vec::new(), body: Vec::new() }
     }
 
     /// GET; `path` carries its query string, already encoded.
@@ -110,10 +94,7 @@ impl Client {
     /// PATCH under `If-Match`.
     #[track_caller]
     pub fn patch_if(&self, path: &str, etag: &str, body: &Value) -> Answer {
-        self.call("PATCH", path)
-            .header("If-Match", etag)
-            .json(body)
-            .send()
+        self.call("PATCH", path).header("If-Match", etag).json(body).send()
     }
 
     /// DELETE without a condition.
@@ -125,20 +106,13 @@ impl Client {
     /// POST of any body.
     #[track_caller]
     pub fn raw(&self, path: &str, content_type: &str, body: &[u8]) -> Answer {
-        self.call("POST", path)
-            .header("Content-Type", content_type)
-            .body(body)
-            .send()
+        self.call("POST", path).header("Content-Type", content_type).body(body).send()
     }
 
     /// POST of a multipart form.
     #[track_caller]
     pub fn multipart(&self, path: &str, parts: &[Part<'_>]) -> Answer {
-        self.raw(
-            path,
-            &format!("multipart/form-data; boundary={BOUNDARY}"),
-            &form(parts),
-        )
+        self.raw(path, &format!("multipart/form-data; boundary={BOUNDARY}"), &form(parts))
     }
 
     /// Starts an import and gives its job's path.
@@ -153,18 +127,9 @@ impl Client {
     #[track_caller]
     pub fn try_import(&self, spec: &Value, csv: &[u8]) -> Answer {
         let spec = spec.to_string();
-        let file = Part {
-            name: "file",
-            file_name: Some("rows.csv"),
-            content_type: "text/csv",
-            body: csv,
-        };
-        let spec = Part {
-            name: "spec",
-            file_name: None,
-            content_type: "application/json",
-            body: spec.as_bytes(),
-        };
+        let file = Part { name: "file", file_name: Some("rows.csv"), content_type: "text/csv", body: csv };
+        let spec =
+            Part { name: "spec", file_name: None, content_type: "application/json", body: spec.as_bytes() };
         self.multipart("/api/v1/imports", &[spec, file])
     }
 
@@ -183,11 +148,7 @@ impl Client {
     #[track_caller]
     pub fn all(&self, path: &str) -> Vec<Value> {
         let glue = if path.contains('?') { '&' } else { '?' };
-        let first = if path.contains("limit=") {
-            path.to_owned()
-        } else {
-            format!("{path}{glue}limit=200")
-        };
+        let first = if path.contains("limit=") { path.to_owned() } else { format!("{path}{glue}limit=200") };
         let glue = if first.contains('?') { '&' } else { '?' };
         let mut records = Vec::new();
         let mut next = first.clone();
@@ -213,13 +174,8 @@ impl Call<'_> {
     /// Sets a JSON body.
     #[must_use]
     pub fn json(self, body: &Value) -> Self {
-        let kind = if self.method == "PATCH" {
-            "application/merge-patch+json"
-        } else {
-            "application/json"
-        };
-        self.header("Content-Type", kind)
-            .body(body.to_string().as_bytes())
+        let kind = if self.method == "PATCH" { "application/merge-patch+json" } else { "application/json" };
+        self.header("Content-Type", kind).body(body.to_string().as_bytes())
     }
 
     /// Sets the body.
@@ -233,15 +189,9 @@ impl Call<'_> {
     #[must_use]
     pub fn rendered(&self, keep: bool) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(256 + self.body.len());
-        let Self {
-            client, method, path, ..
-        } = self;
+        let Self { client, method, path, .. } = self;
         // Writing to a vector cannot fail.
-        let _ = write!(
-            bytes,
-            "{method} {}{path} HTTP/1.1\r\nHost: {}\r\n",
-            client.prefix, client.address
-        );
+        let _ = write!(bytes, "{method} {}{path} HTTP/1.1\r\nHost: {}\r\n", client.prefix, client.address);
         if !keep {
             bytes.extend_from_slice(b"Connection: close\r\n");
         }
@@ -265,10 +215,7 @@ impl Call<'_> {
     /// When the connection cannot be made or breaks.
     pub fn attempt(&self) -> std::io::Result<Answer> {
         let response = Connection::open(&self.client.address)?.exchange(&self.rendered(false))?;
-        Ok(Answer {
-            request: format!("{} {}{}", self.method, self.client.prefix, self.path),
-            response,
-        })
+        Ok(Answer { request: format!("{} {}{}", self.method, self.client.prefix, self.path), response })
     }
 
     /// Sends it and gives the answer.
@@ -277,19 +224,14 @@ impl Call<'_> {
     /// When there is none.
     #[track_caller]
     pub fn send(&self) -> Answer {
-        self.attempt()
-            .unwrap_or_else(|error| panic!("{} {}: {error}", self.method, self.path))
+        self.attempt().unwrap_or_else(|error| panic!("{} {}: {error}", self.method, self.path))
     }
 }
 
 fn form(parts: &[Part<'_>]) -> Vec<u8> {
     let mut body = Vec::new();
     for part in parts {
-        let _ = write!(
-            body,
-            "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{}\"",
-            part.name
-        );
+        let _ = write!(body, "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{}\"", part.name);
         if let Some(file) = part.file_name {
             let _ = write!(body, "; filename=\"{file}\"");
         }

@@ -114,11 +114,7 @@ impl Finished {
     /// When it did not.
     #[track_caller]
     pub fn ok(&self) -> &Self {
-        assert!(
-            self.succeeded,
-            "`{}` failed: {}{}",
-            self.command, self.stdout, self.stderr
-        );
+        assert!(self.succeeded, "`{}` failed: {}{}", self.command, self.stdout, self.stderr);
         self
     }
 
@@ -200,18 +196,10 @@ impl Host {
     /// Runs `stoa ARGUMENTS... --data FOLDER`, whether or not the host runs.
     pub fn cli<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Finished {
         let mut command = Command::new(&self.binary);
-        command
-            .args(arguments)
-            .arg("--data")
-            .arg(self.data())
-            .stdin(Stdio::null());
-        let output = command
-            .output()
-            .unwrap_or_else(|error| panic!("{}: {error}", self.binary.display()));
-        let words: Vec<_> = arguments
-            .iter()
-            .map(|word| word.as_ref().to_string_lossy().into_owned())
-            .collect();
+        command.args(arguments).arg("--data").arg(self.data()).stdin(Stdio::null());
+        let output = command.output().unwrap_or_else(|error| panic!("{}: {error}", self.binary.display()));
+        let words: Vec<_> =
+            arguments.iter().map(|word| word.as_ref().to_string_lossy().into_owned()).collect();
         Finished {
             command: format!("stoa {}", words.join(" ")),
             succeeded: output.status.success(),
@@ -237,17 +225,9 @@ impl Host {
         let Some(mut child) = self.child.take() else {
             return;
         };
-        let asked = Command::new("kill")
-            .args(["-TERM", &child.id().to_string()])
-            .status();
-        assert!(
-            asked.is_ok_and(|status| status.success()),
-            "kill -TERM {}",
-            child.id()
-        );
-        wait_for("the end of the host after SIGTERM", STOP, || {
-            child.try_wait().ok().flatten()
-        });
+        let asked = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+        assert!(asked.is_ok_and(|status| status.success()), "kill -TERM {}", child.id());
+        wait_for("the end of the host after SIGTERM", STOP, || child.try_wait().ok().flatten());
     }
 
     /// Stops it when it runs, and starts it again on the same folder. The ports change.
@@ -272,17 +252,10 @@ impl Host {
         self.child = Some(self.spawn());
         let operations = self.operations();
         wait_for("a ready host", START, || {
-            if operations
-                .call("GET", "/readyz")
-                .attempt()
-                .is_ok_and(|answer| answer.status() == 200)
-            {
+            if operations.call("GET", "/readyz").attempt().is_ok_and(|answer| answer.status() == 200) {
                 return Some(true);
             }
-            let ended = self
-                .child
-                .as_mut()
-                .is_none_or(|child| !matches!(child.try_wait(), Ok(None)));
+            let ended = self.child.as_mut().is_none_or(|child| !matches!(child.try_wait(), Ok(None)));
             ended.then_some(false)
         })
     }
@@ -304,10 +277,7 @@ impl Host {
             command.stdout(out).stderr(err);
         }
         command.spawn().unwrap_or_else(|error| {
-            panic!(
-                "{}: {error}. `cargo xtask test` builds the host and sets STOA_BIN",
-                self.binary.display()
-            )
+            panic!("{}: {error}. `cargo xtask test` builds the host and sets STOA_BIN", self.binary.display())
         })
     }
 
@@ -337,10 +307,7 @@ fn default_binary() -> PathBuf {
     }
     // A test binary lies in `<target>/debug/deps`.
     let here = std::env::current_exe().unwrap_or_default();
-    here.ancestors()
-        .nth(2)
-        .unwrap_or(Path::new("target/debug"))
-        .join("stoa")
+    here.ancestors().nth(2).unwrap_or(Path::new("target/debug")).join("stoa")
 }
 
 fn copy(from: &Path, to: &Path) -> std::io::Result<()> {

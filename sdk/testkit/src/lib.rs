@@ -20,11 +20,7 @@
 //! Reading order: `host.rs` (the process), `organization.rs` (who calls), `client.rs` (a call), `answer.rs` (what came back),
 //! `wire.rs` (HTTP/1.1 over a socket, small enough to also drive load).
 #![warn(missing_docs)]
-#![expect(
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test kit reports by failing the test"
-)]
+#![expect(clippy::indexing_slicing, clippy::panic, reason = "a test kit reports by failing the test")]
 
 mod answer;
 mod client;
@@ -51,11 +47,7 @@ pub fn wait_for<T>(what: &str, limit: Duration, mut fact: impl FnMut() -> Option
         if let Some(found) = fact() {
             return found;
         }
-        assert!(
-            started.elapsed() < limit,
-            "waited {} s in vain for: {what}",
-            limit.as_secs()
-        );
+        assert!(started.elapsed() < limit, "waited {} s in vain for: {what}", limit.as_secs());
         std::thread::sleep(Duration::from_millis(5));
     }
 }

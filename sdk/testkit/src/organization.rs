@@ -18,11 +18,8 @@ impl<'a> Organization<'a> {
     /// # Panics
     /// When the command fails.
     pub(crate) fn create(host: &'a Host, slug: &str, modules: &[&str]) -> Self {
-        let (name, owner, modules) = (
-            format!("The {slug} company"),
-            format!("owner@{slug}.example"),
-            modules.join(","),
-        );
+        let (name, owner, modules) =
+            (format!("The {slug} company"), format!("owner@{slug}.example"), modules.join(","));
         let mut arguments = vec!["org", "create", slug, "--name", &name, "--owner", &owner];
         if !modules.is_empty() {
             arguments.extend(["--modules", &modules]);
@@ -31,11 +28,7 @@ impl<'a> Organization<'a> {
         let printed = host.cli(&arguments).json();
         let key = key_of(&printed)
             .unwrap_or_else(|| panic!("`stoa org create --api-key --json` printed {printed}"));
-        Self {
-            host,
-            slug: slug.to_owned(),
-            key,
-        }
+        Self { host, slug: slug.to_owned(), key }
     }
 
     /// Its slug.
@@ -62,10 +55,8 @@ impl<'a> Organization<'a> {
     /// When the command fails.
     #[must_use]
     pub fn key(&self, role: &str) -> Client {
-        let printed = self
-            .host
-            .cli(&["api-key", "create", "--org", &self.slug, "--role", role, "--json"])
-            .json();
+        let printed =
+            self.host.cli(&["api-key", "create", "--org", &self.slug, "--role", role, "--json"]).json();
         let key =
             key_of(&printed).unwrap_or_else(|| panic!("`stoa api-key create --json` printed {printed}"));
         self.with_token(&key)

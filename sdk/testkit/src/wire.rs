@@ -30,10 +30,7 @@ impl Response {
     /// The first header of this name, given in lower case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 }
 
@@ -47,11 +44,7 @@ impl Connection {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
-        Ok(Self {
-            stream,
-            received: Vec::with_capacity(CHUNK),
-            chunk: vec![0; CHUNK],
-        })
+        Ok(Self { stream, received: Vec::with_capacity(CHUNK), chunk: vec![0; CHUNK] })
     }
 
     /// Sends a rendered request and reads the answer to it.
@@ -61,11 +54,7 @@ impl Connection {
     pub fn exchange(&mut self, request: &[u8]) -> Result<Response> {
         let head = self.send(request)?;
         let body = self.body(&head)?;
-        Ok(Response {
-            status: head.status,
-            headers: head.headers,
-            body,
-        })
+        Ok(Response { status: head.status, headers: head.headers, body })
     }
 
     fn send(&mut self, request: &[u8]) -> Result<Head> {
@@ -102,10 +91,7 @@ impl Connection {
         if matches!(head.status, 204 | 304) {
             return Ok(Vec::new());
         }
-        if head
-            .value("transfer-encoding")
-            .is_some_and(|value| value.eq_ignore_ascii_case("chunked"))
-        {
+        if head.value("transfer-encoding").is_some_and(|value| value.eq_ignore_ascii_case("chunked")) {
             return self.chunks();
         }
         match head.value("content-length") {
@@ -166,13 +152,9 @@ impl Connection {
     fn fill(&mut self) -> Result<()> {
         let read = self.stream.read(&mut self.chunk)?;
         if read == 0 {
-            return Err(Error::new(
-                ErrorKind::UnexpectedEof,
-                "the server closed the connection",
-            ));
+            return Err(Error::new(ErrorKind::UnexpectedEof, "the server closed the connection"));
         }
-        self.received
-            .extend_from_slice(self.chunk.get(..read).unwrap_or_default());
+        self.received.extend_from_slice(self.chunk.get(..read).unwrap_or_default());
         Ok(())
     }
 }
@@ -199,10 +181,7 @@ impl Head {
     }
 
     fn value(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 }
 
@@ -245,9 +224,7 @@ mod tests {
             assert!(read > 0);
             stream.write_all(bytes).unwrap();
         });
-        let response = Connection::open(&address)
-            .unwrap()
-            .exchange(b"GET / HTTP/1.1\r\n\r\n");
+        let response = Connection::open(&address).unwrap().exchange(b"GET / HTTP/1.1\r\n\r\n");
         server.join().unwrap();
         response
     }
@@ -256,10 +233,7 @@ mod tests {
     fn a_body_ends_after_its_content_length() {
         let response =
             answered(b"HTTP/1.1 201 Created\r\nETag: \"1\"\r\nContent-Length: 2\r\n\r\n{}more").unwrap();
-        assert_eq!(
-            (response.status, response.body.as_slice()),
-            (201, b"{}".as_slice())
-        );
+        assert_eq!((response.status, response.body.as_slice()), (201, b"{}".as_slice()));
         assert_eq!(response.header("etag"), Some("\"1\""));
     }
 

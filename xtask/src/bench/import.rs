@@ -28,10 +28,7 @@ pub(super) fn measure(workspace: &Workspace, options: &Options) -> Result<(), Fa
         let stoa = Stoa::start(&binary, &[]);
         tutorial::prepare(&stoa.client, &extract);
         let began = Instant::now();
-        let path = stoa.client.import(
-            &tutorial::spec("opportunities"),
-            &extract.file("sales_pipeline.csv"),
-        );
+        let path = stoa.client.import(&tutorial::spec("opportunities"), &extract.file("sales_pipeline.csv"));
         let job = stoa.client.finished(&path, LIMIT);
         let seconds = began.elapsed().as_secs_f64();
         let done = job["progress"]["done"].as_f64().unwrap_or_default();
@@ -41,10 +38,6 @@ pub(super) fn measure(workspace: &Workspace, options: &Options) -> Result<(), Fa
         println!("import: {done} rows in {seconds:.2} s");
         rates.push(done / seconds);
     }
-    println!(
-        "\nimport with hooks, median of {}: {:.0} rows/s (aim {AIM:.0})",
-        options.rounds,
-        median(rates)
-    );
+    println!("\nimport with hooks, median of {}: {:.0} rows/s (aim {AIM:.0})", options.rounds, median(rates));
     Ok(())
 }

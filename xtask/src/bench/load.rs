@@ -63,10 +63,8 @@ pub(super) fn drive(
             .collect();
         start.wait();
         let (before, began) = (tree.used(), Instant::now());
-        let latencies: Vec<u32> = workers
-            .into_iter()
-            .flat_map(|worker| worker.join().unwrap_or_default())
-            .collect();
+        let latencies: Vec<u32> =
+            workers.into_iter().flat_map(|worker| worker.join().unwrap_or_default()).collect();
         (latencies, began.elapsed(), tree.used().saturating_sub(before))
     });
     if let Ok(Some(wrong)) = wrong.into_inner() {
@@ -74,12 +72,7 @@ pub(super) fn drive(
     }
     let mut latencies = latencies;
     latencies.sort_unstable();
-    Ok(Round {
-        completed: latencies.len() as u64,
-        elapsed,
-        processor,
-        latencies,
-    })
+    Ok(Round { completed: latencies.len() as u64, elapsed, processor, latencies })
 }
 
 fn worker(
@@ -115,21 +108,10 @@ fn repeat(
         let response = connection.exchange(&request).map_err(|error| error.to_string())?;
         latencies.push(u32::try_from(began.elapsed().as_micros()).unwrap_or(u32::MAX));
         if response.status != kind.status {
-            let line = String::from_utf8_lossy(&request)
-                .lines()
-                .next()
-                .unwrap_or_default()
-                .to_owned();
-            return Err(format!(
-                "{line}: {} {}",
-                response.status,
-                String::from_utf8_lossy(&response.body)
-            ));
+            let line = String::from_utf8_lossy(&request).lines().next().unwrap_or_default().to_owned();
+            return Err(format!("{line}: {} {}", response.status, String::from_utf8_lossy(&response.body)));
         }
-        if response
-            .header("connection")
-            .is_some_and(|value| value.eq_ignore_ascii_case("close"))
-        {
+        if response.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close")) {
             connection = Connection::open(kind.address).map_err(|error| error.to_string())?;
         }
     }

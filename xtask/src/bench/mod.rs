@@ -67,9 +67,7 @@ pub(crate) fn command(workspace: &Workspace, mut arguments: Arguments) -> Result
         Some("requests") => requests::measure(workspace, &options),
         Some("writes") => writes::measure(workspace, &options),
         Some("import") => import::measure(workspace, &options),
-        Some(other) => Err(Fault::new(format!(
-            "no measurement is called `{other}`\n\n{HELP}"
-        ))),
+        Some(other) => Err(Fault::new(format!("no measurement is called `{other}`\n\n{HELP}"))),
         None => {
             requests::measure(workspace, &options)?;
             writes::measure(workspace, &options)?;
@@ -81,8 +79,5 @@ pub(crate) fn command(workspace: &Workspace, mut arguments: Arguments) -> Result
 /// The middle of the values; of an even number, the lower middle.
 pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
-    values
-        .get(values.len().saturating_sub(1) / 2)
-        .copied()
-        .unwrap_or(f64::NAN)
+    values.get(values.len().saturating_sub(1) / 2).copied().unwrap_or(f64::NAN)
 }

@@ -13,23 +13,12 @@ use super::processor::Tree;
 use crate::fault::Fault;
 use crate::workspace::{Workspace, run, say};
 
-const INDUSTRIES: [&str; 8] = [
-    "retail",
-    "software",
-    "medical",
-    "finance",
-    "marketing",
-    "services",
-    "employment",
-    "entertainment",
-];
+const INDUSTRIES: [&str; 8] =
+    ["retail", "software", "medical", "finance", "marketing", "services", "employment", "entertainment"];
 
 /// The n-th account; both servers hold the same (`seeded` in `bench/peer/app.py`).
 pub(super) fn account(number: usize) -> Value {
-    let industry = INDUSTRIES
-        .get(number % INDUSTRIES.len())
-        .copied()
-        .unwrap_or_default();
+    let industry = INDUSTRIES.get(number % INDUSTRIES.len()).copied().unwrap_or_default();
     json!({
         "name": format!("Account {number:06}"),
         "industry": industry,
@@ -61,17 +50,8 @@ impl Peer {
         let port = free_port()?;
         let mut serve = base(&python, &source, folder.path());
         serve.args(["-m", "uvicorn", "app:app", "--host", "127.0.0.1", "--port", &port]);
-        serve.args([
-            "--workers",
-            &workers.to_string(),
-            "--loop",
-            "uvloop",
-            "--http",
-            "httptools",
-        ]);
-        serve
-            .args(["--no-access-log", "--log-level", "warning"])
-            .stdin(Stdio::null());
+        serve.args(["--workers", &workers.to_string(), "--loop", "uvloop", "--http", "httptools"]);
+        serve.args(["--no-access-log", "--log-level", "warning"]).stdin(Stdio::null());
         let child = serve.spawn().map_err(Fault::at("starting the peer"))?;
         let address = format!("127.0.0.1:{port}");
         let client = Client::new(&address, "", seeded["token"].as_str());
@@ -81,13 +61,7 @@ impl Peer {
             .flatten()
             .filter_map(|id| Some(id.as_str()?.to_owned()))
             .collect();
-        let peer = Self {
-            client,
-            address,
-            ids,
-            child,
-            _folder: folder,
-        };
+        let peer = Self { client, address, ids, child, _folder: folder };
         wait_for("the peer", Duration::from_secs(60), || {
             peer.client
                 .call("GET", "/healthz")
@@ -122,10 +96,7 @@ impl Drop for Peer {
 }
 
 fn signal(name: &str, pid: u32) {
-    let _ = Command::new("kill")
-        .args([name, &pid.to_string()])
-        .stderr(Stdio::null())
-        .status();
+    let _ = Command::new("kill").args([name, &pid.to_string()]).stderr(Stdio::null()).status();
 }
 
 /// The Python of a virtual environment that holds exactly the pinned packages.
@@ -137,22 +108,10 @@ fn environment(workspace: &Workspace, source: &Path) -> Result<PathBuf, Fault> {
     if fs::read_to_string(&stamp).is_ok_and(|installed| installed == pinned) {
         return Ok(python);
     }
-    say(format_args!(
-        "the peer's Python packages are installed into {}",
-        folder.display()
-    ));
-    run(Command::new("python3")
-        .args(["-m", "venv", "--clear"])
-        .arg(&folder))?;
+    say(format_args!("the peer's Python packages are installed into {}", folder.display()));
+    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
     let mut install = Command::new(&python);
-    install.args([
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "-r",
-    ]);
+    install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"]);
     run(install.arg(source.join("requirements.txt")))?;
     fs::write(&stamp, pinned).map_err(Fault::at(stamp.display()))?;
     Ok(python)
@@ -173,19 +132,12 @@ fn seed(python: &Path, source: &Path, folder: &Path, rows: usize) -> Result<Valu
         .output()
         .map_err(Fault::at("seeding the peer"))?;
     if !output.status.success() {
-        return Err(Fault::new(format!(
-            "seeding the peer: {}",
-            String::from_utf8_lossy(&output.stderr)
-        )));
+        return Err(Fault::new(format!("seeding the peer: {}", String::from_utf8_lossy(&output.stderr))));
     }
     serde_json::from_slice(&output.stdout).map_err(Fault::at("seeding the peer"))
 }
 
 fn free_port() -> Result<String, Fault> {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").map_err(Fault::at("no free port"))?;
-    Ok(listener
-        .local_addr()
-        .map_err(Fault::at("no free port"))?
-        .port()
-        .to_string())
+    Ok(listener.local_addr().map_err(Fault::at("no free port"))?.port().to_string())
 }

@@ -21,16 +21,11 @@ struct Stat {
 impl Tree {
     pub(super) fn of(root: u32) -> Result<Self, Fault> {
         if stat(root).is_none() {
-            return Err(Fault::new(format!(
-                "/proc/{root}/stat: process time can only be read on Linux"
-            )));
+            return Err(Fault::new(format!("/proc/{root}/stat: process time can only be read on Linux")));
         }
         let asked = Command::new("getconf").arg("CLK_TCK").output().ok();
         let ticks = asked.and_then(|output| String::from_utf8_lossy(&output.stdout).trim().parse().ok());
-        Ok(Self {
-            root,
-            ticks_per_second: ticks.unwrap_or(100.0),
-        })
+        Ok(Self { root, ticks_per_second: ticks.unwrap_or(100.0) })
     }
 
     /// The processes that are alive now.
@@ -39,11 +34,7 @@ impl Tree {
         let mut members = vec![self.root];
         let mut next = 0;
         while let Some(&parent) = members.get(next) {
-            members.extend(
-                all.iter()
-                    .filter(|(_, stat)| stat.parent == parent)
-                    .map(|(pid, _)| *pid),
-            );
+            members.extend(all.iter().filter(|(_, stat)| stat.parent == parent).map(|(pid, _)| *pid));
             next += 1;
         }
         members
@@ -51,12 +42,7 @@ impl Tree {
 
     /// Processor time that the living members have used so far.
     pub(super) fn used(&self) -> Duration {
-        let ticks: u64 = self
-            .members()
-            .into_iter()
-            .filter_map(stat)
-            .map(|stat| stat.ticks)
-            .sum();
+        let ticks: u64 = self.members().into_iter().filter_map(stat).map(|stat| stat.ticks).sum();
         #[expect(clippy::cast_precision_loss, reason = "a bench does not run for years")]
         Duration::from_secs_f64(ticks as f64 / self.ticks_per_second)
     }
@@ -73,10 +59,7 @@ fn stat(pid: u32) -> Option<Stat> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
     let field = |number: usize| fields.get(number - 3)?.parse::<u64>().ok();
-    Some(Stat {
-        parent: u32::try_from(field(4)?).ok()?,
-        ticks: field(14)? + field(15)?,
-    })
+    Some(Stat { parent: u32::try_from(field(4)?).ok()?, ticks: field(14)? + field(15)? })
 }
 
 #[cfg(test)]

@@ -57,13 +57,8 @@ impl Server<'_> {
     fn request(&self, operation: Operation, number: u64) -> Vec<u8> {
         match operation {
             Operation::Get => {
-                let id = self
-                    .ids
-                    .get(scattered(number, self.ids.len()))
-                    .map_or("", String::as_str);
-                self.client
-                    .call("GET", &format!("{}/{id}", self.base))
-                    .rendered(true)
+                let id = self.ids.get(scattered(number, self.ids.len())).map_or("", String::as_str);
+                self.client.call("GET", &format!("{}/{id}", self.base)).rendered(true)
             }
             Operation::List => {
                 let path = format!("{}?industry=retail&limit=25&sort=-created_at", self.base);
@@ -83,11 +78,7 @@ impl Server<'_> {
     fn round(&self, operation: Operation, connections: usize, length: Duration) -> Result<Round, Fault> {
         let status = if operation == Operation::Create { 201 } else { 200 };
         let request = |number| self.request(operation, number);
-        let kind = Kind {
-            address: self.address,
-            status,
-            request: &request,
-        };
+        let kind = Kind { address: self.address, status, request: &request };
         drive(&kind, connections, length, &self.tree).map_err(Fault::at(self.name))
     }
 }
@@ -97,11 +88,8 @@ pub(super) fn measure(workspace: &Workspace, options: &Options) -> Result<(), Fa
     say(format_args!("seeding {} accounts", options.rows));
     let mut stoa = Stoa::start(&binary, &[]);
     stoa.seed(options.rows)?;
-    let peer = if options.peer {
-        Some(Peer::start(workspace, options.rows, options.peer_workers)?)
-    } else {
-        None
-    };
+    let peer =
+        if options.peer { Some(Peer::start(workspace, options.rows, options.peer_workers)?) } else { None };
     let pid = stoa.host.pid().ok_or_else(|| Fault::new("the host has ended"))?;
     let mut servers = vec![Server {
         name: "stoa",
@@ -113,14 +101,7 @@ pub(super) fn measure(workspace: &Workspace, options: &Options) -> Result<(), Fa
     }];
     if let Some(peer) = &peer {
         let (address, client, ids) = (peer.address.as_str(), &peer.client, peer.ids.as_slice());
-        servers.push(Server {
-            name: "fastapi",
-            address,
-            client,
-            base: "/accounts",
-            ids,
-            tree: peer.tree()?,
-        });
+        servers.push(Server { name: "fastapi", address, client, base: "/accounts", ids, tree: peer.tree()? });
     }
     let connections = options.connections.unwrap_or(32);
     println!(
@@ -129,13 +110,8 @@ pub(super) fn measure(workspace: &Workspace, options: &Options) -> Result<(), Fa
         options.rounds,
         options.length.as_secs()
     );
-    println!(
-        "{:<16}{:<10}{:>14}{:>12}{:>12}{:>12}",
-        "", "", "CPU us/req", "req/s", "p50 ms", "p99 ms"
-    );
-    OPERATIONS
-        .into_iter()
-        .try_for_each(|operation| compare(&servers, operation, connections, options))
+    println!("{:<16}{:<10}{:>14}{:>12}{:>12}{:>12}", "", "", "CPU us/req", "req/s", "p50 ms", "p99 ms");
+    OPERATIONS.into_iter().try_for_each(|operation| compare(&servers, operation, connections, options))
 }
 
 fn compare(

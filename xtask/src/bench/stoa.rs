@@ -24,11 +24,7 @@ impl Stoa {
         }
         let host = setup.start();
         let client = host.organization("bench", &["sales"]).owner();
-        Self {
-            host,
-            client,
-            ids: Vec::new(),
-        }
+        Self { host, client, ids: Vec::new() }
     }
 
     /// Creates `rows` accounts through the API.
@@ -42,10 +38,7 @@ impl Stoa {
                     scope.spawn(move || create(client, address, numbers))
                 })
                 .collect();
-            threads
-                .into_iter()
-                .filter_map(|thread| thread.join().ok())
-                .collect()
+            threads.into_iter().filter_map(|thread| thread.join().ok()).collect()
         });
         for ids in made {
             self.ids.extend(ids?);
@@ -63,9 +56,8 @@ fn create(client: &Client, address: &str, numbers: std::ops::Range<usize>) -> Re
     numbers
         .map(|number| {
             let call = client.call("POST", "/api/v1/crm/accounts").json(&account(number));
-            let response = connection
-                .exchange(&call.rendered(true))
-                .map_err(Fault::at("creating an account"))?;
+            let response =
+                connection.exchange(&call.rendered(true)).map_err(Fault::at("creating an account"))?;
             let body: serde_json::Value = serde_json::from_slice(&response.body).unwrap_or(json!(null));
             let id = body["id"].as_str().filter(|_| response.status == 201);
             id.map(str::to_owned)

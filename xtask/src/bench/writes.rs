@@ -29,10 +29,7 @@ pub(super) fn measure(workspace: &Workspace, options: &Options) -> Result<(), Fa
     println!(
         "\n{writers} writers on one organization, hook + change log, synchronous=FULL, every answer 201"
     );
-    println!(
-        "{:<18}{:>12}{:>12}{:>12}{:>14}",
-        "", "writes/s", "p50 ms", "p99 ms", "CPU us/req"
-    );
+    println!("{:<18}{:>12}{:>12}{:>12}{:>14}", "", "writes/s", "p50 ms", "p99 ms", "CPU us/req");
     for ((name, _), rounds) in servers.iter().zip(&rounds) {
         let middle = |figure: &dyn Fn(&Round) -> f64| median(rounds.iter().map(figure).collect());
         println!(
@@ -52,15 +49,8 @@ fn round(stoa: &Stoa, writers: usize, options: &Options) -> Result<Round, Fault>
     let pid = stoa.host.pid().ok_or_else(|| Fault::new("the host has ended"))?;
     let request = |number: u64| {
         let body = json!({"name": format!("Written {number}"), "industry": "software"});
-        stoa.client
-            .call("POST", "/api/v1/crm/accounts")
-            .json(&body)
-            .rendered(true)
+        stoa.client.call("POST", "/api/v1/crm/accounts").json(&body).rendered(true)
     };
-    let kind = Kind {
-        address: stoa.host.address(),
-        status: 201,
-        request: &request,
-    };
+    let kind = Kind { address: stoa.host.address(), status: 201, request: &request };
     drive(&kind, writers, options.length, &Tree::of(pid)?)
 }

@@ -25,12 +25,7 @@ impl Call<'_> {
         mut request: Request,
     ) -> Result<Response, Problem> {
         let key = entity.map(|entity| &*entity.key);
-        let action = self
-            .plugin
-            .manifest
-            .action(key, target, verb)
-            .cloned()
-            .ok_or_else(no_route)?;
+        let action = self.plugin.manifest.action(key, target, verb).cloned().ok_or_else(no_route)?;
         let method = request.method().clone();
         let reads = is_read(action.mode);
         if !(method == Method::POST || reads && is_get(&method)) {
@@ -50,11 +45,7 @@ impl Call<'_> {
         if target == ActionTarget::Record && record.is_none() {
             return Err(missing_record());
         }
-        let invocation = Invocation {
-            record,
-            version,
-            input,
-        };
+        let invocation = Invocation { record, version, input };
         let (plugins, engine, scope, plugin) = (
             self.app.plugins.clone(),
             self.app.records.clone(),
@@ -62,48 +53,30 @@ impl Call<'_> {
             Arc::clone(&self.plugin),
         );
         if !reads {
-            let done = plugins
-                .act(&engine, &scope, &plugin, &action, invocation)
-                .await
-                .map_err(problem)?;
+            let done = plugins.act(&engine, &scope, &plugin, &action, invocation).await.map_err(problem)?;
             return Ok(answer(done));
         }
         // Plugin code is not for an async worker.
         let look = move || plugins.look(&engine, &scope, &plugin, &action, &invocation);
-        let seen = tokio::task::spawn_blocking(look)
-            .await
-            .map_err(|error| Problem::internal(&error))?;
+        let seen = tokio::task::spawn_blocking(look).await.map_err(|error| Problem::internal(&error))?;
         Ok(answer(seen.map_err(problem)?))
     }
 }
 
 /// The input of an action: a JSON object, or nothing.
 async fn input(request: &mut Request) -> Result<Map<String, Json>, Problem> {
-    let empty = request
-        .header(header::CONTENT_LENGTH)
-        .is_none_or(|length| length == "0")
+    let empty = request.header(header::CONTENT_LENGTH).is_none_or(|length| length == "0")
         && request.header(header::TRANSFER_ENCODING).is_none();
-    if empty {
-        Ok(Map::new())
-    } else {
-        records::members(request).await
-    }
+    if empty { Ok(Map::new()) } else { records::members(request).await }
 }
 
 /// Query parameters as an object of texts.
 pub(super) fn query_object(request: &Request) -> Result<Map<String, Json>, Problem> {
-    Ok(parameters::pairs(request)?
-        .into_iter()
-        .map(|(name, value)| (name, Json::String(value)))
-        .collect())
+    Ok(parameters::pairs(request)?.into_iter().map(|(name, value)| (name, Json::String(value))).collect())
 }
 
 fn answer(answer: Answer) -> Response {
-    let body = if answer.body.is_empty() {
-        b"{}".to_vec()
-    } else {
-        answer.body
-    };
+    let body = if answer.body.is_empty() { b"{}".to_vec() } else { answer.body };
     let mut response = json(StatusCode::OK, body);
     if let Some(tag) = answer.version.and_then(|version| etag(version).parse().ok()) {
         response.headers_mut().insert(header::ETAG, tag);

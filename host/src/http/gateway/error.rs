@@ -14,22 +14,13 @@ pub(in crate::http) fn problem(error: RecordError) -> Problem {
         }
         RecordError::BadRequest { code, detail } => Problem::malformed(code, detail),
         RecordError::Invalid(faults) => Problem::invalid(faults.into_iter().map(fault).collect()),
-        RecordError::Conflict {
-            code,
-            detail,
-            extra,
-            faults,
-        } => {
+        RecordError::Conflict { code, detail, extra, faults } => {
             let mut problem = Problem::new(StatusCode::CONFLICT, code, detail);
             problem.errors = faults.into_iter().map(fault).collect();
             problem.extra = extra;
             problem
         }
-        RecordError::Stale {
-            current,
-            sent,
-            record,
-        } => stale(current, sent, &record),
+        RecordError::Stale { current, sent, record } => stale(current, sent, &record),
         RecordError::Plugin { plugin, code, detail } => {
             let mut problem = Problem::new(
                 StatusCode::BAD_GATEWAY,
@@ -55,10 +46,7 @@ fn stale(current: u64, sent: u64, record: &[u8]) -> Problem {
         "The record is at version {current}; you sent If-Match \"{sent}\". Merge with `current` and send again."
     );
     let mut problem = Problem::new(StatusCode::PRECONDITION_FAILED, "version_conflict", detail);
-    problem.extra.insert(
-        "current".into(),
-        serde_json::from_slice(record).unwrap_or_default(),
-    );
+    problem.extra.insert("current".into(), serde_json::from_slice(record).unwrap_or_default());
     if let Ok(tag) = HeaderValue::from_str(&super::etag(current)) {
         problem.headers.push((header::ETAG, tag));
     }

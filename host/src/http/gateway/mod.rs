@@ -56,10 +56,9 @@ impl Gateway {
     }
 
     async fn route(&self, request: Request) -> Result<Response, Problem> {
-        let (Some(entered), Some(caller)) = (
-            request.data::<Arc<Entered>>().cloned(),
-            request.data::<Caller>().cloned(),
-        ) else {
+        let (Some(entered), Some(caller)) =
+            (request.data::<Arc<Entered>>().cloned(), request.data::<Caller>().cloned())
+        else {
             return Err(Problem::unauthenticated());
         };
         let path = request.uri().path().to_owned();
@@ -69,17 +68,10 @@ impl Gateway {
             return Err(no_route());
         };
         let plugin = self.plugin(plugin, &entered)?;
-        let prefix = request
-            .data::<super::access::Prefix>()
-            .map(|prefix| Arc::clone(&prefix.0))
-            .unwrap_or_default();
+        let prefix =
+            request.data::<super::access::Prefix>().map(|prefix| Arc::clone(&prefix.0)).unwrap_or_default();
         let base = format!("{prefix}/api/v1/{}", plugin.manifest.id);
-        let call = Call {
-            app: &self.app,
-            scope: entered.scope(&caller),
-            plugin,
-            base,
-        };
+        let call = Call { app: &self.app, scope: entered.scope(&caller), plugin, base };
         call.dispatch(segments, request).await
     }
 
@@ -108,26 +100,19 @@ impl Call<'_> {
                 None => self.action(None, None, ActionTarget::Module, word, request).await,
             },
             [plural, rest @ ..] => {
-                let entity = self
-                    .plugin
-                    .manifest
-                    .records
-                    .entity_by_plural(plural)
-                    .cloned()
-                    .ok_or_else(no_route)?;
+                let entity =
+                    self.plugin.manifest.records.entity_by_plural(plural).cloned().ok_or_else(no_route)?;
                 match rest {
                     [word] => match RecordId::from_str(word) {
                         Ok(id) => self.record(&entity, id, request).await,
                         Err(_) if self.knows(Some(&entity), ActionTarget::Collection, word) => {
-                            self.action(Some(&entity), None, ActionTarget::Collection, word, request)
-                                .await
+                            self.action(Some(&entity), None, ActionTarget::Collection, word, request).await
                         }
                         Err(_) => Err(missing_record()),
                     },
                     [id, verb] => {
                         let id = RecordId::from_str(id).map_err(|_| missing_record())?;
-                        self.action(Some(&entity), Some(id), ActionTarget::Record, verb, request)
-                            .await
+                        self.action(Some(&entity), Some(id), ActionTarget::Record, verb, request).await
                     }
                     _ => Err(no_route()),
                 }
@@ -137,10 +122,7 @@ impl Call<'_> {
     }
 
     fn knows(&self, entity: Option<&Arc<Entity>>, target: ActionTarget, verb: &str) -> bool {
-        self.plugin
-            .manifest
-            .action(entity.map(|entity| &*entity.key), target, verb)
-            .is_some()
+        self.plugin.manifest.action(entity.map(|entity| &*entity.key), target, verb).is_some()
     }
 }
 
@@ -157,10 +139,7 @@ fn no_route() -> Problem {
 }
 
 fn missing_record() -> Problem {
-    Problem::not_found(
-        "record_not_found",
-        "There is no record with this id, or none that you may read.",
-    )
+    Problem::not_found("record_not_found", "There is no record with this id, or none that you may read.")
 }
 
 /// 405 with what would work.
@@ -178,10 +157,7 @@ fn method_not_allowed(allowed: &str) -> Problem {
 
 /// A JSON answer.
 fn json(status: StatusCode, body: Vec<u8>) -> Response {
-    Response::builder()
-        .status(status)
-        .header(header::CONTENT_TYPE, "application/json")
-        .body(body)
+    Response::builder().status(status).header(header::CONTENT_TYPE, "application/json").body(body)
 }
 
 /// `"3"`

@@ -59,9 +59,7 @@ pub(super) fn list(entity: &Entity, request: &Request, base_currency: &str) -> R
     for (name, value) in pairs(request)? {
         match name.as_str() {
             "limit" => {
-                let number = usize::from_str(&value)
-                    .ok()
-                    .filter(|number| (1..=MOST).contains(number));
+                let number = usize::from_str(&value).ok().filter(|number| (1..=MOST).contains(number));
                 limit = number
                     .ok_or_else(|| bad("invalid_limit", format!("`limit` is a number from 1 to {MOST}.")))?;
             }
@@ -81,14 +79,7 @@ pub(super) fn list(entity: &Entity, request: &Request, base_currency: &str) -> R
         }
     }
     let view = View::parse(entity, fields.as_deref(), expand.as_deref()).map_err(problem)?;
-    Ok(Query {
-        filter: Filter::And(tests),
-        sort,
-        limit,
-        cursor,
-        view,
-        count,
-    })
+    Ok(Query { filter: Filter::And(tests), sort, limit, cursor, view, count })
 }
 
 /// How one record is to be shown.
@@ -114,10 +105,7 @@ pub(super) fn none(request: &Request) -> Result<(), Problem> {
 
 pub(super) fn unknown(name: &str) -> Problem {
     let shown: String = name.chars().filter(|sign| !sign.is_control()).take(64).collect();
-    problem(RecordError::bad(
-        "unknown_parameter",
-        format!("`{shown}` is not a parameter of this address"),
-    ))
+    problem(RecordError::bad("unknown_parameter", format!("`{shown}` is not a parameter of this address")))
 }
 
 /// The version in `If-Match`; `*` and no header ask for none.
@@ -134,16 +122,11 @@ pub(super) fn if_match(request: &Request) -> Result<Option<u64>, Problem> {
     if text == "*" {
         return Ok(None);
     }
-    let version = text
-        .strip_prefix('"')
-        .and_then(|text| text.strip_suffix('"'))
-        .and_then(|text| text.parse().ok());
+    let version =
+        text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).and_then(|text| text.parse().ok());
     version.map(Some).ok_or_else(invalid_if_match)
 }
 
 fn invalid_if_match() -> Problem {
-    Problem::malformed(
-        "invalid_if_match",
-        "If-Match is one version in quotes, as in the ETag: \"3\".",
-    )
+    Problem::malformed("invalid_if_match", "If-Match is one version in quotes, as in the ETag: \"3\".")
 }

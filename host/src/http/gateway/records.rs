@@ -24,20 +24,14 @@ pub(super) async fn members(request: &mut Request) -> Result<Map<String, Json>, 
     let kind = kind.split(';').next().unwrap_or_default().trim();
     if !matches!(kind, "application/json" | "application/merge-patch+json") {
         let detail = "Send JSON with Content-Type: application/json.";
-        return Err(Problem::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "unsupported_media_type",
-            detail,
-        ));
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail));
     }
     let bytes = body::read(request.take_body()).await?;
     strict::object(&bytes).map_err(|error| match &error {
         StrictError::Malformed { .. } => Problem::malformed("malformed_json", format!("{error}.")),
-        StrictError::Duplicate(name) => Problem::invalid(vec![Fault::new(
-            format!("/{name}"),
-            "duplicate_member",
-            format!("{error}."),
-        )]),
+        StrictError::Duplicate(name) => {
+            Problem::invalid(vec![Fault::new(format!("/{name}"), "duplicate_member", format!("{error}."))])
+        }
     })
 }
 
@@ -50,11 +44,7 @@ impl Call<'_> {
         let method = request.method().clone();
         if is_get(&method) {
             let query = parameters::list(entity, &request, &self.scope.organization.currency)?;
-            let body = self
-                .app
-                .records
-                .list(&self.scope, entity, &query)
-                .map_err(problem)?;
+            let body = self.app.records.list(&self.scope, entity, &query).map_err(problem)?;
             return Ok(json(StatusCode::OK, body));
         }
         match (method, entity.operations.create) {
@@ -67,21 +57,14 @@ impl Call<'_> {
     async fn create(self, entity: &Arc<Entity>, mut request: Request) -> Result<Response, Problem> {
         parameters::none(&request)?;
         let members = members(&mut request).await?;
-        let (kind, view) = (
-            Arc::clone(entity),
-            View::parse(entity, None, None).map_err(problem)?,
-        );
+        let (kind, view) = (Arc::clone(entity), View::parse(entity, None, None).map_err(problem)?);
         let work = move |tx: &Tx| {
             let id = write::create_one(tx, &kind, Changes::Members(members))?;
             Ok(Verdict::Keep((id, readback(tx, &kind, id, &view)?)))
         };
         let module = &self.plugin.manifest.records;
-        let (id, one) = self
-            .app
-            .records
-            .write(&self.scope, module, &self.app.hooks(), work)
-            .await
-            .map_err(problem)?;
+        let (id, one) =
+            self.app.records.write(&self.scope, module, &self.app.hooks(), work).await.map_err(problem)?;
         let location = format!("{}/{}/{id}", self.base, entity.plural);
         let mut response = answer(StatusCode::CREATED, one);
         if let Ok(location) = location.parse() {
@@ -99,11 +82,7 @@ impl Call<'_> {
         let method = request.method().clone();
         if is_get(&method) {
             let view = parameters::view(entity, &request)?;
-            let one = self
-                .app
-                .records
-                .get(&self.scope, entity, id, &view)
-                .map_err(problem)?;
+            let one = self.app.records.get(&self.scope, entity, id, &view).map_err(problem)?;
             return Ok(answer(StatusCode::OK, Some(one)));
         }
         match method {
@@ -115,11 +94,8 @@ impl Call<'_> {
                     ("PATCH", entity.operations.update),
                     ("DELETE", entity.operations.delete),
                 ];
-                let offered: Vec<&str> = offered
-                    .iter()
-                    .filter(|(_, on)| *on)
-                    .map(|(name, _)| *name)
-                    .collect();
+                let offered: Vec<&str> =
+                    offered.iter().filter(|(_, on)| *on).map(|(name, _)| *name).collect();
                 Err(method_not_allowed(&offered.join(", ")))
             }
         }
@@ -134,29 +110,14 @@ impl Call<'_> {
         parameters::none(&request)?;
         let version = parameters::if_match(&request)?;
         let members = members(&mut request).await?;
-        let (kind, view) = (
-            Arc::clone(entity),
-            View::parse(entity, None, None).map_err(problem)?,
-        );
+        let (kind, view) = (Arc::clone(entity), View::parse(entity, None, None).map_err(problem)?);
         let work = move |tx: &Tx| {
-            write::update(
-                tx,
-                &kind,
-                vec![Change {
-                    id,
-                    version,
-                    changes: Changes::Members(members),
-                }],
-            )?;
+            write::update(tx, &kind, vec![Change { id, version, changes: Changes::Members(members) }])?;
             Ok(Verdict::Keep(readback(tx, &kind, id, &view)?))
         };
         let module = &self.plugin.manifest.records;
-        let one = self
-            .app
-            .records
-            .write(&self.scope, module, &self.app.hooks(), work)
-            .await
-            .map_err(problem)?;
+        let one =
+            self.app.records.write(&self.scope, module, &self.app.hooks(), work).await.map_err(problem)?;
         Ok(answer(StatusCode::OK, one))
     }
 
@@ -166,11 +127,7 @@ impl Call<'_> {
         let kind = Arc::clone(entity);
         let work = move |tx: &Tx| write::delete(tx, &kind, id, version).map(Verdict::Keep);
         let module = &self.plugin.manifest.records;
-        self.app
-            .records
-            .write(&self.scope, module, &self.app.hooks(), work)
-            .await
-            .map_err(problem)?;
+        self.app.records.write(&self.scope, module, &self.app.hooks(), work).await.map_err(problem)?;
         Ok(Response::builder().status(StatusCode::NO_CONTENT).finish())
     }
 }

@@ -25,23 +25,14 @@ impl Call<'_> {
         }
         let params = query_object(&request)?;
         let known = report.params.get("properties").and_then(Json::as_object);
-        if let Some(name) = params
-            .keys()
-            .find(|name| known.is_none_or(|known| !known.contains_key(*name)))
-        {
+        if let Some(name) = params.keys().find(|name| known.is_none_or(|known| !known.contains_key(*name))) {
             return Err(parameters::unknown(name));
         }
-        let (plugins, engine, scope, plugin) = (
-            self.app.plugins.clone(),
-            self.app.records.clone(),
-            self.scope,
-            Arc::clone(&self.plugin),
-        );
+        let (plugins, engine, scope, plugin) =
+            (self.app.plugins.clone(), self.app.records.clone(), self.scope, Arc::clone(&self.plugin));
         // Plugin code is not for an async worker.
         let run = move || plugins.report(&engine, &scope, &plugin, &report, &Json::Object(params));
-        let body = tokio::task::spawn_blocking(run)
-            .await
-            .map_err(|error| Problem::internal(&error))?;
+        let body = tokio::task::spawn_blocking(run).await.map_err(|error| Problem::internal(&error))?;
         Ok(json(StatusCode::OK, body.map_err(problem)?))
     }
 }

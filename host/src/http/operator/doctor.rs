@@ -24,26 +24,15 @@ struct Check {
 fn check<E: std::fmt::Display>(name: &str, outcome: Result<String, E>) -> Check {
     let name = name.to_owned();
     match outcome {
-        Ok(detail) => Check {
-            name,
-            fault: None,
-            detail,
-        },
-        Err(fault) => Check {
-            name,
-            fault: Some(fault.to_string()),
-            detail: String::new(),
-        },
+        Ok(detail) => Check { name, fault: None, detail },
+        Err(fault) => Check { name, fault: Some(fault.to_string()), detail: String::new() },
     }
 }
 
 /// Runs every check.
 pub async fn examine(operator: &Operator) -> Value {
     let mut checks = vec![
-        check(
-            "sqlite",
-            storage::check_sqlite_version().map(|()| "new enough".to_owned()),
-        ),
+        check("sqlite", storage::check_sqlite_version().map(|()| "new enough".to_owned())),
         check("clock", clock(operator.app.clock.now())),
         check("open files", open_files()),
         check("data folder", private(&operator.data, "")),
@@ -66,17 +55,11 @@ pub async fn examine(operator: &Operator) -> Value {
 
 fn clock(now: i64) -> Result<String, String> {
     let text = crate::clock::rfc3339(now);
-    if now > EARLIEST {
-        Ok(text)
-    } else {
-        Err(format!("the machine says it is {text}"))
-    }
+    if now > EARLIEST { Ok(text) } else { Err(format!("the machine says it is {text}")) }
 }
 
 fn open_files() -> Result<String, String> {
-    let (soft, hard) = rlimit::Resource::NOFILE
-        .get()
-        .map_err(|error| error.to_string())?;
+    let (soft, hard) = rlimit::Resource::NOFILE.get().map_err(|error| error.to_string())?;
     let text = format!("{soft} allowed, {hard} at most");
     if soft >= FEWEST_FILES {
         Ok(text)
@@ -86,31 +69,17 @@ fn open_files() -> Result<String, String> {
 }
 
 fn private(folder: &Path, name: &str) -> Result<String, String> {
-    let path = if name.is_empty() {
-        folder.to_path_buf()
-    } else {
-        folder.join(name)
-    };
-    let mode = std::fs::metadata(&path)
-        .map_err(|error| error.to_string())?
-        .mode()
-        & 0o777;
+    let path = if name.is_empty() { folder.to_path_buf() } else { folder.join(name) };
+    let mode = std::fs::metadata(&path).map_err(|error| error.to_string())?.mode() & 0o777;
     if mode & 0o077 == 0 {
         return Ok(format!("{} (mode {mode:o})", path.display()));
     }
-    Err(format!(
-        "{} has mode {mode:o}: others can reach it; chmod go= it",
-        path.display()
-    ))
+    Err(format!("{} has mode {mode:o}: others can reach it; chmod go= it", path.display()))
 }
 
 fn plugins(operator: &Operator) -> Result<String, String> {
-    let installed: Vec<String> = operator
-        .app
-        .plugins
-        .all()
-        .map(|plugin| plugin.manifest.id.to_string())
-        .collect();
+    let installed: Vec<String> =
+        operator.app.plugins.all().map(|plugin| plugin.manifest.id.to_string()).collect();
     if installed.is_empty() {
         return Err("none is installed: build with plugins embedded, or start with --plugins DIR".to_owned());
     }
@@ -123,10 +92,7 @@ async fn organizations(operator: &Operator, checks: &mut Vec<Check>) {
         Ok(all) => all,
         Err(error) => return checks.push(check::<String>("control database", Err(chain(&error)))),
     };
-    checks.push(check::<String>(
-        "control database",
-        Ok(format!("{} organizations", all.len())),
-    ));
+    checks.push(check::<String>("control database", Ok(format!("{} organizations", all.len()))));
     for organization in all {
         let name = format!("organization {}", organization.slug);
         let outcome = match operator.app.enter(&organization).await {

@@ -50,23 +50,14 @@ pub struct Operator {
 
 impl Operator {
     async fn organization(&self, slug: &str) -> Result<Arc<Organization>, Problem> {
-        let found = self
-            .app
-            .organizations
-            .by_slug(slug)
-            .await
-            .map_err(|error| Problem::internal(&error))?;
+        let found = self.app.organizations.by_slug(slug).await.map_err(|error| Problem::internal(&error))?;
         let detail = format!("There is no organization `{slug}`. `stoa org list` shows them.");
         found.ok_or_else(|| Problem::not_found("organization_not_found", detail))
     }
 
     /// What the platform may do in this organization.
     async fn scope(&self, organization: &Arc<Organization>) -> Result<Scope, Problem> {
-        let entered = self
-            .app
-            .enter(organization)
-            .await
-            .map_err(|error| Problem::internal(&error))?;
+        let entered = self.app.enter(organization).await.map_err(|error| Problem::internal(&error))?;
         Ok(entered.scope(&Self::caller(organization)))
     }
 
@@ -79,15 +70,9 @@ impl Operator {
 /// The routes of the socket.
 pub fn routes(operator: Operator, metrics: Metrics) -> impl Endpoint<Output = Response> + 'static {
     let routes = Route::new()
-        .at(
-            "/organizations",
-            get(list_organizations).post(create_organization),
-        )
+        .at("/organizations", get(list_organizations).post(create_organization))
         .at("/organizations/:slug/api-keys", post(create_api_key))
-        .at(
-            "/organizations/:slug/licences/:module",
-            put(license).delete(revoke_license),
-        )
+        .at("/organizations/:slug/licences/:module", put(license).delete(revoke_license))
         .at("/organizations/:slug/imports", post(import))
         .at("/organizations/:slug/jobs", get(list_jobs))
         .at("/organizations/:slug/jobs/:id", get(get_job))
@@ -105,24 +90,13 @@ async fn read<T: for<'de> Deserialize<'de>>(body: Body) -> Result<T, Problem> {
 }
 
 fn answer(status: StatusCode, body: &Value) -> Response {
-    Response::builder()
-        .status(status)
-        .header(header::CONTENT_TYPE, "application/json")
-        .body(body.to_string())
+    Response::builder().status(status).header(header::CONTENT_TYPE, "application/json").body(body.to_string())
 }
 
 #[handler]
 async fn list_organizations(operator: Data<&Operator>) -> Result<Response, Problem> {
-    let all = operator
-        .app
-        .organizations
-        .list()
-        .await
-        .map_err(|error| Problem::internal(&error))?;
-    let data: Vec<Value> = all
-        .iter()
-        .map(|organization| provision::view(organization))
-        .collect();
+    let all = operator.app.organizations.list().await.map_err(|error| Problem::internal(&error))?;
+    let data: Vec<Value> = all.iter().map(|organization| provision::view(organization)).collect();
     Ok(answer(StatusCode::OK, &json!({ "data": data })))
 }
 
@@ -149,23 +123,11 @@ async fn create_api_key(
     body: Body,
 ) -> Result<Response, Problem> {
     let organization = operator.organization(&slug).await?;
-    let KeyRequest {
-        role,
-        name,
-        expires_at,
-    } = read(body).await?;
+    let KeyRequest { role, name, expires_at } = read(body).await?;
     let name = name.unwrap_or_else(|| format!("{role} key of the operator"));
     let expires_at = expires_at.as_deref().map(instant).transpose()?;
-    let new = NewApiKey {
-        name,
-        role,
-        expires_at,
-    };
-    let (key, secret) = operator
-        .app
-        .identity
-        .create_api_key(&Operator::caller(&organization), new)
-        .await?;
+    let new = NewApiKey { name, role, expires_at };
+    let (key, secret) = operator.app.identity.create_api_key(&Operator::caller(&organization), new).await?;
     let body = json!({
         "id": key.id.to_string(), "organization": slug, "role": key.role, "name": key.name, "api_key": secret.reveal(),
     });
@@ -179,10 +141,7 @@ async fn license(
 ) -> Result<Response, Problem> {
     let organization = operator.organization(&slug).await?;
     provision::license(&operator.app, &organization, &module).await?;
-    Ok(answer(
-        StatusCode::OK,
-        &json!({ "organization": slug, "module": module, "licensed": true }),
-    ))
+    Ok(answer(StatusCode::OK, &json!({ "organization": slug, "module": module, "licensed": true })))
 }
 
 #[handler]
@@ -192,10 +151,7 @@ async fn revoke_license(
 ) -> Result<Response, Problem> {
     let organization = operator.organization(&slug).await?;
     operator.app.licensing.revoke(organization.id, &module).await?;
-    Ok(answer(
-        StatusCode::OK,
-        &json!({ "organization": slug, "module": module, "licensed": false }),
-    ))
+    Ok(answer(StatusCode::OK, &json!({ "organization": slug, "module": module, "licensed": false })))
 }
 
 #[derive(Deserialize)]
@@ -217,17 +173,11 @@ async fn import(
     let ImportRequest { file, spec } = read(body).await?;
     // The job takes the file it is given away; the operator keeps theirs.
     let copy = copy(&file, &operator.uploads).await.map_err(|error| {
-        Problem::malformed(
-            "file_unreadable",
-            format!("{} cannot be read: {error}", file.display()),
-        )
+        Problem::malformed("file_unreadable", format!("{} cannot be read: {error}", file.display()))
     })?;
     let scope = operator.scope(&organization).await?;
     let job = operator.app.imports.submit(&scope, &spec, copy.path()).await?;
-    Ok(answer(
-        StatusCode::ACCEPTED,
-        &JobView::from(&job).to_json().unwrap_or_default(),
-    ))
+    Ok(answer(StatusCode::ACCEPTED, &JobView::from(&job).to_json().unwrap_or_default()))
 }
 
 async fn copy(file: &Path, folder: &Path) -> std::io::Result<StoredFile> {
@@ -255,15 +205,8 @@ async fn get_job(
     PathParam((slug, job)): PathParam<(String, String)>,
 ) -> Result<Response, Problem> {
     let organization = operator.organization(&slug).await?;
-    let job = operator
-        .app
-        .jobs
-        .get(organization.id, id(&job, "job_not_found")?)
-        .await?;
-    Ok(answer(
-        StatusCode::OK,
-        &JobView::from(&job).to_json().unwrap_or_default(),
-    ))
+    let job = operator.app.jobs.get(organization.id, id(&job, "job_not_found")?).await?;
+    Ok(answer(StatusCode::OK, &JobView::from(&job).to_json().unwrap_or_default()))
 }
 
 #[handler]
@@ -272,19 +215,9 @@ async fn get_job_errors(
     PathParam((slug, job)): PathParam<(String, String)>,
 ) -> Result<Response, Problem> {
     let organization = operator.organization(&slug).await?;
-    let job = operator
-        .app
-        .jobs
-        .get(organization.id, id(&job, "job_not_found")?)
-        .await?;
-    let csv = operator
-        .app
-        .imports
-        .errors_csv(&operator.scope(&organization).await?, job.id)
-        .await?;
-    Ok(Response::builder()
-        .header(header::CONTENT_TYPE, "text/csv; charset=utf-8")
-        .body(csv))
+    let job = operator.app.jobs.get(organization.id, id(&job, "job_not_found")?).await?;
+    let csv = operator.app.imports.errors_csv(&operator.scope(&organization).await?, job.id).await?;
+    Ok(Response::builder().header(header::CONTENT_TYPE, "text/csv; charset=utf-8").body(csv))
 }
 
 #[handler]

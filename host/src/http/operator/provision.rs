@@ -70,9 +70,7 @@ pub async fn create(operator: &Operator, request: NewOrganizationRequest) -> Res
     for module in &request.modules {
         app.licensing.license(organization.id, module, None).await?;
     }
-    app.enter(&organization)
-        .await
-        .map_err(|error| Problem::internal(&error))?;
+    app.enter(&organization).await.map_err(|error| Problem::internal(&error))?;
     let name = request.owner_name.unwrap_or_else(|| email.as_str().to_owned());
     let mut created = owner(operator, &organization, email, name).await?;
     if request.api_key {
@@ -91,13 +89,7 @@ async fn owner(
     let (identity, caller) = (&operator.app.identity, Operator::caller(organization));
     let address = email.as_str().to_owned();
     let roles = vec![OWNER.to_owned()];
-    let user = NewUser {
-        email: Some(email),
-        name,
-        roles,
-        team: None,
-        external_id: None,
-    };
+    let user = NewUser { email: Some(email), name, roles, team: None, external_id: None };
     let user = identity.create_user(&caller, user).await?;
     let token = identity.invite(&caller, user.id).await?;
     let mut view = json!({
@@ -111,15 +103,8 @@ async fn owner(
 
 /// A key with the owner's role.
 async fn key(app: &App, organization: &Organization) -> Result<String, Problem> {
-    let new = NewApiKey {
-        name: "First key".to_owned(),
-        role: OWNER.to_owned(),
-        expires_at: None,
-    };
-    let (_, secret) = app
-        .identity
-        .create_api_key(&Operator::caller(organization), new)
-        .await?;
+    let new = NewApiKey { name: "First key".to_owned(), role: OWNER.to_owned(), expires_at: None };
+    let (_, secret) = app.identity.create_api_key(&Operator::caller(organization), new).await?;
     Ok(secret.reveal().to_owned())
 }
 
@@ -142,10 +127,7 @@ pub async fn license(app: &App, organization: &Arc<Organization>, module: &str) 
     installed(app, module)?;
     app.licensing.license(organization.id, module, None).await?;
     // Its tables and first records are made now, so that a fault shows here and not at somebody's first request.
-    app.enter(organization)
-        .await
-        .map(drop)
-        .map_err(|error| Problem::internal(&error))
+    app.enter(organization).await.map(drop).map_err(|error| Problem::internal(&error))
 }
 
 fn installed(app: &App, module: &str) -> Result<(), Problem> {
@@ -153,21 +135,16 @@ fn installed(app: &App, module: &str) -> Result<(), Problem> {
     if modules.iter().any(|installed| installed == module) {
         return Ok(());
     }
-    let detail = format!(
-        "No installed plugin belongs to the module `{module}`. Installed: {}.",
-        modules.join(", ")
-    );
+    let detail =
+        format!("No installed plugin belongs to the module `{module}`. Installed: {}.", modules.join(", "));
     Err(Problem::not_found("module_not_installed", detail))
 }
 
 /// The modules that can be licensed here: those that an installed plugin belongs to.
 #[must_use]
 pub fn modules(app: &App) -> Vec<String> {
-    let mut modules: Vec<String> = app
-        .plugins
-        .all()
-        .filter_map(|plugin| plugin.manifest.module.clone())
-        .collect();
+    let mut modules: Vec<String> =
+        app.plugins.all().filter_map(|plugin| plugin.manifest.module.clone()).collect();
     modules.dedup();
     modules
 }

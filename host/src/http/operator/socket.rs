@@ -38,10 +38,7 @@ impl OperatorListener {
         let (address, _open) = address(folder)?;
         let inner = UnixListener::bind(address)?;
         std::fs::set_permissions(&path, Permissions::from_mode(0o600))?;
-        Ok(Self {
-            inner,
-            owner: std::fs::metadata(&path)?.uid(),
-        })
+        Ok(Self { inner, owner: std::fs::metadata(&path)?.uid() })
     }
 }
 
@@ -55,10 +52,7 @@ impl Listen for OperatorListener {
             if user == self.owner || user == 0 {
                 return Ok((stream, Addr::unix(address)));
             }
-            tracing::warn!(
-                user,
-                "somebody else's connection to the operator's socket was refused"
-            );
+            tracing::warn!(user, "somebody else's connection to the operator's socket was refused");
         }
     }
 }

@@ -80,55 +80,32 @@ impl ApiKeysApi {
         let scope = access.may(OBJECT, "read")?;
         let keys = self.identity.api_keys(access.organization().id)?;
         let seen = keys.iter().filter(|key| seen(&access, scope, key));
-        Ok(Found::new(KeyList {
-            data: seen.map(KeyView::from).collect(),
-            next_cursor: None,
-        }))
+        Ok(Found::new(KeyList { data: seen.map(KeyView::from).collect(), next_cursor: None }))
     }
 
     /// Create a key
     #[oai(path = "/", method = "post", operation_id = "create_api_key")]
     async fn create(&self, access: Access, input: Input<KeyInput>) -> Result<Created<NewKey>, Problem> {
         access.must(OBJECT, "create")?;
-        let KeyInput {
-            name,
-            role,
-            expires_at,
-        } = input.0;
+        let KeyInput { name, role, expires_at } = input.0;
         let expires_at = expires_at.as_deref().map(instant).transpose()?;
-        let (key, secret) = self
-            .identity
-            .create_api_key(
-                &access.caller,
-                NewApiKey {
-                    name,
-                    role,
-                    expires_at,
-                },
-            )
-            .await?;
+        let (key, secret) =
+            self.identity.create_api_key(&access.caller, NewApiKey { name, role, expires_at }).await?;
         let location = access.link(&format!("/api-keys/{}", key.id));
-        Ok(Created::new(NewKey {
-            api_key: KeyView::from(&key),
-            secret: secret.reveal().to_owned(),
-        })
-        .at(location))
+        Ok(Created::new(NewKey { api_key: KeyView::from(&key), secret: secret.reveal().to_owned() })
+            .at(location))
     }
 
     /// Revoke a key
     #[oai(path = "/:id", method = "delete", operation_id = "revoke_api_key")]
     async fn revoke(&self, access: Access, id: Path<String>) -> Result<Done, Problem> {
         let (readable, scope) = (access.may(OBJECT, "read")?, access.may(OBJECT, "delete")?);
-        let key = self
-            .identity
-            .api_key(access.organization().id, self::id(&id.0, MISSING)?)?;
+        let key = self.identity.api_key(access.organization().id, self::id(&id.0, MISSING)?)?;
         if !seen(&access, readable, &key) {
             return Err(missing(MISSING));
         }
         if !seen(&access, scope, &key) {
-            return Err(Problem::forbidden(
-                "Your roles do not allow `delete` on this key.",
-            ));
+            return Err(Problem::forbidden("Your roles do not allow `delete` on this key."));
         }
         self.identity.revoke_api_key(&access.caller, key.id).await?;
         Ok(Done)
@@ -146,9 +123,7 @@ pub(crate) fn instant(text: &str) -> Result<i64, Problem> {
         let detail = "Write an instant such as `2027-01-31T00:00:00Z`.";
         Problem::invalid(vec![Fault::new("/expires_at", "invalid", detail)])
     };
-    text.parse::<Timestamp>()
-        .map(Timestamp::as_millisecond)
-        .map_err(invalid)
+    text.parse::<Timestamp>().map(Timestamp::as_millisecond).map_err(invalid)
 }
 
 impl From<&ApiKey> for KeyView {

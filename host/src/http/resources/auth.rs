@@ -65,11 +65,7 @@ impl AuthApi {
         let Login { email, password } = input.0;
         let token = self.identity.log_in(organization.0, &email, &password).await?;
         let token_type = "Bearer".to_owned();
-        Ok(Found::new(Token {
-            access_token: token.token,
-            token_type,
-            expires_in: token.expires_in,
-        }))
+        Ok(Found::new(Token { access_token: token.token, token_type, expires_in: token.expires_in }))
     }
 
     /// Choose the password behind a set-up link
@@ -81,9 +77,7 @@ impl AuthApi {
         organization: Data<&Arc<Organization>>,
         input: Input<SetUp>,
     ) -> Result<Done, Problem> {
-        self.identity
-            .set_up(organization.0, &input.0.token, &input.0.password)
-            .await?;
+        self.identity.set_up(organization.0, &input.0.token, &input.0.password).await?;
         Ok(Done)
     }
 }

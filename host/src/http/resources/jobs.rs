@@ -105,10 +105,7 @@ impl JobsApi {
         let jobs = self.jobs.list(access.organization().id, before, size + 1).await?;
         let (jobs, next_cursor) = cut(jobs, size, |job| job.id.to_string());
         let seen = jobs.iter().filter(|job| seen(&access, scope, job));
-        Ok(Found::new(JobList {
-            data: seen.map(JobView::from).collect(),
-            next_cursor,
-        }))
+        Ok(Found::new(JobList { data: seen.map(JobView::from).collect(), next_cursor }))
     }
 
     /// Get a job
@@ -125,9 +122,7 @@ impl JobsApi {
         let job = self.find(&access, &id.0).await?;
         let mine = job.created_by == access.caller.principal.id;
         if !mine && !seen(&access, access.may(OBJECT, "update")?, &job) {
-            return Err(Problem::forbidden(
-                "Your roles do not allow `update` on this job.",
-            ));
+            return Err(Problem::forbidden("Your roles do not allow `update` on this job."));
         }
         let job = self.jobs.cancel(job.organization, job.id).await?;
         Ok(Found::new(JobView::from(&job)))
@@ -139,29 +134,16 @@ impl JobsApi {
     #[oai(path = "/:id/errors", method = "get", operation_id = "get_job_errors")]
     async fn errors(&self, access: Access, id: Path<String>) -> Result<ErrorFile, Problem> {
         let job = self.find(&access, &id.0).await?;
-        let csv = self
-            .imports
-            .errors_csv(&access.entered.scope(&access.caller), job.id)
-            .await?;
-        Ok(ErrorFile {
-            name: format!("{}-errors.csv", job.id),
-            csv,
-        })
+        let csv = self.imports.errors_csv(&access.entered.scope(&access.caller), job.id).await?;
+        Ok(ErrorFile { name: format!("{}-errors.csv", job.id), csv })
     }
 }
 
 impl JobsApi {
     async fn find(&self, access: &Access, text: &str) -> Result<Job, Problem> {
         let scope = access.may(OBJECT, "read")?;
-        let job = self
-            .jobs
-            .get(access.organization().id, id(text, MISSING)?)
-            .await?;
-        if seen(access, scope, &job) {
-            Ok(job)
-        } else {
-            Err(missing(MISSING))
-        }
+        let job = self.jobs.get(access.organization().id, id(text, MISSING)?).await?;
+        if seen(access, scope, &job) { Ok(job) } else { Err(missing(MISSING)) }
     }
 }
 
@@ -178,25 +160,15 @@ impl From<&Job> for JobView {
             id: job.id.to_string(),
             kind: job.kind.clone(),
             state: job.state.as_str().to_owned(),
-            progress: ProgressView {
-                done: progress.done,
-                total: progress.total,
-                failed: progress.failed,
-            },
+            progress: ProgressView { done: progress.done, total: progress.total, failed: progress.failed },
             cancelling: job.cancelling,
             created_by: job.created_by.to_string(),
             created_at: rfc3339(job.created_at),
             started_at: job.started_at.map(rfc3339),
             finished_at: job.finished_at.map(rfc3339),
-            result: job
-                .result
-                .as_deref()
-                .and_then(|text| serde_json::from_str(text).ok())
-                .map(Any),
-            error: failure.map(|failure| JobFailure {
-                code: failure.code.clone(),
-                detail: failure.detail.clone(),
-            }),
+            result: job.result.as_deref().and_then(|text| serde_json::from_str(text).ok()).map(Any),
+            error: failure
+                .map(|failure| JobFailure { code: failure.code.clone(), detail: failure.detail.clone() }),
         }
     }
 }
@@ -224,10 +196,7 @@ impl IntoResponse for ErrorFile {
     fn into_response(self) -> Response {
         Response::builder()
             .header(header::CONTENT_TYPE, "text/csv; charset=utf-8")
-            .header(
-                header::CONTENT_DISPOSITION,
-                format!("attachment; filename=\"{}\"", self.name),
-            )
+            .header(header::CONTENT_DISPOSITION, format!("attachment; filename=\"{}\"", self.name))
             .body(self.csv)
     }
 }
@@ -239,15 +208,10 @@ impl ApiResponse for ErrorFile {
             description: "The refused rows.",
             status: Some(200),
             status_range: None,
-            content: vec![MetaMediaType {
-                content_type: "text/csv",
-                schema,
-            }],
+            content: vec![MetaMediaType { content_type: "text/csv", schema }],
             headers: Vec::new(),
         };
-        MetaResponses {
-            responses: vec![response],
-        }
+        MetaResponses { responses: vec![response] }
     }
 
     fn register(_: &mut Registry) {}

@@ -46,9 +46,7 @@ impl MeApi {
     #[oai(path = "/", method = "get", operation_id = "get_me")]
     async fn get(&self, access: Access) -> Result<Found<Me>, Problem> {
         let principal = &access.caller.principal;
-        let names = self
-            .identity
-            .team_names(access.organization().id, &principal.teams)?;
+        let names = self.identity.team_names(access.organization().id, &principal.teams)?;
         let team = |id| TeamName {
             id: format!("{id}"),
             name: names.get(id).map_or_else(String::new, ToString::to_string),

@@ -25,16 +25,7 @@ use self::teams::TeamsApi;
 use self::users::UsersApi;
 
 /// All of them.
-pub type Resources = (
-    AuthApi,
-    MeApi,
-    OrganizationApi,
-    UsersApi,
-    TeamsApi,
-    ApiKeysApi,
-    ImportsApi,
-    JobsApi,
-);
+pub type Resources = (AuthApi, MeApi, OrganizationApi, UsersApi, TeamsApi, ApiKeysApi, ImportsApi, JobsApi);
 
 /// The headings of the document.
 #[derive(Tags)]
@@ -60,30 +51,13 @@ pub enum Tag {
 pub fn all(app: &App) -> Resources {
     let identity = &app.identity;
     (
-        AuthApi {
-            identity: identity.clone(),
-        },
-        MeApi {
-            identity: identity.clone(),
-        },
-        OrganizationApi {
-            clock: app.clock.clone(),
-        },
-        UsersApi {
-            identity: identity.clone(),
-        },
-        TeamsApi {
-            identity: identity.clone(),
-        },
-        ApiKeysApi {
-            identity: identity.clone(),
-        },
-        ImportsApi {
-            imports: app.imports.clone(),
-        },
-        JobsApi {
-            jobs: app.jobs.clone(),
-            imports: app.imports.clone(),
-        },
+        AuthApi { identity: identity.clone() },
+        MeApi { identity: identity.clone() },
+        OrganizationApi { clock: app.clock.clone() },
+        UsersApi { identity: identity.clone() },
+        TeamsApi { identity: identity.clone() },
+        ApiKeysApi { identity: identity.clone() },
+        ImportsApi { imports: app.imports.clone() },
+        JobsApi { jobs: app.jobs.clone(), imports: app.imports.clone() },
     )
 }

@@ -85,9 +85,6 @@ impl OrganizationApi {
             module: plugin.manifest.module.clone(),
         });
         let licensed = entitlement.modules(now).map(str::to_owned).collect();
-        Ok(Found::new(ModuleList {
-            data: data.collect(),
-            licensed,
-        }))
+        Ok(Found::new(ModuleList { data: data.collect(), licensed }))
     }
 }

@@ -51,10 +51,7 @@ mod tests {
     #[test]
     fn a_refused_login_says_nothing_about_its_cause() {
         let problem = Problem::from(IdentityError::InvalidCredentials);
-        assert_eq!(
-            (problem.status.as_u16(), problem.code.as_ref()),
-            (401, "invalid_credentials")
-        );
+        assert_eq!((problem.status.as_u16(), problem.code.as_ref()), (401, "invalid_credentials"));
         assert!(problem.headers.is_empty());
     }
 

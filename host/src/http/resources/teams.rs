@@ -73,10 +73,7 @@ impl TeamsApi {
         let teams = self.identity.teams(access.organization().id, after, size + 1)?;
         let (teams, next_cursor) = cut(teams, size, |team| team.id.to_string());
         let seen = teams.iter().filter(|team| seen(&access, scope, team));
-        Ok(Found::new(TeamList {
-            data: seen.map(TeamView::from).collect(),
-            next_cursor,
-        }))
+        Ok(Found::new(TeamList { data: seen.map(TeamView::from).collect(), next_cursor }))
     }
 
     /// Create a team
@@ -85,9 +82,7 @@ impl TeamsApi {
         access.must(OBJECT, "create")?;
         let team = self.identity.create_team(&access.caller, &input.0.name).await?;
         let location = access.link(&format!("/teams/{}", team.id));
-        Ok(Created::new(TeamView::from(&team))
-            .at(location)
-            .version(team.version))
+        Ok(Created::new(TeamView::from(&team)).at(location).version(team.version))
     }
 
     /// Get a team
@@ -110,15 +105,10 @@ impl TeamsApi {
     ) -> Result<Found<TeamView>, Problem> {
         let team = self.find(&access, &id.0)?;
         if !seen(&access, access.may(OBJECT, "update")?, &team) {
-            return Err(Problem::forbidden(
-                "Your roles do not allow `update` on this team.",
-            ));
+            return Err(Problem::forbidden("Your roles do not allow `update` on this team."));
         }
         let version = expected_version(if_match.0.as_deref())?;
-        let team = self
-            .identity
-            .rename_team(&access.caller, team.id, &input.0.name, version)
-            .await?;
+        let team = self.identity.rename_team(&access.caller, team.id, &input.0.name, version).await?;
         Ok(Found::new(TeamView::from(&team)).version(team.version))
     }
 }
@@ -127,11 +117,7 @@ impl TeamsApi {
     fn find(&self, access: &Access, text: &str) -> Result<Team, Problem> {
         let scope = access.may(OBJECT, "read")?;
         let team = self.identity.team(access.organization().id, id(text, MISSING)?)?;
-        if seen(access, scope, &team) {
-            Ok(team)
-        } else {
-            Err(missing(MISSING))
-        }
+        if seen(access, scope, &team) { Ok(team) } else { Err(missing(MISSING)) }
     }
 }
 

@@ -36,12 +36,7 @@ impl StoredFile {
     pub async fn create(folder: &Path) -> std::io::Result<(Self, tokio::fs::File)> {
         tokio::fs::create_dir_all(folder).await?;
         let path = folder.join(format!("{}.upload", RequestId::new()));
-        let file = tokio::fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)
-            .await?;
+        let file = tokio::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).await?;
         Ok((Self(path), file))
     }
 
@@ -71,11 +66,7 @@ impl<'a> ApiExtractor<'a> for Upload {
 
     fn request_meta() -> Option<MetaRequest> {
         let text = |format, description| {
-            MetaSchemaRef::Inline(Box::new(MetaSchema {
-                format,
-                description,
-                ..MetaSchema::new("string")
-            }))
+            MetaSchemaRef::Inline(Box::new(MetaSchema { format, description, ..MetaSchema::new("string") }))
         };
         let schema = MetaSchema {
             required: vec!["file", "spec"],
@@ -86,15 +77,8 @@ impl<'a> ApiExtractor<'a> for Upload {
             ..MetaSchema::new("object")
         };
         let schema = MetaSchemaRef::Inline(Box::new(schema));
-        let content = vec![MetaMediaType {
-            content_type: "multipart/form-data",
-            schema,
-        }];
-        Some(MetaRequest {
-            description: None,
-            content,
-            required: true,
-        })
+        let content = vec![MetaMediaType { content_type: "multipart/form-data", schema }];
+        Some(MetaRequest { description: None, content, required: true })
     }
 
     async fn from_request(
@@ -102,10 +86,7 @@ impl<'a> ApiExtractor<'a> for Upload {
         body: &mut RequestBody,
         _: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
-        if !request
-            .content_type()
-            .is_some_and(|kind| kind.starts_with("multipart/form-data"))
-        {
+        if !request.content_type().is_some_and(|kind| kind.starts_with("multipart/form-data")) {
             return Err(unsupported("Send `multipart/form-data` with the parts `file` and `spec`.").into());
         }
         let folder = request.data::<UploadFolder>().ok_or_else(Problem::opaque)?;
@@ -121,16 +102,10 @@ async fn receive(mut parts: Multipart, folder: &Path) -> Result<Upload, Problem>
             "spec" if spec.is_none() => spec = Some(text(part).await?),
             "file" if file.is_none() => file = Some(store(part.into_async_read(), folder).await?),
             name @ ("spec" | "file") => {
-                return Err(Problem::malformed(
-                    "duplicate_part",
-                    format!("The part `{name}` stands twice."),
-                ));
+                return Err(Problem::malformed("duplicate_part", format!("The part `{name}` stands twice.")));
             }
             _ => {
-                return Err(Problem::malformed(
-                    "unknown_part",
-                    "The parts are `file` and `spec`.",
-                ));
+                return Err(Problem::malformed("unknown_part", "The parts are `file` and `spec`."));
             }
         }
     }
@@ -139,23 +114,15 @@ async fn receive(mut parts: Multipart, folder: &Path) -> Result<Upload, Problem>
         (spec, _) => {
             let missing = if spec.is_none() { "spec" } else { "file" };
             let detail = format!("The part `{missing}` is missing.");
-            Err(Problem::invalid(vec![Fault::new(
-                format!("/{missing}"),
-                "required",
-                detail,
-            )]))
+            Err(Problem::invalid(vec![Fault::new(format!("/{missing}"), "required", detail)]))
         }
     }
 }
 
 async fn next(parts: &mut Multipart) -> Result<Option<Field>, Problem> {
     let next = tokio::time::timeout(PATIENCE, parts.next_field()).await;
-    let malformed = || {
-        Problem::malformed(
-            "malformed_multipart",
-            "The body is not well-formed multipart/form-data.",
-        )
-    };
+    let malformed =
+        || Problem::malformed("malformed_multipart", "The body is not well-formed multipart/form-data.");
     next.map_err(|_| too_slow())?.map_err(|_| malformed())
 }
 
@@ -192,11 +159,7 @@ async fn store(mut from: impl AsyncRead + Unpin, folder: &Path) -> Result<Stored
 }
 
 fn too_slow() -> Problem {
-    Problem::new(
-        poem::http::StatusCode::REQUEST_TIMEOUT,
-        "body_too_slow",
-        "The body did not arrive in time.",
-    )
+    Problem::new(poem::http::StatusCode::REQUEST_TIMEOUT, "body_too_slow", "The body did not arrive in time.")
 }
 
 fn broken() -> Problem {
@@ -209,13 +172,9 @@ mod tests {
 
     async fn upload(body: &str, folder: &Path) -> Result<Upload, Problem> {
         let kind = "multipart/form-data; boundary=x";
-        let request = Request::builder()
-            .content_type(kind)
-            .body(body.replace('\n', "\r\n"));
+        let request = Request::builder().content_type(kind).body(body.replace('\n', "\r\n"));
         let (request, mut body) = request.split();
-        let parts = <Multipart as FromRequest>::from_request(&request, &mut body)
-            .await
-            .unwrap();
+        let parts = <Multipart as FromRequest>::from_request(&request, &mut body).await.unwrap();
         receive(parts, folder).await
     }
 
@@ -246,10 +205,7 @@ mod tests {
             ([part("file", "x"), part("file", "y")].concat(), "duplicate_part"),
             (part("other", "x"), "unknown_part"),
         ] {
-            let problem = upload(&(parts + "--x--\n"), folder.path())
-                .await
-                .map(drop)
-                .unwrap_err();
+            let problem = upload(&(parts + "--x--\n"), folder.path()).await.map(drop).unwrap_err();
             assert_eq!(problem.code, code);
         }
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);

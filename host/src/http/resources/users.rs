@@ -135,10 +135,7 @@ impl UsersApi {
         let users = self.identity.users(access.organization().id, after, size + 1)?;
         let (users, next_cursor) = cut(users, size, |user| user.id.to_string());
         let seen = users.iter().filter(|user| seen(&access, scope, user));
-        Ok(Found::new(UserList {
-            data: seen.map(UserView::from).collect(),
-            next_cursor,
-        }))
+        Ok(Found::new(UserList { data: seen.map(UserView::from).collect(), next_cursor }))
     }
 
     /// Create a person
@@ -147,14 +144,9 @@ impl UsersApi {
     #[oai(path = "/", method = "post", operation_id = "create_user")]
     async fn create(&self, access: Access, input: Input<UserInput>) -> Result<Created<UserView>, Problem> {
         access.must(OBJECT, "create")?;
-        let user = self
-            .identity
-            .create_user(&access.caller, input.0.checked()?)
-            .await?;
+        let user = self.identity.create_user(&access.caller, input.0.checked()?).await?;
         let location = access.link(&format!("/users/{}", user.id));
-        Ok(Created::new(UserView::from(&user))
-            .at(location)
-            .version(user.version))
+        Ok(Created::new(UserView::from(&user)).at(location).version(user.version))
     }
 
     /// Get a person
@@ -189,11 +181,7 @@ impl UsersApi {
         let user = self.find(&access, &id.0, "update")?;
         let token = self.identity.invite(&access.caller, user.id).await?;
         let setup_url = setup_path(&access.prefix.0, &token.token);
-        Ok(Created::new(Invitation {
-            token: token.token,
-            setup_url,
-            expires_at: rfc3339(token.expires_at),
-        }))
+        Ok(Created::new(Invitation { token: token.token, setup_url, expires_at: rfc3339(token.expires_at) }))
     }
 }
 
@@ -212,9 +200,7 @@ impl UsersApi {
             return Err(missing(MISSING));
         }
         if action != "read" && !seen(access, access.may(OBJECT, action)?, &user) {
-            return Err(Problem::forbidden(format!(
-                "Your roles do not allow `{action}` on this user."
-            )));
+            return Err(Problem::forbidden(format!("Your roles do not allow `{action}` on this user.")));
         }
         Ok(user)
     }
@@ -242,26 +228,15 @@ impl UserInput {
 
 impl UserPatch {
     fn checked(self, if_version: Option<i64>) -> Result<UserChange, Problem> {
-        let email = change(self.email)
-            .map(|email| email.as_deref().map(Email::parse).transpose())
-            .transpose()?;
-        let team = change(self.team)
-            .map(|text| text.as_deref().map(team).transpose())
-            .transpose()?;
+        let email =
+            change(self.email).map(|email| email.as_deref().map(Email::parse).transpose()).transpose()?;
+        let team = change(self.team).map(|text| text.as_deref().map(team).transpose()).transpose()?;
         let status = self.status.map(|status| match status {
             StatusView::Active => UserStatus::Active,
             StatusView::Disabled => UserStatus::Disabled,
         });
         let external_id = change(self.external_id);
-        Ok(UserChange {
-            if_version,
-            name: self.name,
-            email,
-            roles: self.roles,
-            team,
-            external_id,
-            status,
-        })
+        Ok(UserChange { if_version, name: self.name, email, roles: self.roles, team, external_id, status })
     }
 }
 

@@ -21,13 +21,7 @@ impl Forge {
         let user = world.member("ann", "rep").await;
         let token = world.log_in("ann").await.unwrap();
         let signer = world.identity.signer(&world.platform()).await.unwrap();
-        Self {
-            world,
-            user,
-            token,
-            kid: signer.kid,
-            key: signer.key,
-        }
+        Self { world, user, token, kid: signer.kid, key: signer.key }
     }
 
     pub(super) fn header(&self) -> Value {
@@ -68,11 +62,7 @@ impl Forge {
 }
 
 pub(super) fn sign(key: &EncodingKey, header: &str, claims: &str) -> String {
-    let message = format!(
-        "{}.{}",
-        secret::encode(header.as_bytes()),
-        secret::encode(claims.as_bytes())
-    );
+    let message = format!("{}.{}", secret::encode(header.as_bytes()), secret::encode(claims.as_bytes()));
     let signature = crypto::sign(message.as_bytes(), key, Algorithm::EdDSA).unwrap();
     format!("{message}.{signature}")
 }

@@ -74,10 +74,7 @@ impl Bearers {
         // Entries say themselves how long they are good; this only gives their memory back.
         let life = Duration::from_millis(REMEMBERED.unsigned_abs());
         let remembered = Cache::builder().max_capacity(CAPACITY).time_to_live(life).build();
-        Self {
-            remembered,
-            organizations: DashMap::new(),
-        }
+        Self { remembered, organizations: DashMap::new() }
     }
 
     /// The organization's file has this epoch now. Epochs never go back.
@@ -94,10 +91,7 @@ impl Bearers {
             read_at: AtomicI64::new(UnixMillis::MIN),
             keys: ArcSwapOption::empty(),
         };
-        self.organizations
-            .entry(organization)
-            .or_insert_with(|| Arc::new(fresh()))
-            .clone()
+        self.organizations.entry(organization).or_insert_with(|| Arc::new(fresh())).clone()
     }
 }
 
@@ -124,10 +118,7 @@ impl Identity {
         request: RequestId,
     ) -> Result<Caller, IdentityError> {
         if bearer.len() > LONGEST || organization.status != Status::Active {
-            return Err(refused(
-                organization.id,
-                "too long, or the organization is suspended",
-            ));
+            return Err(refused(organization.id, "too long, or the organization is suspended"));
         }
         let (digest, now) = (secret::digest(&[bearer.as_bytes()]), self.clock.now());
         let known = self.bearers.known(organization.id);
@@ -161,20 +152,14 @@ impl Identity {
         let keys = self.verifying_keys(organization, known)?;
         let key = keys.find(unverified.kid()).ok_or_else(|| refuse("unknown key"))?;
         let claims = unverified.verify(key, organization, now).map_err(refuse)?;
-        let found = self.read(organization, |connection| {
-            Ok(store::find_principal(connection, claims.user)?)
-        })?;
+        let found =
+            self.read(organization, |connection| Ok(store::find_principal(connection, claims.user)?))?;
         let found = found.ok_or_else(|| refuse("no such user, or disabled"))?;
         if found.token_epoch != claims.epoch {
             return Err(refuse("the user's tokens were ended"));
         }
         let until = claims.expires_at.min(now.saturating_add(REMEMBERED));
-        Ok(Remembered {
-            organization,
-            epoch: found.epoch,
-            until,
-            principal: Arc::new(found.principal),
-        })
+        Ok(Remembered { organization, epoch: found.epoch, until, principal: Arc::new(found.principal) })
     }
 
     fn check_key(
@@ -186,10 +171,7 @@ impl Identity {
         let refuse = |why| refused(organization, why);
         let parsed = keys::Parsed::parse(bearer).ok_or_else(|| refuse("not a key"))?;
         let (epoch, stored) = self.read(organization, |connection| {
-            Ok((
-                super::store::epoch(connection)?,
-                keys::find_key(connection, parsed.id)?,
-            ))
+            Ok((super::store::epoch(connection)?, keys::find_key(connection, parsed.id)?))
         })?;
         let keys::StoredKey { key, hash } = stored.ok_or_else(|| refuse("no such key"))?;
         let given = secret::keyed_hash(&self.peppers.api_key, parsed.id.as_bytes(), &parsed.secret)?;
@@ -199,16 +181,8 @@ impl Identity {
         if !key.is_good(now) {
             return Err(refuse("the key is expired or revoked"));
         }
-        let until = key
-            .expires_at
-            .unwrap_or(UnixMillis::MAX)
-            .min(now.saturating_add(REMEMBERED));
-        Ok(Remembered {
-            organization,
-            epoch,
-            until,
-            principal: Arc::new(of_key(key)),
-        })
+        let until = key.expires_at.unwrap_or(UnixMillis::MAX).min(now.saturating_add(REMEMBERED));
+        Ok(Remembered { organization, epoch, until, principal: Arc::new(of_key(key)) })
     }
 
     /// Whoever this id stands for, with the roles and teams of now, if they may act: a person or an API key.
@@ -226,9 +200,7 @@ impl Identity {
                 return Ok(Some(Arc::new(found.principal)));
             }
             let key = keys::find_key(connection, id)?.map(|stored| stored.key);
-            Ok(key
-                .filter(|key| key.is_good(now))
-                .map(|key| Arc::new(of_key(key))))
+            Ok(key.filter(|key| key.is_good(now)).map(|key| Arc::new(of_key(key))))
         })
     }
 
@@ -270,12 +242,7 @@ impl Identity {
 }
 
 fn caller(organization: OrganizationId, principal: Arc<Principal>, request: RequestId) -> Caller {
-    Caller {
-        organization,
-        principal,
-        request,
-        source: Source::Api,
-    }
+    Caller { organization, principal, request, source: Source::Api }
 }
 
 fn refused(organization: OrganizationId, why: &'static str) -> IdentityError {

@@ -21,19 +21,13 @@ pub(super) struct KeySet {
 impl KeySet {
     /// `keys`: key id and the 32 bytes of the public key.
     pub(super) fn new(epoch: i64, keys: &[(String, [u8; 32])]) -> Self {
-        let keys = keys
-            .iter()
-            .map(|(kid, public)| (kid.clone(), DecodingKey::from_ed_der(public)))
-            .collect();
+        let keys = keys.iter().map(|(kid, public)| (kid.clone(), DecodingKey::from_ed_der(public))).collect();
         Self { epoch, keys }
     }
 
     /// The key with this id. It is compared, and never becomes a path, a query or an address.
     pub(super) fn find(&self, kid: &str) -> Option<&DecodingKey> {
-        self.keys
-            .iter()
-            .find(|(known, _)| known == kid)
-            .map(|(_, key)| key)
+        self.keys.iter().find(|(known, _)| known == kid).map(|(_, key)| key)
     }
 }
 
@@ -64,10 +58,7 @@ impl Identity {
             }
         };
         let private = Zeroizing::new(self.secrets.open_sealed(&purpose(organization), &sealed)?);
-        Ok(Signer {
-            kid,
-            key: EncodingKey::from_ed_der(&private),
-        })
+        Ok(Signer { kid, key: EncodingKey::from_ed_der(&private) })
     }
 
     fn make_key(&self, organization: OrganizationId) -> Result<store::NewKey, IdentityError> {
@@ -94,10 +85,7 @@ fn purpose(organization: OrganizationId) -> String {
 
 /// RFC 7638, of an Ed25519 key.
 fn thumbprint(public: &[u8; 32]) -> String {
-    let jwk = format!(
-        r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#,
-        secret::encode(public)
-    );
+    let jwk = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, secret::encode(public));
     secret::encode(&secret::digest(&[jwk.as_bytes()]))
 }
 

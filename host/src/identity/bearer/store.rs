@@ -47,11 +47,7 @@ pub(super) fn find_principal(connection: &Connection, id: PrincipalId) -> Result
         roles: roles.into_iter().map(Arc::from).collect(),
         teams: people::teams_of(connection, id)?.into(),
     };
-    Ok(Some(Found {
-        principal,
-        token_epoch,
-        epoch: crate::identity::store::epoch(connection)?,
-    }))
+    Ok(Some(Found { principal, token_epoch, epoch: crate::identity::store::epoch(connection)? }))
 }
 
 /// Key id and public key of every key that verifies.
@@ -65,9 +61,7 @@ pub(super) fn verifying_keys(connection: &Connection) -> Result<Vec<(String, [u8
 pub(super) fn active_key(connection: &Connection) -> Result<Option<(String, Vec<u8>)>> {
     let mut statement =
         connection.prepare("select kid, private_key from signing_keys where state = 'active'")?;
-    Ok(statement
-        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?)
+    Ok(statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
 }
 
 /// Adds the active key.

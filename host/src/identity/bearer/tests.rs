@@ -36,9 +36,8 @@ async fn a1_a_token_without_an_algorithm_is_refused() {
 #[tokio::test]
 async fn a2_the_public_key_is_no_shared_secret() {
     let forge = Forge::new().await;
-    let keys = forge.world.identity.read(forge.world.acme.id, |connection| {
-        Ok(store::verifying_keys(connection)?)
-    });
+    let keys =
+        forge.world.identity.read(forge.world.acme.id, |connection| Ok(store::verifying_keys(connection)?));
     let (_, public) = keys.unwrap().remove(0);
     for alg in ["HS256", "EdDSA"] {
         let mut header = forge.header();
@@ -58,14 +57,7 @@ async fn a2_the_public_key_is_no_shared_secret() {
 async fn a3_a_key_id_is_only_compared() {
     let forge = Forge::new().await;
     let long = "k".repeat(2_000);
-    for kid in [
-        "../../x",
-        "' or 1=1 --",
-        "a\0b",
-        "https://evil.example/key",
-        "",
-        &long,
-    ] {
+    for kid in ["../../x", "' or 1=1 --", "a\0b", "https://evil.example/key", "", &long] {
         forge.refused(&forge.with(&json!({ "kid": kid }), &json!({})));
     }
     forge.refused(&forge.with(&json!({ "kid": null }), &json!({})));
@@ -79,16 +71,9 @@ async fn a4_another_organizations_key_signs_nothing_here() {
     let foreign = forge.world.identity.signer(&elsewhere).await.unwrap();
     for kid in [&foreign.kid, &forge.kid] {
         let header = json!({ "alg": "EdDSA", "typ": "at+jwt", "kid": kid });
-        forge.refused(&sign(
-            &foreign.key,
-            &header.to_string(),
-            &forge.claims().to_string(),
-        ));
+        forge.refused(&sign(&foreign.key, &header.to_string(), &forge.claims().to_string()));
     }
-    let result = forge
-        .world
-        .identity
-        .authenticate(&forge.world.globex, &forge.token, RequestId::new());
+    let result = forge.world.identity.authenticate(&forge.world.globex, &forge.token, RequestId::new());
     assert!(matches!(result, Err(IdentityError::InvalidToken)));
 }
 
@@ -112,25 +97,14 @@ async fn a5_a6_a_token_brings_no_key_and_no_extension() {
 #[tokio::test]
 async fn a7_a8_only_access_tokens_are_access_tokens() {
     let forge = Forge::new().await;
-    for typ in [
-        json!("JWT"),
-        json!("logout+jwt"),
-        json!(""),
-        json!(["at+jwt"]),
-        Value::Null,
-    ] {
+    for typ in [json!("JWT"), json!("logout+jwt"), json!(""), json!(["at+jwt"]), Value::Null] {
         forge.refused(&forge.with(&json!({ "typ": typ }), &json!({})));
     }
     for typ in ["at+jwt", "AT+JWT", "application/at+jwt", "Application/At+Jwt"] {
         forge.accepted(&forge.with(&json!({ "typ": typ }), &json!({})));
     }
     let user = forge.user.id;
-    let invitation = forge
-        .world
-        .identity
-        .invite(&forge.world.platform(), user)
-        .await
-        .unwrap();
+    let invitation = forge.world.identity.invite(&forge.world.platform(), user).await.unwrap();
     forge.refused(&invitation.token);
 }
 
@@ -138,22 +112,14 @@ async fn a7_a8_only_access_tokens_are_access_tokens() {
 async fn a9_a10_issuer_and_audience_are_one_string_each() {
     let forge = Forge::new().await;
     let ours = format!("stoa:{}", forge.world.acme.id);
-    for iss in [
-        Value::Null,
-        json!(7),
-        json!([ours]),
-        json!(""),
-        json!(format!("stoa:{}", forge.world.globex.id)),
-    ] {
+    for iss in
+        [Value::Null, json!(7), json!([ours]), json!(""), json!(format!("stoa:{}", forge.world.globex.id))]
+    {
         forge.refused(&forge.with(&json!({}), &json!({ "iss": iss })));
     }
-    for aud in [
-        Value::Null,
-        json!({ "stoa": true }),
-        json!(["stoa"]),
-        json!(["stoa", "stranger"]),
-        json!("Stoa"),
-    ] {
+    for aud in
+        [Value::Null, json!({ "stoa": true }), json!(["stoa"]), json!(["stoa", "stranger"]), json!("Stoa")]
+    {
         forge.refused(&forge.with(&json!({}), &json!({ "aud": aud })));
     }
 }
@@ -162,14 +128,9 @@ async fn a9_a10_issuer_and_audience_are_one_string_each() {
 async fn a11_instants_are_whole_seconds_that_are_now() {
     let forge = Forge::new().await;
     let now = forge.world.clock.now() / 1_000;
-    for exp in [
-        json!("9999999999"),
-        json!(-1),
-        json!(1e300),
-        json!(now as f64 + 60.5),
-        Value::Null,
-        json!(now - 5),
-    ] {
+    for exp in
+        [json!("9999999999"), json!(-1), json!(1e300), json!(now as f64 + 60.5), Value::Null, json!(now - 5)]
+    {
         forge.refused(&forge.with(&json!({}), &json!({ "exp": exp })));
     }
     for nbf in [json!(now + 3_600), json!(now + 6), json!("0"), Value::Null] {
@@ -251,25 +212,13 @@ async fn a15_a_disabled_person_and_an_ended_token_are_refused_at_the_next_reques
 
     let token = forge.world.log_in("ann").await.unwrap();
     forge.accepted(&token);
-    let status = |status| UserChange {
-        status: Some(status),
-        ..UserChange::default()
-    };
-    identity
-        .update_user(&by, forge.user.id, status(UserStatus::Disabled))
-        .await
-        .unwrap();
+    let status = |status| UserChange { status: Some(status), ..UserChange::default() };
+    identity.update_user(&by, forge.user.id, status(UserStatus::Disabled)).await.unwrap();
     forge.refused(&token);
-    identity
-        .update_user(&by, forge.user.id, status(UserStatus::Active))
-        .await
-        .unwrap();
+    identity.update_user(&by, forge.user.id, status(UserStatus::Active)).await.unwrap();
     forge.refused(&token);
 
-    let suspended = Organization {
-        status: Status::Suspended,
-        ..forge.world.acme.clone()
-    };
+    let suspended = Organization { status: Status::Suspended, ..forge.world.acme.clone() };
     let token = forge.world.log_in("ann").await.unwrap();
     forge.accepted(&token);
     let result = identity.authenticate(&suspended, &token, RequestId::new());
@@ -307,23 +256,13 @@ async fn a_changed_role_and_team_bite_at_the_next_request() {
     };
     identity.update_user(&by, forge.user.id, change).await.unwrap();
     let changed = principal();
-    assert_eq!(
-        (&*changed.roles[0], &*changed.teams, &*changed.name),
-        ("manager", [team].as_slice(), "Anna")
-    );
+    assert_eq!((&*changed.roles[0], &*changed.teams, &*changed.name), ("manager", [team].as_slice(), "Anna"));
 
     let other = forge.world.another_process();
-    let change = UserChange {
-        roles: Some(vec!["readonly".to_owned()]),
-        ..UserChange::default()
-    };
+    let change = UserChange { roles: Some(vec!["readonly".to_owned()]), ..UserChange::default() };
     other.update_user(&by, forge.user.id, change).await.unwrap();
     forge.world.clock.advance(EPOCH_AGE);
-    assert_eq!(
-        &*principal().roles[0],
-        "readonly",
-        "another process is noticed within a second"
-    );
+    assert_eq!(&*principal().roles[0], "readonly", "another process is noticed within a second");
 }
 
 #[tokio::test]

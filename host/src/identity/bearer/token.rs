@@ -91,18 +91,10 @@ impl<'a> Unverified<'a> {
         if header.alg != "EdDSA" {
             return Err("another algorithm");
         }
-        if ![TYPE, TYPE_IN_FULL]
-            .iter()
-            .any(|known| header.typ.eq_ignore_ascii_case(known))
-        {
+        if ![TYPE, TYPE_IN_FULL].iter().any(|known| header.typ.eq_ignore_ascii_case(known)) {
             return Err("another type");
         }
-        Ok(Self {
-            kid: header.kid,
-            message,
-            claims,
-            signature,
-        })
+        Ok(Self { kid: header.kid, message, claims, signature })
     }
 
     /// The id of the key it claims to be signed with.
@@ -144,11 +136,7 @@ impl<'a> Unverified<'a> {
             return Err("longer good than any of ours");
         }
         let expires_at = claims.exp.saturating_add(LEEWAY).saturating_mul(1_000);
-        Ok(Verified {
-            user: claims.sub,
-            epoch: claims.epoch,
-            expires_at,
-        })
+        Ok(Verified { user: claims.sub, epoch: claims.epoch, expires_at })
     }
 }
 
@@ -174,18 +162,11 @@ impl Identity {
             tid: organization,
             epoch: token_epoch,
         };
-        let header = Header {
-            typ: Some(TYPE.to_owned()),
-            kid: Some(signer.kid),
-            ..Header::new(Algorithm::EdDSA)
-        };
+        let header =
+            Header { typ: Some(TYPE.to_owned()), kid: Some(signer.kid), ..Header::new(Algorithm::EdDSA) };
         let token = jsonwebtoken::encode(&header, &claims, &signer.key)
             .map_err(|_| IdentityError::Cryptography("signing a token"))?;
-        Ok(AccessToken {
-            token,
-            expires_in: LIFETIME,
-            user,
-        })
+        Ok(AccessToken { token, expires_in: LIFETIME, user })
     }
 }
 

@@ -63,11 +63,7 @@ impl ApiKeySecret {
     pub(super) fn new(id: PrincipalId, random: &[u8; 32]) -> Self {
         let id = hex(id.as_bytes());
         let body = Zeroizing::new(format!("{PREFIX}{id}_{}", secret::encode(random)));
-        Self(Zeroizing::new(format!(
-            "{}_{:08x}",
-            *body,
-            crc32fast::hash(body.as_bytes())
-        )))
+        Self(Zeroizing::new(format!("{}_{:08x}", *body, crc32fast::hash(body.as_bytes()))))
     }
 
     /// The text, to show it.
@@ -108,10 +104,7 @@ impl Parsed {
         }
         let (id, secret) = body.strip_prefix(PREFIX)?.split_at_checked(ID)?;
         let secret = Zeroizing::new(secret::decode(secret.strip_prefix('_')?)?);
-        Some(Self {
-            id: PrincipalId::from_bytes(unhex(id)?),
-            secret,
-        })
+        Some(Self { id: PrincipalId::from_bytes(unhex(id)?), secret })
     }
 }
 
@@ -122,11 +115,7 @@ fn hex(bytes: &[u8; 16]) -> String {
 /// Lower case only: a key has one spelling.
 fn unhex(text: &str) -> Option<[u8; 16]> {
     let mut bytes = [0; 16];
-    if text.len() != 32
-        || text
-            .bytes()
-            .any(|letter| !matches!(letter, b'0'..=b'9' | b'a'..=b'f'))
-    {
+    if text.len() != 32 || text.bytes().any(|letter| !matches!(letter, b'0'..=b'9' | b'a'..=b'f')) {
         return None;
     }
     for (index, byte) in bytes.iter_mut().enumerate() {
@@ -151,16 +140,11 @@ mod tests {
 
     #[test]
     fn every_other_spelling_is_no_key() {
-        let text = ApiKeySecret::new(PrincipalId::new(), &[7; 32])
-            .reveal()
-            .to_owned();
+        let text = ApiKeySecret::new(PrincipalId::new(), &[7; 32]).reveal().to_owned();
         for position in 0..text.len() {
             let mut bytes = text.clone().into_bytes();
             bytes[position] = if bytes[position] == b'x' { b'y' } else { b'x' };
-            assert!(
-                Parsed::parse(&String::from_utf8(bytes).unwrap()).is_none(),
-                "at {position}"
-            );
+            assert!(Parsed::parse(&String::from_utf8(bytes).unwrap()).is_none(), "at {position}");
         }
         let spellings = [
             text.to_uppercase(),

@@ -42,10 +42,7 @@ impl Identity {
         let latest = now.saturating_add(LONGEST);
         if new.expires_at.is_some_and(|at| at <= now || at > latest) {
             let reason = "use an instant in the future, a year away at most";
-            return Err(IdentityError::Invalid {
-                field: "expires_at",
-                reason,
-            });
+            return Err(IdentityError::Invalid { field: "expires_at", reason });
         }
         let key = ApiKey {
             id: PrincipalId::new(),
@@ -82,9 +79,7 @@ impl Identity {
     /// [`IdentityError::ApiKeyNotFound`].
     pub fn api_key(&self, organization: OrganizationId, id: PrincipalId) -> Result<ApiKey, IdentityError> {
         self.read(organization, |connection| {
-            store::find(connection, id)?
-                .map(|stored| stored.key)
-                .ok_or(IdentityError::ApiKeyNotFound(id))
+            store::find(connection, id)?.map(|stored| stored.key).ok_or(IdentityError::ApiKeyNotFound(id))
         })
     }
 
@@ -96,9 +91,7 @@ impl Identity {
         let now = self.clock.now();
         self.write(by, move |connection| {
             store::revoke(connection, id, now)?;
-            store::find(connection, id)?
-                .map(|stored| stored.key)
-                .ok_or(IdentityError::ApiKeyNotFound(id))
+            store::find(connection, id)?.map(|stored| stored.key).ok_or(IdentityError::ApiKeyNotFound(id))
         })
         .await
     }

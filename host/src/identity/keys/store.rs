@@ -37,12 +37,7 @@ pub(super) fn insert(connection: &Connection, key: &ApiKey, hash: &[u8; 32]) -> 
 /// The key with this id.
 pub(in crate::identity) fn find(connection: &Connection, id: PrincipalId) -> Result<Option<StoredKey>> {
     let mut statement = connection.prepare("select * from api_keys where id = ?1")?;
-    let read = |row: &Row<'_>| {
-        Ok(StoredKey {
-            key: read(row)?,
-            hash: row.get("secret_hash")?,
-        })
-    };
+    let read = |row: &Row<'_>| Ok(StoredKey { key: read(row)?, hash: row.get("secret_hash")? });
     Ok(statement.query_row([id.as_bytes()], read).optional()?)
 }
 

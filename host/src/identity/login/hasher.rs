@@ -17,11 +17,7 @@ use super::password;
 const WAITING_PER_CORE: usize = 4;
 
 /// What a stored hash may cost at most, so that a tampered file cannot occupy the machine.
-const CEILING: Cost = Cost {
-    memory_kib: 262_144,
-    passes: 10,
-    lanes: 8,
-};
+const CEILING: Cost = Cost { memory_kib: 262_144, passes: 10, lanes: 8 };
 
 /// What one hash costs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -36,24 +32,12 @@ pub struct Cost {
 
 impl Cost {
     /// What the host uses.
-    pub const SHIPPED: Self = Self {
-        memory_kib: 65_536,
-        passes: 2,
-        lanes: 1,
-    };
+    pub const SHIPPED: Self = Self { memory_kib: 65_536, passes: 2, lanes: 1 };
     /// The least that is sound; what tests use.
-    pub const FLOOR: Self = Self {
-        memory_kib: 19_456,
-        passes: 2,
-        lanes: 1,
-    };
+    pub const FLOOR: Self = Self { memory_kib: 19_456, passes: 2, lanes: 1 };
 
     fn of(params: &Params) -> Self {
-        Self {
-            memory_kib: params.m_cost(),
-            passes: params.t_cost(),
-            lanes: params.p_cost(),
-        }
+        Self { memory_kib: params.m_cost(), passes: params.t_cost(), lanes: params.p_cost() }
     }
 }
 
@@ -106,34 +90,22 @@ impl Hasher {
         hash: Option<String>,
     ) -> Result<Verdict, IdentityError> {
         if password.chars().nth(password::MAX).is_some() {
-            return Ok(Verdict {
-                correct: false,
-                outdated: false,
-            });
+            return Ok(Verdict { correct: false, outdated: false });
         }
         let (password, cost) = (Zeroizing::new(password.to_owned()), self.cost);
         self.run(move |argon2| {
             let stored = hash.as_deref().and_then(|hash| PasswordHash::new(hash).ok());
-            let stored = stored.and_then(|hash| {
-                Params::try_from(&hash)
-                    .ok()
-                    .map(|params| (hash, Cost::of(&params)))
-            });
+            let stored =
+                stored.and_then(|hash| Params::try_from(&hash).ok().map(|params| (hash, Cost::of(&params))));
             match stored {
                 Some((hash, stored)) if affordable(stored) => {
                     let correct = argon2.verify_password(password.as_bytes(), &hash).is_ok();
-                    Ok(Verdict {
-                        correct,
-                        outdated: correct && stored != cost,
-                    })
+                    Ok(Verdict { correct, outdated: correct && stored != cost })
                 }
                 _ => {
                     let spent: Result<PasswordHash, _> = argon2.hash_password(password.as_bytes());
                     spent.map_err(|_| IdentityError::Cryptography("hashing a password"))?;
-                    Ok(Verdict {
-                        correct: false,
-                        outdated: false,
-                    })
+                    Ok(Verdict { correct: false, outdated: false })
                 }
             }
         })
@@ -147,12 +119,7 @@ impl Hasher {
         let busy = IdentityError::Busy { retry_after: 1 };
         let admitted = self.admitted.clone().try_acquire_owned().map_err(|_| busy)?;
         let failed = |_| IdentityError::Cryptography("hashing a password");
-        let running = self
-            .running
-            .clone()
-            .acquire_owned()
-            .await
-            .map_err(|_| failed(()))?;
+        let running = self.running.clone().acquire_owned().await.map_err(|_| failed(()))?;
         let (cost, pepper) = (self.cost, self.pepper.clone());
         let hashing = tokio::task::spawn_blocking(move || {
             // The permits end with the work, not with the request: a client that goes away frees nothing early.
@@ -177,38 +144,16 @@ mod tests {
     use super::*;
 
     /// Far below what is sound: these tests are about the rules around the hash.
-    const CHEAP: Cost = Cost {
-        memory_kib: 64,
-        passes: 1,
-        lanes: 1,
-    };
+    const CHEAP: Cost = Cost { memory_kib: 64, passes: 1, lanes: 1 };
 
     #[tokio::test]
     async fn a_password_is_known_again_only_under_the_same_pepper() {
         let hasher = Hasher::new(CHEAP, [1; 32]);
         let hash = hasher.hash("violet tram 9").await.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=64,t=1,p=1$"), "{hash}");
-        assert!(
-            hasher
-                .verify("violet tram 9", Some(hash.clone()))
-                .await
-                .unwrap()
-                .correct
-        );
-        assert!(
-            !hasher
-                .verify("violet tram 9 ", Some(hash.clone()))
-                .await
-                .unwrap()
-                .correct
-        );
-        assert!(
-            !Hasher::new(CHEAP, [2; 32])
-                .verify("violet tram 9", Some(hash))
-                .await
-                .unwrap()
-                .correct
-        );
+        assert!(hasher.verify("violet tram 9", Some(hash.clone())).await.unwrap().correct);
+        assert!(!hasher.verify("violet tram 9 ", Some(hash.clone())).await.unwrap().correct);
+        assert!(!Hasher::new(CHEAP, [2; 32]).verify("violet tram 9", Some(hash)).await.unwrap().correct);
     }
 
     #[tokio::test]
@@ -224,10 +169,7 @@ mod tests {
         let hasher = Hasher::new(CHEAP, [1; 32]);
         let dear = "$argon2id$v=19$m=4194304,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
         for hash in [None, Some(""), Some("violet tram 9"), Some(dear)] {
-            let verdict = hasher
-                .verify("violet tram 9", hash.map(str::to_owned))
-                .await
-                .unwrap();
+            let verdict = hasher.verify("violet tram 9", hash.map(str::to_owned)).await.unwrap();
             assert!(!verdict.correct && !verdict.outdated, "{hash:?}");
         }
     }
@@ -237,10 +179,7 @@ mod tests {
         let hasher = Hasher::new(CHEAP, [1; 32]);
         let all = u32::try_from(hasher.admitted.available_permits()).unwrap();
         let held = hasher.admitted.clone().acquire_many_owned(all).await.unwrap();
-        assert!(matches!(
-            hasher.hash("violet tram 9").await,
-            Err(IdentityError::Busy { .. })
-        ));
+        assert!(matches!(hasher.hash("violet tram 9").await, Err(IdentityError::Busy { .. })));
         drop(held);
         assert!(hasher.hash("violet tram 9").await.is_ok());
     }

@@ -69,27 +69,14 @@ impl Identity {
                 return Err(IdentityError::NoEmail);
             }
             if person.status != UserStatus::Active {
-                return Err(IdentityError::Invalid {
-                    field: "status",
-                    reason: "the user is disabled",
-                });
+                return Err(IdentityError::Invalid { field: "status", reason: "the user is disabled" });
             }
-            let row = store::NewToken {
-                id: RecordId::new(),
-                user,
-                hash,
-                expires_at,
-                now,
-                by: caller.principal.id,
-            };
+            let row =
+                store::NewToken { id: RecordId::new(), user, hash, expires_at, now, by: caller.principal.id };
             Ok(store::put_setup_token(connection, &row)?)
         })
         .await?;
-        Ok(SetupToken {
-            token,
-            user,
-            expires_at,
-        })
+        Ok(SetupToken { token, user, expires_at })
     }
 
     /// Exchanges an invitation for a password. Every earlier access token of the person ends.
@@ -145,10 +132,7 @@ impl Identity {
         let person = self.user(organization.id, user)?;
         password::check(password, person.email.as_deref(), organization.slug.as_str())?;
         let hash = self.hasher.hash(password).await?;
-        let by = Caller {
-            organization: organization.id,
-            ..by.clone()
-        };
+        let by = Caller { organization: organization.id, ..by.clone() };
         self.write(&by, move |connection| {
             store::set_password(connection, user, &hash)?;
             Ok(people::end_tokens(connection, user)?)
@@ -169,9 +153,7 @@ impl Identity {
     ) -> Result<AccessToken, IdentityError> {
         let key = key_of(email.get(..email.floor_char_boundary(254)).unwrap_or_default());
         let attempt = self.throttle.begin(organization.id, &key)?;
-        let account = self.read(organization.id, |connection| {
-            Ok(store::find_account(connection, &key)?)
-        })?;
+        let account = self.read(organization.id, |connection| Ok(store::find_account(connection, &key)?))?;
 
         let stored = account.as_ref().and_then(|account| account.hash.clone());
         let verdict = match self.hasher.verify(password, stored).await {
@@ -210,18 +192,11 @@ impl Identity {
     ) -> Result<(), IdentityError> {
         let (id, hash) = (account.id, self.hasher.hash(password).await?);
         let by = acting(organization, id, &account.name);
-        self.write(&by, move |connection| {
-            Ok(store::set_password(connection, id, &hash)?)
-        })
-        .await
+        self.write(&by, move |connection| Ok(store::set_password(connection, id, &hash)?)).await
     }
 
     fn setup_hash(&self, organization: OrganizationId, token: &str) -> Result<[u8; 32], IdentityError> {
-        secret::keyed_hash(
-            &self.peppers.setup_token,
-            organization.as_bytes(),
-            token.as_bytes(),
-        )
+        secret::keyed_hash(&self.peppers.setup_token, organization.as_bytes(), token.as_bytes())
     }
 }
 

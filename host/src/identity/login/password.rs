@@ -62,13 +62,8 @@ pub(super) fn check(password: &str, email: Option<&str>, slug: &str) -> Result<(
         return refuse("use at most 128 characters");
     }
     let key = key_of(password);
-    let local = email
-        .map(key_of)
-        .and_then(|email| email.rsplit_once('@').map(|(local, _)| local.to_owned()));
-    if [local.as_deref().unwrap_or_default(), slug]
-        .iter()
-        .any(|word| word.len() >= 4 && key.contains(word))
-    {
+    let local = email.map(key_of).and_then(|email| email.rsplit_once('@').map(|(local, _)| local.to_owned()));
+    if [local.as_deref().unwrap_or_default(), slug].iter().any(|word| word.len() >= 4 && key.contains(word)) {
         return refuse("do not use your e-mail address or the organization's name in it");
     }
     if is_well_known(&key) {

@@ -23,10 +23,7 @@ pub(super) struct NewToken {
 
 /// Stores an invitation; the one the person had is gone.
 pub(super) fn put_setup_token(connection: &Connection, token: &NewToken) -> Result<()> {
-    connection.execute(
-        "delete from setup_tokens where user_id = ?1",
-        [token.user.as_bytes()],
-    )?;
+    connection.execute("delete from setup_tokens where user_id = ?1", [token.user.as_bytes()])?;
     connection.execute(
         "insert into setup_tokens (id, user_id, token_hash, expires_at, created_at, created_by)
          values (?1, ?2, ?3, ?4, ?5, ?6)",
@@ -52,9 +49,7 @@ pub(super) fn find_setup_token(
         "select user_id from setup_tokens join users on users.id = user_id
          where token_hash = ?1 and expires_at > ?2 and status = 'active'",
     )?;
-    Ok(statement
-        .query_row(params![hash, now], |row| Ok(PrincipalId::from_bytes(row.get(0)?)))
-        .optional()?)
+    Ok(statement.query_row(params![hash, now], |row| Ok(PrincipalId::from_bytes(row.get(0)?))).optional()?)
 }
 
 /// Uses an invitation up; `false` when it is not good any more.
@@ -86,9 +81,6 @@ pub(super) fn find_account(connection: &Connection, email_key: &str) -> Result<O
 
 /// Stores the hash of a password.
 pub(super) fn set_password(connection: &Connection, id: PrincipalId, hash: &str) -> Result<()> {
-    connection.execute(
-        "update users set password_hash = ?2 where id = ?1",
-        params![id.as_bytes(), hash],
-    )?;
+    connection.execute("update users set password_hash = ?2 where id = ?1", params![id.as_bytes(), hash])?;
     Ok(())
 }

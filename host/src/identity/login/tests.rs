@@ -19,45 +19,24 @@ async fn an_invitation_is_good_for_one_password() {
     let invitation = world.identity.invite(&world.platform(), ann.id).await.unwrap();
     assert_eq!(invitation.expires_at, world.clock.now() + INVITATION);
 
-    let weak = world
-        .identity
-        .set_up(&world.acme, &invitation.token, "password1234")
-        .await;
+    let weak = world.identity.set_up(&world.acme, &invitation.token, "password1234").await;
     assert!(
         matches!(weak, Err(IdentityError::WeakPassword(_))),
         "a refused password leaves the invitation good"
     );
-    assert_eq!(
-        world
-            .identity
-            .set_up(&world.acme, &invitation.token, PASSWORD)
-            .await
-            .unwrap(),
-        ann.id
-    );
+    assert_eq!(world.identity.set_up(&world.acme, &invitation.token, PASSWORD).await.unwrap(), ann.id);
     assert!(world.log_in("ann").await.is_ok());
 
-    let again = world
-        .identity
-        .set_up(&world.acme, &invitation.token, "another violet tram")
-        .await;
+    let again = world.identity.set_up(&world.acme, &invitation.token, "another violet tram").await;
     assert!(matches!(again, Err(IdentityError::InvalidSetupToken)));
-    assert!(
-        world.log_in("ann").await.is_ok(),
-        "the password is still the first one"
-    );
+    assert!(world.log_in("ann").await.is_ok(), "the password is still the first one");
 }
 
 #[tokio::test]
 async fn of_two_who_use_an_invitation_at_once_one_wins() {
     let world = World::new();
     let ann = world.person("ann", "rep").await;
-    let token = world
-        .identity
-        .invite(&world.platform(), ann.id)
-        .await
-        .unwrap()
-        .token;
+    let token = world.identity.invite(&world.platform(), ann.id).await.unwrap().token;
     let (first, second) = tokio::join!(
         world.identity.set_up(&world.acme, &token, PASSWORD),
         world.identity.set_up(&world.acme, &token, "another violet tram"),
@@ -69,14 +48,7 @@ async fn of_two_who_use_an_invitation_at_once_one_wins() {
 async fn a_replaced_late_foreign_or_invented_invitation_is_not_good() {
     let world = World::new();
     let ann = world.person("ann", "rep").await;
-    let invite = async || {
-        world
-            .identity
-            .invite(&world.platform(), ann.id)
-            .await
-            .unwrap()
-            .token
-    };
+    let invite = async || world.identity.invite(&world.platform(), ann.id).await.unwrap().token;
     let refused = async |organization: &Organization, token: &str| {
         let result = world.identity.set_up(organization, token, PASSWORD).await;
         assert!(matches!(result, Err(IdentityError::InvalidSetupToken)), "{token}");
@@ -86,28 +58,15 @@ async fn a_replaced_late_foreign_or_invented_invitation_is_not_good() {
     let token = invite().await;
     refused(&world.acme, &replaced).await;
     refused(&world.globex, &token).await;
-    for invented in [
-        "",
-        "stoa_s1_",
-        &token[..token.len() - 1],
-        &format!("{token}A"),
-        "stoa_s1_' or 1=1 --",
-    ] {
+    for invented in ["", "stoa_s1_", &token[..token.len() - 1], &format!("{token}A"), "stoa_s1_' or 1=1 --"] {
         refused(&world.acme, invented).await;
     }
     world.clock.advance(INVITATION);
     refused(&world.acme, &token).await;
 
     let token = invite().await;
-    let disabled = UserChange {
-        status: Some(UserStatus::Disabled),
-        ..UserChange::default()
-    };
-    world
-        .identity
-        .update_user(&world.platform(), ann.id, disabled)
-        .await
-        .unwrap();
+    let disabled = UserChange { status: Some(UserStatus::Disabled), ..UserChange::default() };
+    world.identity.update_user(&world.platform(), ann.id, disabled).await.unwrap();
     refused(&world.acme, &token).await;
 }
 
@@ -117,15 +76,8 @@ async fn whatever_is_wrong_with_credentials_the_answer_is_the_same() {
     world.member("ann", "rep").await;
     world.person("bob", "rep").await; // never chose a password
     let eve = world.member("eve", "rep").await;
-    let disabled = UserChange {
-        status: Some(UserStatus::Disabled),
-        ..UserChange::default()
-    };
-    world
-        .identity
-        .update_user(&world.platform(), eve.id, disabled)
-        .await
-        .unwrap();
+    let disabled = UserChange { status: Some(UserStatus::Disabled), ..UserChange::default() };
+    world.identity.update_user(&world.platform(), eve.id, disabled).await.unwrap();
 
     let expected = refusal(&world, "ann@example.com", "violet tram 8 east").await;
     for (email, password) in [
@@ -140,14 +92,8 @@ async fn whatever_is_wrong_with_credentials_the_answer_is_the_same() {
     ] {
         assert_eq!(refusal(&world, email, password).await, expected, "{email}");
     }
-    let token = world
-        .identity
-        .log_in(&world.globex, "ann@example.com", PASSWORD)
-        .await;
-    assert!(
-        matches!(token, Err(IdentityError::InvalidCredentials)),
-        "another organization"
-    );
+    let token = world.identity.log_in(&world.globex, "ann@example.com", PASSWORD).await;
+    assert!(matches!(token, Err(IdentityError::InvalidCredentials)), "another organization");
 }
 
 #[tokio::test]
@@ -159,10 +105,7 @@ async fn guessing_is_slowed_down_whether_or_not_somebody_has_the_address() {
             refusal(&world, email, "violet tram 8 east").await;
         }
         let slowed = world.identity.log_in(&world.acme, email, PASSWORD).await;
-        assert!(
-            matches!(slowed, Err(IdentityError::Throttled { retry_after: 3 })),
-            "{email}"
-        );
+        assert!(matches!(slowed, Err(IdentityError::Throttled { retry_after: 3 })), "{email}");
     }
     world.clock.advance(3_000);
     assert!(world.log_in("ann").await.is_ok(), "there is no lock");
@@ -178,19 +121,9 @@ async fn a_new_password_ends_earlier_tokens() {
 
     let invitation = world.identity.invite(&world.platform(), ann.id).await.unwrap();
     assert!(world.authenticate(&token).is_ok(), "an invitation ends nothing");
-    world
-        .identity
-        .set_up(&world.acme, &invitation.token, "another violet tram")
-        .await
-        .unwrap();
-    assert!(matches!(
-        world.authenticate(&token),
-        Err(IdentityError::InvalidToken)
-    ));
-    assert!(matches!(
-        world.log_in("ann").await,
-        Err(IdentityError::InvalidCredentials)
-    ));
+    world.identity.set_up(&world.acme, &invitation.token, "another violet tram").await.unwrap();
+    assert!(matches!(world.authenticate(&token), Err(IdentityError::InvalidToken)));
+    assert!(matches!(world.log_in("ann").await, Err(IdentityError::InvalidCredentials)));
 }
 
 #[tokio::test]
@@ -199,25 +132,16 @@ async fn a_login_brings_the_hash_to_todays_cost_and_keeps_tokens() {
     world.member("ann", "rep").await;
     let token = world.log_in("ann").await.unwrap();
     let hash = || {
-        let account = world.identity.read(world.acme.id, |connection| {
-            Ok(store::find_account(connection, "ann@example.com")?)
-        });
+        let account = world
+            .identity
+            .read(world.acme.id, |connection| Ok(store::find_account(connection, "ann@example.com")?));
         account.unwrap().unwrap().hash.unwrap()
     };
     let before = hash();
 
     let mut dearer = world.identity.clone();
-    dearer.hasher = Hasher::new(
-        Cost {
-            passes: 3,
-            ..Cost::FLOOR
-        },
-        dearer.secrets.key("password-pepper"),
-    );
-    dearer
-        .log_in(&world.acme, "ann@example.com", PASSWORD)
-        .await
-        .unwrap();
+    dearer.hasher = Hasher::new(Cost { passes: 3, ..Cost::FLOOR }, dearer.secrets.key("password-pepper"));
+    dearer.log_in(&world.acme, "ann@example.com", PASSWORD).await.unwrap();
     assert!(before.contains("t=2") && hash().contains("t=3"));
     assert!(world.log_in("ann").await.is_ok() && world.authenticate(&token).is_ok());
 }
@@ -230,10 +154,7 @@ async fn who_invites_has_the_invited_persons_roles_and_nobody_else_sets_password
     let refused = world.identity.invite(&manager, owner.id).await;
     assert!(matches!(refused, Err(IdentityError::RoleRequired(_))));
     let owner = acting(world.acme.id, &owner);
-    let refused = world
-        .identity
-        .set_password(&owner, &world.acme, manager.principal.id, PASSWORD)
-        .await;
+    let refused = world.identity.set_password(&owner, &world.acme, manager.principal.id, PASSWORD).await;
     assert!(matches!(refused, Err(IdentityError::RoleRequired(_))));
 
     let silent = crate::identity::NewUser {
@@ -244,10 +165,7 @@ async fn who_invites_has_the_invited_persons_roles_and_nobody_else_sets_password
         external_id: None,
     };
     let silent = world.identity.create_user(&owner, silent).await.unwrap();
-    assert!(matches!(
-        world.identity.invite(&owner, silent.id).await,
-        Err(IdentityError::NoEmail)
-    ));
+    assert!(matches!(world.identity.invite(&owner, silent.id).await, Err(IdentityError::NoEmail)));
 }
 
 #[tokio::test]
@@ -255,28 +173,12 @@ async fn no_secret_reaches_the_change_log() {
     let world = World::new();
     let ann = world.person("ann", "rep").await;
     let invitation = world.identity.invite(&world.platform(), ann.id).await.unwrap();
-    world
-        .identity
-        .set_up(&world.acme, &invitation.token, PASSWORD)
-        .await
-        .unwrap();
+    world.identity.set_up(&world.acme, &invitation.token, PASSWORD).await.unwrap();
     world.log_in("ann").await.unwrap();
 
-    let log = world
-        .identity
-        .read(world.acme.id, |connection| Ok(file::logged(connection)?))
-        .unwrap();
+    let log = world.identity.read(world.acme.id, |connection| Ok(file::logged(connection)?)).unwrap();
     assert!(log.contains("users") && log.contains("setup_tokens") && log.contains("signing_keys"));
-    assert!(
-        !log.contains("argon2") && !log.contains(&invitation.token),
-        "{log}"
-    );
-    let hash = world
-        .identity
-        .setup_hash(world.acme.id, &invitation.token)
-        .unwrap();
-    assert!(!log.contains(&base64::Engine::encode(
-        &base64::engine::general_purpose::STANDARD,
-        hash
-    )));
+    assert!(!log.contains("argon2") && !log.contains(&invitation.token), "{log}");
+    let hash = world.identity.setup_hash(world.acme.id, &invitation.token).unwrap();
+    assert!(!log.contains(&base64::Engine::encode(&base64::engine::general_purpose::STANDARD, hash)));
 }

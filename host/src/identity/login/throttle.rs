@@ -47,10 +47,7 @@ pub(super) struct Attempt {
 impl Throttle {
     /// No failures yet.
     pub(in crate::identity) fn new(clock: Clock) -> Self {
-        Self {
-            clock,
-            counters: Cache::new(ADDRESSES),
-        }
+        Self { clock, counters: Cache::new(ADDRESSES) }
     }
 
     /// Lets an attempt through.
@@ -69,11 +66,7 @@ impl Throttle {
             let mut count = counter.lock().unwrap_or_else(PoisonError::into_inner);
             count.admit(self.clock.now())?;
         }
-        Ok(Attempt {
-            clock: self.clock.clone(),
-            counter,
-            settled: false,
-        })
+        Ok(Attempt { clock: self.clock.clone(), counter, settled: false })
     }
 }
 
@@ -87,9 +80,7 @@ impl Count {
         let most = if pause == 0 { AT_ONCE } else { 1 };
         if pause > 0 && left > 0 {
             let seconds = u64::try_from(left.saturating_add(999).div_euclid(1_000)).unwrap_or_default();
-            return Err(IdentityError::Throttled {
-                retry_after: seconds.max(1),
-            });
+            return Err(IdentityError::Throttled { retry_after: seconds.max(1) });
         }
         if self.under_way >= most {
             return Err(IdentityError::Throttled { retry_after: 1 });
@@ -180,11 +171,7 @@ mod tests {
             _ => 60,
         };
         for failures in 0..30 {
-            let asked = wait(
-                throttle
-                    .begin(organization, "ann@example.com")
-                    .map(Attempt::withdraw),
-            );
+            let asked = wait(throttle.begin(organization, "ann@example.com").map(Attempt::withdraw));
             assert_eq!(asked, expected(failures), "after {failures} failures");
             clock.advance(i64::try_from(asked * 1_000).unwrap());
             assert_eq!(wait(fail(&throttle, organization)), 0);
@@ -198,10 +185,7 @@ mod tests {
             fail(&throttle, organization).unwrap();
         }
         clock.advance(3_000);
-        throttle
-            .begin(organization, "ann@example.com")
-            .map(Attempt::succeed)
-            .unwrap();
+        throttle.begin(organization, "ann@example.com").map(Attempt::succeed).unwrap();
         for _ in 0..3 {
             fail(&throttle, organization).unwrap();
         }
@@ -235,10 +219,7 @@ mod tests {
 
         clock.advance(3_000);
         let one = throttle.begin(organization, "ann@example.com").unwrap();
-        assert!(
-            throttle.begin(organization, "ann@example.com").is_err(),
-            "one at a time from here on"
-        );
+        assert!(throttle.begin(organization, "ann@example.com").is_err(), "one at a time from here on");
         one.succeed();
         assert!(throttle.begin(organization, "ann@example.com").is_ok());
     }

@@ -19,24 +19,16 @@ impl Email {
     /// # Errors
     /// [`IdentityError::Invalid`].
     pub fn parse(text: &str) -> Result<Self, IdentityError> {
-        let invalid = || IdentityError::Invalid {
-            field: "email",
-            reason: "use an address such as ann@example.com",
-        };
+        let invalid =
+            || IdentityError::Invalid { field: "email", reason: "use an address such as ann@example.com" };
         let written = text.trim();
         let key = key_of(written);
-        let options = Options::default()
-            .without_display_text()
-            .without_domain_literal()
-            .with_required_tld();
+        let options = Options::default().without_display_text().without_domain_literal().with_required_tld();
         if written.len() > 254 || key.contains('"') || key.chars().any(hides) {
             return Err(invalid());
         }
         EmailAddress::parse_with_options(&key, options).map_err(|_| invalid())?;
-        Ok(Self {
-            written: written.to_owned(),
-            key,
-        })
+        Ok(Self { written: written.to_owned(), key })
     }
 
     /// As it was written: what mail is sent to.
@@ -62,17 +54,12 @@ impl Email {
 /// refused by [`hides`] instead of being folded.
 pub(crate) fn key_of(text: &str) -> String {
     let narrow = |letter: char| match letter {
-        '\u{ff01}'..='\u{ff5e}' => u32::from(letter)
-            .checked_sub(0xfee0)
-            .and_then(char::from_u32)
-            .unwrap_or(letter),
+        '\u{ff01}'..='\u{ff5e}' => {
+            u32::from(letter).checked_sub(0xfee0).and_then(char::from_u32).unwrap_or(letter)
+        }
         other => other,
     };
-    text.trim()
-        .chars()
-        .map(narrow)
-        .flat_map(char::to_lowercase)
-        .collect()
+    text.trim().chars().map(narrow).flat_map(char::to_lowercase).collect()
 }
 
 /// Letters that show nothing, or that combine with the one before: with them one address has several spellings.

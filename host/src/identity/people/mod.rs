@@ -53,12 +53,7 @@ impl Identity {
             updated_by: by.principal.id,
         };
         self.write(by, move |connection| {
-            check_unique(
-                connection,
-                user.id,
-                new.email.as_ref(),
-                user.external_id.as_deref(),
-            )?;
+            check_unique(connection, user.id, new.email.as_ref(), user.external_id.as_deref())?;
             store::insert_user(connection, &user, new.email.as_ref().map(Email::key))?;
             if let Some(team) = new.team {
                 team::check(connection, team)?;
@@ -85,19 +80,10 @@ impl Identity {
             let before = store::find_user(connection, id)?.ok_or(IdentityError::UserNotFound(id))?;
             let after = changed(&caller, &before, &change, now)?;
             let email = change.email.as_ref();
-            check_unique(
-                connection,
-                id,
-                email.and_then(Option::as_ref),
-                after.external_id.as_deref(),
-            )?;
+            check_unique(connection, id, email.and_then(Option::as_ref), after.external_id.as_deref())?;
             store::update_user(connection, &after)?;
             if let Some(email) = email {
-                store::set_email(
-                    connection,
-                    id,
-                    email.as_ref().map(|email| (email.as_str(), email.key())),
-                )?;
+                store::set_email(connection, id, email.as_ref().map(|email| (email.as_str(), email.key())))?;
             }
             if let Some(team) = change.team {
                 team.map(|team| team::check(connection, team)).transpose()?;
@@ -149,9 +135,7 @@ impl Identity {
         after: Option<PrincipalId>,
         limit: u32,
     ) -> Result<Vec<User>, IdentityError> {
-        self.read(organization, |connection| {
-            Ok(store::list_users(connection, after, limit)?)
-        })
+        self.read(organization, |connection| Ok(store::list_users(connection, after, limit)?))
     }
 
     /// The person with this key of another system, if there is one.
@@ -163,9 +147,7 @@ impl Identity {
         organization: OrganizationId,
         external_id: &str,
     ) -> Result<Option<User>, IdentityError> {
-        self.read(organization, |connection| {
-            Ok(store::find_by_external_id(connection, external_id)?)
-        })
+        self.read(organization, |connection| Ok(store::find_by_external_id(connection, external_id)?))
     }
 
     /// The person with this address, if there is one.
@@ -178,9 +160,7 @@ impl Identity {
         email: &str,
     ) -> Result<Option<User>, IdentityError> {
         let key = email::key_of(email);
-        self.read(organization, |connection| {
-            Ok(store::find_by_email(connection, &key)?)
-        })
+        self.read(organization, |connection| Ok(store::find_by_email(connection, &key)?))
     }
 
     /// The person with this name, in whatever letter case, if there is one.
@@ -192,9 +172,8 @@ impl Identity {
         organization: OrganizationId,
         name: &str,
     ) -> Result<Option<User>, IdentityError> {
-        let mut found = self.read(organization, |connection| {
-            Ok(store::find_by_name(connection, name.trim())?)
-        })?;
+        let mut found =
+            self.read(organization, |connection| Ok(store::find_by_name(connection, name.trim())?))?;
         match found.len() {
             0 | 1 => Ok(found.pop()),
             _ => Err(IdentityError::AmbiguousName(name.trim().to_owned())),
@@ -274,9 +253,7 @@ impl Identity {
 /// roles at least as strong as theirs, before and after.
 fn changed(by: &Caller, before: &User, change: &UserChange, now: i64) -> Result<User, IdentityError> {
     if change.if_version.is_some_and(|version| version != before.version) {
-        return Err(IdentityError::VersionConflict {
-            current: before.version,
-        });
+        return Err(IdentityError::VersionConflict { current: before.version });
     }
     let mut after = before.clone();
     if change.roles.is_some() || change.status.is_some() || change.email.is_some() {

@@ -19,10 +19,7 @@ pub(crate) fn checked(roles: &[String]) -> Result<Vec<String>, IdentityError> {
         return Err(IdentityError::UnknownRole(unknown.chars().take(64).collect()));
     }
     if roles.is_empty() {
-        return Err(IdentityError::Invalid {
-            field: "roles",
-            reason: "name at least one role",
-        });
+        return Err(IdentityError::Invalid { field: "roles", reason: "name at least one role" });
     }
     let mut roles = roles.to_vec();
     roles.sort_unstable();
@@ -39,18 +36,8 @@ pub(crate) fn covers(by: &Principal, roles: &[String]) -> Result<(), IdentityErr
     if by.kind == PrincipalKind::Platform {
         return Ok(());
     }
-    let rank = |role: &str| {
-        ROLES
-            .iter()
-            .position(|shipped| *shipped == role)
-            .unwrap_or(ROLES.len())
-    };
-    let own = by
-        .roles
-        .iter()
-        .map(|role| rank(role))
-        .min()
-        .unwrap_or(ROLES.len());
+    let rank = |role: &str| ROLES.iter().position(|shipped| *shipped == role).unwrap_or(ROLES.len());
+    let own = by.roles.iter().map(|role| rank(role)).min().unwrap_or(ROLES.len());
     let lacks =
         |role: &&String| own > rank(role) || (role.as_str() == OWNER && by.kind != PrincipalKind::User);
     match roles.iter().find(lacks) {
@@ -69,13 +56,7 @@ mod tests {
 
     fn principal(kind: PrincipalKind, role: Option<&str>) -> Principal {
         let roles: Arc<[Arc<str>]> = role.into_iter().map(Arc::from).collect();
-        Principal {
-            id: PrincipalId::new(),
-            kind,
-            name: "somebody".into(),
-            roles,
-            teams: Arc::new([]),
-        }
+        Principal { id: PrincipalId::new(), kind, name: "somebody".into(), roles, teams: Arc::new([]) }
     }
 
     fn may(by: &Principal, role: &str) -> bool {
@@ -96,11 +77,7 @@ mod tests {
     fn programs_never_give_the_owners_role_and_a_principal_without_roles_gives_none() {
         assert!(!may(&principal(PrincipalKind::ApiKey, Some("owner")), "owner"));
         assert!(may(&principal(PrincipalKind::ApiKey, Some("owner")), "manager"));
-        assert!(
-            ROLES
-                .iter()
-                .all(|role| !may(&principal(PrincipalKind::Plugin, None), role))
-        );
+        assert!(ROLES.iter().all(|role| !may(&principal(PrincipalKind::Plugin, None), role)));
         assert!(may(&principal(PrincipalKind::Platform, None), "owner"));
         assert!(covers(&principal(PrincipalKind::Plugin, None), &[]).is_err());
     }
@@ -108,17 +85,8 @@ mod tests {
     #[test]
     fn roles_are_known_and_kept_once() {
         let text = |roles: &[&str]| roles.iter().map(|role| (*role).to_owned()).collect::<Vec<_>>();
-        assert_eq!(
-            checked(&text(&["rep", "manager", "rep"])).unwrap(),
-            ["manager", "rep"]
-        );
-        assert!(matches!(
-            checked(&text(&["Owner"])),
-            Err(IdentityError::UnknownRole(_))
-        ));
-        assert!(matches!(
-            checked(&[]),
-            Err(IdentityError::Invalid { field: "roles", .. })
-        ));
+        assert_eq!(checked(&text(&["rep", "manager", "rep"])).unwrap(), ["manager", "rep"]);
+        assert!(matches!(checked(&text(&["Owner"])), Err(IdentityError::UnknownRole(_))));
+        assert!(matches!(checked(&[]), Err(IdentityError::Invalid { field: "roles", .. })));
     }
 }

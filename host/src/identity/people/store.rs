@@ -36,13 +36,8 @@ pub(super) fn find_by_external_id(connection: &Connection, external_id: &str) ->
 /// The people with this name, at most two: whoever asks wants to know whether it is one.
 pub(super) fn find_by_name(connection: &Connection, name: &str) -> Result<Vec<User>> {
     let mut statement = connection.prepare("select * from users where name = ?1 collate nocase limit 2")?;
-    let users = statement
-        .query_map([name], read_user)?
-        .collect::<rusqlite::Result<Vec<_>>>()?;
-    users
-        .into_iter()
-        .map(|user| with_teams(connection, user))
-        .collect()
+    let users = statement.query_map([name], read_user)?.collect::<rusqlite::Result<Vec<_>>>()?;
+    users.into_iter().map(|user| with_teams(connection, user)).collect()
 }
 
 /// People after `after`, by id.
@@ -53,13 +48,9 @@ pub(super) fn list_users(
 ) -> Result<Vec<User>> {
     let mut statement = connection.prepare("select * from users where id > ?1 order by id limit ?2")?;
     let after = after.as_ref().map_or([0; 16], |id| *id.as_bytes());
-    let users = statement
-        .query_map(params![after, limit], read_user)?
-        .collect::<rusqlite::Result<Vec<_>>>()?;
-    users
-        .into_iter()
-        .map(|user| with_teams(connection, user))
-        .collect()
+    let users =
+        statement.query_map(params![after, limit], read_user)?.collect::<rusqlite::Result<Vec<_>>>()?;
+    users.into_iter().map(|user| with_teams(connection, user)).collect()
 }
 
 /// Adds a person, without teams.
@@ -115,10 +106,7 @@ pub(super) fn set_email(connection: &Connection, id: PrincipalId, email: Option<
 
 /// Makes every access token of the person old.
 pub(in crate::identity) fn end_tokens(connection: &Connection, id: PrincipalId) -> Result<()> {
-    connection.execute(
-        "update users set token_epoch = token_epoch + 1 where id = ?1",
-        [id.as_bytes()],
-    )?;
+    connection.execute("update users set token_epoch = token_epoch + 1 where id = ?1", [id.as_bytes()])?;
     Ok(())
 }
 
@@ -135,9 +123,7 @@ pub(super) fn active_owners(connection: &Connection) -> Result<i64> {
 pub(super) fn name(connection: &Connection, id: PrincipalId) -> Result<Option<Arc<str>>> {
     let mut statement = connection
         .prepare("select name from users where id = ?1 union all select name from api_keys where id = ?1")?;
-    Ok(statement
-        .query_row([id.as_bytes()], |row| row.get(0))
-        .optional()?)
+    Ok(statement.query_row([id.as_bytes()], |row| row.get(0)).optional()?)
 }
 
 /// Makes `team` the primary one; the one that was is left.
@@ -146,10 +132,8 @@ pub(super) fn set_primary_team(
     user: PrincipalId,
     team: Option<TeamId>,
 ) -> Result<()> {
-    connection.execute(
-        "delete from team_members where user_id = ?1 and is_primary = 1",
-        [user.as_bytes()],
-    )?;
+    connection
+        .execute("delete from team_members where user_id = ?1 and is_primary = 1", [user.as_bytes()])?;
     if let Some(team) = team {
         connection.execute(
             "insert into team_members (id, team_id, user_id, is_primary) values (?1, ?2, ?3, 1)
@@ -208,17 +192,13 @@ pub(super) fn list_teams(connection: &Connection, after: Option<TeamId>, limit: 
          from teams where id > ?1 order by id limit ?2",
     )?;
     let after = after.as_ref().map_or([0; 16], |id| *id.as_bytes());
-    Ok(statement
-        .query_map(params![after, limit], read_team)?
-        .collect::<rusqlite::Result<_>>()?)
+    Ok(statement.query_map(params![after, limit], read_team)?.collect::<rusqlite::Result<_>>()?)
 }
 
 /// The name of a team.
 pub(super) fn team_name(connection: &Connection, id: TeamId) -> Result<Option<Arc<str>>> {
     let mut statement = connection.prepare("select name from teams where id = ?1")?;
-    Ok(statement
-        .query_row([id.as_bytes()], |row| row.get(0))
-        .optional()?)
+    Ok(statement.query_row([id.as_bytes()], |row| row.get(0)).optional()?)
 }
 
 /// Adds a team.
@@ -243,13 +223,7 @@ pub(super) fn insert_team(connection: &Connection, team: &Team) -> Result<()> {
 pub(super) fn update_team(connection: &Connection, team: &Team) -> Result<()> {
     connection.execute(
         "update teams set version = ?2, name = ?3, updated_at = ?4, updated_by = ?5 where id = ?1",
-        params![
-            team.id.as_bytes(),
-            team.version,
-            team.name,
-            team.updated_at,
-            team.updated_by.as_bytes()
-        ],
+        params![team.id.as_bytes(), team.version, team.name, team.updated_at, team.updated_by.as_bytes()],
     )?;
     Ok(())
 }

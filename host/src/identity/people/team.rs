@@ -51,21 +51,13 @@ impl Identity {
         self.write(by, move |connection| {
             let team = store::find_team(connection, id)?.ok_or(IdentityError::TeamNotFound(id))?;
             if if_version.is_some_and(|version| version != team.version) {
-                return Err(IdentityError::VersionConflict {
-                    current: team.version,
-                });
+                return Err(IdentityError::VersionConflict { current: team.version });
             }
             if store::find_team_by_name(connection, &name)?.is_some_and(|other| other.id != id) {
                 return Err(IdentityError::Taken { field: "name" });
             }
             let version = team.version + 1;
-            let team = Team {
-                name,
-                version,
-                updated_at: now,
-                updated_by: principal,
-                ..team
-            };
+            let team = Team { name, version, updated_at: now, updated_by: principal, ..team };
             store::update_team(connection, &team)?;
             Ok(team)
         })
@@ -100,10 +92,7 @@ impl Identity {
         user: PrincipalId,
         team: TeamId,
     ) -> Result<(), IdentityError> {
-        self.write(by, move |connection| {
-            Ok(store::remove_member(connection, user, team)?)
-        })
-        .await
+        self.write(by, move |connection| Ok(store::remove_member(connection, user, team)?)).await
     }
 
     /// A team.
@@ -125,9 +114,7 @@ impl Identity {
         organization: OrganizationId,
         name: &str,
     ) -> Result<Option<Team>, IdentityError> {
-        self.read(organization, |connection| {
-            Ok(store::find_team_by_name(connection, name.trim())?)
-        })
+        self.read(organization, |connection| Ok(store::find_team_by_name(connection, name.trim())?))
     }
 
     /// At most `limit` teams after the one with id `after`, in the order of their creation.
@@ -140,15 +127,11 @@ impl Identity {
         after: Option<TeamId>,
         limit: u32,
     ) -> Result<Vec<Team>, IdentityError> {
-        self.read(organization, |connection| {
-            Ok(store::list_teams(connection, after, limit)?)
-        })
+        self.read(organization, |connection| Ok(store::list_teams(connection, after, limit)?))
     }
 }
 
 /// Whether the team exists.
 pub(super) fn check(connection: &Connection, id: TeamId) -> Result<(), IdentityError> {
-    store::find_team(connection, id)?
-        .map(drop)
-        .ok_or(IdentityError::TeamNotFound(id))
+    store::find_team(connection, id)?.map(drop).ok_or(IdentityError::TeamNotFound(id))
 }

@@ -15,17 +15,11 @@ fn nobody() -> NewUser {
 }
 
 fn disabled() -> UserChange {
-    UserChange {
-        status: Some(UserStatus::Disabled),
-        ..UserChange::default()
-    }
+    UserChange { status: Some(UserStatus::Disabled), ..UserChange::default() }
 }
 
 fn roles(role: &str) -> UserChange {
-    UserChange {
-        roles: Some(vec![role.to_owned()]),
-        ..UserChange::default()
-    }
+    UserChange { roles: Some(vec![role.to_owned()]), ..UserChange::default() }
 }
 
 #[tokio::test]
@@ -55,17 +49,9 @@ async fn a_person_is_found_in_every_way() {
     }
     assert_eq!(identity.users(acme, None, 10).unwrap(), [ann.clone()]);
     assert!(identity.users(acme, Some(ann.id), 10).unwrap().is_empty());
-    let names = identity
-        .names(acme, &[ann.id, PLATFORM, PrincipalId::new()])
-        .unwrap();
-    assert_eq!(
-        (names.len(), &*names[&ann.id], &*names[&PLATFORM]),
-        (2, "Ann", "Platform")
-    );
-    assert!(matches!(
-        identity.user(world.globex.id, ann.id),
-        Err(IdentityError::UserNotFound(_))
-    ));
+    let names = identity.names(acme, &[ann.id, PLATFORM, PrincipalId::new()]).unwrap();
+    assert_eq!((names.len(), &*names[&ann.id], &*names[&PLATFORM]), (2, "Ann", "Platform"));
+    assert!(matches!(identity.user(world.globex.id, ann.id), Err(IdentityError::UserNotFound(_))));
 }
 
 #[tokio::test]
@@ -80,45 +66,22 @@ async fn an_address_and_a_foreign_key_are_one_persons_within_an_organization() {
     let ann = identity.create_user(&by, new()).await.unwrap();
     let bob = identity.create_user(&by, nobody()).await.unwrap();
 
-    let again = identity
-        .create_user(
-            &by,
-            NewUser {
-                external_id: None,
-                ..new()
-            },
-        )
-        .await;
+    let again = identity.create_user(&by, NewUser { external_id: None, ..new() }).await;
     assert!(matches!(again, Err(IdentityError::Taken { field: "email" })));
     let again = identity.create_user(&by, NewUser { email: None, ..new() }).await;
-    assert!(matches!(
-        again,
-        Err(IdentityError::Taken { field: "external_id" })
-    ));
+    assert!(matches!(again, Err(IdentityError::Taken { field: "external_id" })));
     let email = Some(Some(Email::parse("\u{ff41}nn@example.com").unwrap()));
-    let change = UserChange {
-        email: email.clone(),
-        ..UserChange::default()
-    };
+    let change = UserChange { email: email.clone(), ..UserChange::default() };
     assert!(matches!(
         identity.update_user(&by, bob.id, change).await,
         Err(IdentityError::Taken { field: "email" })
     ));
-    let own = UserChange {
-        email,
-        ..UserChange::default()
-    };
-    assert!(
-        identity.update_user(&by, ann.id, own).await.is_ok(),
-        "one's own address is not taken"
-    );
+    let own = UserChange { email, ..UserChange::default() };
+    assert!(identity.update_user(&by, ann.id, own).await.is_ok(), "one's own address is not taken");
 
     let elsewhere = crate::identity::platform(world.globex.id, RequestId::new());
     assert!(identity.create_user(&elsewhere, new()).await.is_ok());
-    assert!(matches!(
-        identity.user_by_name(world.acme.id, "Ann"),
-        Err(IdentityError::AmbiguousName(_))
-    ));
+    assert!(matches!(identity.user_by_name(world.acme.id, "Ann"), Err(IdentityError::AmbiguousName(_))));
 }
 
 #[tokio::test]
@@ -130,21 +93,11 @@ async fn the_last_active_owner_stays() {
 
     identity.update_user(&by, bob.id, disabled()).await.unwrap();
     for change in [disabled(), roles("manager")] {
-        assert!(matches!(
-            identity.update_user(&by, ann.id, change).await,
-            Err(IdentityError::LastOwner)
-        ));
+        assert!(matches!(identity.update_user(&by, ann.id, change).await, Err(IdentityError::LastOwner)));
     }
-    assert_eq!(
-        identity.user(world.acme.id, ann.id).unwrap(),
-        ann,
-        "nothing of the refused change is kept"
-    );
+    assert_eq!(identity.user(world.acme.id, ann.id).unwrap(), ann, "nothing of the refused change is kept");
 
-    let back = UserChange {
-        status: Some(UserStatus::Active),
-        ..UserChange::default()
-    };
+    let back = UserChange { status: Some(UserStatus::Active), ..UserChange::default() };
     identity.update_user(&by, bob.id, back).await.unwrap();
     identity.update_user(&by, ann.id, roles("manager")).await.unwrap();
 }
@@ -158,19 +111,10 @@ async fn nobody_reaches_above_themselves() {
 
     let required = |result: Result<User, IdentityError>| matches!(result, Err(IdentityError::RoleRequired(role)) if role == "owner");
     assert!(required(world.try_person(&manager, "mallory", "owner").await));
-    assert!(required(
-        identity
-            .update_user(&manager, manager.principal.id, roles("owner"))
-            .await
-    ));
-    assert!(required(
-        identity.update_user(&manager, owner.id, disabled()).await
-    ));
+    assert!(required(identity.update_user(&manager, manager.principal.id, roles("owner")).await));
+    assert!(required(identity.update_user(&manager, owner.id, disabled()).await));
     let email = Some(Some(Email::parse("mallory@example.com").unwrap()));
-    let hijack = UserChange {
-        email,
-        ..UserChange::default()
-    };
+    let hijack = UserChange { email, ..UserChange::default() };
     assert!(required(identity.update_user(&manager, owner.id, hijack).await));
     assert!(world.try_person(&manager, "rita", "rep").await.is_ok());
 }
@@ -179,21 +123,11 @@ async fn nobody_reaches_above_themselves() {
 async fn a_change_based_on_an_old_version_is_refused() {
     let world = World::new();
     let ann = world.person("ann", "rep").await;
-    let change = |name: &str| UserChange {
-        if_version: Some(1),
-        name: Some(name.to_owned()),
-        ..UserChange::default()
-    };
-    let changed = world
-        .identity
-        .update_user(&world.platform(), ann.id, change("Anna"))
-        .await
-        .unwrap();
+    let change =
+        |name: &str| UserChange { if_version: Some(1), name: Some(name.to_owned()), ..UserChange::default() };
+    let changed = world.identity.update_user(&world.platform(), ann.id, change("Anna")).await.unwrap();
     assert_eq!((changed.name.as_str(), changed.version), ("Anna", 2));
-    let late = world
-        .identity
-        .update_user(&world.platform(), ann.id, change("Anne"))
-        .await;
+    let late = world.identity.update_user(&world.platform(), ann.id, change("Anne")).await;
     assert!(matches!(late, Err(IdentityError::VersionConflict { current: 2 })));
 }
 
@@ -203,46 +137,22 @@ async fn the_primary_team_comes_first_and_changes_alone() {
     let (identity, acme, by) = (&world.identity, world.acme.id, world.platform());
     let north = identity.create_team(&by, "North").await.unwrap().id;
     let south = identity.create_team(&by, "South").await.unwrap().id;
-    let ann = identity
-        .create_user(
-            &by,
-            NewUser {
-                team: Some(north),
-                ..nobody()
-            },
-        )
-        .await
-        .unwrap();
+    let ann = identity.create_user(&by, NewUser { team: Some(north), ..nobody() }).await.unwrap();
     identity.add_to_team(&by, ann.id, south).await.unwrap();
     identity.add_to_team(&by, ann.id, south).await.unwrap();
     assert_eq!(identity.user(acme, ann.id).unwrap().teams, [north, south]);
 
-    let moved = UserChange {
-        team: Some(Some(south)),
-        ..UserChange::default()
-    };
+    let moved = UserChange { team: Some(Some(south)), ..UserChange::default() };
+    assert_eq!(identity.update_user(&by, ann.id, moved).await.unwrap().teams, [south]);
     assert_eq!(
-        identity.update_user(&by, ann.id, moved).await.unwrap().teams,
-        [south]
-    );
-    assert_eq!(
-        (
-            identity.team(acme, north).unwrap().members,
-            identity.team(acme, south).unwrap().members
-        ),
+        (identity.team(acme, north).unwrap().members, identity.team(acme, south).unwrap().members),
         (0, 1)
     );
     identity.remove_from_team(&by, ann.id, south).await.unwrap();
     assert!(identity.user(acme, ann.id).unwrap().teams.is_empty());
 
-    let nowhere = UserChange {
-        team: Some(Some(TeamId::new())),
-        ..UserChange::default()
-    };
-    assert!(matches!(
-        identity.update_user(&by, ann.id, nowhere).await,
-        Err(IdentityError::TeamNotFound(_))
-    ));
+    let nowhere = UserChange { team: Some(Some(TeamId::new())), ..UserChange::default() };
+    assert!(matches!(identity.update_user(&by, ann.id, nowhere).await, Err(IdentityError::TeamNotFound(_))));
 }
 
 #[tokio::test]
@@ -250,21 +160,12 @@ async fn a_teams_name_is_unique_in_any_letter_case() {
     let world = World::new();
     let (identity, acme, by) = (&world.identity, world.acme.id, world.platform());
     let north = identity.create_team(&by, " North ").await.unwrap();
-    assert!(matches!(
-        identity.create_team(&by, "NORTH").await,
-        Err(IdentityError::Taken { field: "name" })
-    ));
-    let renamed = identity
-        .rename_team(&by, north.id, "north", Some(1))
-        .await
-        .unwrap();
+    assert!(matches!(identity.create_team(&by, "NORTH").await, Err(IdentityError::Taken { field: "name" })));
+    let renamed = identity.rename_team(&by, north.id, "north", Some(1)).await.unwrap();
     assert_eq!((renamed.name.as_str(), renamed.version), ("north", 2));
     let late = identity.rename_team(&by, north.id, "South", Some(1)).await;
     assert!(matches!(late, Err(IdentityError::VersionConflict { current: 2 })));
     assert_eq!(identity.team_by_name(acme, "NORTH ").unwrap().unwrap(), renamed);
     assert_eq!(identity.teams(acme, None, 10).unwrap(), [renamed]);
-    assert_eq!(
-        &*identity.team_names(acme, &[north.id, TeamId::new()]).unwrap()[&north.id],
-        "north"
-    );
+    assert_eq!(&*identity.team_names(acme, &[north.id, TeamId::new()]).unwrap()[&north.id], "north");
 }

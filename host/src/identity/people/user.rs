@@ -27,11 +27,7 @@ impl UserStatus {
 
     /// Anything that is not `active` keeps the person out.
     pub(crate) fn stored(text: &str) -> Self {
-        if text == "active" {
-            Self::Active
-        } else {
-            Self::Disabled
-        }
+        if text == "active" { Self::Active } else { Self::Disabled }
     }
 }
 
@@ -141,15 +137,9 @@ pub(crate) fn checked_name(name: &str) -> Result<String, IdentityError> {
 /// # Errors
 /// [`IdentityError::Invalid`].
 pub(crate) fn checked_external_id(id: Option<String>) -> Result<Option<String>, IdentityError> {
-    if id
-        .as_deref()
-        .is_some_and(|id| id.is_empty() || id.len() > 200 || id.chars().any(char::is_control))
-    {
+    if id.as_deref().is_some_and(|id| id.is_empty() || id.len() > 200 || id.chars().any(char::is_control)) {
         let reason = "use 1 to 200 bytes, no control characters";
-        return Err(IdentityError::Invalid {
-            field: "external_id",
-            reason,
-        });
+        return Err(IdentityError::Invalid { field: "external_id", reason });
     }
     Ok(id)
 }

@@ -58,9 +58,6 @@ impl Host for State {
             return Ok(true);
         }
         let scope = self.scope();
-        Ok(!scope
-            .policy
-            .decide(&scope.caller.principal.roles, &object, &action)
-            .never())
+        Ok(!scope.policy.decide(&scope.caller.principal.roles, &object, &action).never())
     }
 }

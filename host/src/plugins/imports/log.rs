@@ -31,9 +31,5 @@ impl Host for State {
 
 /// Control characters as escapes, so that a plugin cannot forge lines or steer a terminal.
 fn escaped(sign: char) -> Box<dyn Iterator<Item = char>> {
-    if sign.is_control() {
-        Box::new(sign.escape_default())
-    } else {
-        Box::new(std::iter::once(sign))
-    }
+    if sign.is_control() { Box::new(sign.escape_default()) } else { Box::new(std::iter::once(sign)) }
 }

@@ -36,9 +36,7 @@ fn refuse_strangers(engine: &Engine, component: &Component) -> wasmtime::Result<
     for (name, _) in component.component_type().imports(engine) {
         let known = name.starts_with("stoa:plugin/") && name.contains("@1.") || name.starts_with("wasi:");
         if !known {
-            return Err(wasmtime::format_err!(
-                "it imports `{name}`, which is not part of contract 1"
-            ));
+            return Err(wasmtime::format_err!("it imports `{name}`, which is not part of contract 1"));
         }
         if name.starts_with("wasi:sockets") || name.starts_with("wasi:http") {
             return Err(wasmtime::format_err!(

@@ -28,19 +28,13 @@ pub(crate) const CROSSING: [usize; 6] = [CREATED_AT, CREATED_BY, UPDATED_AT, UPD
 pub(crate) fn pack(values: &[Value]) -> Vec<u8> {
     let mut cells = Vec::with_capacity(values.len() * 12);
     let system = CROSSING.iter().filter_map(|at| values.get(*at));
-    system
-        .chain(values.iter().skip(SYSTEM_COLUMNS.len()))
-        .for_each(|value| push(value, &mut cells));
+    system.chain(values.iter().skip(SYSTEM_COLUMNS.len())).for_each(|value| push(value, &mut cells));
     cells
 }
 
 fn row(values: &[Value]) -> Option<Row> {
     let (id, version) = list::identity_of(values);
-    Some(Row {
-        id: to_wit(id?),
-        version,
-        cells: pack(values),
-    })
+    Some(Row { id: to_wit(id?), version, cells: pack(values) })
 }
 
 fn unknown_authority() -> RecordError {
@@ -51,10 +45,7 @@ impl State {
     fn entity(&self, key: &str) -> Result<Arc<Entity>, RecordError> {
         self.module().entity(key).ok_or_else(|| {
             let key: String = key.chars().take(64).collect();
-            RecordError::bad(
-                "unknown_entity",
-                format!("`{key}` is no entity of this plugin's manifest"),
-            )
+            RecordError::bad("unknown_entity", format!("`{key}` is no entity of this plugin's manifest"))
         })
     }
 
@@ -120,21 +111,12 @@ impl State {
                 filter::from_json(&entity, &parsed, &self.scope().organization.currency)?
             }
         };
-        let sort = if sort.is_empty() {
-            Sort::newest()
-        } else {
-            Sort::parse(&entity, sort)?
-        };
+        let sort = if sort.is_empty() { Sort::newest() } else { Sort::parse(&entity, sort)? };
         let mut order = String::new();
         sort.write_order(&mut order);
         let limit = usize::try_from(limit).unwrap_or(ROWS).clamp(1, ROWS);
         let _ = write!(order, " limit {limit}");
-        self.select(
-            &entity,
-            authority,
-            |sql, params| filter.write_sql(sql, params),
-            &order,
-        )
+        self.select(&entity, authority, |sql, params| filter.write_sql(sql, params), &order)
     }
 
     fn create_rows(
@@ -148,12 +130,7 @@ impl State {
         let fields: Arc<[String]> = fields.into();
         let inputs = rows
             .into_iter()
-            .map(|cells| {
-                Changes::Cells(Cellwise {
-                    fields: Arc::clone(&fields),
-                    cells,
-                })
-            })
+            .map(|cells| Changes::Cells(Cellwise { fields: Arc::clone(&fields), cells }))
             .collect();
         marked(&tx, || {
             let mut ids = Vec::new();
@@ -164,11 +141,7 @@ impl State {
                     Err(found) => faults.extend(found),
                 }
             }
-            if faults.is_empty() {
-                Ok(ids)
-            } else {
-                Err(RecordError::Invalid(faults))
-            }
+            if faults.is_empty() { Ok(ids) } else { Err(RecordError::Invalid(faults)) }
         })
     }
 
@@ -184,10 +157,7 @@ impl State {
         let changes = changes.into_iter().map(|change| Change {
             id: from_wit(change.id),
             version: change.version,
-            changes: Changes::Cells(Cellwise {
-                fields: Arc::clone(&fields),
-                cells: change.cells,
-            }),
+            changes: Changes::Cells(Cellwise { fields: Arc::clone(&fields), cells: change.cells }),
         });
         let changes = changes.collect();
         marked(&tx, || write::update(&tx, &entity, changes))
@@ -195,10 +165,7 @@ impl State {
 
     fn delete_rows(&self, key: &str, ids: Vec<WitId>, authority: &str) -> Result<(), RecordError> {
         let (tx, entity) = (self.writing(authority)?, self.entity(key)?);
-        marked(&tx, || {
-            ids.into_iter()
-                .try_for_each(|id| write::delete(&tx, &entity, from_wit(id), None))
-        })
+        marked(&tx, || ids.into_iter().try_for_each(|id| write::delete(&tx, &entity, from_wit(id), None)))
     }
 }
 
@@ -243,9 +210,7 @@ impl Host for State {
         authority: String,
     ) -> wasmtime::Result<Result<Vec<Row>, Refusal>> {
         self.enter()?;
-        Ok(self
-            .find_rows(&entity, &filter, &sort, limit, &authority)
-            .map_err(refusal))
+        Ok(self.find_rows(&entity, &filter, &sort, limit, &authority).map_err(refusal))
     }
 
     fn create(
@@ -256,9 +221,7 @@ impl Host for State {
         authority: String,
     ) -> wasmtime::Result<Result<Vec<WitId>, Refusal>> {
         self.enter()?;
-        Ok(self
-            .create_rows(&entity, fields, rows, &authority)
-            .map_err(refusal))
+        Ok(self.create_rows(&entity, fields, rows, &authority).map_err(refusal))
     }
 
     fn update(
@@ -269,9 +232,7 @@ impl Host for State {
         authority: String,
     ) -> wasmtime::Result<Result<Vec<u64>, Refusal>> {
         self.enter()?;
-        Ok(self
-            .update_rows(&entity, fields, changes, &authority)
-            .map_err(refusal))
+        Ok(self.update_rows(&entity, fields, changes, &authority).map_err(refusal))
     }
 
     fn delete(

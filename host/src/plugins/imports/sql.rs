@@ -43,11 +43,9 @@ fn not_listed(error: PluginSqlError) -> Refusal {
             refuse("forbidden", "sql_refused", format!("a plugin may not {what}"))
         }
         PluginSqlError::Deadline => refuse("limit", "sql_deadline", "the statement took longer than 200 ms"),
-        PluginSqlError::TooBig => refuse(
-            "limit",
-            "sql_too_big",
-            "a value or the statement is larger than allowed",
-        ),
+        PluginSqlError::TooBig => {
+            refuse("limit", "sql_too_big", "a value or the statement is larger than allowed")
+        }
         PluginSqlError::Invalid(detail) => refuse("invalid", "sql_invalid", detail),
         PluginSqlError::Constraint(detail) => refuse("conflict", "sql_constraint", detail),
         PluginSqlError::Storage(error) => refusal(RecordError::Storage(error)),
@@ -82,11 +80,8 @@ impl State {
     fn with_views(&self, text: &str) -> Result<(String, Vec<Value>), Refusal> {
         let lower = text.to_ascii_lowercase();
         let (mut views, mut params) = (String::new(), vec![Value::Null; HOST_PARAMETERS]);
-        for entity in self
-            .module()
-            .entities
-            .iter()
-            .filter(|entity| lower.contains(&format!("visible_{}", entity.key)))
+        for entity in
+            self.module().entities.iter().filter(|entity| lower.contains(&format!("visible_{}", entity.key)))
         {
             let mut select = format!("select {} from \"{}\" where ", entity.select, entity.key);
             match write_visible(self.scope(), entity, "read", &mut select, &mut params) {
@@ -146,23 +141,14 @@ impl State {
             }
             Ok(found)
         };
-        self.conn()
-            .plugin(self.sql_mode(), &sql, self.statement_time(), read)
-            .map_err(not_listed)
+        self.conn().plugin(self.sql_mode(), &sql, self.statement_time(), read).map_err(not_listed)
     }
 
     fn run_all(&self, text: &str, params: &[Vec<u8>]) -> Result<u64, Refusal> {
         if matches!(self.ground, Ground::Read { .. }) {
-            return Err(refuse(
-                "forbidden",
-                "read_only",
-                "reports and read actions change nothing",
-            ));
+            return Err(refuse("forbidden", "read_only", "reports and read actions change nothing"));
         }
-        let lists = params
-            .iter()
-            .map(|params| parse(params))
-            .collect::<Result<Vec<_>, _>>()?;
+        let lists = params.iter().map(|params| parse(params)).collect::<Result<Vec<_>, _>>()?;
         let run = |statement: &mut Statement<'_>| {
             let mut changed = 0;
             for list in &lists {
@@ -172,9 +158,7 @@ impl State {
             Ok(changed)
         };
         let time = self.statement_time();
-        self.conn()
-            .plugin(PluginMode::AsPlugin, text, time, run)
-            .map_err(not_listed)
+        self.conn().plugin(PluginMode::AsPlugin, text, time, run).map_err(not_listed)
     }
 }
 
@@ -197,20 +181,12 @@ impl HostCursor for State {
         _params: Vec<u8>,
     ) -> wasmtime::Result<Result<Resource<Cursor>, Refusal>> {
         self.enter()?;
-        Ok(Err(refuse(
-            "not-available",
-            "not_available",
-            "this host does not offer cursors yet; use `read`",
-        )))
+        Ok(Err(refuse("not-available", "not_available", "this host does not offer cursors yet; use `read`")))
     }
 
     fn next(&mut self, _cursor: Resource<Cursor>, _max: u32) -> wasmtime::Result<Result<Rows, Refusal>> {
         self.enter()?;
-        Ok(Err(refuse(
-            "not-available",
-            "not_available",
-            "this host does not offer cursors yet; use `read`",
-        )))
+        Ok(Err(refuse("not-available", "not_available", "this host does not offer cursors yet; use `read`")))
     }
 
     fn drop(&mut self, cursor: Resource<Cursor>) -> wasmtime::Result<()> {

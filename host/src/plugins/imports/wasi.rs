@@ -7,20 +7,13 @@ use crate::plugins::call::State;
 
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     let mut seed = linker.instance("wasi:random/insecure-seed@0.2.6")?;
-    seed.func_wrap("insecure-seed", |_: StoreContextMut<'_, State>, (): ()| {
-        Ok(((word()?, word()?),))
-    })?;
+    seed.func_wrap("insecure-seed", |_: StoreContextMut<'_, State>, (): ()| Ok(((word()?, word()?),)))?;
     let mut random = linker.instance("wasi:random/random@0.2.6")?;
-    random.func_wrap("get-random-u64", |_: StoreContextMut<'_, State>, (): ()| {
-        Ok((word()?,))
-    })?;
-    random.func_wrap(
-        "get-random-bytes",
-        |_: StoreContextMut<'_, State>, (length,): (u64,)| {
-            let length = usize::try_from(length.min(super::random::MOST)).unwrap_or_default();
-            Ok((super::random::strong(length)?,))
-        },
-    )
+    random.func_wrap("get-random-u64", |_: StoreContextMut<'_, State>, (): ()| Ok((word()?,)))?;
+    random.func_wrap("get-random-bytes", |_: StoreContextMut<'_, State>, (length,): (u64,)| {
+        let length = usize::try_from(length.min(super::random::MOST)).unwrap_or_default();
+        Ok((super::random::strong(length)?,))
+    })
 }
 
 fn word() -> wasmtime::Result<u64> {

@@ -48,11 +48,8 @@ fn grants() -> impl Strategy<Value = Vec<Grant>> {
 }
 
 fn case() -> impl Strategy<Value = Case> {
-    let links = prop::collection::hash_set((0..4_usize, 0..4_usize), 0..3).prop_map(|set| {
-        set.into_iter()
-            .filter(|(heir, ancestor)| heir < ancestor)
-            .collect()
-    });
+    let links = prop::collection::hash_set((0..4_usize, 0..4_usize), 0..3)
+        .prop_map(|set| set.into_iter().filter(|(heir, ancestor)| heir < ancestor).collect());
     let names = prop::sample::subsequence(vec!["a", "b", "c", "d", "unknown"], 0..=3);
     let teams = prop::sample::subsequence(vec![0, 1, 2], 0..=3);
     let record = (prop::option::of(0..3_u8), prop::option::of(0..3_u8));
@@ -75,12 +72,7 @@ async fn casbin_says(case: &Case, who: &Principal, text: &str, object: &str, act
         let link = vec![id.clone(), format!("role:{role}"), "here".to_owned()];
         enforcer.add_grouping_policy(link).await.unwrap();
     }
-    let teams = who
-        .teams
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(" ");
+    let teams = who.teams.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
     let ask = |(owner, of): &Record| {
         let owner = owner.map(|one| person(one).to_string()).unwrap_or_default();
         let of = of.map(|one| team(one).to_string()).unwrap_or_default();
@@ -91,10 +83,7 @@ async fn casbin_says(case: &Case, who: &Principal, text: &str, object: &str, act
 }
 
 fn index_says(case: &Case, who: &Principal, decision: RowScope) -> Vec<bool> {
-    case.records
-        .iter()
-        .map(|(owner, of)| decision.permits(who, owner.map(person), of.map(team)))
-        .collect()
+    case.records.iter().map(|(owner, of)| decision.permits(who, owner.map(person), of.map(team))).collect()
 }
 
 /// What SQLite says of each record, asked in three ways: as a filter, as a value, and as the filter's opposite.
@@ -104,20 +93,13 @@ fn sqlite_says(case: &Case, who: &Principal, decision: RowScope) -> Vec<bool> {
         .execute_batch("create table tree (id integer primary key, owner_id blob, team_id blob) strict")
         .unwrap();
     for (owner, of) in &case.records {
-        let values = (
-            owner.map(|one| *person(one).as_bytes()),
-            of.map(|one| *team(one).as_bytes()),
-        );
-        connection
-            .execute("insert into tree (owner_id, team_id) values (?1, ?2)", values)
-            .unwrap();
+        let values = (owner.map(|one| *person(one).as_bytes()), of.map(|one| *team(one).as_bytes()));
+        connection.execute("insert into tree (owner_id, team_id) values (?1, ?2)", values).unwrap();
     }
     let (filter, values) = decision.predicate(who, "t", 1);
     let ids = |sql: &str| -> HashSet<i64> {
         let mut statement = connection.prepare(sql).unwrap();
-        let ids = statement
-            .query_map(params_from_iter(values.iter()), |row| row.get(0))
-            .unwrap();
+        let ids = statement.query_map(params_from_iter(values.iter()), |row| row.get(0)).unwrap();
         ids.map(Result::unwrap).collect()
     };
     let inside = ids(&format!("select id from tree t where {filter}"));
@@ -126,10 +108,7 @@ fn sqlite_says(case: &Case, who: &Principal, decision: RowScope) -> Vec<bool> {
         inside.is_disjoint(&outside) && inside.len() + outside.len() == case.records.len(),
         "never null: {filter}"
     );
-    (1..)
-        .take(case.records.len())
-        .map(|id| inside.contains(&id))
-        .collect()
+    (1..).take(case.records.len()).map(|id| inside.contains(&id)).collect()
 }
 
 proptest! {
@@ -165,23 +144,11 @@ fn a_predicate_binds_every_value_and_starts_where_it_is_told() {
         text,
         "((owner_id is ?7 or (team_id is not null and team_id in (?8, ?9))) and not coalesce(owner_id = ?7, 1))"
     );
-    assert_eq!(
-        values,
-        [*person(0).as_bytes(), *team(0).as_bytes(), *team(1).as_bytes()]
-    );
-    assert_eq!(
-        scope(&[Scope::Org], &[]).predicate(&who, "t", 1),
-        ("1".to_owned(), vec![])
-    );
-    assert_eq!(
-        scope(&[Scope::Org], &[Scope::Org]).predicate(&who, "t", 1),
-        ("0".to_owned(), vec![])
-    );
+    assert_eq!(values, [*person(0).as_bytes(), *team(0).as_bytes(), *team(1).as_bytes()]);
+    assert_eq!(scope(&[Scope::Org], &[]).predicate(&who, "t", 1), ("1".to_owned(), vec![]));
+    assert_eq!(scope(&[Scope::Org], &[Scope::Org]).predicate(&who, "t", 1), ("0".to_owned(), vec![]));
     let loner = principal(person(0), &[], &[]);
-    assert_eq!(
-        scope(&[Scope::Team], &[]).predicate(&loner, "t", 1),
-        ("(0)".to_owned(), vec![])
-    );
+    assert_eq!(scope(&[Scope::Team], &[]).predicate(&loner, "t", 1), ("(0)".to_owned(), vec![]));
 }
 
 #[test]
@@ -197,17 +164,11 @@ fn allowing_predicates_are_answered_from_indexes() {
     for allow in [&[Scope::Own][..], &[Scope::Team], &[Scope::Own, Scope::Team]] {
         let (filter, values) = scope(allow, &[]).predicate(&who, "t", 1);
         let mut statement = connection
-            .prepare(&format!(
-                "explain query plan select count(*) from tree t where {filter}"
-            ))
+            .prepare(&format!("explain query plan select count(*) from tree t where {filter}"))
             .unwrap();
-        let plan = statement
-            .query_map(params_from_iter(values.iter()), |row| row.get::<_, String>(3))
-            .unwrap();
+        let plan =
+            statement.query_map(params_from_iter(values.iter()), |row| row.get::<_, String>(3)).unwrap();
         let plan = plan.map(Result::unwrap).collect::<Vec<_>>().join("\n");
-        assert!(
-            plan.contains("SEARCH") && !plan.contains("SCAN"),
-            "{allow:?}: {filter}\n{plan}"
-        );
+        assert!(plan.contains("SEARCH") && !plan.contains("SCAN"), "{allow:?}: {filter}\n{plan}");
     }
 }

@@ -10,25 +10,13 @@ const ROW: &str = "p, role:rep, *, host.job, read, own, , allow";
 #[tokio::test]
 async fn an_empty_policy_is_refused_and_denies_the_empty_request() {
     for text in ["", "\n\n", "# only a comment\n", "g, role:rep, role:readonly, *"] {
-        assert!(
-            matches!(compile(text, &[]).await, Err(PolicyError::Empty)),
-            "{text:?}"
-        );
+        assert!(matches!(compile(text, &[]).await, Err(PolicyError::Empty)), "{text:?}");
     }
-    let nothing = Rows {
-        rules: Vec::new(),
-        links: Vec::new(),
-    };
+    let nothing = Rows { rules: Vec::new(), links: Vec::new() };
     let enforcer = model::enforcer(model::MODEL, "here", &nothing).await.unwrap();
     assert!(!enforcer.enforce(vec![String::new(); 7]).unwrap());
     assert!(
-        !enforcer
-            .enforce(
-                ["a", "here", "host.job", "read", "", "a", ""]
-                    .map(String::from)
-                    .to_vec()
-            )
-            .unwrap()
+        !enforcer.enforce(["a", "here", "host.job", "read", "", "a", ""].map(String::from).to_vec()).unwrap()
     );
 }
 
@@ -36,28 +24,16 @@ async fn an_empty_policy_is_refused_and_denies_the_empty_request() {
 async fn a_model_without_the_guards_is_refused() {
     let (head, _) = model::MODEL.split_once("m = ").unwrap();
     let careless = format!("{head}m = r.act == p.act && r.obj == p.obj && g(r.sub, p.sub, r.dom)");
-    let nothing = Rows {
-        rules: Vec::new(),
-        links: Vec::new(),
-    };
+    let nothing = Rows { rules: Vec::new(), links: Vec::new() };
     let empty: Enforcer = model::enforcer(&careless, "", &nothing).await.unwrap();
     let refused = model::prove_harmless(&empty, "", &nothing);
-    assert!(
-        matches!(refused, Err(PolicyError::Unsafe("a request of empty strings"))),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(PolicyError::Unsafe("a request of empty strings"))), "{refused:?}");
 
-    let open: &'static str = Box::leak(
-        model::MODEL
-            .replace(" && g(r.sub, p.sub, r.dom)", "")
-            .into_boxed_str(),
-    );
+    let open: &'static str =
+        Box::leak(model::MODEL.replace(" && g(r.sub, p.sub, r.dom)", "").into_boxed_str());
     let rows = Rows::collect(ROW, &[]).unwrap();
     let refused = super::super::build(open, OrganizationId::new(), rows).await;
-    assert!(
-        matches!(refused, Err(PolicyError::Unsafe("somebody without any role"))),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(PolicyError::Unsafe("somebody without any role"))), "{refused:?}");
 }
 
 #[tokio::test]
@@ -73,10 +49,7 @@ async fn unknown_roles_objects_and_actions_are_denied() {
         ("rep", "host.job", "rea"),
         ("rep", "host.job", ""),
     ] {
-        assert!(
-            index.decide(&roles(&[role]), object, action).never(),
-            "{role} {object} {action}"
-        );
+        assert!(index.decide(&roles(&[role]), object, action).never(), "{role} {object} {action}");
     }
     assert!(index.decide(&[], "host.job", "read").never());
     assert!(index.knows_role("rep") && !index.knows_role("owner"));
@@ -94,10 +67,7 @@ async fn a_deny_wins_over_every_allow_of_every_role() {
     let decision = index.decide(&mine.roles, "t.tree", "read");
     assert!(!decision.permits(&mine, mine.id, None));
     assert!(decision.permits(&mine, PrincipalId::new(), None));
-    assert!(
-        !decision.permits(&mine, None, None),
-        "whose it is cannot be known, so the deny covers it"
-    );
+    assert!(!decision.permits(&mine, None, None), "whose it is cannot be known, so the deny covers it");
 }
 
 #[tokio::test]
@@ -122,9 +92,7 @@ g, role:a, role:b, *
 g, role:b, role:a, *
 ";
     let bad = grant("Rep", "garden.tree", "read it", Scope::Own, Effect::Allow);
-    let Err(PolicyError::Invalid(faults)) = compile(text, &[bad]).await else {
-        panic!("this must not load")
-    };
+    let Err(PolicyError::Invalid(faults)) = compile(text, &[bad]).await else { panic!("this must not load") };
     let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
     for line in (2..=11).chain(13..=17) {
         assert!(
@@ -132,35 +100,17 @@ g, role:b, role:a, *
             "line {line} is not in {told:#?}"
         );
     }
-    assert!(
-        !faults.iter().any(|fault| fault.origin == Origin::Line(12)),
-        "{told:#?}"
-    );
-    assert_eq!(
-        faults
-            .iter()
-            .filter(|fault| fault.origin == Origin::Grant(1))
-            .count(),
-        2,
-        "{told:#?}"
-    );
-    assert!(
-        told.contains(&"roles.csv line 7: scope `all` is not own, team or org".to_owned()),
-        "{told:#?}"
-    );
+    assert!(!faults.iter().any(|fault| fault.origin == Origin::Line(12)), "{told:#?}");
+    assert_eq!(faults.iter().filter(|fault| fault.origin == Origin::Grant(1)).count(), 2, "{told:#?}");
+    assert!(told.contains(&"roles.csv line 7: scope `all` is not own, team or org".to_owned()), "{told:#?}");
 }
 
 #[tokio::test]
 async fn roles_inherit_but_not_without_end() {
     let text = "p, role:a, *, t.tree, read, own, , allow\ng, role:b, role:a, *\ng, role:c, role:b, *";
     let index = compile(text, &[]).await.unwrap();
-    assert_eq!(
-        index.decide(&roles(&["c"]), "t.tree", "read"),
-        scope(&[Scope::Own], &[])
-    );
-    let chain: Vec<String> = (0..6)
-        .map(|step| format!("g, role:r{step}, role:r{}, *", step + 1))
-        .collect();
+    assert_eq!(index.decide(&roles(&["c"]), "t.tree", "read"), scope(&[Scope::Own], &[]));
+    let chain: Vec<String> = (0..6).map(|step| format!("g, role:r{step}, role:r{}, *", step + 1)).collect();
     let text = format!("p, role:r6, *, t.tree, read, own, , allow\n{}", chain.join("\n"));
     assert!(matches!(compile(&text, &[]).await, Err(PolicyError::Invalid(_))));
 }

@@ -47,15 +47,9 @@ async fn the_owner_may_do_everything_that_the_host_offers_and_plugins_name() {
         }
     }
     for action in ACTIONS.into_iter().chain(["prune"]) {
-        assert!(
-            index.decide(&roles(&["owner"]), "garden.tree", action).always(),
-            "{action}"
-        );
+        assert!(index.decide(&roles(&["owner"]), "garden.tree", action).always(), "{action}");
     }
-    assert!(
-        index.decide(&roles(&["owner"]), "garden.tree", "burn").never(),
-        "no row speaks of this verb"
-    );
+    assert!(index.decide(&roles(&["owner"]), "garden.tree", "burn").never(), "no row speaks of this verb");
 }
 
 #[tokio::test]
@@ -80,14 +74,8 @@ async fn the_other_roles_may_do_what_is_written_and_nothing_else() {
     ];
     for (role, object, action, decision) in table(&index) {
         if role != "owner" {
-            let row = expected
-                .iter()
-                .find(|row| (row.0, row.1, row.2) == (&*role, &*object, &*action));
-            assert_eq!(
-                decision,
-                row.map_or(RowScope::NEVER, |row| row.3),
-                "{role} {object} {action}"
-            );
+            let row = expected.iter().find(|row| (row.0, row.1, row.2) == (&*role, &*object, &*action));
+            assert_eq!(decision, row.map_or(RowScope::NEVER, |row| row.3), "{role} {object} {action}");
         }
     }
 }
@@ -96,20 +84,11 @@ async fn the_other_roles_may_do_what_is_written_and_nothing_else() {
 async fn deleting_any_shipped_row_changes_a_decision() {
     let whole = table(&compile(SHIPPED, &proposed()).await.unwrap());
     let lines: Vec<&str> = SHIPPED.lines().collect();
-    for (position, line) in lines
-        .iter()
-        .enumerate()
-        .filter(|(_, line)| line.starts_with("p,"))
-    {
+    for (position, line) in lines.iter().enumerate().filter(|(_, line)| line.starts_with("p,")) {
         let mut fewer = lines.clone();
         fewer.remove(position);
         let table = table(&compile(&fewer.join("\n"), &proposed()).await.unwrap());
-        assert_ne!(
-            table,
-            whole,
-            "nobody would notice the loss of line {}: {line}",
-            position + 1
-        );
+        assert_ne!(table, whole, "nobody would notice the loss of line {}: {line}", position + 1);
     }
 }
 
@@ -122,9 +101,7 @@ async fn a_plugin_can_propose_but_not_take() {
         grant("rep", "garden.tree", "*", Scope::Org, Effect::Allow),
     ];
     for one in taking {
-        let refused = Policy::new()
-            .load(OrganizationId::new(), std::slice::from_ref(&one))
-            .await;
+        let refused = Policy::new().load(OrganizationId::new(), std::slice::from_ref(&one)).await;
         assert!(matches!(refused, Err(PolicyError::Invalid(_))), "{one:?}");
     }
 }
@@ -139,22 +116,12 @@ async fn before_a_policy_is_loaded_everything_is_denied() {
         source: Source::Api,
     };
     assert!(policy.decide(&caller, "host.user", "read").never());
-    assert!(
-        policy
-            .explain(caller.organization, &caller.principal.roles, "host.user", "read")
-            .is_empty()
-    );
+    assert!(policy.explain(caller.organization, &caller.principal.roles, "host.user", "read").is_empty());
 
     policy.load(caller.organization, &[]).await.unwrap();
     assert!(policy.decide(&caller, "host.user", "read").always());
-    let elsewhere = Caller {
-        organization: OrganizationId::new(),
-        ..caller
-    };
-    assert!(
-        policy.decide(&elsewhere, "host.user", "read").never(),
-        "a policy is one organization's"
-    );
+    let elsewhere = Caller { organization: OrganizationId::new(), ..caller };
+    assert!(policy.decide(&elsewhere, "host.user", "read").never(), "a policy is one organization's");
 }
 
 #[tokio::test]
@@ -162,19 +129,11 @@ async fn a_decision_can_be_traced_to_its_lines() {
     let policy = Policy::new();
     let organization = OrganizationId::new();
     policy.load(organization, &proposed()).await.unwrap();
-    let rules = policy.explain(
-        organization,
-        &roles(&["rep", "manager", "nobody"]),
-        "garden.tree",
-        "read",
-    );
+    let rules = policy.explain(organization, &roles(&["rep", "manager", "nobody"]), "garden.tree", "read");
     let origins: Vec<String> = rules.iter().map(|rule| rule.origin.to_string()).collect();
     assert_eq!(origins, ["grant 1", "grant 3"]);
     let rules = policy.explain(organization, &roles(&["owner"]), "garden.tree", "prune");
-    assert!(
-        matches!(rules.as_slice(), [rule] if rule.origin.to_string() == "roles.csv line 8"),
-        "{rules:?}"
-    );
+    assert!(matches!(rules.as_slice(), [rule] if rule.origin.to_string() == "roles.csv line 8"), "{rules:?}");
 }
 
 #[tokio::test]

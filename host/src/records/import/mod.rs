@@ -89,22 +89,13 @@ impl Imports {
     /// The entity that the specification names, if the caller may import into it; `None` for people.
     fn entity(&self, scope: &Scope, spec: &Spec) -> Result<Option<Arc<Entity>>, RecordError> {
         let roles = &scope.caller.principal.roles;
-        let forbidden = |object: &str| RecordError::Forbidden {
-            object: object.to_owned(),
-            action: "import".to_owned(),
-        };
+        let forbidden =
+            |object: &str| RecordError::Forbidden { object: object.to_owned(), action: "import".to_owned() };
         if spec.entity == USERS {
             let allowed = !scope.policy.decide(roles, "host.user", "create").never();
-            return if allowed {
-                Ok(None)
-            } else {
-                Err(forbidden("host.user"))
-            };
+            return if allowed { Ok(None) } else { Err(forbidden("host.user")) };
         }
-        let named = spec
-            .entity
-            .split_once('.')
-            .and_then(|(plugin, key)| scope.entity(plugin, key));
+        let named = spec.entity.split_once('.').and_then(|(plugin, key)| scope.entity(plugin, key));
         let entity = named.filter(|entity| entity.operations.create).ok_or_else(|| {
             let entity: String = spec.entity.chars().take(64).collect();
             RecordError::Invalid(vec![Fault {
@@ -172,17 +163,11 @@ impl Imports {
         }
         let order: Order =
             serde_json::from_str(&job.spec).map_err(|_| std::io::Error::other("unreadable job"))?;
-        Ok((
-            order.import,
-            self.folder(organization)?.join(format!("{}.csv", order.file)),
-        ))
+        Ok((order.import, self.folder(organization)?.join(format!("{}.csv", order.file))))
     }
 
     fn folder(&self, organization: &Organization) -> Result<PathBuf, ImportError> {
-        let folder = self
-            .files
-            .folder(organization.id, "imports")
-            .map_err(RecordError::from)?;
+        let folder = self.files.folder(organization.id, "imports").map_err(RecordError::from)?;
         std::fs::create_dir_all(&folder)?;
         Ok(folder)
     }

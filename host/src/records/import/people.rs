@@ -80,10 +80,7 @@ impl Person {
     fn of(spec: &Spec, header: &[String], record: &StringRecord) -> Self {
         let cell = |column: &str| {
             let at = header.iter().position(|name| name == column);
-            at.and_then(|at| record.get(at))
-                .unwrap_or_default()
-                .trim()
-                .to_owned()
+            at.and_then(|at| record.get(at)).unwrap_or_default().trim().to_owned()
         };
         let field = |key: &str| {
             let Some(mapping) = spec.mapping.get(key) else {
@@ -95,11 +92,7 @@ impl Person {
                 (None, None) => String::new(),
             };
             let text = mapping.values.get(&text).cloned().unwrap_or(text);
-            let default = mapping
-                .default
-                .as_ref()
-                .and_then(serde_json::Value::as_str)
-                .unwrap_or_default();
+            let default = mapping.default.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default();
             if text.is_empty() { default.to_owned() } else { text }
         };
         let roles = field("roles")
@@ -108,18 +101,8 @@ impl Person {
             .filter(|role| !role.is_empty())
             .map(str::to_owned)
             .collect();
-        let external_id = spec
-            .external_id
-            .as_ref()
-            .map(|id| cell(&id.column))
-            .unwrap_or_default();
-        Self {
-            external_id,
-            name: field("name"),
-            email: field("email"),
-            team: field("team"),
-            roles,
-        }
+        let external_id = spec.external_id.as_ref().map(|id| cell(&id.column)).unwrap_or_default();
+        Self { external_id, name: field("name"), email: field("email"), team: field("team"), roles }
     }
 
     /// What can be said of a line without writing it.
@@ -154,9 +137,7 @@ impl Person {
         let (people, organization) = (&engine.people, scope.organization.id);
         let email = self.email()?;
         let team = self.team(engine, scope).map_err(failed)?;
-        let known = people
-            .user_by_external_id(organization, &self.external_id)
-            .map_err(failed)?;
+        let known = people.user_by_external_id(organization, &self.external_id).map_err(failed)?;
         let runtime = tokio::runtime::Handle::current();
         match known {
             Some(_) if spec.mode == Mode::Create => Err(Fault::at(
@@ -172,9 +153,7 @@ impl Person {
                     team: team.map(Some),
                     ..UserChange::default()
                 };
-                runtime
-                    .block_on(people.update_user(&scope.caller, user.id, change))
-                    .map_err(failed)?;
+                runtime.block_on(people.update_user(&scope.caller, user.id, change)).map_err(failed)?;
                 Ok(false)
             }
             None => {
@@ -185,9 +164,7 @@ impl Person {
                     team,
                     external_id: Some(self.external_id),
                 };
-                runtime
-                    .block_on(people.create_user(&scope.caller, new))
-                    .map_err(failed)?;
+                runtime.block_on(people.create_user(&scope.caller, new)).map_err(failed)?;
                 Ok(true)
             }
         }

@@ -46,19 +46,8 @@ impl<'a> Mapper<'a> {
         spec: &'a Spec,
         header: &'a [String],
     ) -> Self {
-        let columns = header
-            .iter()
-            .enumerate()
-            .map(|(at, name)| (name.as_str(), at))
-            .collect();
-        Self {
-            engine,
-            scope,
-            entity,
-            spec,
-            columns,
-            found: HashMap::new(),
-        }
+        let columns = header.iter().enumerate().map(|(at, name)| (name.as_str(), at)).collect();
+        Self { engine, scope, entity, spec, columns, found: HashMap::new() }
     }
 
     /// Maps one line.
@@ -68,21 +57,9 @@ impl<'a> Mapper<'a> {
     pub(super) fn row(&mut self, line: u64, cells: &StringRecord) -> Result<Row, RecordError> {
         let (mut members, mut faults) = (Map::new(), Vec::new());
         if cells.len() != self.columns.len() {
-            let detail = format!(
-                "the line has {} cells, the header {}",
-                cells.len(),
-                self.columns.len()
-            );
-            faults.push(Fault {
-                pointer: String::new(),
-                code: "wrong_cell_count".into(),
-                detail,
-            });
-            return Ok(Row {
-                line,
-                external_id: None,
-                members: Err(faults),
-            });
+            let detail = format!("the line has {} cells, the header {}", cells.len(), self.columns.len());
+            faults.push(Fault { pointer: String::new(), code: "wrong_cell_count".into(), detail });
+            return Ok(Row { line, external_id: None, members: Err(faults) });
         }
         for (key, mapping) in &self.spec.mapping {
             let Some(field) = self.entity.attribute(key) else {
@@ -100,25 +77,13 @@ impl<'a> Mapper<'a> {
         if let (Some(id), Some(spec)) = (&external_id, &self.spec.external_id) {
             members.insert("external_ids".into(), json!({ spec.source.as_str(): id }));
         }
-        Ok(Row {
-            line,
-            external_id,
-            members: if faults.is_empty() {
-                Ok(members)
-            } else {
-                Err(faults)
-            },
-        })
+        Ok(Row { line, external_id, members: if faults.is_empty() { Ok(members) } else { Err(faults) } })
     }
 
     fn external_id(&self, cells: &StringRecord, faults: &mut Vec<Fault>) -> Option<String> {
         let spec = self.spec.external_id.as_ref()?;
-        let text = self
-            .columns
-            .get(spec.column.as_str())
-            .and_then(|at| cells.get(*at))
-            .unwrap_or_default()
-            .trim();
+        let text =
+            self.columns.get(spec.column.as_str()).and_then(|at| cells.get(*at)).unwrap_or_default().trim();
         if text.is_empty() {
             faults.push(Fault::at(
                 "external_ids",
@@ -137,12 +102,9 @@ impl<'a> Mapper<'a> {
         cells: &StringRecord,
     ) -> Result<Result<Option<Json>, Fault>, RecordError> {
         let text = match (&mapping.column, &mapping.constant) {
-            (Some(column), _) => self
-                .columns
-                .get(column.as_str())
-                .and_then(|at| cells.get(*at))
-                .unwrap_or_default()
-                .trim(),
+            (Some(column), _) => {
+                self.columns.get(column.as_str()).and_then(|at| cells.get(*at)).unwrap_or_default().trim()
+            }
             (None, Some(Json::String(text))) => text.as_str(),
             (None, constant) => return Ok(Ok(constant.clone())),
         };
@@ -184,29 +146,19 @@ impl<'a> Mapper<'a> {
                 self.found.insert(key, *id);
                 Ok(*id)
             }
-            [] => fault(
-                "reference_not_found",
-                format!("no {} has `{by}` = `{text}`", target.entity),
-            ),
-            _ => fault(
-                "reference_ambiguous",
-                format!("more than one {} has `{by}` = `{text}`", target.entity),
-            ),
+            [] => fault("reference_not_found", format!("no {} has `{by}` = `{text}`", target.entity)),
+            _ => {
+                fault("reference_ambiguous", format!("more than one {} has `{by}` = `{text}`", target.entity))
+            }
         })
     }
 
     fn people(&self, target: &Target, by: &str, text: &str) -> Result<Vec<RecordId>, RecordError> {
         let (people, organization) = (&self.engine.people, self.scope.organization.id);
         let bytes = match (&*target.entity, by) {
-            ("team", _) => people
-                .team_by_name(organization, text)?
-                .map(|team| *team.id.as_bytes()),
-            (_, "email") => people
-                .user_by_email(organization, text)?
-                .map(|user| *user.id.as_bytes()),
-            _ => people
-                .user_by_name(organization, text)?
-                .map(|user| *user.id.as_bytes()),
+            ("team", _) => people.team_by_name(organization, text)?.map(|team| *team.id.as_bytes()),
+            (_, "email") => people.user_by_email(organization, text)?.map(|user| *user.id.as_bytes()),
+            _ => people.user_by_name(organization, text)?.map(|user| *user.id.as_bytes()),
         };
         Ok(bytes.map(RecordId::from_bytes).into_iter().collect())
     }
@@ -221,9 +173,7 @@ impl<'a> Mapper<'a> {
         };
         self.engine.read(self.scope, module, |conn| {
             let candidates = match by.strip_prefix("external_id:") {
-                Some(source) => store::by_external_id(conn, &entity, source, text)?
-                    .into_iter()
-                    .collect(),
+                Some(source) => store::by_external_id(conn, &entity, source, text)?.into_iter().collect(),
                 None => match entity.field(by) {
                     Some(by) => store::with_text(conn, &entity, by, text, 2)?,
                     None => Vec::new(),
@@ -231,10 +181,8 @@ impl<'a> Mapper<'a> {
             };
             let mut readable = Vec::with_capacity(candidates.len());
             for id in candidates {
-                let (mut sql, mut params) = (
-                    format!("select 1 from \"{}\" where id = ", entity.key),
-                    Vec::new(),
-                );
+                let (mut sql, mut params) =
+                    (format!("select 1 from \"{}\" where id = ", entity.key), Vec::new());
                 bind(Value::from(id), &mut sql, &mut params);
                 sql.push_str(" and ");
                 let visible = write_visible(self.scope, &entity, "read", &mut sql, &mut params).is_ok();
@@ -250,9 +198,9 @@ impl<'a> Mapper<'a> {
 /// The JSON that the API would take for this text.
 fn typed(field: &Field, mapping: &Mapping, text: &str) -> Json {
     match &field.kind {
-        Kind::Integer | Kind::Duration => text
-            .parse::<i64>()
-            .map_or_else(|_| Json::String(text.to_owned()), Json::from),
+        Kind::Integer | Kind::Duration => {
+            text.parse::<i64>().map_or_else(|_| Json::String(text.to_owned()), Json::from)
+        }
         Kind::Boolean => match text.to_ascii_lowercase().as_str() {
             "true" | "yes" | "y" | "1" => Json::Bool(true),
             "false" | "no" | "n" | "0" => Json::Bool(false),
@@ -260,9 +208,8 @@ fn typed(field: &Field, mapping: &Mapping, text: &str) -> Json {
         },
         Kind::Money => json!({ "amount": text, "currency": mapping.currency }),
         Kind::Option(choices) => {
-            let named = choices
-                .iter()
-                .find(|choice| choice.key == text || choice.label.eq_ignore_ascii_case(text));
+            let named =
+                choices.iter().find(|choice| choice.key == text || choice.label.eq_ignore_ascii_case(text));
             Json::String(named.map_or_else(|| text.to_owned(), |choice| choice.key.clone()))
         }
         Kind::Json => serde_json::from_str(text).unwrap_or_else(|_| Json::String(text.to_owned())),
@@ -273,11 +220,7 @@ fn typed(field: &Field, mapping: &Mapping, text: &str) -> Json {
 /// The column that a field comes from, for the error file.
 #[must_use]
 pub(super) fn column_of<'a>(spec: &'a Spec, pointer: &str) -> Option<&'a str> {
-    let key = pointer
-        .trim_start_matches('/')
-        .split('/')
-        .next()
-        .unwrap_or_default();
+    let key = pointer.trim_start_matches('/').split('/').next().unwrap_or_default();
     if key == "external_ids" {
         return spec.external_id.as_ref().map(|id| id.column.as_str());
     }

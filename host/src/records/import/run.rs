@@ -82,11 +82,7 @@ pub(super) struct Reporter<'a> {
 
 impl<'a> Reporter<'a> {
     pub(super) const fn new(jobs: &'a Jobs, job: JobId) -> Self {
-        Self {
-            jobs,
-            job,
-            last: None,
-        }
+        Self { jobs, job, last: None }
     }
 
     pub(super) fn report(&mut self, summary: &Summary, total: u64, force: bool) -> Result<(), ImportError> {
@@ -105,26 +101,16 @@ impl<'a> Reporter<'a> {
 }
 
 pub(super) fn reader(path: &Path, spec: &Spec) -> Result<Reader<File>, ImportError> {
-    let delimiter = spec
-        .delimiter
-        .and_then(|sign| u8::try_from(sign).ok())
-        .unwrap_or(b',');
-    let open = ReaderBuilder::new()
-        .flexible(true)
-        .delimiter(delimiter)
-        .from_path(path);
+    let delimiter = spec.delimiter.and_then(|sign| u8::try_from(sign).ok()).unwrap_or(b',');
+    let open = ReaderBuilder::new().flexible(true).delimiter(delimiter).from_path(path);
     open.map_err(|error| std::io::Error::other(error.to_string()).into())
 }
 
 /// The column names of a file.
 pub(super) fn header(path: &Path, spec: &Spec) -> Result<Vec<String>, ImportError> {
     let refuse = |detail: String| -> ImportError {
-        RecordError::Invalid(vec![Fault {
-            pointer: "/file".into(),
-            code: "invalid_csv".into(),
-            detail,
-        }])
-        .into()
+        RecordError::Invalid(vec![Fault { pointer: "/file".into(), code: "invalid_csv".into(), detail }])
+            .into()
     };
     let mut reader = reader(path, spec)?;
     let header = reader
@@ -161,20 +147,12 @@ pub(super) fn count(path: &Path, spec: &Spec) -> Result<u64, ImportError> {
 pub(super) fn run(plan: &Plan<'_>, mut progress: Reporter<'_>) -> Result<Summary, ImportError> {
     let header = header(plan.path, plan.spec)?;
     let total = count(plan.path, plan.spec)?;
-    let module = plan
-        .scope
-        .module(&plan.entity.plugin)
-        .ok_or(RecordError::NotFound)?;
-    let (mut next, mut summary) = plan
-        .engine
-        .read(plan.scope, module, |conn| store::checkpoint(conn, plan.job))?;
+    let module = plan.scope.module(&plan.entity.plugin).ok_or(RecordError::NotFound)?;
+    let (mut next, mut summary) =
+        plan.engine.read(plan.scope, module, |conn| store::checkpoint(conn, plan.job))?;
     let mut reader = reader(plan.path, plan.spec)?;
     let mut mapper = Mapper::new(plan.engine, plan.scope, &plan.entity, plan.spec, &header);
-    let mut lines = Lines {
-        reader: &mut reader,
-        record: StringRecord::new(),
-        pending: None,
-    };
+    let mut lines = Lines { reader: &mut reader, record: StringRecord::new(), pending: None };
     lines.skip(next);
     loop {
         let rows = lines.batch(&mut mapper)?;
@@ -247,50 +225,41 @@ impl Lines<'_> {
                     code: "not_utf8".into(),
                     detail: "the line is not UTF-8 text".into(),
                 };
-                Ok(Some(Row {
-                    line,
-                    external_id: None,
-                    members: Err(vec![fault]),
-                }))
+                Ok(Some(Row { line, external_id: None, members: Err(vec![fault]) }))
             }
         }
     }
 }
 
 fn write_batch(plan: &Plan<'_>, from: u64, rows: Vec<Row>) -> Result<Summary, ImportError> {
-    let module = plan
-        .scope
-        .module(&plan.entity.plugin)
-        .ok_or(RecordError::NotFound)?;
+    let module = plan.scope.module(&plan.entity.plugin).ok_or(RecordError::NotFound)?;
     let (entity, spec, job) = (Arc::clone(&plan.entity), plan.spec.clone(), plan.job);
-    let written = plan
-        .engine
-        .write_blocking(plan.scope, module, plan.hooks, move |tx| {
-            let outcomes = match tx.conn.savepoint(|| write_rows(tx, &entity, &spec, &rows)) {
-                Err(RecordError::Storage(error)) => return Err(error.into()),
-                Err(_) => one_by_one(tx, &entity, &spec, &rows)?,
-                Ok(outcomes) => outcomes,
-            };
-            let mut summary = Summary::default();
-            for (at, (row, outcome)) in (from..).zip(rows.iter().zip(outcomes)) {
-                match outcome {
-                    Ok(Written::Created) => summary.created += 1,
-                    Ok(Written::Updated) => summary.updated += 1,
-                    Err(faults) => {
-                        summary.failed += 1;
-                        let faults = listed(&spec, row.line, &faults);
-                        store::add_errors(&tx.conn, job, at, &faults)?;
-                        summary.list(faults);
-                    }
+    let written = plan.engine.write_blocking(plan.scope, module, plan.hooks, move |tx| {
+        let outcomes = match tx.conn.savepoint(|| write_rows(tx, &entity, &spec, &rows)) {
+            Err(RecordError::Storage(error)) => return Err(error.into()),
+            Err(_) => one_by_one(tx, &entity, &spec, &rows)?,
+            Ok(outcomes) => outcomes,
+        };
+        let mut summary = Summary::default();
+        for (at, (row, outcome)) in (from..).zip(rows.iter().zip(outcomes)) {
+            match outcome {
+                Ok(Written::Created) => summary.created += 1,
+                Ok(Written::Updated) => summary.updated += 1,
+                Err(faults) => {
+                    summary.failed += 1;
+                    let faults = listed(&spec, row.line, &faults);
+                    store::add_errors(&tx.conn, job, at, &faults)?;
+                    summary.list(faults);
                 }
             }
-            if spec.dry_run {
-                return Ok(Verdict::Undo(summary));
-            }
-            store::advance(&tx.conn, job, from + rows.len() as u64, &summary, tx.now)?;
-            summary.listed.clear(); // the file keeps them
-            Ok(Verdict::Keep(summary))
-        });
+        }
+        if spec.dry_run {
+            return Ok(Verdict::Undo(summary));
+        }
+        store::advance(&tx.conn, job, from + rows.len() as u64, &summary, tx.now)?;
+        summary.listed.clear(); // the file keeps them
+        Ok(Verdict::Keep(summary))
+    });
     Ok(written?)
 }
 
@@ -329,14 +298,8 @@ fn write_rows(tx: &Tx, entity: &Arc<Entity>, spec: &Spec, rows: &[Row]) -> Resul
             Some(id) => {
                 let mut members = members;
                 members.remove("external_ids"); // it has this one, and perhaps others that must stay
-                updates.push((
-                    outcomes.len(),
-                    Change {
-                        id,
-                        version: None,
-                        changes: Changes::Members(members),
-                    },
-                ));
+                updates
+                    .push((outcomes.len(), Change { id, version: None, changes: Changes::Members(members) }));
             }
             None => creates.push((outcomes.len(), Changes::Members(members))),
         }
@@ -367,10 +330,7 @@ fn place_at(outcomes: &mut [Option<Outcome>], at: usize, outcome: Outcome) {
 fn one_by_one(tx: &Tx, entity: &Arc<Entity>, spec: &Spec, rows: &[Row]) -> Result<Vec<Outcome>, RecordError> {
     let mut outcomes = Vec::with_capacity(rows.len());
     for row in rows {
-        match tx
-            .conn
-            .savepoint(|| write_rows(tx, entity, spec, std::slice::from_ref(row)))
-        {
+        match tx.conn.savepoint(|| write_rows(tx, entity, spec, std::slice::from_ref(row))) {
             Ok(mut one) => outcomes.extend(one.pop()),
             Err(RecordError::Storage(error)) => return Err(error.into()),
             Err(error) => outcomes.push(Err(faults_of(error))),
@@ -381,18 +341,13 @@ fn one_by_one(tx: &Tx, entity: &Arc<Entity>, spec: &Spec, rows: &[Row]) -> Resul
 
 /// An error about one row as faults of that row.
 pub(super) fn faults_of(error: RecordError) -> Vec<Fault> {
-    let whole = |code: String, detail: String| {
-        vec![Fault {
-            pointer: String::new(),
-            code: code.into(),
-            detail,
-        }]
-    };
+    let whole =
+        |code: String, detail: String| vec![Fault { pointer: String::new(), code: code.into(), detail }];
     match error {
         RecordError::Invalid(faults) => faults,
-        RecordError::Conflict {
-            code, detail, faults, ..
-        } if faults.is_empty() => whole(code.into_owned(), detail),
+        RecordError::Conflict { code, detail, faults, .. } if faults.is_empty() => {
+            whole(code.into_owned(), detail)
+        }
         RecordError::Conflict { faults, .. } => faults,
         RecordError::Plugin { code, detail, .. } => whole(code.to_owned(), detail),
         RecordError::Forbidden { .. } => whole("forbidden".to_owned(), error.to_string()),

@@ -101,11 +101,7 @@ impl Spec {
         serde_json::from_str(json).map_err(|error| {
             // serde names the member and what was expected; it quotes only names from the specification itself.
             let detail = format!("the import specification is not understood: {error}");
-            RecordError::Invalid(vec![Fault {
-                pointer: "/spec".into(),
-                code: "invalid_spec".into(),
-                detail,
-            }])
+            RecordError::Invalid(vec![Fault { pointer: "/spec".into(), code: "invalid_spec".into(), detail }])
         })
     }
 
@@ -116,11 +112,7 @@ impl Spec {
     pub fn check(&self, entity: Option<&Entity>, header: &[String]) -> Result<(), RecordError> {
         let mut faults = Vec::new();
         let mut fault = |at: &str, code: &'static str, detail: String| {
-            faults.push(Fault {
-                pointer: format!("/spec/{at}"),
-                code: code.into(),
-                detail,
-            });
+            faults.push(Fault { pointer: format!("/spec/{at}"), code: code.into(), detail });
         };
         let has = |column: &String| header.contains(column);
         if self.mode == Mode::Upsert && self.external_id.is_none() {
@@ -131,33 +123,17 @@ impl Spec {
             );
         }
         if let Some(id) = self.external_id.as_ref().filter(|id| !has(&id.column)) {
-            fault(
-                "external_id/column",
-                "unknown_column",
-                format!("the file has no column `{}`", id.column),
-            );
+            fault("external_id/column", "unknown_column", format!("the file has no column `{}`", id.column));
         }
         for (key, mapping) in &self.mapping {
             let at = format!("mapping/{key}");
             if let Some(column) = mapping.column.as_ref().filter(|column| !has(column)) {
-                fault(
-                    &at,
-                    "unknown_column",
-                    format!("the file has no column `{column}`"),
-                );
+                fault(&at, "unknown_column", format!("the file has no column `{column}`"));
             }
             if mapping.column.is_none() == mapping.constant.is_none() {
-                fault(
-                    &at,
-                    "invalid_mapping",
-                    "a field comes from either a `column` or a `constant`".into(),
-                );
+                fault(&at, "invalid_mapping", "a field comes from either a `column` or a `constant`".into());
             }
-            if mapping
-                .empty
-                .as_deref()
-                .is_some_and(|rule| !matches!(rule, "null" | "skip"))
-            {
+            if mapping.empty.as_deref().is_some_and(|rule| !matches!(rule, "null" | "skip")) {
                 fault(&at, "invalid_mapping", "`empty` is `null` or `skip`".into());
             }
             if let Some(detail) = field_fault(entity, key, mapping) {
@@ -171,20 +147,13 @@ impl Spec {
                 format!("column `{column}` is neither mapped nor in `ignore`; nothing is dropped silently"),
             );
         }
-        if faults.is_empty() {
-            Ok(())
-        } else {
-            Err(RecordError::Invalid(faults))
-        }
+        if faults.is_empty() { Ok(()) } else { Err(RecordError::Invalid(faults)) }
     }
 
     fn uses(&self, column: &String) -> bool {
         self.ignore.contains(column)
             || self.external_id.as_ref().is_some_and(|id| id.column == *column)
-            || self
-                .mapping
-                .values()
-                .any(|mapping| mapping.column.as_ref() == Some(column))
+            || self.mapping.values().any(|mapping| mapping.column.as_ref() == Some(column))
     }
 }
 
@@ -195,10 +164,7 @@ fn field_fault(entity: Option<&Entity>, key: &str, mapping: &Mapping) -> Option<
             .then(|| format!("people have no `{key}`; known are {}", known.join(", ")));
     };
     let Some(field) = entity.attribute(key).filter(|field| writable(field)) else {
-        return Some(format!(
-            "{} has no field `{key}` that an import may set",
-            entity.object
-        ));
+        return Some(format!("{} has no field `{key}` that an import may set", entity.object));
     };
     let reference = matches!(field.kind, Kind::Reference(..));
     if mapping.lookup.is_some() && !reference {

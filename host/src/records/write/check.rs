@@ -16,11 +16,7 @@ use crate::records::value::Value;
 /// A file fails.
 pub(super) fn declared(tx: &Tx, entity: &Arc<Entity>, drafts: &mut [Draft]) -> Result<(), RecordError> {
     let mut seen = Seen::default();
-    for field in entity
-        .fields
-        .iter()
-        .filter(|field| matches!(field.kind, Kind::Reference(..)))
-    {
+    for field in entity.fields.iter().filter(|field| matches!(field.kind, Kind::Reference(..))) {
         for draft in drafts.iter_mut() {
             let Some(id) = draft.after.get(field.column).and_then(Value::id) else {
                 continue;
@@ -62,16 +58,9 @@ pub(super) fn unique(tx: &Tx, entity: &Entity, draft: &mut Draft) -> Result<(), 
             ));
         }
     }
-    let same = draft
-        .before
-        .as_ref()
-        .is_some_and(|before| before.get(EXTERNAL_IDS) == draft.after.get(EXTERNAL_IDS));
-    let Some(text) = draft
-        .after
-        .get(EXTERNAL_IDS)
-        .and_then(Value::text)
-        .filter(|_| !same)
-    else {
+    let same =
+        draft.before.as_ref().is_some_and(|before| before.get(EXTERNAL_IDS) == draft.after.get(EXTERNAL_IDS));
+    let Some(text) = draft.after.get(EXTERNAL_IDS).and_then(Value::text).filter(|_| !same) else {
         return Ok(());
     };
     let ids: HashMap<String, String> = serde_json::from_str(text).unwrap_or_default();

@@ -38,12 +38,7 @@ fn delete_one(
     let rows = allowed(tx, entity, "delete")?;
     let before = current(tx, entity, id, &rows, "delete")?;
     fresh(tx, entity, id, version, &before)?;
-    let draft = Draft {
-        id,
-        after: before.clone(),
-        before: Some(before),
-        faults: Vec::new(),
-    };
+    let draft = Draft { id, after: before.clone(), before: Some(before), faults: Vec::new() };
     let mut drafts = vec![draft];
     run_hooks(tx, entity, &[Hook::BeforeDelete], &mut drafts)?;
     let mut draft = drafts.pop().ok_or(RecordError::NotFound)?;
@@ -80,9 +75,8 @@ fn release(tx: &Tx, entity: &Arc<Entity>, id: RecordId, budget: &mut u32) -> Res
                 let pointing = if own {
                     store::referrers(&tx.conn, referring, field, id, 1)?
                 } else {
-                    tx.engine.read(&tx.scope, module, |conn| {
-                        store::referrers(conn, referring, field, id, 1)
-                    })?
+                    tx.engine
+                        .read(&tx.scope, module, |conn| store::referrers(conn, referring, field, id, 1))?
                 };
                 if !pointing.is_empty() {
                     return Err(RecordError::Conflict {
@@ -116,15 +110,7 @@ fn follow(
             continue;
         }
         let members = std::iter::once((field.to_string(), serde_json::Value::Null)).collect();
-        update(
-            &host,
-            referring,
-            vec![Change {
-                id,
-                version: None,
-                changes: Changes::Members(members),
-            }],
-        )?;
+        update(&host, referring, vec![Change { id, version: None, changes: Changes::Members(members) }])?;
     }
     Ok(())
 }

@@ -68,13 +68,7 @@ pub fn create(tx: &Tx, entity: &Arc<Entity>, inputs: Vec<Changes>) -> Result<Vec
     after_hooks(tx, entity, Hook::AfterCreate, &mut drafts)?;
     Ok(drafts
         .into_iter()
-        .map(|draft| {
-            if draft.faults.is_empty() {
-                Ok(draft.id)
-            } else {
-                Err(draft.faults)
-            }
-        })
+        .map(|draft| if draft.faults.is_empty() { Ok(draft.id) } else { Err(draft.faults) })
         .collect())
 }
 
@@ -105,11 +99,7 @@ pub fn update(tx: &Tx, entity: &Arc<Entity>, changes: Vec<Change>) -> Result<Vec
             Err(found) => faults.extend(found),
         }
     }
-    if faults.is_empty() {
-        Ok(versions)
-    } else {
-        Err(RecordError::Invalid(faults))
-    }
+    if faults.is_empty() { Ok(versions) } else { Err(RecordError::Invalid(faults)) }
 }
 
 /// Changes records; rows that break rules are answered with their faults, the others are written.
@@ -126,13 +116,7 @@ pub fn update_each(
     for change in changes {
         let before = current(tx, entity, change.id, &rows, "update")?;
         fresh(tx, entity, change.id, change.version, &before)?;
-        drafts.push(shape::changed_draft(
-            tx,
-            entity,
-            change.id,
-            before,
-            change.changes,
-        )?);
+        drafts.push(shape::changed_draft(tx, entity, change.id, before, change.changes)?);
     }
     // A draft that changes nothing passes through: no hook, no new version, no entry in the change log.
     let (mut moving, still): (Vec<(usize, Draft)>, Vec<(usize, Draft)>) = drafts
@@ -159,19 +143,10 @@ pub fn update_each(
         }
     }
     after_hooks(tx, entity, Hook::AfterUpdate, &mut drafts)?;
-    let mut outcomes: Vec<(usize, Result<u64, Vec<Fault>>)> = still
-        .into_iter()
-        .map(|(at, draft)| (at, Ok(list::identity_of(&draft.after).1)))
-        .collect();
+    let mut outcomes: Vec<(usize, Result<u64, Vec<Fault>>)> =
+        still.into_iter().map(|(at, draft)| (at, Ok(list::identity_of(&draft.after).1))).collect();
     outcomes.extend(places.into_iter().zip(drafts).map(|(at, draft)| {
-        (
-            at,
-            if draft.faults.is_empty() {
-                Ok(list::identity_of(&draft.after).1)
-            } else {
-                Err(draft.faults)
-            },
-        )
+        (at, if draft.faults.is_empty() { Ok(list::identity_of(&draft.after).1) } else { Err(draft.faults) })
     }));
     outcomes.sort_by_key(|(at, _)| *at);
     Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
@@ -182,30 +157,17 @@ fn allowed(tx: &Tx, entity: &Entity, action: &str) -> Result<Option<RowScope>, R
     if tx.authority == Authority::Plugin {
         return Ok(None);
     }
-    let rows = tx
-        .scope
-        .policy
-        .decide(&tx.scope.caller.principal.roles, &entity.object, action);
+    let rows = tx.scope.policy.decide(&tx.scope.caller.principal.roles, &entity.object, action);
     if rows.never() {
-        return Err(RecordError::Forbidden {
-            object: entity.object.to_string(),
-            action: action.to_owned(),
-        });
+        return Err(RecordError::Forbidden { object: entity.object.to_string(), action: action.to_owned() });
     }
     Ok(Some(rows))
 }
 
 pub(crate) fn permits(rows: &Option<RowScope>, tx: &Tx, values: &[Value]) -> bool {
-    let owner = values
-        .get(OWNER)
-        .and_then(Value::id)
-        .map(|id| PrincipalId::from_bytes(*id.as_bytes()));
-    let team = values
-        .get(TEAM)
-        .and_then(Value::id)
-        .map(|id| TeamId::from_bytes(*id.as_bytes()));
-    rows.as_ref()
-        .is_none_or(|rows| rows.permits(&tx.scope.caller.principal, owner, team))
+    let owner = values.get(OWNER).and_then(Value::id).map(|id| PrincipalId::from_bytes(*id.as_bytes()));
+    let team = values.get(TEAM).and_then(Value::id).map(|id| TeamId::from_bytes(*id.as_bytes()));
+    rows.as_ref().is_none_or(|rows| rows.permits(&tx.scope.caller.principal, owner, team))
 }
 
 /// All columns of a record that this authority may read and reach with `action`.
@@ -218,10 +180,7 @@ fn current(
 ) -> Result<Vec<Value>, RecordError> {
     let values = find(tx, entity, id)?.ok_or(RecordError::NotFound)?;
     if !permits(rows, tx, &values) {
-        return Err(RecordError::Forbidden {
-            object: entity.object.to_string(),
-            action: action.to_owned(),
-        });
+        return Err(RecordError::Forbidden { object: entity.object.to_string(), action: action.to_owned() });
     }
     Ok(values)
 }
@@ -253,19 +212,14 @@ pub(crate) fn fresh(
         return Ok(());
     };
     let record = list::get(&tx.conn, &tx.scope, entity, id, &View::parse(entity, None, None)?)?.body;
-    Err(RecordError::Stale {
-        current,
-        sent,
-        record,
-    })
+    Err(RecordError::Stale { current, sent, record })
 }
 
 fn write_changes(tx: &Tx, entity: &Entity, names: &[String], draft: &mut Draft) -> Result<(), RecordError> {
     let before = draft.before.as_deref().unwrap_or_default();
     stamp(tx, before, &mut draft.after);
-    let changed: Vec<usize> = (ID + 1..entity.width)
-        .filter(|at| before.get(*at) != draft.after.get(*at))
-        .collect();
+    let changed: Vec<usize> =
+        (ID + 1..entity.width).filter(|at| before.get(*at) != draft.after.get(*at)).collect();
     store::update(&tx.conn, entity, names, &changed, &draft.after)?;
     if before.get(EXTERNAL_IDS) != draft.after.get(EXTERNAL_IDS) {
         bind_external_ids(tx, entity, draft)?;
@@ -278,10 +232,7 @@ fn stamp(tx: &Tx, before: &[Value], after: &mut [Value]) {
     let (_, version) = list::identity_of(before);
     let author = Value::Id(*tx.scope.caller.principal.id.as_bytes());
     for (at, value) in [
-        (
-            VERSION,
-            Value::Integer(i64::try_from(version + 1).unwrap_or(i64::MAX)),
-        ),
+        (VERSION, Value::Integer(i64::try_from(version + 1).unwrap_or(i64::MAX))),
         (UPDATED_AT, Value::Integer(tx.now)),
         (UPDATED_BY, author),
     ] {
@@ -325,10 +276,8 @@ fn on_good(
     if drafts.iter().all(|draft| draft.faults.is_empty()) {
         return if drafts.is_empty() { Ok(()) } else { f(drafts) };
     }
-    let (good, bad): (Vec<_>, Vec<_>) = std::mem::take(drafts)
-        .into_iter()
-        .enumerate()
-        .partition(|(_, draft)| draft.faults.is_empty());
+    let (good, bad): (Vec<_>, Vec<_>) =
+        std::mem::take(drafts).into_iter().enumerate().partition(|(_, draft)| draft.faults.is_empty());
     let (places, mut good): (Vec<usize>, Vec<Draft>) = good.into_iter().unzip();
     let outcome = if good.is_empty() { Ok(()) } else { f(&mut good) };
     let mut all: Vec<(usize, Draft)> = places.into_iter().zip(good).chain(bad).collect();

@@ -42,11 +42,7 @@ pub(super) fn new_draft(tx: &Tx, entity: &Arc<Entity>, changes: Changes) -> Resu
     let id = RecordId::new();
     let caller = &tx.scope.caller;
     let author = Value::Id(*caller.principal.id.as_bytes());
-    let source = if tx.authority == Authority::Plugin {
-        Source::Plugin
-    } else {
-        caller.source
-    };
+    let source = if tx.authority == Authority::Plugin { Source::Plugin } else { caller.source };
     let mut after = vec![Value::Null; entity.width];
     let system = [
         (ID, Value::from(id)),
@@ -57,24 +53,13 @@ pub(super) fn new_draft(tx: &Tx, entity: &Arc<Entity>, changes: Changes) -> Resu
         (UPDATED_BY, author.clone()),
         (SOURCE, Value::Text(source.as_str().to_owned())),
     ];
-    system
-        .into_iter()
-        .for_each(|(at, value)| set(&mut after, at, value));
+    system.into_iter().for_each(|(at, value)| set(&mut after, at, value));
     if caller.principal.kind != PrincipalKind::Platform {
         set(&mut after, OWNER, author);
-        let team = caller
-            .principal
-            .teams
-            .first()
-            .map_or(Value::Null, |team| Value::Id(*team.as_bytes()));
+        let team = caller.principal.teams.first().map_or(Value::Null, |team| Value::Id(*team.as_bytes()));
         set(&mut after, TEAM, team);
     }
-    let mut draft = Draft {
-        id,
-        before: None,
-        after,
-        faults: Vec::new(),
-    };
+    let mut draft = Draft { id, before: None, after, faults: Vec::new() };
     for field in &entity.fields {
         if let Some(default) = &field.default {
             put(&mut draft, field, input::field(field, default));
@@ -104,12 +89,7 @@ pub(super) fn changed_draft(
     before: Vec<Value>,
     changes: Changes,
 ) -> Result<Draft, RecordError> {
-    let mut draft = Draft {
-        id,
-        after: before.clone(),
-        before: Some(before),
-        faults: Vec::new(),
-    };
+    let mut draft = Draft { id, after: before.clone(), before: Some(before), faults: Vec::new() };
     apply(tx, entity, &mut draft, changes)?;
     Ok(draft)
 }
@@ -191,28 +171,16 @@ fn unchanged(draft: &Draft, field: &Field, json: &Json) -> bool {
 fn owner(tx: &Tx, draft: &mut Draft, json: &Json) -> Result<(), RecordError> {
     let parsed = json.as_str().and_then(|text| text.parse::<PrincipalId>().ok());
     let Some(id) = parsed else {
-        draft.faults.push(Fault::at(
-            "owner_id",
-            "invalid_id",
-            "the owner must be the id of a user",
-        ));
+        draft.faults.push(Fault::at("owner_id", "invalid_id", "the owner must be the id of a user"));
         return Ok(());
     };
-    if draft
-        .after
-        .get(OWNER)
-        .and_then(Value::id)
-        .is_some_and(|owner| owner.as_bytes() == id.as_bytes())
-    {
+    if draft.after.get(OWNER).and_then(Value::id).is_some_and(|owner| owner.as_bytes() == id.as_bytes()) {
         return Ok(());
     }
     match tx.engine.people.principal(tx.scope.organization.id, id)? {
         Some(principal) => {
             set(&mut draft.after, OWNER, Value::Id(*id.as_bytes()));
-            let team = principal
-                .teams
-                .first()
-                .map_or(Value::Null, |team| Value::Id(*team.as_bytes()));
+            let team = principal.teams.first().map_or(Value::Null, |team| Value::Id(*team.as_bytes()));
             set(&mut draft.after, TEAM, team);
         }
         None => draft.faults.push(Fault::at(
@@ -229,24 +197,14 @@ fn team(tx: &Tx, draft: &mut Draft, json: &Json) -> Result<(), RecordError> {
         set(&mut draft.after, TEAM, Value::Null);
         return Ok(());
     }
-    let parsed = json
-        .as_str()
-        .and_then(|text| text.parse::<crate::ids::TeamId>().ok());
+    let parsed = json.as_str().and_then(|text| text.parse::<crate::ids::TeamId>().ok());
     let known = match parsed {
-        Some(id) => tx
-            .engine
-            .people
-            .team_name(tx.scope.organization.id, id)?
-            .map(|_| id),
+        Some(id) => tx.engine.people.team_name(tx.scope.organization.id, id)?.map(|_| id),
         None => None,
     };
     match known {
         Some(id) => set(&mut draft.after, TEAM, Value::Id(*id.as_bytes())),
-        None => draft.faults.push(Fault::at(
-            "team_id",
-            "reference_not_found",
-            "there is no such team",
-        )),
+        None => draft.faults.push(Fault::at("team_id", "reference_not_found", "there is no such team")),
     }
     Ok(())
 }
@@ -265,11 +223,7 @@ fn external_ids(draft: &mut Draft, json: &Json) {
     match json {
         Json::Null => set(&mut draft.after, EXTERNAL_IDS, Value::Null),
         Json::Object(members) if fits(members) => {
-            let text = if members.is_empty() {
-                Value::Null
-            } else {
-                Value::Text(json.to_string())
-            };
+            let text = if members.is_empty() { Value::Null } else { Value::Text(json.to_string()) };
             set(&mut draft.after, EXTERNAL_IDS, text);
         }
         _ => draft.faults.push(Fault::at(
@@ -288,10 +242,7 @@ fn cells(tx: &Tx, entity: &Arc<Entity>, draft: &mut Draft, cellwise: &Cellwise) 
     };
     let mut cells = Cells::new(&cellwise.cells);
     let mut next = |field: &str| -> Result<Value, RecordError> {
-        cells
-            .next()
-            .and_then(|cell| cell.ok()?.to_value().ok())
-            .ok_or_else(|| malformed(field))
+        cells.next().and_then(|cell| cell.ok()?.to_value().ok()).ok_or_else(|| malformed(field))
     };
     for key in &*cellwise.fields {
         match key.as_str() {

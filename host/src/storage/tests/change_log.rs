@@ -23,10 +23,7 @@ fn inserts_updates_and_deletes_are_logged_with_what_changed() {
     let file = stage.file();
     for table in ["entity", "compact"] {
         let from = log(&file).len();
-        run(
-            &file,
-            &format!("insert into {table} (id, name) values ({A}, 'say \"hi\"')"),
-        );
+        run(&file, &format!("insert into {table} (id, name) values ({A}, 'say \"hi\"')"));
         run(&file, &format!("update {table} set name = 'ho' where id = {A}"));
         run(&file, &format!("update {table} set name = 'ho' where id = {A}"));
         run(&file, &format!("delete from {table}"));
@@ -36,20 +33,10 @@ fn inserts_updates_and_deletes_are_logged_with_what_changed() {
         };
         let expected = [
             [table, HEX_A, "insert", "-", &row(r#""say \"hi\"""#)],
-            [
-                table,
-                HEX_A,
-                "update",
-                r#"{"name":"say \"hi\""}"#,
-                r#"{"name":"ho"}"#,
-            ],
+            [table, HEX_A, "update", r#"{"name":"say \"hi\""}"#, r#"{"name":"ho"}"#],
             [table, HEX_A, "delete", &row(r#""ho""#), "-"],
         ];
-        assert_eq!(
-            tail(&file, from),
-            expected.map(|line| line.map(str::to_owned)),
-            "{table}"
-        );
+        assert_eq!(tail(&file, from), expected.map(|line| line.map(str::to_owned)), "{table}");
     }
 }
 
@@ -57,52 +44,32 @@ fn inserts_updates_and_deletes_are_logged_with_what_changed() {
 fn replaced_and_upserted_rows_are_logged() {
     let stage = Stage::new();
     let file = stage.file();
-    run(
-        &file,
-        &format!("insert into entity (id, name, amount) values ({A}, 'one', 2.0), ({B}, 'two', 0.1)"),
-    );
-    run(
-        &file,
-        &format!("insert or replace into entity (id, name) values ({A}, 'two')"),
-    );
+    run(&file, &format!("insert into entity (id, name, amount) values ({A}, 'one', 2.0), ({B}, 'two', 0.1)"));
+    run(&file, &format!("insert or replace into entity (id, name) values ({A}, 'two')"));
     run(
         &file,
         &format!("insert into entity (id, name) values ({A}, 'x') on conflict (id) do update set amount = 5"),
     );
-    let operations: Vec<_> = tail(&file, 2)
-        .into_iter()
-        .map(|[_, id, operation, ..]| (id, operation))
-        .collect();
+    let operations: Vec<_> =
+        tail(&file, 2).into_iter().map(|[_, id, operation, ..]| (id, operation)).collect();
     let expected = [("A", "delete"), ("B", "delete"), ("A", "insert"), ("A", "update")];
-    let mut found: Vec<_> = operations
-        .iter()
-        .map(|(id, operation)| (&id[id.len() - 1..], operation.as_str()))
-        .collect();
+    let mut found: Vec<_> =
+        operations.iter().map(|(id, operation)| (&id[id.len() - 1..], operation.as_str())).collect();
     found[..2].sort_unstable();
     assert_eq!(found, expected);
-    assert_eq!(
-        tail(&file, 5)[0][3..],
-        [r#"{"amount":null}"#, r#"{"amount":5.0}"#].map(str::to_owned)
-    );
+    assert_eq!(tail(&file, 5)[0][3..], [r#"{"amount":null}"#, r#"{"amount":5.0}"#].map(str::to_owned));
 }
 
 #[test]
 fn a_statement_that_fails_half_way_leaves_no_entries() {
     let stage = Stage::new();
     let file = stage.file();
-    run(
-        &file,
-        &format!("insert into entity (id, name) values ({A}, 'one')"),
-    );
+    run(&file, &format!("insert into entity (id, name) values ({A}, 'one')"));
     write(&file, |connection| {
-        let failed = connection.execute(
-            "insert into entity (id, name) values (x'01', 'two'), (x'02', 'one')",
-            [],
-        );
+        let failed =
+            connection.execute("insert into entity (id, name) values (x'01', 'two'), (x'02', 'one')", []);
         assert!(failed.is_err());
-        connection
-            .execute("insert into plain (name) values ('kept')", [])
-            .map(|_| ())
+        connection.execute("insert into plain (name) values ('kept')", []).map(|_| ())
     })
     .unwrap();
     let log = log(&file);
@@ -130,10 +97,7 @@ fn redacted_columns_are_logged_without_their_values() {
     run(&file, "update plain set secret = 'hash 2'");
     let log = log(&file);
     assert_eq!(log[0][4], r#"{"name":"n","secret":"[redacted]"}"#);
-    assert_eq!(
-        log[1][3..],
-        [r#"{"secret":"[redacted]"}"#, r#"{"secret":"[redacted]"}"#].map(str::to_owned)
-    );
+    assert_eq!(log[1][3..], [r#"{"secret":"[redacted]"}"#, r#"{"secret":"[redacted]"}"#].map(str::to_owned));
 }
 
 #[test]
@@ -145,9 +109,7 @@ fn columns_added_in_the_same_request_have_their_names() {
         connection.batch(
             "alter table plain add column extra text; alter table plain rename column name to title",
         )?;
-        connection
-            .execute("insert into plain (title, extra) values ('after', 'e')", [])
-            .map(|_| ())
+        connection.execute("insert into plain (title, extra) values ('after', 'e')", []).map(|_| ())
     })
     .unwrap();
     let undone = write(&file, |connection| {
@@ -176,17 +138,14 @@ fn a_plugin_s_changes_carry_its_mark() {
         connection.mark_as_plugin(true);
         connection.execute("insert into plain (name) values ('plugin')", [])?;
         connection.mark_as_plugin(false);
-        connection
-            .execute("insert into plain (name) values ('caller')", [])
-            .map(|_| ())
+        connection.execute("insert into plain (name) values ('caller')", []).map(|_| ())
     })
     .unwrap();
     let marks = file
         .read(|connection| {
             let mut statement = connection.prepare("select as_plugin from _stoa_changes order by seq")?;
-            let marks = statement
-                .query_map([], |row| row.get::<_, i64>(0))?
-                .collect::<Result<Vec<_>, _>>()?;
+            let marks =
+                statement.query_map([], |row| row.get::<_, i64>(0))?.collect::<Result<Vec<_>, _>>()?;
             Ok::<_, StorageError>(marks)
         })
         .unwrap();
@@ -209,10 +168,7 @@ fn the_chain_verifies_until_an_entry_is_changed_or_removed() {
         assert_eq!(file.read(|connection| connection.verify_changes()).unwrap(), 3);
         run(&file, tampering);
         let broken = file.read(|connection| connection.verify_changes());
-        assert!(
-            matches!(broken, Err(StorageError::BrokenChain(2 | 3))),
-            "{tampering}: {broken:?}"
-        );
+        assert!(matches!(broken, Err(StorageError::BrokenChain(2 | 3))), "{tampering}: {broken:?}");
     }
 }
 
@@ -221,10 +177,7 @@ struct Numbers(u64);
 
 impl Numbers {
     fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % bound
     }
 }

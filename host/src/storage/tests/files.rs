@@ -5,12 +5,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use super::*;
 
 fn add(file: &TenantFile) {
-    write(file, |connection| {
-        connection
-            .execute("insert into plain (name) values ('x')", [])
-            .map(|_| ())
-    })
-    .unwrap();
+    write(file, |connection| connection.execute("insert into plain (name) values ('x')", []).map(|_| ()))
+        .unwrap();
 }
 
 #[test]
@@ -24,27 +20,12 @@ fn a_file_keeps_its_rows_when_it_is_closed_and_opened_again() {
     add(&stage.file());
     stage.files.close_all();
     assert_eq!(stage.files.open_count(), 0);
-    let path = stage
-        .folder
-        .path()
-        .join(format!("organizations/{}/sales.sqlite", stage.organization));
-    assert_eq!(
-        std::fs::metadata(path.with_extension("sqlite-wal")).map_or(0, |wal| wal.len()),
-        0
-    );
+    let path = stage.folder.path().join(format!("organizations/{}/sales.sqlite", stage.organization));
+    assert_eq!(std::fs::metadata(path.with_extension("sqlite-wal")).map_or(0, |wal| wal.len()), 0);
     assert_eq!(count(&stage.file(), "plain"), 1);
-    let again = TenantFiles::with_capacity(stage.folder.path().into(), Clock::fixed(1), 16);
-    assert_eq!(
-        count(
-            &again.open(stage.organization, "sales", &PROFILE).unwrap(),
-            "plain"
-        ),
-        1
-    );
-    let mode = std::fs::metadata(path.parent().unwrap())
-        .unwrap()
-        .permissions()
-        .mode();
+    let again = TenantFiles::with_capacity(stage.folder.path().into(), Clock::fixed(1), GROUP_COMMIT, 16);
+    assert_eq!(count(&again.open(stage.organization, "sales", &PROFILE).unwrap(), "plain"), 1);
+    let mode = std::fs::metadata(path.parent().unwrap()).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o700);
 }
 
@@ -54,34 +35,15 @@ fn the_same_file_is_the_same_handle_and_others_are_apart() {
     let file = stage.file();
     assert!(Arc::ptr_eq(&file, &stage.file()));
     add(&file);
-    let stranger = stage
-        .files
-        .open(OrganizationId::new(), "sales", &PROFILE)
-        .unwrap();
+    let stranger = stage.files.open(OrganizationId::new(), "sales", &PROFILE).unwrap();
     let other = stage.files.open(stage.organization, "crm", &PROFILE).unwrap();
-    assert_eq!(
-        (
-            count(&file, "plain"),
-            count(&stranger, "plain"),
-            count(&other, "plain")
-        ),
-        (1, 0, 0)
-    );
+    assert_eq!((count(&file, "plain"), count(&stranger, "plain"), count(&other, "plain")), (1, 0, 0));
 }
 
 #[test]
 fn a_name_cannot_lead_elsewhere() {
     let stage = Stage::new();
-    for name in [
-        "",
-        "../sales",
-        "sales/x",
-        "Sales",
-        "1sales",
-        "sales.sqlite",
-        "sälés",
-        &"s".repeat(65),
-    ] {
+    for name in ["", "../sales", "sales/x", "Sales", "1sales", "sales.sqlite", "sälés", &"s".repeat(65)] {
         let opened = stage.files.open(stage.organization, name, &PROFILE);
         assert!(matches!(opened, Err(StorageError::Name(_))), "{name}");
     }
@@ -90,22 +52,16 @@ fn a_name_cannot_lead_elsewhere() {
 #[test]
 fn files_in_use_stay_open_and_the_rest_make_room() {
     let folder = tempfile::tempdir().unwrap();
-    let files = TenantFiles::with_capacity(folder.path().into(), Clock::fixed(1), 3);
+    let files = TenantFiles::with_capacity(folder.path().into(), Clock::fixed(1), GROUP_COMMIT, 3);
     let organizations: Vec<_> = (0..8).map(|_| OrganizationId::new()).collect();
     let held = files.open(organizations[0], "sales", &PROFILE).unwrap();
     for organization in &organizations {
         add(&files.open(*organization, "sales", &PROFILE).unwrap());
     }
-    assert!(Arc::ptr_eq(
-        &held,
-        &files.open(organizations[0], "sales", &PROFILE).unwrap()
-    ));
+    assert!(Arc::ptr_eq(&held, &files.open(organizations[0], "sales", &PROFILE).unwrap()));
     drop(held);
     for organization in organizations.iter().rev() {
-        assert_eq!(
-            count(&files.open(*organization, "sales", &PROFILE).unwrap(), "plain"),
-            1
-        );
+        assert_eq!(count(&files.open(*organization, "sales", &PROFILE).unwrap(), "plain"), 1);
     }
     assert!(files.open_count() <= 4, "{}", files.open_count());
 }
@@ -113,7 +69,7 @@ fn files_in_use_stay_open_and_the_rest_make_room() {
 #[test]
 fn many_threads_over_few_open_files_lose_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let files = TenantFiles::with_capacity(folder.path().into(), Clock::fixed(1), 2);
+    let files = TenantFiles::with_capacity(folder.path().into(), Clock::fixed(1), GROUP_COMMIT, 2);
     let organizations: Arc<Vec<_>> = Arc::new((0..6).map(|_| OrganizationId::new()).collect());
     let threads: Vec<_> = (0..8)
         .map(|thread| {
@@ -139,47 +95,24 @@ fn many_threads_over_few_open_files_lose_nothing() {
 
 #[test]
 fn an_edited_unknown_or_failing_migration_is_refused_and_a_new_one_applied() {
-    const EDITED: &[Migration] = &[Migration {
-        name: "test/0001_tables",
-        sql: "create table plain (name text)",
-    }];
+    const EDITED: &[Migration] =
+        &[Migration { name: "test/0001_tables", sql: "create table plain (name text)" }];
     const FAILING: &[Migration] = &[
         MIGRATIONS[0],
-        Migration {
-            name: "test/0002",
-            sql: "create table more (x); create table more (x)",
-        },
+        Migration { name: "test/0002", sql: "create table more (x); create table more (x)" },
     ];
-    const LATER: &[Migration] = &[
-        MIGRATIONS[0],
-        Migration {
-            name: "test/0002",
-            sql: "create table more (x)",
-        },
-    ];
+    const LATER: &[Migration] =
+        &[MIGRATIONS[0], Migration { name: "test/0002", sql: "create table more (x)" }];
     let stage = Stage::new();
     add(&stage.file());
     let open = |migrations| {
         stage.files.close_all();
-        stage
-            .files
-            .open(
-                stage.organization,
-                "sales",
-                &FileProfile {
-                    migrations,
-                    ..PROFILE
-                },
-            )
-            .map(|_| ())
+        stage.files.open(stage.organization, "sales", &FileProfile { migrations, ..PROFILE }).map(|_| ())
     };
     assert!(matches!(open(EDITED), Err(StorageError::MigrationEdited { .. })));
     assert!(matches!(open(&[]), Err(StorageError::MigrationUnknown { .. })));
     assert!(matches!(open(FAILING), Err(StorageError::MigrationFailed { .. })));
     open(LATER).unwrap();
     open(LATER).unwrap();
-    assert!(matches!(
-        open(MIGRATIONS),
-        Err(StorageError::MigrationUnknown { .. })
-    ));
+    assert!(matches!(open(MIGRATIONS), Err(StorageError::MigrationUnknown { .. })));
 }

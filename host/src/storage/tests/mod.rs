@@ -3,6 +3,7 @@
 mod change_log;
 mod files;
 mod plugin_sql;
+mod plugin_tables;
 mod reads;
 mod writes;
 
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 use super::{
+    GROUP_COMMIT,
     ChangeOrigin, Connection, FileKind, FileProfile, Migration, StorageError, TenantFile, TenantFiles,
     Verdict,
 };
@@ -27,11 +29,8 @@ const MIGRATIONS: &[Migration] = &[Migration {
           create table private (key integer primary key, value text) strict;",
 }];
 
-const PROFILE: FileProfile = FileProfile {
-    kind: FileKind::Plugin,
-    migrations: MIGRATIONS,
-    redacted: &["plain.secret"],
-};
+const PROFILE: FileProfile =
+    FileProfile { kind: FileKind::Plugin, migrations: MIGRATIONS, redacted: &["plain.secret"] };
 
 struct Stage {
     folder: TempDir,
@@ -42,12 +41,8 @@ struct Stage {
 impl Stage {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let files = TenantFiles::with_capacity(folder.path().into(), Clock::fixed(1_000), 100);
-        Self {
-            folder,
-            files,
-            organization: OrganizationId::new(),
-        }
+        let files = TenantFiles::with_capacity(folder.path().into(), Clock::fixed(1_000), GROUP_COMMIT, 100);
+        Self { folder, files, organization: OrganizationId::new() }
     }
 
     fn file(&self) -> Arc<TenantFile> {
@@ -56,11 +51,7 @@ impl Stage {
 }
 
 fn origin() -> ChangeOrigin {
-    ChangeOrigin {
-        principal: PrincipalId::new(),
-        request: RequestId::new(),
-        source: Source::Api,
-    }
+    ChangeOrigin { principal: PrincipalId::new(), request: RequestId::new(), source: Source::Api }
 }
 
 /// Writes and keeps.
@@ -74,9 +65,7 @@ fn write(
 fn count(file: &TenantFile, table: &str) -> i64 {
     file.read(|connection| {
         Ok::<_, StorageError>(
-            connection
-                .prepare(&format!("select count(*) from {table}"))?
-                .query_row([], |row| row.get(0))?,
+            connection.prepare(&format!("select count(*) from {table}"))?.query_row([], |row| row.get(0))?,
         )
     })
     .unwrap()

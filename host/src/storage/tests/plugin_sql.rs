@@ -8,29 +8,24 @@ use super::*;
 
 const SHORT: Duration = Duration::from_millis(150);
 
-fn entities() -> Arc<HashSet<String>> {
+pub(super) fn entities() -> Arc<HashSet<String>> {
     Arc::new(["entity", "compact"].map(str::to_owned).into())
 }
 
-fn stage() -> (Stage, Arc<TenantFile>) {
+pub(super) fn stage() -> (Stage, Arc<TenantFile>) {
     let stage = Stage::new();
     let file = stage.file();
     write(&file, |connection| {
         connection.declare_entities(entities());
-        connection.execute(
-            "insert into entity (id, name) values (x'01', 'one'), (x'02', 'two')",
-            [],
-        )?;
-        connection
-            .execute("insert into private values (1, 'a'), (2, 'b')", [])
-            .map(|_| ())
+        connection.execute("insert into entity (id, name) values (x'01', 'one'), (x'02', 'two')", [])?;
+        connection.execute("insert into private values (1, 'a'), (2, 'b')", []).map(|_| ())
     })
     .unwrap();
     (stage, file)
 }
 
 /// The rows of the plugin's statement, or the changed ones of a write.
-fn try_sql(connection: &Connection, mode: PluginMode, sql: &str) -> Result<usize, PluginSqlError> {
+pub(super) fn try_sql(connection: &Connection, mode: PluginMode, sql: &str) -> Result<usize, PluginSqlError> {
     connection.plugin(mode, sql, SHORT, |statement| {
         if statement.column_count() == 0 {
             return statement.raw_execute();
@@ -63,20 +58,11 @@ fn a_plugin_reads_its_entities_and_writes_its_private_tables() {
     for (sql, rows) in [
         ("select name from entity order by name", 2),
         ("select count(*) from entity", 1),
-        (
-            "with recursive n (i) as (values (1) union all select i + 1 from n where i < 9) select i from n",
-            9,
-        ),
+        ("with recursive n (i) as (values (1) union all select i + 1 from n where i < 9) select i from n", 9),
         ("select j.value from json_each('[1,2,3]') as j", 3),
-        (
-            "select upper(name), instr(name, 'n'), replace(name, 'o', '0') from entity",
-            2,
-        ),
+        ("select upper(name), instr(name, 'n'), replace(name, 'o', '0') from entity", 2),
         ("insert into private values (3, 'c')", 1),
-        (
-            "insert into private values (3, 'd') on conflict (key) do update set value = excluded.value",
-            1,
-        ),
+        ("insert into private values (3, 'd') on conflict (key) do update set value = excluded.value", 1),
         ("update private set value = 'z' where key in (1, 2)", 2),
         ("insert into private values (9, 'r') returning key", 1),
         ("delete from private", 4),
@@ -85,116 +71,107 @@ fn a_plugin_reads_its_entities_and_writes_its_private_tables() {
         assert!(matches!(answer, Ok(found) if found == rows), "{sql}: {answer:?}");
     }
     file.read(|connection| connection.verify_changes()).unwrap();
-    assert!(
-        log(&file).iter().any(|line| line[0] == "private"),
-        "private tables are logged like others"
-    );
+    assert!(log(&file).iter().any(|line| line[0] == "private"), "private tables are logged like others");
 }
+
+const ATTACKS: &[&str] = &[
+    "attach 'ELSEWHERE' as x",
+    "attach ':memory:' as x",
+    "detach main",
+    "pragma user_version = 7",
+    "pragma writable_schema = on",
+    "PRAGMA table_info(entity)",
+    "select * from pragma_table_info('entity')",
+    "select * from PRAGMA_Table_Info('entity')",
+    "select * from _stoa_changes",
+    "select * from _STOA_CHANGES",
+    "select * from main._sToA_changes",
+    "select * from \"_stoa_changes\"",
+    "select count(*) from _stoa_changes",
+    "select 1 from _stoa_changes limit 0",
+    "select 1 where exists (select 1 from _Stoa_migrations)",
+    "select (select max(seq) from _stoa_changes)",
+    "with x as (select * from _stoa_changes) select * from x",
+    "with x as (select * from _STOA_changes) select count(*) from x",
+    "select * from (select * from (select * from _stoa_schema))",
+    "select name from entity union all select name from _stoa_migrations",
+    "explain select * from _stoa_changes",
+    "explain query plan select * from _stoa_changes",
+    "insert into _stoa_schema values ('a', '1')",
+    "delete from _stoa_changes",
+    "update _Stoa_changes set at = 0",
+    "insert into entity (id) values (x'09')",
+    "insert into ENTITY (id) values (x'09')",
+    "update entity set name = 'x'",
+    "update main.Entity set name = 'x'",
+    "delete from entity",
+    "delete from compact",
+    "replace into entity (id) values (x'09')",
+    "insert into private values (7, 'x') returning (select count(*) from _stoa_changes)",
+    "insert into private select 8, hash from _stoa_changes",
+    "insert into private select 8, 'x'",
+    "with x as (values (1)) delete from private",
+    "update private set value = e.name from entity e",
+    "insert or rollback into private values (1, 'x')",
+    "create table x (a)",
+    "create temp table x (a)",
+    "create view x as select 1",
+    "create temp view visible_entity as select * from entity",
+    "create index x on private (value)",
+    "create trigger x after insert on private begin delete from entity; end",
+    "create virtual table x using fts5 (a)",
+    "alter table private rename to _stoa_x",
+    "alter table entity add column x",
+    "drop table private",
+    "analyze",
+    "analyze private",
+    "reindex private",
+    "vacuum",
+    "vacuum into 'ELSEWHERE'",
+    "select load_extension('x')",
+    "select fts3_tokenizer('simple')",
+    "select fts5(1)",
+    "select rtreecheck('entity')",
+    "begin",
+    "commit",
+    "rollback",
+    "savepoint x",
+    "release request",
+    "rollback to request",
+    "select * from sqlite_schema",
+    "select * from sqlite_master",
+    "select * from sqlite_temp_schema",
+    "select * from dbstat",
+    "insert into sqlite_schema values (1, 2, 3, 4, 5)",
+    "select 1; delete from private",
+    "select 1; select 2",
+    "select 1\0",
+    "",
+    "-- nothing",
+    ";",
+];
 
 #[test]
 fn what_a_plugin_may_not_is_refused() {
     let (stage, file) = stage();
     let elsewhere = stage.folder.path().join("stolen.sqlite").display().to_string();
-    let attacks = [
-        &format!("attach '{elsewhere}' as x"),
-        "attach ':memory:' as x",
-        "detach main",
-        "pragma user_version = 7",
-        "pragma writable_schema = on",
-        "PRAGMA table_info(entity)",
-        "select * from pragma_table_info('entity')",
-        "select * from PRAGMA_Table_Info('entity')",
-        "select * from _stoa_changes",
-        "select * from _STOA_CHANGES",
-        "select * from main._sToA_changes",
-        "select * from \"_stoa_changes\"",
-        "select count(*) from _stoa_changes",
-        "select 1 from _stoa_changes limit 0",
-        "select 1 where exists (select 1 from _Stoa_migrations)",
-        "select (select max(seq) from _stoa_changes)",
-        "with x as (select * from _stoa_changes) select * from x",
-        "with x as (select * from _STOA_changes) select count(*) from x",
-        "select * from (select * from (select * from _stoa_schema))",
-        "select name from entity union all select name from _stoa_migrations",
-        "explain select * from _stoa_changes",
-        "explain query plan select * from _stoa_changes",
-        "insert into _stoa_schema values ('a', '1')",
-        "delete from _stoa_changes",
-        "update _Stoa_changes set at = 0",
-        "insert into entity (id) values (x'09')",
-        "insert into ENTITY (id) values (x'09')",
-        "update entity set name = 'x'",
-        "update main.Entity set name = 'x'",
-        "delete from entity",
-        "delete from compact",
-        "replace into entity (id) values (x'09')",
-        "insert into private values (7, 'x') returning (select count(*) from _stoa_changes)",
-        "insert into private select 8, hash from _stoa_changes",
-        "insert into private select 8, 'x'",
-        "with x as (values (1)) delete from private",
-        "update private set value = e.name from entity e",
-        "insert or rollback into private values (1, 'x')",
-        "create table x (a)",
-        "create temp table x (a)",
-        "create view x as select 1",
-        "create temp view visible_entity as select * from entity",
-        "create index x on private (value)",
-        "create trigger x after insert on private begin delete from entity; end",
-        "create virtual table x using fts5 (a)",
-        "alter table private rename to _stoa_x",
-        "alter table entity add column x",
-        "drop table private",
-        "analyze",
-        "analyze private",
-        "reindex private",
-        "vacuum",
-        &format!("vacuum into '{elsewhere}'"),
-        "select load_extension('x')",
-        "select fts3_tokenizer('simple')",
-        "select fts5(1)",
-        "select rtreecheck('entity')",
-        "begin",
-        "commit",
-        "rollback",
-        "savepoint x",
-        "release request",
-        "rollback to request",
-        "select * from sqlite_schema",
-        "select * from sqlite_master",
-        "select * from sqlite_temp_schema",
-        "select * from dbstat",
-        "insert into sqlite_schema values (1, 2, 3, 4, 5)",
-        "select 1; delete from private",
-        "select 1; select 2",
-        "select 1\0",
-        "",
-        "-- nothing",
-        ";",
-    ];
-    for sql in attacks {
+    for attack in ATTACKS {
+        let sql = &attack.replace("ELSEWHERE", &elsewhere);
         for mode in [PluginMode::AsPlugin, PluginMode::AsCaller] {
             let answer = attempt(&file, mode, sql);
-            assert!(
-                matches!(answer, Err(PluginSqlError::Refused { .. })),
-                "{mode:?} {sql}: {answer:?}"
-            );
+            assert!(matches!(answer, Err(PluginSqlError::Refused { .. })), "{mode:?} {sql}: {answer:?}");
         }
     }
     assert!(!std::fs::exists(elsewhere).unwrap());
-    assert_eq!(
-        (count(&file, "entity"), count(&file, "private"), log(&file).len()),
-        (2, 2, 4)
-    );
+    assert_eq!((count(&file, "entity"), count(&file, "private"), log(&file).len()), (2, 2, 4));
 }
 
 #[test]
 fn what_cannot_be_compiled_is_explained() {
     let (_stage, file) = stage();
-    for (sql, words) in [
-        ("select from", "syntax error"),
-        ("select * from nowhere", "no such table"),
-        ("select zap()", "zap"),
-    ] {
+    for (sql, words) in
+        [("select from", "syntax error"), ("select * from nowhere", "no such table"), ("select zap()", "zap")]
+    {
         let answer = attempt_as_plugin(&file, sql);
         assert!(
             matches!(&answer, Err(PluginSqlError::Invalid(told)) if told.contains(words)),
@@ -204,13 +181,7 @@ fn what_cannot_be_compiled_is_explained() {
     let answer = attempt_as_plugin(&file, "insert into private values (1, 'again')");
     assert!(matches!(answer, Err(PluginSqlError::Constraint(_))), "{answer:?}");
     let answer = attempt_as_plugin(&file, "insert into private values ('text', 'again')");
-    assert!(
-        matches!(
-            answer,
-            Err(PluginSqlError::Constraint(_) | PluginSqlError::Invalid(_))
-        ),
-        "{answer:?}"
-    );
+    assert!(matches!(answer, Err(PluginSqlError::Constraint(_) | PluginSqlError::Invalid(_))), "{answer:?}");
 }
 
 #[test]
@@ -218,21 +189,11 @@ fn what_is_too_long_or_too_big_ends() {
     let (_stage, file) = stage();
     let started = Instant::now();
     let endless = "with recursive c (n) as (values (1) union all select n + 1 from c) select count(*) from c";
-    assert!(matches!(
-        attempt_as_plugin(&file, endless),
-        Err(PluginSqlError::Deadline)
-    ));
+    assert!(matches!(attempt_as_plugin(&file, endless), Err(PluginSqlError::Deadline)));
     let big = "with recursive c (n) as (values (1) union all select n + 1 from c limit 100000) \
                select 1 from c a, c b, c d order by a.n * b.n * d.n";
-    assert!(matches!(
-        attempt_as_plugin(&file, big),
-        Err(PluginSqlError::Deadline)
-    ));
-    assert!(
-        started.elapsed() < Duration::from_secs(5),
-        "{:?}",
-        started.elapsed()
-    );
+    assert!(matches!(attempt_as_plugin(&file, big), Err(PluginSqlError::Deadline)));
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
     let many = format!("select {}", vec!["1"; 300].join(", "));
     let deep = format!("select {}1{}", "abs(".repeat(200), ")".repeat(200));
     let long = format!("select '{}'", "x".repeat(200_000));
@@ -253,10 +214,7 @@ fn what_is_too_long_or_too_big_ends() {
             "{short}: {answer:?}"
         );
     }
-    let printed = attempt_as_plugin(
-        &file,
-        "select 1 where length(printf('%.*c', 100000000, 'x')) > 4194304",
-    );
+    let printed = attempt_as_plugin(&file, "select 1 where length(printf('%.*c', 100000000, 'x')) > 4194304");
     assert!(matches!(printed, Ok(0)), "{printed:?}");
     // The host's own limits are back.
     write(&file, move |connection| connection.prepare(&many).map(|_| ())).unwrap();
@@ -287,14 +245,9 @@ fn a_failed_plugin_write_that_the_plugin_ignores_leaves_nothing() {
             "insert or fail into private values (8, 'x'), (1, 'taken')",
         ] {
             let answer = try_sql(connection, PluginMode::AsPlugin, sql);
-            assert!(
-                matches!(answer, Err(PluginSqlError::Constraint(_))),
-                "{sql}: {answer:?}"
-            );
+            assert!(matches!(answer, Err(PluginSqlError::Constraint(_))), "{sql}: {answer:?}");
         }
-        connection
-            .execute("insert into plain (name) values ('kept')", [])
-            .map(|_| ())
+        connection.execute("insert into plain (name) values ('kept')", []).map(|_| ())
     })
     .unwrap();
     assert_eq!((count(&file, "private"), log(&file).len()), (2, before + 1));
@@ -308,10 +261,7 @@ fn a_statement_of_the_host_is_not_found_by_a_plugin_nor_the_reverse() {
         connection.prepare(sql)?.query_row([], |_| Ok(()))?;
         for mode in [PluginMode::AsPlugin, PluginMode::AsCaller] {
             let answer = try_sql(connection, mode, sql);
-            assert!(
-                matches!(answer, Err(PluginSqlError::Refused { .. })),
-                "{answer:?}"
-            );
+            assert!(matches!(answer, Err(PluginSqlError::Refused { .. })), "{answer:?}");
         }
         connection.prepare(sql)?.query_row([], |_| Ok(()))?;
         // Also when it is compiled anew, because the schema changed between its preparation and now.
@@ -319,177 +269,8 @@ fn a_statement_of_the_host_is_not_found_by_a_plugin_nor_the_reverse() {
         try_sql(connection, PluginMode::AsPlugin, own).unwrap();
         connection.batch("create table later (x)")?;
         try_sql(connection, PluginMode::AsPlugin, own).unwrap();
-        assert!(matches!(
-            connection.prepare(" /*plugin:self*/ select 1"),
-            Err(StorageError::HostText)
-        ));
+        assert!(matches!(connection.prepare(" /*plugin:self*/ select 1"), Err(StorageError::HostText)));
         Ok(())
     })
     .unwrap();
-}
-
-#[test]
-fn a_caller_s_statement_sees_an_entity_only_through_the_host_s_view() {
-    let (_stage, file) = stage();
-    file.read(|connection| {
-        let caller = |sql: &str| try_sql(connection, PluginMode::AsCaller, sql);
-        let views = connection.visible("entity", "select * from entity where name = 'one'");
-        for (sql, rows) in [
-            (format!("with {views} select * from visible_entity"), 1),
-            (format!("with {views} select count(*) from visible_entity"), 1),
-            (format!("with {views} select v.id from visible_entity v join visible_entity w on v.id = w.id"), 1),
-            (format!("with {views} select * from (select name from (select * from visible_entity))"), 1),
-            (format!("with {views}, mine as (select * from visible_entity) select * from mine, private"), 2),
-        ] {
-            let answer = caller(&sql);
-            assert!(matches!(answer, Ok(found) if found == rows), "{sql}: {answer:?}");
-        }
-        for sql in [
-            "select * from entity",
-            "select count(*) from entity",
-            "select 1 from Entity",
-            "with visible_entity as (select * from entity) select * from visible_entity",
-            "with visible_entity as (select * from entity) select count(*) from visible_entity",
-            "select * from (select * from entity) as visible_entity",
-            &format!("with {views} select * from visible_entity, entity"),
-            &format!("with {views} select (select count(*) from entity) from visible_entity"),
-            &format!("with {views} select * from visible_entity where exists (select 1 from entity)"),
-            // A view of the plugin's own, with the host's name.
-            &format!("with {views} select * from (with visible_entity as (select * from entity) select * from visible_entity)"),
-            &format!("with {views} select * from visible_entity union all select * from entity"),
-            &format!("with {views} insert into private values (5, 'x')"),
-            "insert into private values (5, 'x')",
-        ] {
-            let answer = caller(sql);
-            assert!(matches!(answer, Err(PluginSqlError::Refused { .. })), "{sql}: {answer:?}");
-        }
-        let unknown = caller(&format!("with {views} select nothing from visible_entity"));
-        let told = format!("{unknown:?}");
-        let seal = views.split(['"', ':']).nth(2).unwrap();
-        assert!(seal.len() == 32 && !told.contains(seal), "{told}");
-        Ok::<_, StorageError>(())
-    })
-    .unwrap();
-}
-
-#[test]
-fn without_declared_entities_no_plugin_statement_runs() {
-    let stage = Stage::new();
-    let file = stage.file();
-    file.read(|connection| {
-        assert!(matches!(
-            try_sql(connection, PluginMode::AsPlugin, "select 1"),
-            Err(PluginSqlError::Refused { .. })
-        ));
-        Ok::<_, StorageError>(())
-    })
-    .unwrap();
-}
-
-#[test]
-fn a_table_that_becomes_an_entity_is_closed_although_the_statement_was_compiled_before() {
-    let (_stage, file) = stage();
-    write(&file, |connection| {
-        let sql = "delete from private where key = 99";
-        try_sql(connection, PluginMode::AsPlugin, sql).unwrap();
-        connection.declare_entities(Arc::new(["private".to_owned()].into()));
-        assert!(matches!(
-            try_sql(connection, PluginMode::AsPlugin, sql),
-            Err(PluginSqlError::Refused { .. })
-        ));
-        Ok(())
-    })
-    .unwrap();
-}
-
-#[test]
-fn a_host_s_file_takes_no_plugin_statement() {
-    let stage = Stage::new();
-    let profile = FileProfile {
-        kind: FileKind::Host,
-        ..PROFILE
-    };
-    let file = stage
-        .files
-        .open(stage.organization, "identity", &profile)
-        .unwrap();
-    file.read(|connection| {
-        connection.declare_entities(entities());
-        assert!(matches!(
-            try_sql(connection, PluginMode::AsPlugin, "select 1"),
-            Err(PluginSqlError::Refused { .. })
-        ));
-        Ok::<_, StorageError>(())
-    })
-    .unwrap();
-}
-
-#[test]
-fn a_plugin_migrates_its_private_tables_and_nothing_else() {
-    let (_stage, file) = stage();
-    write(&file, |connection| {
-        connection
-            .migrate_private(
-                "create table counter (key text not null primary key, value integer not null) strict, without rowid;
-                 create index counter_value on counter (value);
-                 create table list (id integer primary key autoincrement, item text unique);
-                 insert into counter values ('a', 1);
-                 alter table counter add column note text;
-                 alter table counter rename column note to remark;
-                 alter table list rename to items;
-                 drop index counter_value;",
-            )
-            .unwrap();
-        try_sql(connection, PluginMode::AsPlugin, "insert into items (item) values ('x')").unwrap();
-        connection.migrate_private("drop table items").unwrap();
-        Ok(())
-    })
-    .unwrap();
-    for sql in [
-        "create table _stoa_x (a)",
-        "create table x (a); alter table x rename to _stoa_outbox",
-        "create table x (a); alter table x rename to _STOA_outbox",
-        "create table if not exists entity (a)",
-        "create index x on entity (name)",
-        "create index _stoa_i on private (value)",
-        "create index x on _stoa_changes (at)",
-        "alter table entity add column x",
-        "drop table entity",
-        "drop table _stoa_changes",
-        "create trigger x after insert on private begin delete from private; end",
-        "create trigger x after insert on _stoa_changes begin delete from private; end",
-        "create view visible_entity as values (1)",
-        "create temp table x (a)",
-        "create virtual table x using fts5 (a)",
-        "create table x as select * from _stoa_changes",
-        "create table x (a unique on conflict rollback)",
-        "create table x (a references private deferrable initially deferred)",
-        "insert into entity (id) values (x'77')",
-        "update sqlite_schema set sql = ''",
-        "delete from sqlite_schema",
-        "pragma user_version = 1",
-        "attach ':memory:' as x",
-        "commit",
-        "vacuum",
-    ] {
-        let text = sql.to_owned();
-        let answer = file
-            .write_blocking(origin(), move |connection| {
-                Ok::<_, StorageError>(Verdict::Keep(connection.migrate_private(&text)))
-            })
-            .unwrap();
-        assert!(answer.is_err(), "{sql}");
-        assert!(
-            !matches!(answer, Err(PluginSqlError::Storage(_))),
-            "{sql}: {answer:?}"
-        );
-    }
-    assert_eq!(
-        count(
-            &file,
-            "sqlite_schema where name like '\\_stoa\\_%' escape '\\' and type = 'table'"
-        ),
-        5
-    );
-    assert_eq!(count(&file, "sqlite_schema where type in ('trigger', 'view')"), 0);
 }

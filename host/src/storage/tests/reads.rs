@@ -10,21 +10,13 @@ fn a_read_sees_one_moment_while_others_write() {
     let file = stage.file();
     file.read(|connection| {
         let rows = || -> Result<i64, StorageError> {
-            Ok(connection
-                .prepare("select count(*) from plain")?
-                .query_row([], |row| row.get(0))?)
+            Ok(connection.prepare("select count(*) from plain")?.query_row([], |row| row.get(0))?)
         };
         assert_eq!(rows()?, 0);
         write(&file, |connection| {
-            connection
-                .execute("insert into plain values ('x', null)", [])
-                .map(|_| ())
+            connection.execute("insert into plain values ('x', null)", []).map(|_| ())
         })?;
-        assert_eq!(
-            count(&file, "plain"),
-            1,
-            "another handle, because this one is busy"
-        );
+        assert_eq!(count(&file, "plain"), 1, "another handle, because this one is busy");
         assert_eq!(rows()?, 0);
         Ok::<_, StorageError>(())
     })
@@ -43,11 +35,7 @@ fn an_endless_statement_of_the_host_ends_at_the_deadline() {
         Ok::<i64, StorageError>(connection.prepare(endless)?.query_row([], |row| row.get(0))?)
     });
     assert!(matches!(answer, Err(StorageError::Deadline)), "{answer:?}");
-    assert!(
-        started.elapsed() < Duration::from_secs(2),
-        "{:?}",
-        started.elapsed()
-    );
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
     assert_eq!(count(&file, "plain"), 0);
 }
 
@@ -57,15 +45,8 @@ fn a_reading_connection_cannot_write() {
     let file = stage.file();
     file.read(|connection| {
         assert!(!connection.writable());
-        assert!(
-            connection
-                .execute("insert into plain values ('x', null)", [])
-                .is_err()
-        );
-        assert!(matches!(
-            connection.batch("create table x (y)"),
-            Err(StorageError::ReadOnly)
-        ));
+        assert!(connection.execute("insert into plain values ('x', null)", []).is_err());
+        assert!(matches!(connection.batch("create table x (y)"), Err(StorageError::ReadOnly)));
         Ok::<_, StorageError>(())
     })
     .unwrap();

@@ -24,10 +24,8 @@ fn hold(file: &Arc<TenantFile>) -> (mpsc::Sender<()>, std::thread::JoinHandle<()
 }
 
 fn insert(connection: &Connection, name: &str) -> Result<(), StorageError> {
-    connection.execute(
-        "insert into entity (id, name) values (?1, ?2)",
-        (RequestId::new().as_bytes(), name),
-    )?;
+    connection
+        .execute("insert into entity (id, name) values (?1, ?2)", (RequestId::new().as_bytes(), name))?;
     Ok(())
 }
 
@@ -43,7 +41,7 @@ async fn one_failing_request_does_not_take_the_others_of_its_group() {
             match i % 5 {
                 1 => Err(StorageError::Deadline),
                 2 => panic!("a fault in a plugin's host call"),
-                3 => insert(connection, "row 0").map(|()| Verdict::Keep(i)),
+                3 => insert(connection, &format!("row {i}")).map(|()| Verdict::Keep(i)),
                 4 => Ok(Verdict::Undo(i)),
                 _ => Ok(Verdict::Keep(i)),
             }
@@ -67,7 +65,7 @@ async fn one_failing_request_does_not_take_the_others_of_its_group() {
 }
 
 #[test]
-fn sixty_four_writers_at_once_all_succeed_in_few_commits() {
+fn sixty_four_writers_at_once_all_succeed() {
     let stage = Stage::new();
     let file = stage.file();
     let start = Arc::new(Barrier::new(64));
@@ -77,10 +75,7 @@ fn sixty_four_writers_at_once_all_succeed_in_few_commits() {
             std::thread::spawn(move || {
                 start.wait();
                 for i in 0..20 {
-                    write(&file, move |connection| {
-                        insert(connection, &format!("{thread}/{i}"))
-                    })
-                    .unwrap();
+                    write(&file, move |connection| insert(connection, &format!("{thread}/{i}"))).unwrap();
                 }
             })
         })
@@ -131,9 +126,8 @@ fn a_dry_run_tells_and_leaves_nothing() {
     let seen = file
         .write_blocking(origin(), |connection| {
             insert(connection, "tried")?;
-            let rows: i64 = connection
-                .prepare("select count(*) from entity")?
-                .query_row([], |row| row.get(0))?;
+            let rows: i64 =
+                connection.prepare("select count(*) from entity")?.query_row([], |row| row.get(0))?;
             Ok::<_, StorageError>(Verdict::Undo(rows))
         })
         .unwrap();
@@ -157,10 +151,7 @@ fn a_failed_part_is_undone_alone() {
     .unwrap();
     let names: Vec<_> = log(&file).into_iter().map(|[_, _, _, _, new]| new).collect();
     assert_eq!(count(&file, "entity"), 2);
-    assert!(
-        names.len() == 2 && names[0].contains("before") && names[1].contains("after"),
-        "{names:?}"
-    );
+    assert!(names.len() == 2 && names[0].contains("before") && names[1].contains("after"), "{names:?}");
 }
 
 #[test]
@@ -174,9 +165,7 @@ fn a_kept_connection_stops_working_and_harms_nobody() {
     })
     .unwrap();
     write(&file, |connection| insert(connection, "second")).unwrap();
-    let kept = file
-        .read(|connection| Ok::<_, StorageError>(Rc::clone(connection)))
-        .unwrap();
+    let kept = file.read(|connection| Ok::<_, StorageError>(Rc::clone(connection))).unwrap();
     assert!(matches!(kept.prepare("select 1"), Err(StorageError::Retired)));
     assert_eq!(count(&file, "entity"), 2);
 }
@@ -210,12 +199,7 @@ fn when_the_transaction_is_lost_its_requests_learn_so_and_the_next_succeeds() {
     let file = stage.file();
     let lost = write(&file, |connection| {
         insert(connection, "lost")?;
-        connection
-            .execute(
-                "insert or rollback into entity (id, name) values (x'00', 'lost')",
-                [],
-            )
-            .map(|_| ())
+        connection.execute("insert or rollback into entity (id, name) values (x'00', 'lost')", []).map(|_| ())
     });
     assert!(matches!(lost, Err(StorageError::NotCommitted(_))), "{lost:?}");
     write(&file, |connection| insert(connection, "next")).unwrap();
@@ -227,14 +211,9 @@ fn another_process_that_holds_the_file_is_waited_for() {
     let stage = Stage::new();
     let file = stage.file();
     write(&file, |connection| insert(connection, "first")).unwrap();
-    let path = stage
-        .folder
-        .path()
-        .join(format!("organizations/{}/sales.sqlite", stage.organization));
+    let path = stage.folder.path().join(format!("organizations/{}/sales.sqlite", stage.organization));
     let other = rusqlite::Connection::open(path).unwrap();
-    other
-        .execute_batch("begin immediate; insert into plain (name) values ('other')")
-        .unwrap();
+    other.execute_batch("begin immediate; insert into plain (name) values ('other')").unwrap();
     let (begun, running) = mpsc::channel();
     let writer = {
         let file = Arc::clone(&file);
