@@ -28,7 +28,7 @@ struct Edge<E> {
 
 async fn edge(demo: bool) -> Edge<impl Endpoint<Output = Response>> {
     let folder = tempfile::tempdir().unwrap();
-    let config = Config { data: folder.path().to_path_buf() };
+    let config = Config { data: folder.path().to_path_buf(), group_commit: 64 };
     let app = App::open(&config, Vec::new(), Clock::system()).await.unwrap();
     let uploads: Arc<std::path::Path> = folder.path().join("uploads").into();
     let operator = Operator {
