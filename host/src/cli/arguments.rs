@@ -186,7 +186,7 @@ pub(super) struct CreateKey {
   stoa import --org acme --spec accounts.json accounts.csv
 
 The spec says which column becomes which field; docs/tutorial has some. An import that the host's end interrupts goes on at
-its next start. Rows that were refused are written to a file beside the CSV file, with their numbers and reasons.")]
+its next start. Rows that were refused are written to a file in the current folder, with their numbers and reasons.")]
 pub(super) struct Import {
     #[command(flatten)]
     pub installation: Installation,
@@ -199,7 +199,7 @@ pub(super) struct Import {
     /// The CSV file
     #[arg(value_name = "FILE.csv")]
     pub file: PathBuf,
-    /// Where to write refused rows [default: FILE.errors.csv]
+    /// Where to write refused rows [default: ./FILE.errors.csv]
     #[arg(long, value_name = "FILE")]
     pub errors: Option<PathBuf>,
     /// Print one JSON object

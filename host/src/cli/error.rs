@@ -42,7 +42,9 @@ pub enum CliError {
 /// A problem document as text, with every fault on a line of its own.
 fn told(problem: &Value) -> String {
     let mut text = problem["detail"].as_str().unwrap_or("the host refused").to_owned();
-    for fault in problem["errors"].as_array().into_iter().flatten() {
+    let faults = problem["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
+    // The detail of a single fault is the problem's.
+    for fault in faults.iter().filter(|fault| fault["detail"] != problem["detail"]) {
         let part = |name: &str| fault[name].as_str().unwrap_or_default().to_owned();
         text.push_str(&format!("\n  {}: {}", part("pointer"), part("detail")));
     }

@@ -47,9 +47,14 @@ async fn import(
         return Ok((job, None));
     }
     let csv = client.bytes(Method::GET, &format!("{path}/errors"), None).await?;
-    let errors = options.errors.clone().unwrap_or_else(|| file.with_extension("errors.csv"));
+    let errors = options.errors.clone().unwrap_or_else(|| errors_file(file));
     std::fs::write(&errors, csv).map_err(|error| CliError::File(errors.clone(), error))?;
     Ok((job, Some(errors)))
+}
+
+/// `./accounts.errors.csv` for `/elsewhere/accounts.csv`: the file's own folder may not be the caller's to write in.
+fn errors_file(file: &Path) -> PathBuf {
+    PathBuf::from(file.file_name().unwrap_or_default()).with_extension("errors.csv")
 }
 
 /// Shows the progress until the job is over.
@@ -95,6 +100,11 @@ fn summary(job: &Value, errors: Option<&Path>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn refused_rows_are_written_where_the_caller_is() {
+        assert_eq!(errors_file(Path::new("/x/a.csv")), Path::new("a.errors.csv"));
+    }
 
     #[test]
     fn the_summary_says_what_became_of_the_rows() {

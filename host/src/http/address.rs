@@ -72,7 +72,7 @@ pub fn resolve(host: &str, path: &str, base_domain: Option<&str>) -> Result<Addr
 /// The 404 of an address that nothing serves.
 #[must_use]
 pub fn no_route() -> Problem {
-    Problem::not_found("no_route", "Nothing is served at this address.")
+    Problem::not_found("not_found", "There is nothing at this address.")
 }
 
 /// Guards and router must see the same path: no escapes, no empty or dotted segments, no trailing slash.
@@ -126,7 +126,7 @@ mod tests {
         let found = resolve("acme.example.com", "/docs", Some("example.com")).unwrap();
         assert_eq!((found.slug.as_str(), found.prefix.as_str(), found.path.as_str()), ("acme", "", "/docs"));
         assert_eq!(resolve("example.com", "/t/acme/docs", Some("example.com")).unwrap().slug, "acme");
-        assert_eq!(resolve("evilexample.com", "/docs", Some("example.com")).unwrap_err().code, "no_route");
+        assert_eq!(resolve("evilexample.com", "/docs", Some("example.com")).unwrap_err().code, "not_found");
         assert_eq!(resolve("localhost", "/t/acme", None).unwrap().path, "/");
     }
 
@@ -134,7 +134,7 @@ mod tests {
     fn a_path_has_one_spelling() {
         for bad in ["/t/a//b", "/t/a/../b", "/t/a/%2e%2e", "/t/a/b/", "/t/a/b;x", "/t/a/%00", "/t/a\\b", "*"]
         {
-            assert_eq!(resolve("localhost", bad, None).unwrap_err().code, "no_route", "{bad}");
+            assert_eq!(resolve("localhost", bad, None).unwrap_err().code, "not_found", "{bad}");
         }
     }
 }

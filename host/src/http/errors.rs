@@ -74,9 +74,17 @@ fn reading(error: &poem::Error) -> Problem {
 /// 400 for one parameter of the query.
 #[must_use]
 pub fn invalid_parameter(name: &str, what: &str) -> Problem {
-    let detail = format!("The parameter `{name}` {what}.");
-    Problem::malformed("invalid_parameter", detail.clone())
-        .with_faults(vec![Fault::new(name, "invalid", detail)])
+    parameter("invalid_parameter", name, format!("The parameter `{name}` {what}."))
+}
+
+/// 400 for a parameter of the query that nobody declared.
+#[must_use]
+pub fn unknown_parameter(name: &str) -> Problem {
+    parameter("unknown_parameter", name, format!("The parameter `{name}` is not known here."))
+}
+
+fn parameter(code: &'static str, name: &str, detail: String) -> Problem {
+    Problem::malformed(code, detail.clone()).with_faults(vec![Fault::new(name, code, detail)])
 }
 
 fn by_status(status: StatusCode) -> Problem {

@@ -58,12 +58,19 @@ async fn parse<T: ParseFromJSON>(request: &Request, body: &mut RequestBody) -> R
 /// One JSON object, no member twice.
 ///
 /// # Errors
-/// 400.
+/// 400, and 422 for a member that stands twice.
 pub fn object(bytes: &[u8]) -> Result<Map<String, Value>, Problem> {
     strict::object(bytes).map_err(|error| match &error {
-        StrictError::Duplicate(_) => Problem::malformed("duplicate_member", error.to_string()),
-        StrictError::Malformed { .. } => Problem::malformed("malformed_json", error.to_string()),
+        StrictError::Duplicate(name) => {
+            Problem::invalid(vec![Fault::new(pointer("", name), "duplicate_member", format!("{error}."))])
+        }
+        StrictError::Malformed { .. } => Problem::malformed("malformed_json", format!("{error}.")),
     })
+}
+
+/// The JSON pointer of a member.
+fn pointer(at: &str, name: &str) -> String {
+    format!("{at}/{}", name.replace('~', "~0").replace('/', "~1"))
 }
 
 /// Everything in `members` that the schema of `T` does not allow.
@@ -97,7 +104,7 @@ fn object_faults(
         }
     }
     for (name, value) in members {
-        let pointer = format!("{at}/{}", name.replace('~', "~0").replace('/', "~1"));
+        let pointer = pointer(at, name);
         match schema.properties.iter().find(|(known, _)| known == name) {
             None => faults.push(Fault::new(pointer, "unknown_field", "There is no such field.")),
             Some((_, property)) => {

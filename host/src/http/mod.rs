@@ -26,6 +26,9 @@ pub mod request;
 pub mod resources;
 pub mod server;
 
+#[cfg(test)]
+mod tests;
+
 use poem::Response;
 use poem::endpoint::Endpoint;
 

@@ -39,7 +39,7 @@ impl Fault {
     /// A fault at `pointer`.
     #[must_use]
     pub fn new(pointer: impl Into<String>, code: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { pointer: pointer.into(), code: code.into(), detail: detail.into() }
+        Self { pointer: pointer.into(), code: code.into(), detail: sentence(detail.into()) }
     }
 }
 
@@ -98,7 +98,7 @@ impl Problem {
             status,
             title: title(&code),
             code,
-            detail: detail.into(),
+            detail: sentence(detail.into()),
             errors: Vec::new(),
             extra: Map::new(),
             retry_after: None,
@@ -313,6 +313,16 @@ pub fn chain(error: &dyn Error) -> String {
     text
 }
 
+/// Errors of the domain are fragments for a chain; people read sentences.
+fn sentence(text: String) -> String {
+    let mut letters = text.chars();
+    let Some(first) = letters.next().filter(|first| first.is_lowercase()) else {
+        return text;
+    };
+    let end = if text.ends_with(['.', '!', '?', ':', '`']) { "" } else { "." };
+    first.to_uppercase().chain(letters).chain(end.chars()).collect()
+}
+
 /// `license_required` as "License required".
 fn title(code: &str) -> String {
     let words = code.replace(['_', '.'], " ");
@@ -337,6 +347,14 @@ mod tests {
                 "errors": [{"pointer": "/name", "code": "required", "detail": "`name` is required."}],
             })
         );
+    }
+
+    #[test]
+    fn what_people_read_is_a_sentence() {
+        assert_eq!(sentence("there is none".to_owned()), "There is none.");
+        for kept in ["`x` is taken", "Already one.", "", "7 rows"] {
+            assert_eq!(sentence(kept.to_owned()), kept);
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use poem::http::Method;
 use poem_openapi::OpenApi;
 use poem_openapi::registry::MetaParamIn;
 
-use crate::http::errors::invalid_parameter;
+use crate::http::errors::{invalid_parameter, unknown_parameter};
 use crate::http::problem::Problem;
 
 /// Which parameters each operation takes.
@@ -56,9 +56,7 @@ impl QueryTable {
         for (index, (name, _)) in pairs.iter().enumerate() {
             let shown: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
             if !operation.query.contains(name) {
-                let mut problem = invalid_parameter(&shown, "is not known here");
-                problem.code = "unknown_parameter".into();
-                return Err(problem);
+                return Err(unknown_parameter(&shown));
             }
             if pairs.iter().take(index).any(|(before, _)| before == name) {
                 return Err(invalid_parameter(&shown, "stands twice"));

@@ -9,7 +9,7 @@ use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchema, MetaSchemaR
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 
-use crate::http::body::{LIMIT, UPLOAD_LIMIT, too_large};
+use crate::http::body::{LIMIT, UPLOAD_LIMIT, too_large, unsupported};
 use crate::http::plane::UploadFolder;
 use crate::http::problem::{Fault, Problem, chain};
 use crate::ids::RequestId;
@@ -86,6 +86,9 @@ impl<'a> ApiExtractor<'a> for Upload {
         body: &mut RequestBody,
         _: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
+        if !request.content_type().is_some_and(|kind| kind.starts_with("multipart/form-data")) {
+            return Err(unsupported("Send `multipart/form-data` with the parts `file` and `spec`.").into());
+        }
         let folder = request.data::<UploadFolder>().ok_or_else(Problem::opaque)?;
         let parts = <Multipart as FromRequest>::from_request(request, body).await?;
         Ok(receive(parts, &folder.0).await?)
