@@ -111,11 +111,7 @@ pub trait RawCursor {
 }
 
 /// Every door of the contract that this SDK opens. The functions are those of `sdk/wit/v1`.
-#[expect(
-    missing_docs,
-    clippy::missing_errors_doc,
-    reason = "sdk/wit/v1 documents each function"
-)]
+#[expect(missing_docs, clippy::missing_errors_doc, reason = "sdk/wit/v1 documents each function")]
 pub trait Backend {
     fn organization(&self) -> Organization;
     fn principal(&self) -> Principal;

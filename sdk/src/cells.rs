@@ -14,10 +14,7 @@ pub struct Malformed;
 
 impl From<Malformed> for Refusal {
     fn from(_: Malformed) -> Self {
-        Self::failed(
-            "malformed_cells",
-            "a value does not have the form that its declaration promises",
-        )
+        Self::failed("malformed_cells", "a value does not have the form that its declaration promises")
     }
 }
 
@@ -67,8 +64,7 @@ impl Cells {
     fn counted(&mut self, tag: u8, bytes: &[u8]) {
         self.0.push(tag);
         // A component's memory ends long before a length of 32 bits does.
-        self.0
-            .extend_from_slice(&u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes());
+        self.0.extend_from_slice(&u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes());
         self.0.extend_from_slice(bytes);
     }
 
@@ -137,9 +133,7 @@ impl<'a> Reader<'a> {
             [NULL] => Ok(Cell::Null),
             [INTEGER] => Ok(Cell::Integer(i64::from_le_bytes(self.word()?))),
             [REAL] => Ok(Cell::Real(f64::from_le_bytes(self.word()?))),
-            [TEXT] => std::str::from_utf8(self.counted()?)
-                .map(Cell::Text)
-                .map_err(|_| Malformed),
+            [TEXT] => std::str::from_utf8(self.counted()?).map(Cell::Text).map_err(|_| Malformed),
             [BLOB] => self.counted().map(Cell::Blob),
             _ => Err(Malformed),
         }

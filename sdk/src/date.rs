@@ -120,10 +120,8 @@ impl fmt::Debug for Date {
 
 /// Digits only, of this length.
 fn digits<T: FromStr>(text: &str, from: usize, to: usize) -> Result<T, InvalidDate> {
-    let part = text
-        .get(from..to)
-        .filter(|part| part.bytes().all(|b| b.is_ascii_digit()))
-        .ok_or(InvalidDate)?;
+    let part =
+        text.get(from..to).filter(|part| part.bytes().all(|b| b.is_ascii_digit())).ok_or(InvalidDate)?;
     part.parse().map_err(|_| InvalidDate)
 }
 
@@ -165,11 +163,7 @@ impl DateTime {
 
 impl fmt::Display for DateTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let date = Date::from_days(self.0.div_euclid(DAY)).unwrap_or(Date {
-            year: 9999,
-            month: 12,
-            day: 31,
-        });
+        let date = Date::from_days(self.0.div_euclid(DAY)).unwrap_or(Date { year: 9999, month: 12, day: 31 });
         let millis = self.0.rem_euclid(DAY);
         let (hour, minute, second) = (millis / 3_600_000, millis / 60_000 % 60, millis / 1000 % 60);
         write!(f, "{date}T{hour:02}:{minute:02}:{second:02}")?;
@@ -192,19 +186,13 @@ impl FromStr for DateTime {
     /// RFC 3339 with `Z` or an offset; what is finer than a millisecond is cut.
     fn from_str(text: &str) -> Result<Self, InvalidDate> {
         let date: Date = text.get(..10).ok_or(InvalidDate)?.parse()?;
-        let mark = |at: usize, byte: u8| {
-            text.as_bytes()
-                .get(at)
-                .is_some_and(|b| b.eq_ignore_ascii_case(&byte))
-        };
+        let mark =
+            |at: usize, byte: u8| text.as_bytes().get(at).is_some_and(|b| b.eq_ignore_ascii_case(&byte));
         if !mark(10, b'T') || !mark(13, b':') || !mark(16, b':') {
             return Err(InvalidDate);
         }
-        let (hour, minute, second): (i64, i64, i64) = (
-            digits(text, 11, 13)?,
-            digits(text, 14, 16)?,
-            digits(text, 17, 19)?,
-        );
+        let (hour, minute, second): (i64, i64, i64) =
+            (digits(text, 11, 13)?, digits(text, 14, 16)?, digits(text, 17, 19)?);
         let rest = text.get(19..).ok_or(InvalidDate)?;
         let (fraction, zone) = match rest.strip_prefix('.') {
             Some(rest) => rest.split_at(rest.bytes().take_while(u8::is_ascii_digit).count()),
@@ -230,11 +218,7 @@ fn offset(zone: &str) -> Result<i64, InvalidDate> {
         _ => return Err(InvalidDate),
     };
     let (hours, minutes): (i64, i64) = (digits(zone, 1, 3)?, digits(zone, 4, 6)?);
-    if hours > 23 || minutes > 59 {
-        Err(InvalidDate)
-    } else {
-        Ok(sign * (hours * 60 + minutes))
-    }
+    if hours > 23 || minutes > 59 { Err(InvalidDate) } else { Ok(sign * (hours * 60 + minutes)) }
 }
 
 #[cfg(test)]
@@ -245,15 +229,9 @@ mod tests {
     #[test]
     fn only_days_of_the_calendar_are_dates() {
         assert_eq!("2024-02-29".parse::<Date>().unwrap().days(), 19_782);
-        for bad in [
-            "2023-02-29",
-            "2023-13-01",
-            "20230101",
-            "2023-1-01",
-            "0000-01-01",
-            "2023-01-00",
-            "+023-01-01",
-        ] {
+        for bad in
+            ["2023-02-29", "2023-13-01", "20230101", "2023-1-01", "0000-01-01", "2023-01-00", "+023-01-01"]
+        {
             assert_eq!(bad.parse::<Date>(), Err(InvalidDate), "{bad}");
         }
     }

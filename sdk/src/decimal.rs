@@ -27,19 +27,11 @@ pub(crate) fn parse_scaled(text: &str, scale: u8) -> Option<i64> {
     let fraction = fraction.trim_end_matches('0');
     let padding = usize::from(scale).checked_sub(fraction.len())?;
     let mut value: i64 = 0;
-    for byte in whole
-        .bytes()
-        .chain(fraction.bytes())
-        .chain(std::iter::repeat_n(b'0', padding))
-    {
+    for byte in whole.bytes().chain(fraction.bytes()).chain(std::iter::repeat_n(b'0', padding)) {
         // Built up negative, so that the smallest integer has a text too.
         value = value.checked_mul(10)?.checked_sub(i64::from(byte - b'0'))?;
     }
-    if negative {
-        Some(value)
-    } else {
-        value.checked_neg()
-    }
+    if negative { Some(value) } else { value.checked_neg() }
 }
 
 /// Writes a scaled integer with exactly `scale` places.
@@ -50,11 +42,7 @@ pub(crate) fn write_scaled(f: &mut impl fmt::Write, value: i64, scale: u8) -> fm
     let unit = 10_u64.pow(u32::from(scale.min(18)));
     let digits = value.unsigned_abs();
     write!(f, "{}", digits / unit)?;
-    if scale > 0 {
-        write!(f, ".{:0width$}", digits % unit, width = usize::from(scale))
-    } else {
-        Ok(())
-    }
+    if scale > 0 { write!(f, ".{:0width$}", digits % unit, width = usize::from(scale)) } else { Ok(()) }
 }
 
 /// `dividend / divisor`, rounded half away from zero; `None` for a divisor of zero.
@@ -63,11 +51,7 @@ pub fn divide_rounded(dividend: i128, divisor: i128) -> Option<i128> {
     let quotient = dividend.checked_div(divisor)?;
     let twice = dividend.checked_rem(divisor)?.unsigned_abs().checked_mul(2)?;
     let away = if (dividend < 0) == (divisor < 0) { 1 } else { -1 };
-    Some(if twice >= divisor.unsigned_abs() {
-        quotient + away
-    } else {
-        quotient
-    })
+    Some(if twice >= divisor.unsigned_abs() { quotient + away } else { quotient })
 }
 
 /// An exact number with `SCALE` places, kept as an integer times 10^`SCALE`.
@@ -110,9 +94,7 @@ impl<const SCALE: u8> Decimal<SCALE> {
     #[must_use]
     pub fn checked_mul<const OTHER: u8>(self, other: Decimal<OTHER>) -> Option<Self> {
         let exact = i128::from(self.0).checked_mul(i128::from(other.0))?;
-        i64::try_from(divide_rounded(exact, 10_i128.pow(u32::from(OTHER)))?)
-            .ok()
-            .map(Self)
+        i64::try_from(divide_rounded(exact, 10_i128.pow(u32::from(OTHER)))?).ok().map(Self)
     }
 }
 
@@ -169,11 +151,7 @@ impl Percent {
     /// This share of `amount`, rounded half away from zero.
     #[must_use]
     pub fn of(self, amount: i64) -> Option<i64> {
-        i64::try_from(divide_rounded(
-            i128::from(amount) * i128::from(self.0),
-            1_000_000,
-        )?)
-        .ok()
+        i64::try_from(divide_rounded(i128::from(amount) * i128::from(self.0), 1_000_000)?).ok()
     }
 }
 
@@ -203,20 +181,9 @@ mod tests {
     fn only_plain_exact_decimals_are_numbers() {
         assert_eq!("1234.50".parse(), Ok(Decimal::<2>::from_scaled(123_450)));
         assert_eq!("-0.5".parse(), Ok(Decimal::<2>::from_scaled(-50)));
-        for bad in [
-            "",
-            ".",
-            "-",
-            "1.",
-            ".5",
-            "1,5",
-            "1e3",
-            " 1",
-            "+1",
-            "1.005",
-            "99999999999999999999",
-            "1.2.3",
-        ] {
+        for bad in
+            ["", ".", "-", "1.", ".5", "1,5", "1e3", " 1", "+1", "1.005", "99999999999999999999", "1.2.3"]
+        {
             assert_eq!(bad.parse::<Decimal<2>>(), Err(InvalidNumber), "{bad}");
         }
     }
@@ -230,19 +197,10 @@ mod tests {
 
     #[test]
     fn halves_go_away_from_zero() {
-        for (dividend, divisor, expected) in [
-            (5, 2, 3),
-            (-5, 2, -3),
-            (5, -2, -3),
-            (4, 3, 1),
-            (-4, 3, -1),
-            (0, 7, 0),
-        ] {
-            assert_eq!(
-                divide_rounded(dividend, divisor),
-                Some(expected),
-                "{dividend}/{divisor}"
-            );
+        for (dividend, divisor, expected) in
+            [(5, 2, 3), (-5, 2, -3), (5, -2, -3), (4, 3, 1), (-4, 3, -1), (0, 7, 0)]
+        {
+            assert_eq!(divide_rounded(dividend, divisor), Some(expected), "{dividend}/{divisor}");
         }
     }
 

@@ -89,11 +89,7 @@ fn read_row<T: Entity>(cells: &[u8]) -> Result<(System, T, Vec<u8>), Malformed> 
     let system = System::read(&mut reader)?;
     let stored = reader.rest().to_vec();
     let fields = T::read(&mut reader)?;
-    if reader.at_end() {
-        Ok((system, fields, stored))
-    } else {
-        Err(Malformed)
-    }
+    if reader.at_end() { Ok((system, fields, stored)) } else { Err(Malformed) }
 }
 
 fn packed<T: Entity>(fields: &T) -> Vec<u8> {
@@ -123,13 +119,7 @@ impl<T: Entity> Record<T> {
     /// The row is not one of this entity.
     pub fn from_row(id: RecordId, version: u64, cells: &[u8]) -> Result<Self, Malformed> {
         let (system, fields, stored) = read_row(cells)?;
-        Ok(Self {
-            id: id.into(),
-            version,
-            system,
-            fields,
-            stored,
-        })
+        Ok(Self { id: id.into(), version, system, fields, stored })
     }
 
     /// Positions of the declared fields that differ from what the file holds.
@@ -172,9 +162,7 @@ impl<T: Entity> Record<T> {
         members.insert("version".into(), self.version.into());
         members.insert(
             "owner_id".into(),
-            self.system
-                .owner
-                .map_or(Value::Null, |owner| owner.to_string().into()),
+            self.system.owner.map_or(Value::Null, |owner| owner.to_string().into()),
         );
         members.extend(self.fields.to_json());
         members
@@ -216,18 +204,8 @@ impl<T: Entity> Draft<T> {
     /// The rows are not of this entity.
     pub fn from_rows(id: RecordId, before: Option<&[u8]>, after: &[u8]) -> Result<Self, Malformed> {
         let (system, fields, given) = read_row(after)?;
-        let before = before
-            .map(read_row::<T>)
-            .transpose()?
-            .map(|(_, before, _)| before);
-        Ok(Self {
-            id: id.into(),
-            system,
-            before,
-            after: fields,
-            given,
-            failures: Vec::new(),
-        })
+        let before = before.map(read_row::<T>).transpose()?.map(|(_, before, _)| before);
+        Ok(Self { id: id.into(), system, before, after: fields, given, failures: Vec::new() })
     }
 
     /// The record as it stands in the file; `None` when it is being created.
@@ -242,9 +220,7 @@ impl<T: Entity> Draft<T> {
 
     /// Whether the write changes what `field` picks; true for a new record.
     pub fn changes<V: PartialEq>(&self, field: impl Fn(&T) -> V) -> bool {
-        self.before
-            .as_ref()
-            .is_none_or(|before| field(before) != field(&self.after))
+        self.before.as_ref().is_none_or(|before| field(before) != field(&self.after))
     }
 
     /// Refuses this record: `pointer` says where (`/amount`), `code` is stable, `detail` tells people what to do. Can

@@ -18,11 +18,7 @@ pub struct Failure {
 impl Failure {
     /// A failure at this pointer.
     pub fn new(pointer: impl Into<String>, code: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self {
-            pointer: pointer.into(),
-            code: code.into(),
-            detail: detail.into(),
-        }
+        Self { pointer: pointer.into(), code: code.into(), detail: detail.into() }
     }
 }
 
@@ -68,10 +64,7 @@ impl Refusal {
             [only] => only.detail.clone(),
             many => format!("the input breaks {} rules", many.len()),
         };
-        Self {
-            failures,
-            ..Self::of("invalid", "invalid", detail)
-        }
+        Self { failures, ..Self::of("invalid", "invalid", detail) }
     }
 
     /// The record's state forbids it.
@@ -81,11 +74,7 @@ impl Refusal {
 
     /// There is no such thing, or none that the caller may read.
     pub fn not_found(what: impl fmt::Display) -> Self {
-        Self::of(
-            "not-found",
-            "not_found",
-            format!("there is no such {what}, or none that you may read"),
-        )
+        Self::of("not-found", "not_found", format!("there is no such {what}, or none that you may read"))
     }
 
     /// The caller may not do this.
@@ -117,11 +106,7 @@ impl Refusal {
     /// # Errors
     /// The failures, when there are any.
     pub fn unless_empty(failures: Vec<Failure>) -> Result<()> {
-        if failures.is_empty() {
-            Ok(())
-        } else {
-            Err(Self::all(failures))
-        }
+        if failures.is_empty() { Ok(()) } else { Err(Self::all(failures)) }
     }
 }
 

@@ -1,9 +1,5 @@
 //! From the contract to the handlers: the only file that sees the generated bindings, and exists only in a component.
-#![allow(
-    missing_docs,
-    unsafe_code,
-    reason = "generated from sdk/wit/v1, which documents every item"
-)]
+#![allow(missing_docs, unsafe_code, reason = "generated from sdk/wit/v1, which documents every item")]
 #![allow(clippy::all, clippy::pedantic, clippy::restriction, reason = "generated")]
 
 use std::marker::PhantomData;
@@ -37,11 +33,7 @@ fn from_id(id: types::RecordId) -> RecordId {
 }
 
 fn failure(failure: Failure) -> types::Failure {
-    types::Failure {
-        pointer: failure.pointer,
-        code: failure.code,
-        detail: failure.detail,
-    }
+    types::Failure { pointer: failure.pointer, code: failure.code, detail: failure.detail }
 }
 
 fn refusal(refusal: Refusal) -> types::Refusal {
@@ -72,20 +64,11 @@ fn from_refusal(refusal: types::Refusal) -> Refusal {
 }
 
 fn from_row(row: host::records::Row) -> raw::RawRow {
-    raw::RawRow {
-        id: from_id(row.id),
-        version: row.version,
-        cells: row.cells,
-    }
+    raw::RawRow { id: from_id(row.id), version: row.version, cells: row.cells }
 }
 
 fn from_rows(rows: host::sql::Rows) -> raw::RawRows {
-    raw::RawRows {
-        columns: rows.columns,
-        count: rows.count,
-        cells: rows.cells,
-        more: rows.more,
-    }
+    raw::RawRows { columns: rows.columns, count: rows.count, cells: rows.cells, more: rows.more }
 }
 
 /// The host, through the imports.
@@ -205,9 +188,7 @@ impl raw::Backend for Imports {
     }
 
     fn sql_read(&self, text: &str, params: Vec<u8>) -> Result<raw::RawRows> {
-        host::sql::read(text, &params)
-            .map(from_rows)
-            .map_err(from_refusal)
+        host::sql::read(text, &params).map(from_rows).map_err(from_refusal)
     }
 
     fn sql_run(&self, text: &str, params: Vec<Vec<u8>>) -> Result<u64> {

@@ -67,18 +67,10 @@ pub fn member<T: Wire>(
 ) -> Option<T> {
     let at = format!("{at}/{key}");
     let default = default.as_ref();
-    match object
-        .get(key)
-        .filter(|value| !(value.is_null() && default.is_some()))
-        .or(default)
-    {
+    match object.get(key).filter(|value| !(value.is_null() && default.is_some())).or(default) {
         Some(value) => T::from_json(value, &at, failures),
         None => T::absent().or_else(|| {
-            failures.push(Failure::new(
-                at,
-                "required",
-                format!("`{key}` is required; send a value"),
-            ));
+            failures.push(Failure::new(at, "required", format!("`{key}` is required; send a value")));
             None
         }),
     }

@@ -79,9 +79,7 @@ impl FromStr for RecordId {
         {
             return Err(InvalidId);
         }
-        u128::from_str_radix(&hex, 16)
-            .map(|id| Self(id.to_be_bytes()))
-            .map_err(|_| InvalidId)
+        u128::from_str_radix(&hex, 16).map(|id| Self(id.to_be_bytes())).map_err(|_| InvalidId)
     }
 }
 
@@ -111,10 +109,7 @@ impl<T> Reference<T> {
 
 impl<T> From<RecordId> for Reference<T> {
     fn from(id: RecordId) -> Self {
-        Self {
-            id,
-            entity: PhantomData,
-        }
+        Self { id, entity: PhantomData }
     }
 }
 

@@ -50,10 +50,7 @@ impl Manifest {
     /// The grants as casbin policy, the way `policies/plugins/<id>.csv` shows them to reviewers.
     #[must_use]
     pub fn to_policy_csv(&self) -> String {
-        let mut text = format!(
-            "# Generated from the manifest of {}; reviewed, never edited.\n",
-            self.id
-        );
+        let mut text = format!("# Generated from the manifest of {}; reviewed, never edited.\n", self.id);
         text.push_str("#  role, organization, object, action, scope, condition, effect\n");
         for grant in &self.grants {
             for action in &grant.actions {
@@ -170,28 +167,17 @@ pub struct Field {
 impl Field {
     /// Whether bounds of this field count characters.
     pub(crate) fn is_text(&self) -> bool {
-        matches!(
-            self.kind.as_str(),
-            "text" | "rich_text" | "email" | "phone" | "url"
-        )
+        matches!(self.kind.as_str(), "text" | "rich_text" | "email" | "phone" | "url")
     }
 
     /// Sets the upper bound: characters of a text, else the stored value.
     pub fn limit_to(&mut self, max: i64) {
-        if self.is_text() {
-            self.max_length = u32::try_from(max).ok()
-        } else {
-            self.max = Some(max)
-        }
+        if self.is_text() { self.max_length = u32::try_from(max).ok() } else { self.max = Some(max) }
     }
 
     /// Sets the lower bound: characters of a text, else the stored value.
     pub fn at_least(&mut self, min: i64) {
-        if self.is_text() {
-            self.min_length = u32::try_from(min).ok()
-        } else {
-            self.min = Some(min)
-        }
+        if self.is_text() { self.min_length = u32::try_from(min).ok() } else { self.min = Some(min) }
     }
 
     /// Makes it a choice of these keys and labels.
@@ -199,10 +185,7 @@ impl Field {
         "option".clone_into(&mut self.kind);
         self.options = options
             .iter()
-            .map(|(key, label)| Choice {
-                key: (*key).into(),
-                label: (*label).into(),
-            })
+            .map(|(key, label)| Choice { key: (*key).into(), label: (*label).into() })
             .collect();
     }
 }
@@ -231,10 +214,7 @@ impl Step {
     /// A step.
     #[must_use]
     pub fn new(name: &str, sql: &str) -> Self {
-        Self {
-            name: name.into(),
-            sql: sql.into(),
-        }
+        Self { name: name.into(), sql: sql.into() }
     }
 }
 
@@ -318,12 +298,7 @@ impl Grant {
     #[must_use]
     pub fn new(role: &str, scope: &str, object: &str, actions: &[&str]) -> Self {
         let actions = actions.iter().map(|action| (*action).into()).collect();
-        Self {
-            role: role.into(),
-            object: object.into(),
-            actions,
-            scope: scope.into(),
-        }
+        Self { role: role.into(), object: object.into(), actions, scope: scope.into() }
     }
 }
 
@@ -357,10 +332,7 @@ impl Seed {
             Value::Object(members) => Some(members),
             _ => None,
         });
-        Self {
-            entity: entity.into(),
-            rows: rows.collect(),
-        }
+        Self { entity: entity.into(), rows: rows.collect() }
     }
 }
 

@@ -81,9 +81,7 @@ impl Money {
     /// # Errors
     /// The amount is no plain decimal or has more places than the currency.
     pub fn parse(amount: &str, currency: Currency) -> Result<Self, InvalidNumber> {
-        parse_scaled(amount, currency.places())
-            .map(|minor| Self { minor, currency })
-            .ok_or(InvalidNumber)
+        parse_scaled(amount, currency.places()).map(|minor| Self { minor, currency }).ok_or(InvalidNumber)
     }
 
     /// The amount without the currency: `1234.50`.
@@ -101,10 +99,7 @@ impl Money {
         if self.currency != other.currency {
             return None;
         }
-        Some(Self {
-            minor: self.minor.checked_add(other.minor)?,
-            ..self
-        })
+        Some(Self { minor: self.minor.checked_add(other.minor)?, ..self })
     }
 
     /// The difference; `None` for different currencies or out of range.
@@ -113,19 +108,13 @@ impl Money {
         if self.currency != other.currency {
             return None;
         }
-        Some(Self {
-            minor: self.minor.checked_sub(other.minor)?,
-            ..self
-        })
+        Some(Self { minor: self.minor.checked_sub(other.minor)?, ..self })
     }
 
     /// This share of the amount, rounded half away from zero.
     #[must_use]
     pub fn share(self, percent: Percent) -> Option<Self> {
-        Some(Self {
-            minor: percent.of(self.minor)?,
-            ..self
-        })
+        Some(Self { minor: percent.of(self.minor)?, ..self })
     }
 
     /// Splits the amount by weights without losing a cent: every part gets its exact share rounded towards zero, and
@@ -153,10 +142,7 @@ impl Money {
                 *part += left.signum();
             }
         }
-        parts
-            .into_iter()
-            .map(|minor| i64::try_from(minor).ok().map(|minor| Self { minor, ..self }))
-            .collect()
+        parts.into_iter().map(|minor| i64::try_from(minor).ok().map(|minor| Self { minor, ..self })).collect()
     }
 }
 
@@ -194,12 +180,7 @@ mod tests {
 
     #[test]
     fn the_units_left_go_to_the_largest_remainders() {
-        let parts: Vec<i64> = euro(100)
-            .allocate(&[1, 1, 1])
-            .unwrap()
-            .iter()
-            .map(|part| part.minor)
-            .collect();
+        let parts: Vec<i64> = euro(100).allocate(&[1, 1, 1]).unwrap().iter().map(|part| part.minor).collect();
         assert_eq!(parts, [34, 33, 33]);
         assert_eq!(euro(100).allocate(&[0, 0]), None);
     }

@@ -30,11 +30,7 @@ impl Schema {
             let text = members
                 .get("type")
                 .is_some_and(|kind| kind == "string" || kind == &json!(["string", "null"]));
-            let (least, most) = if text {
-                ("minLength", "maxLength")
-            } else {
-                ("minimum", "maximum")
-            };
+            let (least, most) = if text { ("minLength", "maxLength") } else { ("minimum", "maximum") };
             let described = (!help.is_empty()).then(|| help.into());
             let further = [
                 ("description", described),
@@ -42,11 +38,7 @@ impl Schema {
                 (least, min.map(Value::from)),
                 (most, max.map(Value::from)),
             ];
-            members.extend(
-                further
-                    .into_iter()
-                    .filter_map(|(key, value)| Some((key.to_owned(), value?))),
-            );
+            members.extend(further.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
         }
         self.properties.insert(key.into(), schema);
     }
@@ -83,10 +75,7 @@ pub fn within(
     failures: &mut Vec<Failure>,
 ) {
     let (size, codes) = match object.get(key) {
-        Some(Value::String(text)) => (
-            i64::try_from(text.chars().count()).ok(),
-            ("too_short", "too_long"),
-        ),
+        Some(Value::String(text)) => (i64::try_from(text.chars().count()).ok(), ("too_short", "too_long")),
         Some(value) => (value.as_i64(), ("too_small", "too_large")),
         None => return,
     };
@@ -135,13 +124,7 @@ mod tests {
     fn an_input_is_read_with_its_defaults() {
         let order = json!({ "on": "2026-11-22", "lines": [{ "text": "a", "amount": { "amount": "1.50", "currency": "EUR" } }] });
         let order: Order = field::parse(&order).unwrap();
-        assert_eq!(
-            (
-                order.lines[0].count,
-                order.lines[0].amount.map(|amount| amount.minor)
-            ),
-            (1, Some(150))
-        );
+        assert_eq!((order.lines[0].count, order.lines[0].amount.map(|amount| amount.minor)), (1, Some(150)));
         assert_eq!(order.to_json()["lines"][0]["amount"]["amount"], "1.50");
     }
 
@@ -153,10 +136,8 @@ mod tests {
             "a/b": 1,
         });
         let failures = field::parse::<Order>(&order).unwrap_err();
-        let mut places: Vec<(&str, &str)> = failures
-            .iter()
-            .map(|failure| (failure.pointer.as_str(), failure.code.as_str()))
-            .collect();
+        let mut places: Vec<(&str, &str)> =
+            failures.iter().map(|failure| (failure.pointer.as_str(), failure.code.as_str())).collect();
         places.sort_unstable();
         assert_eq!(
             places,
@@ -176,10 +157,7 @@ mod tests {
     fn the_schema_says_what_is_read() {
         let schema = Line::schema();
         assert_eq!(schema["required"], json!(["text"]));
-        assert_eq!(
-            schema["properties"]["text"],
-            json!({ "type": "string", "minLength": 1, "maxLength": 5 })
-        );
+        assert_eq!(schema["properties"]["text"], json!({ "type": "string", "minLength": 1, "maxLength": 5 }));
         assert_eq!(schema["properties"]["amount"]["type"], json!(["object", "null"]));
         assert_eq!(schema["properties"]["count"]["default"], 1);
     }

@@ -48,10 +48,7 @@ impl<R> Report<R> {
     /// A report without notes.
     #[must_use]
     pub fn new(rows: Vec<R>) -> Self {
-        Self {
-            rows,
-            notes: Map::new(),
-        }
+        Self { rows, notes: Map::new() }
     }
 
     /// Adds a figure beside the table.
@@ -109,10 +106,7 @@ pub mod glue {
         let may_change = matches!(hook, "before_create" | "before_update");
         let verdict = |draft: Draft<T>| {
             let (fields, failures) = draft.into_verdict();
-            RawVerdict {
-                fields: fields.filter(|_| may_change),
-                failures,
-            }
+            RawVerdict { fields: fields.filter(|_| may_change), failures }
         };
         Ok(drafts.into_iter().map(verdict).collect())
     }
@@ -164,16 +158,9 @@ pub mod glue {
         report.rows.iter().for_each(|row| row.write(&mut cells));
         let count = u32::try_from(report.rows.len())
             .map_err(|_| Refusal::failed("too_many_rows", "too many rows"))?;
-        let notes = if report.notes.is_empty() {
-            String::new()
-        } else {
-            Value::Object(report.notes).to_string()
-        };
-        Ok(RawReport {
-            cells: cells.into_bytes(),
-            count,
-            notes,
-        })
+        let notes =
+            if report.notes.is_empty() { String::new() } else { Value::Object(report.notes).to_string() };
+        Ok(RawReport { cells: cells.into_bytes(), count, notes })
     }
 
     /// Entity, input and output of an action on a record.

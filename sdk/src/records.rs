@@ -26,16 +26,11 @@ impl Find {
     /// All records, 1000 at most.
     #[must_use]
     pub const fn all() -> Self {
-        Self {
-            conditions: Vec::new(),
-            sort: String::new(),
-            limit: 1000,
-        }
+        Self { conditions: Vec::new(), sort: String::new(), limit: 1000 }
     }
 
     fn with(mut self, field: &str, op: &str, value: Value) -> Self {
-        self.conditions
-            .push(json!({ "field": field, "op": op, "value": value }));
+        self.conditions.push(json!({ "field": field, "op": op, "value": value }));
         self
     }
 
@@ -72,11 +67,7 @@ impl Find {
     }
 
     fn filter(&self) -> String {
-        if self.conditions.is_empty() {
-            String::new()
-        } else {
-            json!({ "and": self.conditions }).to_string()
-        }
+        if self.conditions.is_empty() { String::new() } else { json!({ "and": self.conditions }).to_string() }
     }
 }
 
@@ -90,21 +81,14 @@ pub struct Records<'a, T> {
 
 impl<'a, T: Entity> Records<'a, T> {
     pub(crate) const fn new(backend: &'a dyn Backend) -> Self {
-        Self {
-            backend,
-            authority: AS_CALLER,
-            entity: PhantomData,
-        }
+        Self { backend, authority: AS_CALLER, entity: PhantomData }
     }
 
     /// The same with the plugin's own authority, which may do everything. Needs the permission `records.as-plugin`
     /// and is marked in the change log.
     #[must_use]
     pub const fn as_plugin(self) -> Self {
-        Self {
-            authority: AS_PLUGIN,
-            ..self
-        }
+        Self { authority: AS_PLUGIN, ..self }
     }
 
     /// The record.
@@ -121,9 +105,7 @@ impl<'a, T: Entity> Records<'a, T> {
     /// The host's refusal.
     pub fn look(&self, id: Reference<T>) -> Result<Option<Record<T>>> {
         let row = self.backend.get(T::KEY, id.id(), self.authority)?;
-        Ok(row
-            .map(|row| Record::from_row(row.id, row.version, &row.cells))
-            .transpose()?)
+        Ok(row.map(|row| Record::from_row(row.id, row.version, &row.cells)).transpose()?)
     }
 
     /// The records that fit.
@@ -131,12 +113,8 @@ impl<'a, T: Entity> Records<'a, T> {
     /// # Errors
     /// The host's refusal.
     pub fn find(&self, what: &Find) -> Result<Vec<Record<T>>> {
-        let rows = self
-            .backend
-            .find(T::KEY, &what.filter(), &what.sort, what.limit, self.authority)?;
-        let rows = rows
-            .into_iter()
-            .map(|row| Record::from_row(row.id, row.version, &row.cells));
+        let rows = self.backend.find(T::KEY, &what.filter(), &what.sort, what.limit, self.authority)?;
+        let rows = rows.into_iter().map(|row| Record::from_row(row.id, row.version, &row.cells));
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
@@ -146,9 +124,7 @@ impl<'a, T: Entity> Records<'a, T> {
     /// Every rule that it breaks.
     pub fn create(&self, record: &T) -> Result<Reference<T>> {
         let ids = self.create_all(std::slice::from_ref(record))?;
-        ids.first()
-            .copied()
-            .ok_or_else(|| Refusal::failed("no_id", "the host answered no id"))
+        ids.first().copied().ok_or_else(|| Refusal::failed("no_id", "the host answered no id"))
     }
 
     /// Creates records in one call.
@@ -166,14 +142,9 @@ impl<'a, T: Entity> Records<'a, T> {
     /// # Errors
     /// As for [`Records::create_all`].
     pub fn create_for(&self, records: &[(Option<UserId>, T)]) -> Result<Vec<Reference<T>>> {
-        let own = ["owner_id"]
-            .into_iter()
-            .chain(T::FIELDS.iter().map(|(key, _)| *key));
+        let own = ["owner_id"].into_iter().chain(T::FIELDS.iter().map(|(key, _)| *key));
         let fields: Vec<String> = own.map(str::to_owned).collect();
-        let rows = records
-            .iter()
-            .map(|(owner, record)| packed(record, Some(*owner)))
-            .collect();
+        let rows = records.iter().map(|(owner, record)| packed(record, Some(*owner))).collect();
         self.create_rows(&fields, rows)
     }
 
@@ -214,19 +185,12 @@ impl<'a, T: Entity> Records<'a, T> {
         positions.sort_unstable();
         positions.dedup();
 
-        let keys = positions
-            .iter()
-            .filter_map(|at| T::FIELDS.get(*at))
-            .map(|(key, _)| (*key).to_owned());
+        let keys = positions.iter().filter_map(|at| T::FIELDS.get(*at)).map(|(key, _)| (*key).to_owned());
         let fields: Vec<String> = keys.collect();
         let mut changes = Vec::with_capacity(changed.len());
         for record in &changed {
             let cells = record.cells_of(&positions)?;
-            changes.push(RawChange {
-                id: record.id.id(),
-                version: Some(record.version),
-                cells,
-            });
+            changes.push(RawChange { id: record.id.id(), version: Some(record.version), cells });
         }
         let versions = self.backend.update(T::KEY, &fields, changes, self.authority)?;
         for (record, version) in changed.into_iter().zip(versions) {

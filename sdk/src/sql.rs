@@ -91,9 +91,7 @@ fn decoded<T: FromRow>(rows: &RawRows) -> Result<Vec<T>> {
         return Err(Malformed.into());
     }
     let mut reader = Reader::new(&rows.cells);
-    Ok((0..rows.count)
-        .map(|_| T::from_row(&mut reader))
-        .collect::<Result<_, _>>()?)
+    Ok((0..rows.count).map(|_| T::from_row(&mut reader)).collect::<Result<_, _>>()?)
 }
 
 /// The plugin's file of this organization.
@@ -137,8 +135,7 @@ impl<'a> Database<'a> {
     /// # Errors
     /// The host's refusal.
     pub fn run_many(&self, sql: Sql, params: &[&[&dyn Param]]) -> Result<u64> {
-        self.backend
-            .sql_run(sql.text(), params.iter().map(|params| bound(params)).collect())
+        self.backend.sql_run(sql.text(), params.iter().map(|params| bound(params)).collect())
     }
 
     /// Opens a SELECT that is read in parts.

@@ -38,11 +38,7 @@ impl Row {
     }
 
     fn raw(&self) -> RawRow {
-        RawRow {
-            id: self.id,
-            version: self.version,
-            cells: self.cells(),
-        }
+        RawRow { id: self.id, version: self.version, cells: self.cells() }
     }
 }
 
@@ -70,10 +66,8 @@ impl Host {
     #[must_use]
     pub fn new<P: Plugin>() -> Self {
         let manifest = P::describe();
-        let settings = manifest
-            .settings
-            .iter()
-            .map(|setting| (setting.key.clone(), setting.default.to_string()));
+        let settings =
+            manifest.settings.iter().map(|setting| (setting.key.clone(), setting.default.to_string()));
         Self {
             settings: RefCell::new(settings.collect()),
             manifest,
@@ -121,16 +115,8 @@ impl Host {
     pub fn answer(&self, sql: Sql, columns: u32, cells: &[Cell<'_>]) {
         let mut packed = Cells::new();
         cells.iter().for_each(|cell| packed.push(*cell));
-        let count = u32::try_from(cells.len())
-            .unwrap_or(u32::MAX)
-            .checked_div(columns)
-            .unwrap_or(0);
-        let rows = RawRows {
-            columns,
-            count,
-            cells: packed.into_bytes(),
-            more: false,
-        };
+        let count = u32::try_from(cells.len()).unwrap_or(u32::MAX).checked_div(columns).unwrap_or(0);
+        let rows = RawRows { columns, count, cells: packed.into_bytes(), more: false };
         self.answers.borrow_mut().insert(sql.text(), rows);
     }
 
@@ -157,9 +143,7 @@ impl Host {
     pub fn stored<T: Entity>(&self) -> Result<Vec<Record<T>>> {
         let tables = self.tables.borrow();
         let rows = tables.get(T::KEY).into_iter().flatten();
-        Ok(rows
-            .map(|row| Record::from_row(row.id, row.version, &row.cells()))
-            .collect::<Result<_, _>>()?)
+        Ok(rows.map(|row| Record::from_row(row.id, row.version, &row.cells())).collect::<Result<_, _>>()?)
     }
 
     fn entity(&self, key: &str) -> Result<&manifest::Entity> {

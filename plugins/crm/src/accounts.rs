@@ -79,33 +79,21 @@ pub(crate) struct Account {
 /// Refuses circles and trees that are too high, whoever writes: a request, an import, another plugin's action.
 fn check_parents(ctx: &Context, drafts: &mut [Draft<Account>]) -> Result<()> {
     // What the batch is about to write counts, not what stands in the file: two records could close a circle together.
-    let mut parents: BTreeMap<RecordId, Option<RecordId>> = drafts
-        .iter()
-        .map(|draft| (draft.id.id(), draft.parent.map(Reference::id)))
-        .collect();
+    let mut parents: BTreeMap<RecordId, Option<RecordId>> =
+        drafts.iter().map(|draft| (draft.id.id(), draft.parent.map(Reference::id))).collect();
     let accounts = ctx.records::<Account>().as_plugin();
 
-    for draft in drafts
-        .iter_mut()
-        .filter(|draft| draft.changes(|account| account.parent))
-    {
+    for draft in drafts.iter_mut().filter(|draft| draft.changes(|account| account.parent)) {
         let Some(parent) = draft.parent else { continue };
         let found = above(draft.id.id(), parent.id(), |id| {
             if let Some(known) = parents.get(&id) {
                 return Ok(*known);
             }
-            let next = accounts
-                .look(id.into())?
-                .and_then(|account| account.parent)
-                .map(Reference::id);
+            let next = accounts.look(id.into())?.and_then(|account| account.parent).map(Reference::id);
             parents.insert(id, next);
             Ok(next)
         })?;
-        let below = if draft.before().is_some() {
-            levels_below(&accounts, draft.id)?
-        } else {
-            0
-        };
+        let below = if draft.before().is_some() { levels_below(&accounts, draft.id)? } else { 0 };
         match found {
             Above::Itself => draft.refuse(
                 "/parent",
@@ -114,11 +102,7 @@ fn check_parents(ctx: &Context, drafts: &mut [Draft<Account>]) -> Result<()> {
             ),
             Above::Levels(above) if above + 1 + below <= LEVELS => {}
             Above::Levels(_) | Above::TooMany => {
-                draft.refuse(
-                    "/parent",
-                    "too_deep",
-                    format!("accounts can stand in {LEVELS} levels at most"),
-                );
+                draft.refuse("/parent", "too_deep", format!("accounts can stand in {LEVELS} levels at most"));
             }
         }
     }
@@ -180,10 +164,7 @@ mod tests {
         top.parent = Some(made[2]);
         let refusal = accounts.save(&mut top).unwrap_err();
         assert_eq!(
-            (
-                refusal.failures[0].pointer.as_str(),
-                refusal.failures[0].code.as_str()
-            ),
+            (refusal.failures[0].pointer.as_str(), refusal.failures[0].code.as_str()),
             ("/parent", "circular")
         );
     }
@@ -192,9 +173,7 @@ mod tests {
     fn two_changes_of_one_batch_cannot_close_a_circle() {
         let host = Host::new::<crate::Plugin>();
         let accounts = host.context().records::<Account>();
-        let ids = accounts
-            .create_all(&[account("a", None), account("b", None)])
-            .unwrap();
+        let ids = accounts.create_all(&[account("a", None), account("b", None)]).unwrap();
         let mut both = accounts.find(&Find::all()).unwrap();
         both[0].parent = Some(ids[1]);
         both[1].parent = Some(ids[0]);

@@ -29,22 +29,12 @@ fn grants() -> Vec<Grant> {
         Grant::new("owner", "org", "crm.account", ALL),
         Grant::new("owner", "org", "crm.contact", ALL),
         Grant::new("manager", "org", "crm.account", READ),
-        Grant::new(
-            "manager",
-            "team",
-            "crm.account",
-            &["create", "update", "delete", "import", "export"],
-        ),
+        Grant::new("manager", "team", "crm.account", &["create", "update", "delete", "import", "export"]),
         Grant::new("manager", "team", "crm.contact", ALL),
         Grant::new("rep", "org", "crm.account", READ),
         Grant::new("rep", "own", "crm.account", WRITE),
         Grant::new("rep", "team", "crm.contact", READ),
-        Grant::new(
-            "rep",
-            "own",
-            "crm.contact",
-            &["list", "read", "create", "update", "delete"],
-        ),
+        Grant::new("rep", "own", "crm.contact", &["list", "read", "create", "update", "delete"]),
         Grant::new("readonly", "org", "crm.account", READ),
         Grant::new("readonly", "org", "crm.contact", READ),
     ]
@@ -59,10 +49,6 @@ mod tests {
         let manifest = super::describe();
         let folder = env!("CARGO_MANIFEST_DIR");
         matches_file(&format!("{folder}/manifest.json"), &manifest.to_pretty_json()).unwrap();
-        matches_file(
-            &format!("{folder}/../../policies/plugins/crm.csv"),
-            &manifest.to_policy_csv(),
-        )
-        .unwrap();
+        matches_file(&format!("{folder}/../../policies/plugins/crm.csv"), &manifest.to_policy_csv()).unwrap();
     }
 }

@@ -14,16 +14,7 @@ pub(crate) const BACKDATE: &str = "backdate";
 
 const READ: &[&str] = &["list", "read"];
 const ALL: &[&str] = &["list", "read", "create", "update", "delete", "import", "export"];
-const SELL: &[&str] = &[
-    "list",
-    "read",
-    "create",
-    "update",
-    "move",
-    "close-won",
-    "close-lost",
-    "reopen",
-];
+const SELL: &[&str] = &["list", "read", "create", "update", "move", "close-won", "close-lost", "reopen"];
 const LEAD: &[&str] = &[
     "list",
     "read",
@@ -50,12 +41,9 @@ pub(crate) fn grants() -> Vec<Grant> {
     for role in ["owner", "manager", "rep", "readonly"] {
         grants.push(Grant::new(role, "org", PIPELINE, &["board"]));
     }
-    for (role, scope, actions) in [
-        ("owner", "org", LEAD),
-        ("manager", "team", LEAD),
-        ("rep", "own", SELL),
-        ("readonly", "org", READ),
-    ] {
+    for (role, scope, actions) in
+        [("owner", "org", LEAD), ("manager", "team", LEAD), ("rep", "own", SELL), ("readonly", "org", READ)]
+    {
         grants.push(Grant::new(role, scope, OPPORTUNITY, actions));
         grants.push(Grant::new(role, scope, HISTORY, READ));
     }

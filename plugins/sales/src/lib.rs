@@ -84,10 +84,7 @@ mod tests {
         let manifest = super::describe();
         let folder = env!("CARGO_MANIFEST_DIR");
         matches_file(&format!("{folder}/manifest.json"), &manifest.to_pretty_json()).unwrap();
-        matches_file(
-            &format!("{folder}/../../policies/plugins/sales.csv"),
-            &manifest.to_policy_csv(),
-        )
-        .unwrap();
+        matches_file(&format!("{folder}/../../policies/plugins/sales.csv"), &manifest.to_policy_csv())
+            .unwrap();
     }
 }

@@ -16,10 +16,7 @@ const STAGES: [(&str, &str, &str, Option<&str>, Option<i64>); 6] = [
 pub(crate) fn seed() -> Vec<Seed> {
     let pipeline = json!({ "external_id": "default", "name": "Default", "is_default": true });
     let stages = STAGES.iter().enumerate().map(|(at, stage)| row(at + 1, *stage));
-    vec![
-        Seed::new("pipeline", vec![pipeline]),
-        Seed::new("stage", stages.collect()),
-    ]
+    vec![Seed::new("pipeline", vec![pipeline]), Seed::new("stage", stages.collect())]
 }
 
 fn row(

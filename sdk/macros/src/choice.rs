@@ -13,12 +13,7 @@ pub(crate) fn expand(mut item: ItemEnum) -> Result<TokenStream> {
             return Err(Error::new_spanned(variant, "a choice carries no data"));
         }
         let key = snake(&variant.ident.to_string());
-        choices.push(Field::take(
-            &variant.ident,
-            parse_quote!(()),
-            &mut variant.attrs,
-            key,
-        )?);
+        choices.push(Field::take(&variant.ident, parse_quote!(()), &mut variant.attrs, key)?);
     }
     let name = &item.ident;
     let idents: Vec<_> = choices.iter().map(|choice| &choice.ident).collect();

@@ -82,17 +82,11 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenS
                 code.extend(value::expand_row(&item.ident, &fields));
             }
             if parsed.key.is_none() && !parsed.value && !parsed.row {
-                return Err(Error::new_spanned(
-                    &item.ident,
-                    "say `key = \"...\"`, `value` or `row`",
-                ));
+                return Err(Error::new_spanned(&item.ident, "say `key = \"...\"`, `value` or `row`"));
             }
             Ok(code)
         }
-        other => Err(Error::new_spanned(
-            other,
-            "#[entity] belongs on a struct or an enum",
-        )),
+        other => Err(Error::new_spanned(other, "#[entity] belongs on a struct or an enum")),
     }
 }
 

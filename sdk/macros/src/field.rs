@@ -38,10 +38,7 @@ impl Field {
             max: None,
             declared: Vec::new(),
         };
-        for attribute in attributes
-            .iter()
-            .filter(|attribute| attribute.path().is_ident("field"))
-        {
+        for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("field")) {
             attribute.parse_nested_meta(|meta| field.setting(&meta))?;
         }
         attributes.retain(|attribute| !attribute.path().is_ident("field"));
@@ -58,11 +55,8 @@ impl Field {
             "min" => self.min = Some(meta.value()?.parse()?),
             "max" => self.max = Some(meta.value()?.parse()?),
             "required" | "unique" | "indexed" | "read_only" => {
-                let on = if meta.input.peek(Token![=]) {
-                    meta.value()?.parse::<LitBool>()?.value
-                } else {
-                    true
-                };
+                let on =
+                    if meta.input.peek(Token![=]) { meta.value()?.parse::<LitBool>()?.value } else { true };
                 let name = meta.path.require_ident()?;
                 self.declared.push(quote! { field.#name = #on; });
             }
@@ -84,8 +78,7 @@ impl Field {
             }
             "options" => {
                 let options = options(meta)?;
-                self.declared
-                    .push(quote! { field.choose_from(&[#options]); field.max_length = None; });
+                self.declared.push(quote! { field.choose_from(&[#options]); field.max_length = None; });
             }
             _ => return Err(meta.error("unknown; see `#[field]` on the front page of stoa_sdk")),
         }
@@ -132,10 +125,7 @@ fn options(meta: &ParseNestedMeta<'_>) -> Result<TokenStream> {
 pub(crate) fn doc(attributes: &[Attribute]) -> String {
     let line = |attribute: &Attribute| match &attribute.meta {
         syn::Meta::NameValue(pair) if pair.path.is_ident("doc") => match &pair.value {
-            Expr::Lit(syn::ExprLit {
-                lit: syn::Lit::Str(text),
-                ..
-            }) => Some(text.value().trim().to_owned()),
+            Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }) => Some(text.value().trim().to_owned()),
             _ => None,
         },
         _ => None,

@@ -22,15 +22,11 @@ use proc_macro::TokenStream;
 /// See the `stoa_sdk` front page.
 #[proc_macro_attribute]
 pub fn entity(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    entity::expand(arguments.into(), item.into())
-        .unwrap_or_else(syn::Error::into_compile_error)
-        .into()
+    entity::expand(arguments.into(), item.into()).unwrap_or_else(syn::Error::into_compile_error).into()
 }
 
 /// Makes a plugin of what it offers. See the `stoa_sdk` front page.
 #[proc_macro]
 pub fn plugin(input: TokenStream) -> TokenStream {
-    plugin::expand(input.into())
-        .unwrap_or_else(syn::Error::into_compile_error)
-        .into()
+    plugin::expand(input.into()).unwrap_or_else(syn::Error::into_compile_error).into()
 }

@@ -25,11 +25,8 @@ impl Parse for Offer {
         while !inner.is_empty() {
             let name: Ident = inner.parse()?;
             inner.parse::<Token![:]>()?;
-            let member = if inner.peek(LitStr) {
-                Member::Text(inner.parse()?)
-            } else {
-                Member::Path(inner.parse()?)
-            };
+            let member =
+                if inner.peek(LitStr) { Member::Text(inner.parse()?) } else { Member::Path(inner.parse()?) };
             members.push((name, member));
             if !inner.is_empty() {
                 inner.parse::<Token![,]>()?;
@@ -41,10 +38,7 @@ impl Parse for Offer {
 
 impl Offer {
     fn find(&self, name: &str) -> Option<&Member> {
-        self.members
-            .iter()
-            .find(|(ident, _)| ident == name)
-            .map(|(_, member)| member)
+        self.members.iter().find(|(ident, _)| ident == name).map(|(_, member)| member)
     }
 
     fn text(&self, name: &str) -> Result<String> {
@@ -67,31 +61,17 @@ impl Offer {
 
     /// A bare word, such as `on: record`.
     fn word(&self, name: &str, known: &[&str]) -> Result<String> {
-        let word = self
-            .path(name)?
-            .get_ident()
-            .map(Ident::to_string)
-            .unwrap_or_default();
+        let word = self.path(name)?.get_ident().map(Ident::to_string).unwrap_or_default();
         if known.contains(&word.as_str()) {
             Ok(word)
         } else {
-            Err(Error::new(
-                self.at,
-                format!("`{name}` must be one of {}", known.join(", ")),
-            ))
+            Err(Error::new(self.at, format!("`{name}` must be one of {}", known.join(", "))))
         }
     }
 
     fn only(&self, known: &[&str]) -> Result<()> {
-        match self
-            .members
-            .iter()
-            .find(|(name, _)| !known.iter().any(|known| name == known))
-        {
-            Some((name, _)) => Err(Error::new_spanned(
-                name,
-                format!("unknown; known: {}", known.join(", ")),
-            )),
+        match self.members.iter().find(|(name, _)| !known.iter().any(|known| name == known)) {
+            Some((name, _)) => Err(Error::new_spanned(name, format!("unknown; known: {}", known.join(", ")))),
             None => Ok(()),
         }
     }
@@ -117,9 +97,7 @@ struct List {
 fn several<T: Parse>(input: ParseStream<'_>) -> Result<Vec<T>> {
     let inner;
     bracketed!(inner in input);
-    Ok(Punctuated::<T, Token![,]>::parse_terminated(&inner)?
-        .into_iter()
-        .collect())
+    Ok(Punctuated::<T, Token![,]>::parse_terminated(&inner)?.into_iter().collect())
 }
 
 impl Parse for List {
@@ -192,22 +170,9 @@ fn describe(list: &List) -> Result<TokenStream> {
         Some(module) => quote! { Some(#module.into()) },
         None => quote! { None },
     };
-    let List {
-        requires,
-        permissions,
-        entities,
-        ..
-    } = list;
-    let actions = list
-        .actions
-        .iter()
-        .map(declared_action)
-        .collect::<Result<Vec<_>>>()?;
-    let reports = list
-        .reports
-        .iter()
-        .map(declared_report)
-        .collect::<Result<Vec<_>>>()?;
+    let List { requires, permissions, entities, .. } = list;
+    let actions = list.actions.iter().map(declared_action).collect::<Result<Vec<_>>>()?;
+    let reports = list.reports.iter().map(declared_report).collect::<Result<Vec<_>>>()?;
     let several = |expression: &Option<Expr>| match expression {
         Some(expression) => quote! { ::core::iter::IntoIterator::into_iter(#expression).collect() },
         None => quote! { ::std::vec::Vec::new() },
@@ -301,12 +266,10 @@ fn dispatch(list: &List) -> Result<TokenStream> {
     let mut actions = Vec::new();
     for offer in &list.actions {
         let (key, run) = (offer.text("key")?, offer.path("run")?);
-        actions.push(
-            match offer.word("on", &["record", "collection", "module"])?.as_str() {
-                "record" => quote! { #key => ::stoa_sdk::__private::glue::on_record(#run, ctx, id, input), },
-                _ => quote! { #key => ::stoa_sdk::__private::glue::on_all(#run, ctx, input), },
-            },
-        );
+        actions.push(match offer.word("on", &["record", "collection", "module"])?.as_str() {
+            "record" => quote! { #key => ::stoa_sdk::__private::glue::on_record(#run, ctx, id, input), },
+            _ => quote! { #key => ::stoa_sdk::__private::glue::on_all(#run, ctx, input), },
+        });
     }
     let mut reports = Vec::new();
     for offer in &list.reports {

@@ -73,14 +73,8 @@ fn read(field: &Field) -> TokenStream {
 }
 
 fn declaration(arguments: &Arguments, key: &LitStr, fields: &[Field]) -> TokenStream {
-    let plural = arguments
-        .plural
-        .as_ref()
-        .map_or_else(|| key.value() + "s", LitStr::value);
-    let label = arguments
-        .label
-        .as_ref()
-        .map_or_else(|| words(&key.value()), LitStr::value);
+    let plural = arguments.plural.as_ref().map_or_else(|| key.value() + "s", LitStr::value);
+    let label = arguments.label.as_ref().map_or_else(|| words(&key.value()), LitStr::value);
     let optional = |text: &Option<LitStr>| match text {
         Some(text) => quote! { Some(#text.into()) },
         None => quote! { None },
@@ -109,16 +103,7 @@ fn declaration(arguments: &Arguments, key: &LitStr, fields: &[Field]) -> TokenSt
 }
 
 fn declared_field(field: &Field) -> TokenStream {
-    let Field {
-        kind,
-        key,
-        label,
-        help,
-        declared,
-        min,
-        max,
-        ..
-    } = field;
+    let Field { kind, key, label, help, declared, min, max, .. } = field;
     let min = min.iter().map(|min| quote! { field.at_least(#min); });
     let max = max.iter().map(|max| quote! { field.limit_to(#max); });
     let default = field.default_json();

@@ -9,10 +9,7 @@ use crate::field::Field;
 pub(crate) fn expand(name: &Ident, fields: &[Field]) -> TokenStream {
     let idents: Vec<_> = fields.iter().map(|field| &field.ident).collect();
     // A field may be called as a parameter below is.
-    let locals: Vec<_> = fields
-        .iter()
-        .map(|field| format_ident!("__{}", field.key))
-        .collect();
+    let locals: Vec<_> = fields.iter().map(|field| format_ident!("__{}", field.key)).collect();
     let kinds: Vec<_> = fields.iter().map(|field| &field.kind).collect();
     let keys: Vec<_> = fields.iter().map(|field| &field.key).collect();
     let helps = fields.iter().map(|field| &field.help);

@@ -33,13 +33,8 @@ fn the_published_schema_knows_exactly_the_members_of_a_manifest() {
     let definitions = &schema["$defs"];
     same_keys(&definitions["field"], &serde_json::to_value(field).unwrap());
     let text = String::new;
-    let column = Column {
-        key: text(),
-        kind: text(),
-        scale: Some(1),
-        references: Some(text()),
-        label: text(),
-    };
+    let column =
+        Column { key: text(), kind: text(), scale: Some(1), references: Some(text()), label: text() };
     same_keys(&definitions["column"], &serde_json::to_value(column).unwrap());
     let manifest = Manifest {
         v: 1,
@@ -59,16 +54,7 @@ fn the_published_schema_knows_exactly_the_members_of_a_manifest() {
         seed: vec![],
     };
     same_keys(&schema, &serde_json::to_value(manifest).unwrap());
-    same_keys(
-        &definitions["grant"],
-        &serde_json::to_value(Grant::new("r", "own", "a.b", &[])).unwrap(),
-    );
-    same_keys(
-        &definitions["step"],
-        &serde_json::to_value(Step::new("0001", "")).unwrap(),
-    );
-    same_keys(
-        &definitions["seed"],
-        &serde_json::to_value(Seed::new("e", vec![])).unwrap(),
-    );
+    same_keys(&definitions["grant"], &serde_json::to_value(Grant::new("r", "own", "a.b", &[])).unwrap());
+    same_keys(&definitions["step"], &serde_json::to_value(Step::new("0001", "")).unwrap());
+    same_keys(&definitions["seed"], &serde_json::to_value(Seed::new("e", vec![])).unwrap());
 }

@@ -20,13 +20,7 @@ impl Wire for Date {
     }
 
     fn from_json(json: &Value, at: &str, failures: &mut Vec<Failure>) -> Option<Self> {
-        from_text(
-            json,
-            at,
-            failures,
-            "invalid_date",
-            "a date of the calendar, YYYY-MM-DD",
-        )
+        from_text(json, at, failures, "invalid_date", "a date of the calendar, YYYY-MM-DD")
     }
 }
 
@@ -54,13 +48,7 @@ impl Wire for DateTime {
     }
 
     fn from_json(json: &Value, at: &str, failures: &mut Vec<Failure>) -> Option<Self> {
-        from_text(
-            json,
-            at,
-            failures,
-            "invalid_instant",
-            "an instant with its offset, 2026-11-22T09:30:00Z",
-        )
+        from_text(json, at, failures, "invalid_instant", "an instant with its offset, 2026-11-22T09:30:00Z")
     }
 }
 

@@ -115,11 +115,7 @@ impl<T: Choice> Wire for T {
         let choice = json.as_str().and_then(T::from_key);
         if choice.is_none() {
             let known: Vec<&str> = T::OPTIONS.iter().map(|(key, _)| *key).collect();
-            failures.push(wrong(
-                at,
-                "unknown_option",
-                &format!("one of {}", known.join(", ")),
-            ));
+            failures.push(wrong(at, "unknown_option", &format!("one of {}", known.join(", "))));
         }
         choice
     }

@@ -13,11 +13,7 @@ use super::{from_text, read_integer, read_text};
 
 impl<const SCALE: u8> Wire for Decimal<SCALE> {
     fn schema() -> Value {
-        let places = if SCALE == 0 {
-            String::new()
-        } else {
-            format!("(\\.[0-9]{{1,{SCALE}}})?")
-        };
+        let places = if SCALE == 0 { String::new() } else { format!("(\\.[0-9]{{1,{SCALE}}})?") };
         json!({ "type": "string", "pattern": format!("^-?[0-9]+{places}$") })
     }
 
@@ -90,13 +86,7 @@ impl Wire for Currency {
     }
 
     fn from_json(json: &Value, at: &str, failures: &mut Vec<Failure>) -> Option<Self> {
-        from_text(
-            json,
-            at,
-            failures,
-            "unknown_currency",
-            "a code of ISO 4217, such as EUR",
-        )
+        from_text(json, at, failures, "unknown_currency", "a code of ISO 4217, such as EUR")
     }
 }
 
@@ -132,14 +122,10 @@ impl Wire for Money {
     fn from_json(json: &Value, at: &str, failures: &mut Vec<Failure>) -> Option<Self> {
         let what = r#"money: {"amount":"1234.50","currency":"EUR"}"#;
         let read = || {
-            let members = json
-                .as_object()
-                .filter(|members| members.len() == 2)
-                .ok_or(("wrong_type", what))?;
-            let (amount, currency) = members
-                .get("amount")
-                .zip(members.get("currency"))
-                .ok_or(("wrong_type", what))?;
+            let members =
+                json.as_object().filter(|members| members.len() == 2).ok_or(("wrong_type", what))?;
+            let (amount, currency) =
+                members.get("amount").zip(members.get("currency")).ok_or(("wrong_type", what))?;
             if amount.is_number() {
                 return Err(("money_must_be_string", what));
             }
@@ -149,9 +135,7 @@ impl Wire for Money {
             Self::parse(amount, currency)
                 .map_err(|_| ("invalid_decimal", "an amount with the currency's places at most"))
         };
-        read()
-            .map_err(|(code, what)| failures.push(wrong(at, code, what)))
-            .ok()
+        read().map_err(|(code, what)| failures.push(wrong(at, code, what))).ok()
     }
 }
 
@@ -168,9 +152,6 @@ impl Stored for Money {
     }
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
-        Ok(Self {
-            minor: read_integer(reader)?,
-            currency: read_text(reader)?,
-        })
+        Ok(Self { minor: read_integer(reader)?, currency: read_text(reader)? })
     }
 }

@@ -12,10 +12,7 @@ use crate::manifest;
 pub(super) fn split(entity: &manifest::Entity, cells: &[u8]) -> Result<Vec<Vec<u8>>> {
     let mut reader = Reader::new(cells);
     let width = |field: &manifest::Field| if field.kind == "money" { 2 } else { 1 };
-    let fields = entity
-        .fields
-        .iter()
-        .map(|field| reader.packed(width(field)).map(<[u8]>::to_vec));
+    let fields = entity.fields.iter().map(|field| reader.packed(width(field)).map(<[u8]>::to_vec));
     Ok(fields.collect::<Result<_, _>>()?)
 }
 
@@ -30,11 +27,7 @@ fn fill(entity: &manifest::Entity, row: &mut Row, names: &[String], cells: &[u8]
         let at = entity.fields.iter().position(|field| field.key == *name);
         let at =
             at.ok_or_else(|| Refusal::failed("unknown_field", format!("{} has no {name}", entity.key)))?;
-        let width = if entity.fields.get(at).is_some_and(|field| field.kind == "money") {
-            2
-        } else {
-            1
-        };
+        let width = if entity.fields.get(at).is_some_and(|field| field.kind == "money") { 2 } else { 1 };
         let packed = reader.packed(width)?.to_vec();
         if let Some(field) = row.fields.get_mut(at) {
             *field = packed;
@@ -92,10 +85,7 @@ impl Backend for Host {
 
     fn random_bytes(&self, length: u32) -> Vec<u8> {
         // The same in every run, so that tests can be repeated.
-        (0..=u8::MAX)
-            .cycle()
-            .take(usize::try_from(length).unwrap_or(0))
-            .collect()
+        (0..=u8::MAX).cycle().take(usize::try_from(length).unwrap_or(0)).collect()
     }
 
     fn random_id(&self) -> RecordId {
@@ -114,14 +104,7 @@ impl Backend for Host {
     fn get(&self, entity: &str, id: RecordId, _: &str) -> Result<Option<RawRow>> {
         self.count_call();
         self.entity(entity)?;
-        Ok(self
-            .tables
-            .borrow()
-            .get(entity)
-            .into_iter()
-            .flatten()
-            .find(|row| row.id == id)
-            .map(Row::raw))
+        Ok(self.tables.borrow().get(entity).into_iter().flatten().find(|row| row.id == id).map(Row::raw))
     }
 
     fn find(&self, entity: &str, filter: &str, sort: &str, limit: u32, _: &str) -> Result<Vec<RawRow>> {
@@ -130,18 +113,10 @@ impl Backend for Host {
         let filter = filter::Filter::parse(declared, filter)?;
         let order = filter::Order::parse(declared, sort)?;
         let tables = self.tables.borrow();
-        let mut found: Vec<&Row> = tables
-            .get(entity)
-            .into_iter()
-            .flatten()
-            .filter(|row| filter.fits(&row.fields))
-            .collect();
+        let mut found: Vec<&Row> =
+            tables.get(entity).into_iter().flatten().filter(|row| filter.fits(&row.fields)).collect();
         found.sort_by(|a, b| order.compare(&a.fields, &b.fields));
-        Ok(found
-            .into_iter()
-            .take(usize::try_from(limit).unwrap_or(1000))
-            .map(Row::raw)
-            .collect())
+        Ok(found.into_iter().take(usize::try_from(limit).unwrap_or(1000)).map(Row::raw).collect())
     }
 
     fn create(&self, entity: &str, fields: &[String], rows: Vec<Vec<u8>>, _: &str) -> Result<Vec<RecordId>> {
@@ -150,30 +125,19 @@ impl Backend for Host {
         self.atomically(|| {
             let mut made = Vec::with_capacity(rows.len());
             for cells in rows {
-                let empty = declared.fields.iter().map(|field| {
-                    if field.kind == "money" {
-                        vec![0, 0]
-                    } else {
-                        vec![0]
-                    }
-                });
-                let mut row = Row {
-                    id: self.random_id(),
-                    version: 1,
-                    system: self.system(),
-                    fields: empty.collect(),
-                };
+                let empty = declared
+                    .fields
+                    .iter()
+                    .map(|field| if field.kind == "money" { vec![0, 0] } else { vec![0] });
+                let mut row =
+                    Row { id: self.random_id(), version: 1, system: self.system(), fields: empty.collect() };
                 fill(declared, &mut row, fields, &cells)?;
                 made.push(row);
             }
             let nothing: Vec<Option<Row>> = made.iter().map(|_| None).collect();
             self.run_hook("validate", declared, &mut made, &nothing)?;
             self.run_hook("before_create", declared, &mut made, &nothing)?;
-            self.tables
-                .borrow_mut()
-                .entry(entity.into())
-                .or_default()
-                .extend(made.iter().cloned());
+            self.tables.borrow_mut().entry(entity.into()).or_default().extend(made.iter().cloned());
             self.run_hook("after_create", declared, &mut made, &nothing)?;
             Ok(made.into_iter().map(|row| row.id).collect())
         })
@@ -186,19 +150,12 @@ impl Backend for Host {
             let (mut after, mut before) = (Vec::new(), Vec::new());
             for change in changes {
                 let tables = self.tables.borrow();
-                let row = tables
-                    .get(entity)
-                    .into_iter()
-                    .flatten()
-                    .find(|row| row.id == change.id);
+                let row = tables.get(entity).into_iter().flatten().find(|row| row.id == change.id);
                 let row = row.ok_or_else(|| Refusal::not_found(entity))?;
                 if change.version.is_some_and(|version| version != row.version) {
                     return Err(Refusal::conflict("stale", "the record has changed"));
                 }
-                let mut changed = Row {
-                    version: row.version + 1,
-                    ..row.clone()
-                };
+                let mut changed = Row { version: row.version + 1, ..row.clone() };
                 fill(declared, &mut changed, fields, &change.cells)?;
                 before.push(Some(row.clone()));
                 after.push(changed);
@@ -208,8 +165,7 @@ impl Backend for Host {
             for changed in &after {
                 let mut tables = self.tables.borrow_mut();
                 let rows = tables.entry(entity.into()).or_default().iter_mut();
-                rows.filter(|row| row.id == changed.id)
-                    .for_each(|row| *row = changed.clone());
+                rows.filter(|row| row.id == changed.id).for_each(|row| *row = changed.clone());
             }
             self.run_hook("after_update", declared, &mut after, &before)?;
             Ok(after.into_iter().map(|row| row.version).collect())
@@ -240,15 +196,11 @@ impl Backend for Host {
     }
 
     fn sql_run(&self, text: &str, _: Vec<Vec<u8>>) -> Result<u64> {
-        Err(Refusal::failed(
-            "no_answer",
-            format!("there is no SQL in memory: {text}"),
-        ))
+        Err(Refusal::failed("no_answer", format!("there is no SQL in memory: {text}")))
     }
 
     fn sql_open(&self, text: &str, params: Vec<u8>) -> Result<Box<dyn RawCursor>> {
-        self.sql_read(text, params)
-            .map(|rows| Box::new(Answer(rows)) as Box<dyn RawCursor>)
+        self.sql_read(text, params).map(|rows| Box::new(Answer(rows)) as Box<dyn RawCursor>)
     }
 }
 

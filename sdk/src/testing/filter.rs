@@ -15,10 +15,7 @@ fn position(entity: &Entity, key: &str) -> Result<usize> {
 }
 
 fn cell(fields: &[Vec<u8>], at: usize) -> Cell<'_> {
-    fields
-        .get(at)
-        .and_then(|packed| Reader::new(packed).cell().ok())
-        .unwrap_or(Cell::Null)
+    fields.get(at).and_then(|packed| Reader::new(packed).cell().ok()).unwrap_or(Cell::Null)
 }
 
 fn same(cell: Cell<'_>, value: &Value) -> bool {
@@ -26,9 +23,9 @@ fn same(cell: Cell<'_>, value: &Value) -> bool {
         (Cell::Integer(cell), Value::Bool(value)) => (cell != 0) == *value,
         (Cell::Integer(cell), value) => value.as_i64() == Some(cell),
         (Cell::Text(cell), Value::String(value)) => cell == value,
-        (Cell::Blob(cell), Value::String(value)) => value
-            .parse::<RecordId>()
-            .is_ok_and(|id| id.as_bytes().as_slice() == cell),
+        (Cell::Blob(cell), Value::String(value)) => {
+            value.parse::<RecordId>().is_ok_and(|id| id.as_bytes().as_slice() == cell)
+        }
         _ => false,
     }
 }
@@ -38,11 +35,8 @@ pub(super) struct Filter(Vec<(usize, String, Value)>);
 
 impl Filter {
     pub(super) fn parse(entity: &Entity, text: &str) -> Result<Self> {
-        let json: Value = if text.is_empty() {
-            Value::Null
-        } else {
-            serde_json::from_str(text).unwrap_or_default()
-        };
+        let json: Value =
+            if text.is_empty() { Value::Null } else { serde_json::from_str(text).unwrap_or_default() };
         let conditions = json.get("and").and_then(Value::as_array).into_iter().flatten();
         let mut parsed = Vec::new();
         for condition in conditions {
@@ -64,9 +58,7 @@ impl Filter {
             let cell = cell(fields, *at);
             match op.as_str() {
                 "eq" => same(cell, value),
-                "in" => value
-                    .as_array()
-                    .is_some_and(|values| values.iter().any(|value| same(cell, value))),
+                "in" => value.as_array().is_some_and(|values| values.iter().any(|value| same(cell, value))),
                 _ => (cell == Cell::Null) == value.as_bool().unwrap_or(true),
             }
         })

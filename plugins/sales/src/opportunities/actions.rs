@@ -67,10 +67,7 @@ fn save(ctx: &Context, mut opportunity: Record<Opportunity>, reason: Option<Stri
 pub(crate) fn move_to(ctx: &Context, id: Reference<Opportunity>, input: Move) -> Result<Answer> {
     let mut opportunity = ctx.records::<Opportunity>().get(id)?;
     if opportunity.stage == Some(input.stage) {
-        return Err(Refusal::conflict(
-            "already_there",
-            "the opportunity stands in this stage",
-        ));
+        return Err(Refusal::conflict("already_there", "the opportunity stands in this stage"));
     }
     opportunity.stage = Some(input.stage);
     if !input.keep_probability && opportunity.closed_on.is_none() {
@@ -87,15 +84,9 @@ fn closing(ctx: &Context, opportunity: &Opportunity, kind: Kind) -> Result<Optio
             .with("allowed", serde_json::json!([{ "action": "reopen" }])));
     }
     let plan = Plan::read(ctx)?;
-    let station = opportunity
-        .pipeline
-        .and_then(|pipeline| plan.first(pipeline, kind));
-    let missing = || {
-        Refusal::conflict(
-            "no_such_stage",
-            "the pipeline has no stage of this kind; add one first",
-        )
-    };
+    let station = opportunity.pipeline.and_then(|pipeline| plan.first(pipeline, kind));
+    let missing =
+        || Refusal::conflict("no_such_stage", "the pipeline has no stage of this kind; add one first");
     station.map(|station| Some(station.id)).ok_or_else(missing)
 }
 
@@ -124,10 +115,8 @@ pub(crate) fn reopen(ctx: &Context, id: Reference<Opportunity>, input: Reopen) -
     if opportunity.closed_on.is_none() {
         let allowed =
             serde_json::json!([{ "action": "move" }, { "action": "close-won" }, { "action": "close-lost" }]);
-        return Err(
-            Refusal::conflict("opportunity_open", "this opportunity is open already")
-                .with("allowed", allowed),
-        );
+        return Err(Refusal::conflict("opportunity_open", "this opportunity is open already")
+            .with("allowed", allowed));
     }
     opportunity.stage = Some(input.stage);
     // Only the plugin writes this field: it is how the rules know that the move is a reopening.

@@ -37,9 +37,7 @@ pub(crate) fn begin(ctx: &Context, stays: &[(Option<UserId>, StageHistory)]) -> 
 }
 
 fn open_stays(ctx: &Context, opportunities: &[Reference<Opportunity>]) -> Result<Vec<Record<StageHistory>>> {
-    let what = Find::all()
-        .one_of("opportunity", opportunities)
-        .empty("exited_at");
+    let what = Find::all().one_of("opportunity", opportunities).empty("exited_at");
     ctx.records().as_plugin().find(&what)
 }
 

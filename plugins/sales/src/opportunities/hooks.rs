@@ -58,21 +58,15 @@ const CLOSED_DETAIL: &str = "this opportunity is closed; reopen it to move it";
 fn closed(draft: &Draft<Opportunity>, plan: &Plan) -> Refusal {
     let before = draft.before();
     let pipeline = before.and_then(|before| before.pipeline);
-    let stages = pipeline
-        .into_iter()
-        .flat_map(|pipeline| plan.open(pipeline))
-        .map(|station| station.id.to_string());
+    let stages =
+        pipeline.into_iter().flat_map(|pipeline| plan.open(pipeline)).map(|station| station.id.to_string());
     let allowed = serde_json::json!([{ "action": "reopen", "stages": stages.collect::<Vec<_>>() }]);
     Refusal::conflict(CLOSED, CLOSED_DETAIL).with("allowed", allowed)
 }
 
 /// Begins the first stay of new opportunities.
 pub(crate) fn after_create(ctx: &Context, drafts: &mut [Draft<Opportunity>]) -> Result<()> {
-    let cause = if ctx.source() == IMPORT {
-        Cause::Imported
-    } else {
-        Cause::Created
-    };
+    let cause = if ctx.source() == IMPORT { Cause::Imported } else { Cause::Created };
     let stay = |draft: &Draft<Opportunity>| {
         history::stay(draft.id, None, draft, cause).map(|stay| (draft.system.owner, stay))
     };
@@ -100,10 +94,7 @@ pub(crate) fn after_update(ctx: &Context, drafts: &mut [Draft<Opportunity>]) -> 
 }
 
 fn cause(before: &Opportunity, after: &Opportunity, plan: &Plan) -> Cause {
-    let kind = after
-        .stage
-        .and_then(|stage| plan.station(stage))
-        .map(|station| station.kind);
+    let kind = after.stage.and_then(|stage| plan.station(stage)).map(|station| station.kind);
     match kind {
         Some(Kind::Won) => Cause::Won,
         Some(Kind::Lost) => Cause::Lost,

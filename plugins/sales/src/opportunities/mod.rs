@@ -101,12 +101,7 @@ pub(crate) enum Cause {
 
 /// A stay of an opportunity in a stage. Written by the plugin alone; who made the move stands in `created_by`. Every
 /// opportunity has exactly one stay that has not ended.
-#[entity(
-    key = "stage_history",
-    plural = "stage-history",
-    label = "Stage history",
-    operations()
-)]
+#[entity(key = "stage_history", plural = "stage-history", label = "Stage history", operations())]
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct StageHistory {
     #[field(on_delete = "cascade", indexed)]

@@ -21,11 +21,7 @@ pub(crate) struct Moment {
 impl Moment {
     /// The instant that stands for a day: now for today, the day's beginning for one that is over.
     fn instant_of(&self, day: Date) -> DateTime {
-        if day == self.today {
-            self.now
-        } else {
-            day.midnight().min(self.now)
-        }
+        if day == self.today { self.now } else { day.midnight().min(self.now) }
     }
 }
 
@@ -57,11 +53,8 @@ pub(crate) fn open(opportunity: &mut Opportunity, plan: &Plan, moment: &Moment) 
         Kind::Open => {
             stay_open(opportunity, &mut rules);
             set_probability(opportunity, None, true, station);
-            opportunity.stage_entered_at = Some(
-                opportunity
-                    .opened_on
-                    .map_or(moment.now, |day| moment.instant_of(day)),
-            );
+            opportunity.stage_entered_at =
+                Some(opportunity.opened_on.map_or(moment.now, |day| moment.instant_of(day)));
         }
         Kind::Won | Kind::Lost => {
             close(opportunity, station, true, moment, &mut rules);
@@ -102,12 +95,7 @@ pub(crate) fn change(
             }
         }
         Kind::Won | Kind::Lost if was_closed && moved => {
-            rule(
-                &mut rules,
-                "/stage",
-                "stage_not_open",
-                "reopening needs an open stage",
-            );
+            rule(&mut rules, "/stage", "stage_not_open", "reopening needs an open stage");
         }
         Kind::Won | Kind::Lost => {
             if !moved && after.probability != before.probability {
@@ -126,23 +114,14 @@ pub(crate) fn change(
         }
     }
     check(after, station, &mut rules);
-    if rules.is_empty() {
-        Ok(())
-    } else {
-        Err(Blocked::Rules(rules))
-    }
+    if rules.is_empty() { Ok(()) } else { Err(Blocked::Rules(rules)) }
 }
 
 /// Finds the stage of a new opportunity: the one given, else the first open one of the pipeline, else of the default.
 fn place<'p>(opportunity: &mut Opportunity, plan: &'p Plan, rules: &mut Rules) -> Option<&'p Station> {
     if opportunity.stage.is_none() {
         let Some(pipeline) = opportunity.pipeline.or(plan.default_pipeline()) else {
-            rule(
-                rules,
-                "/pipeline",
-                "required",
-                "there is no default pipeline; send a pipeline or a stage",
-            );
+            rule(rules, "/pipeline", "required", "there is no default pipeline; send a pipeline or a stage");
             return None;
         };
         let Some(first) = plan.first(pipeline, Kind::Open) else {
@@ -158,10 +137,8 @@ fn place<'p>(opportunity: &mut Opportunity, plan: &'p Plan, rules: &mut Rules) -
         opportunity.pipeline = Some(pipeline);
     }
     if opportunity.pipeline.is_none() {
-        opportunity.pipeline = opportunity
-            .stage
-            .and_then(|stage| plan.station(stage))
-            .map(|station| station.pipeline);
+        opportunity.pipeline =
+            opportunity.stage.and_then(|stage| plan.station(stage)).map(|station| station.pipeline);
     }
     placed(opportunity, plan, rules)
 }
@@ -169,12 +146,7 @@ fn place<'p>(opportunity: &mut Opportunity, plan: &'p Plan, rules: &mut Rules) -
 /// The stage, which must exist and belong to the pipeline.
 fn placed<'p>(opportunity: &Opportunity, plan: &'p Plan, rules: &mut Rules) -> Option<&'p Station> {
     let Some(stage) = opportunity.stage else {
-        rule(
-            rules,
-            "/stage",
-            "required",
-            "an opportunity stands in a stage; send one",
-        );
+        rule(rules, "/stage", "required", "an opportunity stands in a stage; send one");
         return None;
     };
     let Some(station) = plan.station(stage) else {
@@ -201,12 +173,7 @@ fn clear_close(opportunity: &mut Opportunity) {
 
 fn stay_open(opportunity: &mut Opportunity, rules: &mut Rules) {
     if opportunity.closed_on.is_some() {
-        rule(
-            rules,
-            "/closed_on",
-            "not_closed",
-            "an opportunity in an open stage has no closing day",
-        );
+        rule(rules, "/closed_on", "not_closed", "an opportunity in an open stage has no closing day");
     }
     opportunity.closed_at = None;
     opportunity.is_won = false;
@@ -218,12 +185,7 @@ fn close(opportunity: &mut Opportunity, station: &Station, dated: bool, moment: 
     let day = *opportunity.closed_on.get_or_insert(moment.today);
     if dated {
         if day > moment.today {
-            rule(
-                rules,
-                "/closed_on",
-                "in_the_future",
-                "choose today or an earlier day",
-            );
+            rule(rules, "/closed_on", "in_the_future", "choose today or an earlier day");
         } else if day != moment.today && !moment.may_backdate {
             rule(
                 rules,
@@ -235,12 +197,7 @@ fn close(opportunity: &mut Opportunity, station: &Station, dated: bool, moment: 
         opportunity.closed_at = Some(moment.instant_of(day));
     }
     if won && opportunity.amount.is_none_or(|amount| amount.minor <= 0) {
-        rule(
-            rules,
-            "/amount",
-            "amount_not_positive",
-            "what is won has an amount above zero",
-        );
+        rule(rules, "/amount", "amount_not_positive", "what is won has an amount above zero");
     }
     opportunity.is_won = won;
     opportunity.probability = Some(station.probability);
@@ -259,11 +216,8 @@ fn set_probability(
     match opportunity.probability {
         Some(given) if set_now => {
             let manual = given != station.probability;
-            opportunity.probability_source = if manual {
-                ProbabilitySource::Manual
-            } else {
-                ProbabilitySource::Stage
-            };
+            opportunity.probability_source =
+                if manual { ProbabilitySource::Manual } else { ProbabilitySource::Stage };
         }
         Some(_) if set_before || !moved => {}
         _ => {
@@ -278,20 +232,10 @@ fn check(opportunity: &Opportunity, station: &Station, rules: &mut Rules) {
     if let (Some(opened), Some(closed)) = (opportunity.opened_on, opportunity.closed_on)
         && closed < opened
     {
-        rule(
-            rules,
-            "/closed_on",
-            "before_opening",
-            "it cannot be closed before it was opened",
-        );
+        rule(rules, "/closed_on", "before_opening", "it cannot be closed before it was opened");
     }
     if station.kind != Kind::Lost && (opportunity.lost_reason.is_some() || opportunity.lost_notes.is_some()) {
-        rule(
-            rules,
-            "/lost_reason",
-            "not_lost",
-            "only what is lost has a reason for it",
-        );
+        rule(rules, "/lost_reason", "not_lost", "only what is lost has a reason for it");
     }
 }
 

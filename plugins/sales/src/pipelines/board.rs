@@ -79,14 +79,11 @@ struct CardRow {
 
 /// `pipeline.board`
 pub(crate) fn board(ctx: &Context, pipeline: Reference<Pipeline>, show: Show) -> Result<Board> {
-    let stages = ctx
-        .records::<Stage>()
-        .find(&Find::all().eq("pipeline", &pipeline).sort("position"))?;
+    let stages = ctx.records::<Stage>().find(&Find::all().eq("pipeline", &pipeline).sort("position"))?;
     let sums: Vec<Sum> = ctx.sql().read(SUMS, &[&pipeline, &show.owner])?;
     let rows: Vec<CardRow> = ctx.sql().read(CARDS, &[&pipeline, &show.owner, &show.cards])?;
     let mut cards: BTreeMap<Reference<Stage>, Vec<CardRow>> = BTreeMap::new();
-    rows.into_iter()
-        .for_each(|row| cards.entry(row.stage).or_default().push(row));
+    rows.into_iter().for_each(|row| cards.entry(row.stage).or_default().push(row));
 
     let column = |stage: Record<Stage>| {
         let mine = || sums.iter().filter(|sum| sum.0 == stage.id);
@@ -101,16 +98,11 @@ pub(crate) fn board(ctx: &Context, pipeline: Reference<Pipeline>, show: Show) ->
             name: stage.fields.name,
         }
     };
-    Ok(Board {
-        pipeline,
-        columns: stages.into_iter().map(column).collect(),
-    })
+    Ok(Board { pipeline, columns: stages.into_iter().map(column).collect() })
 }
 
 fn card(row: CardRow, stage: &Stage, now: DateTime) -> Card {
-    let days = row
-        .entered_at
-        .map_or(0, |entered| now.millis_since(entered) / 86_400_000);
+    let days = row.entered_at.map_or(0, |entered| now.millis_since(entered) / 86_400_000);
     Card {
         id: row.id,
         name: row.name,
@@ -169,20 +161,9 @@ mod tests {
             ],
         );
 
-        let board = board(
-            &ctx,
-            home,
-            Show {
-                cards: 20,
-                owner: None,
-            },
-        )
-        .unwrap();
+        let board = board(&ctx, home, Show { cards: 20, owner: None }).unwrap();
         let column = &board.columns[0];
-        assert_eq!(
-            (column.count, column.sums.len(), column.sums[0].minor),
-            (5, 1, 500)
-        );
+        assert_eq!((column.count, column.sums.len(), column.sums[0].minor), (5, 1, 500));
         assert!(column.cards[0].stale);
     }
 }

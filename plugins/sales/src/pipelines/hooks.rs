@@ -10,11 +10,8 @@ use crate::opportunities::Opportunity;
 
 /// Keeps one default pipeline: the last that was made one.
 pub(crate) fn one_default(ctx: &Context, drafts: &mut [Draft<Pipeline>]) -> Result<()> {
-    let made: Vec<_> = drafts
-        .iter()
-        .filter(|d| d.is_default && d.changes(|p| p.is_default))
-        .map(|d| d.id)
-        .collect();
+    let made: Vec<_> =
+        drafts.iter().filter(|d| d.is_default && d.changes(|p| p.is_default)).map(|d| d.id).collect();
     let Some(last) = made.last() else { return Ok(()) };
     let pipelines = ctx.records::<Pipeline>().as_plugin();
     let mut others = pipelines.find(&Find::all().eq("is_default", &true))?;
@@ -27,10 +24,7 @@ pub(crate) fn one_default(ctx: &Context, drafts: &mut [Draft<Pipeline>]) -> Resu
 pub(crate) fn follow_pipeline(ctx: &Context, drafts: &mut [Draft<Pipeline>]) -> Result<()> {
     one_default(ctx, drafts)?;
     let stages = ctx.records::<Stage>().as_plugin();
-    for draft in drafts
-        .iter()
-        .filter(|draft| draft.changes(|pipeline| pipeline.name.clone()))
-    {
+    for draft in drafts.iter().filter(|draft| draft.changes(|pipeline| pipeline.name.clone())) {
         let mut of_pipeline = stages.find(&Find::all().eq("pipeline", &draft.id))?;
         for stage in &mut of_pipeline {
             stage.full_name = Some(full_name(&draft.name, &stage.name));
@@ -72,11 +66,7 @@ pub(crate) fn check_stages(ctx: &Context, drafts: &mut [Draft<Stage>]) -> Result
             let used = opportunities.find(&Find::all().eq("stage", &draft.id).limit(1))?;
             if !used.is_empty() {
                 let detail = "opportunities stand in this stage; move them first, or make a new stage";
-                let at = if draft.changes(|stage| stage.kind) {
-                    "/kind"
-                } else {
-                    "/pipeline"
-                };
+                let at = if draft.changes(|stage| stage.kind) { "/kind" } else { "/pipeline" };
                 draft.refuse(at, "stage_in_use", detail);
             }
         }
@@ -100,11 +90,7 @@ mod tests {
     use super::*;
 
     fn pipeline(name: &str, is_default: bool) -> Pipeline {
-        Pipeline {
-            name: name.into(),
-            is_default,
-            archived: false,
-        }
+        Pipeline { name: name.into(), is_default, archived: false }
     }
 
     fn stage(pipeline: Reference<Pipeline>, kind: Kind, probability: Option<i32>) -> Stage {
@@ -126,12 +112,8 @@ mod tests {
         let pipelines = host.context().records();
         pipelines.create(&pipeline("First", true)).unwrap();
         pipelines.create(&pipeline("Second", true)).unwrap();
-        let defaults: Vec<bool> = host
-            .stored::<Pipeline>()
-            .unwrap()
-            .iter()
-            .map(|stored| stored.is_default)
-            .collect();
+        let defaults: Vec<bool> =
+            host.stored::<Pipeline>().unwrap().iter().map(|stored| stored.is_default).collect();
         assert_eq!(defaults, [false, true]);
     }
 
@@ -152,11 +134,7 @@ mod tests {
         let host = Host::new::<crate::Plugin>();
         let pipelines = host.context().records::<Pipeline>();
         let home = pipelines.create(&pipeline("First", true)).unwrap();
-        let id = host
-            .context()
-            .records()
-            .create(&stage(home, Kind::Open, None))
-            .unwrap();
+        let id = host.context().records().create(&stage(home, Kind::Open, None)).unwrap();
         let mut renamed = pipelines.get(home).unwrap();
         renamed.name = "Renewals".into();
         pipelines.save(&mut renamed).unwrap();

@@ -77,11 +77,7 @@ pub(crate) struct Stage {
 /// A pipeline with one open stage, for tests of what stands on it.
 #[cfg(test)]
 pub(crate) fn talk(ctx: &Context, rotten_after_days: i64) -> (Reference<Pipeline>, Reference<Stage>) {
-    let home = Pipeline {
-        name: "Home".into(),
-        is_default: true,
-        archived: false,
-    };
+    let home = Pipeline { name: "Home".into(), is_default: true, archived: false };
     let pipeline = ctx.records().create(&home).unwrap();
     let stage = Stage {
         pipeline,

@@ -30,10 +30,7 @@ impl Plan {
     pub(crate) fn read(ctx: &Context) -> Result<Self> {
         let default = Find::all().eq("is_default", &true).limit(1);
         let default = ctx.records::<Pipeline>().as_plugin().find(&default)?;
-        let stages = ctx
-            .records::<Stage>()
-            .as_plugin()
-            .find(&Find::all().sort("position"))?;
+        let stages = ctx.records::<Stage>().as_plugin().find(&Find::all().sort("position"))?;
         let station = |stage: Record<Stage>| Station {
             id: stage.id,
             pipeline: stage.pipeline,
@@ -41,24 +38,13 @@ impl Plan {
             probability: stage.probability.unwrap_or(Percent::ZERO),
             name: stage.fields.name,
         };
-        Ok(Self::new(
-            default.first().map(|pipeline| pipeline.id),
-            stages.into_iter().map(station).collect(),
-        ))
+        Ok(Self::new(default.first().map(|pipeline| pipeline.id), stages.into_iter().map(station).collect()))
     }
 
     /// A plan of these stages, in order of position.
     pub(crate) fn new(default: Option<Reference<Pipeline>>, stations: Vec<Station>) -> Self {
-        let by_id = stations
-            .iter()
-            .enumerate()
-            .map(|(at, station)| (station.id, at))
-            .collect();
-        Self {
-            default,
-            stations,
-            by_id,
-        }
+        let by_id = stations.iter().enumerate().map(|(at, station)| (station.id, at)).collect();
+        Self { default, stations, by_id }
     }
 
     pub(crate) const fn default_pipeline(&self) -> Option<Reference<Pipeline>> {
@@ -71,15 +57,11 @@ impl Plan {
 
     /// The first stage of this kind, in order of position.
     pub(crate) fn first(&self, pipeline: Reference<Pipeline>, kind: Kind) -> Option<&Station> {
-        self.stations
-            .iter()
-            .find(|station| station.pipeline == pipeline && station.kind == kind)
+        self.stations.iter().find(|station| station.pipeline == pipeline && station.kind == kind)
     }
 
     /// The stages of a pipeline that are open.
     pub(crate) fn open(&self, pipeline: Reference<Pipeline>) -> impl Iterator<Item = &Station> {
-        self.stations
-            .iter()
-            .filter(move |station| station.pipeline == pipeline && station.kind == Kind::Open)
+        self.stations.iter().filter(move |station| station.pipeline == pipeline && station.kind == Kind::Open)
     }
 }

@@ -46,11 +46,7 @@ pub(crate) fn sales_cycle(ctx: &Context, selection: Selection) -> Result<Report<
 }
 
 fn cycles(lines: &[Line]) -> Report<Cycle> {
-    let excluded: i64 = lines
-        .iter()
-        .filter(|line| line.1.is_none())
-        .map(|line| line.2)
-        .sum();
+    let excluded: i64 = lines.iter().filter(|line| line.1.is_none()).map(|line| line.2).sum();
     let cycle = |outcome: Outcome| {
         let mine = lines.iter().filter(|line| line.0 == (outcome == Outcome::Won));
         let days = Histogram::new(mine.filter_map(|line| Some((line.1?, line.2))).collect());

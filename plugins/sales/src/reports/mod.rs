@@ -31,11 +31,9 @@ impl Selection {
     /// A period must not end before it begins.
     fn check(&self) -> Result<()> {
         match (self.from, self.to) {
-            (Some(from), Some(to)) if to < from => Err(Refusal::invalid(
-                "/to",
-                "before_from",
-                "the period ends before it begins",
-            )),
+            (Some(from), Some(to)) if to < from => {
+                Err(Refusal::invalid("/to", "before_from", "the period ends before it begins"))
+            }
             _ => Ok(()),
         }
     }

@@ -56,8 +56,7 @@ pub(crate) fn by_stage(ctx: &Context, selection: Selection) -> Result<Report<Lin
     let [from, to, pipeline, owner] = selection.params();
     let ages: Vec<(Reference<Stage>, i64, i64)> = ctx.sql().read(AGES, &[from, to, pipeline, owner, &now])?;
     let mut by_stage: BTreeMap<Reference<Stage>, Vec<(i64, i64)>> = BTreeMap::new();
-    ages.into_iter()
-        .for_each(|(stage, days, count)| by_stage.entry(stage).or_default().push((days, count)));
+    ages.into_iter().for_each(|(stage, days, count)| by_stage.entry(stage).or_default().push((days, count)));
 
     let mut rows = Vec::new();
     for stage in &stages {
@@ -141,31 +140,15 @@ mod tests {
         host.answer(
             AGES,
             3,
-            &[
-                id,
-                Cell::Integer(10),
-                Cell::Integer(6),
-                id,
-                Cell::Integer(40),
-                Cell::Integer(1),
-            ],
+            &[id, Cell::Integer(10), Cell::Integer(6), id, Cell::Integer(40), Cell::Integer(1)],
         );
 
-        let all = Selection {
-            from: None,
-            to: None,
-            pipeline: None,
-            owner: None,
-        };
+        let all = Selection { from: None, to: None, pipeline: None, owner: None };
         let report = by_stage(&ctx, all).unwrap();
         let eur = &report.rows[1];
         // 0.5 + 0.75 cents: rounded apart they would be 2.
         assert_eq!(
-            (
-                eur.count,
-                eur.amount.map(|m| m.minor),
-                eur.weighted.map(|m| m.minor)
-            ),
+            (eur.count, eur.amount.map(|m| m.minor), eur.weighted.map(|m| m.minor)),
             (3, Some(4), Some(1))
         );
         assert_eq!((eur.stale, eur.median_days), (1, Some(Days::from_scaled(1000))));

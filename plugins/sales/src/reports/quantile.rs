@@ -22,11 +22,7 @@ impl Histogram {
 
     /// How many have more days than this.
     pub(crate) fn above(&self, limit: i64) -> i64 {
-        self.0
-            .iter()
-            .filter(|(days, _)| *days > limit)
-            .map(|(_, count)| count)
-            .sum()
+        self.0.iter().filter(|(days, _)| *days > limit).map(|(_, count)| count).sum()
     }
 
     /// The value at this position of the sorted list, from 0.
@@ -40,11 +36,7 @@ impl Histogram {
 
     /// The percentile, interpolated between the two nearest values as `PERCENTILE_CONT` does; 50 is the median.
     pub(crate) fn percentile(&self, percent: i64) -> Option<Days> {
-        let hundredths = self
-            .count()
-            .checked_sub(1)
-            .filter(|last| *last >= 0)?
-            .checked_mul(percent)?;
+        let hundredths = self.count().checked_sub(1).filter(|last| *last >= 0)?.checked_mul(percent)?;
         let (below, part) = (hundredths / 100, hundredths % 100);
         let low = self.at(below)?;
         let high = if part == 0 { low } else { self.at(below + 1)? };
@@ -53,11 +45,7 @@ impl Histogram {
 
     /// The mean, rounded half away from zero to a hundredth.
     pub(crate) fn mean(&self) -> Option<Days> {
-        let sum: i128 = self
-            .0
-            .iter()
-            .map(|(days, count)| i128::from(*days) * i128::from(*count))
-            .sum();
+        let sum: i128 = self.0.iter().map(|(days, count)| i128::from(*days) * i128::from(*count)).sum();
         let scaled = divide_rounded(sum * 100, i128::from(self.count()))?;
         i64::try_from(scaled).ok().map(Days::from_scaled)
     }
@@ -91,11 +79,7 @@ mod tests {
     #[test]
     fn one_value_is_every_percentile() {
         let one = Histogram::new(vec![(5, 1)]);
-        assert!(
-            [0, 50, 90, 100]
-                .iter()
-                .all(|percent| text(one.percentile(*percent)) == "5.00")
-        );
+        assert!([0, 50, 90, 100].iter().all(|percent| text(one.percentile(*percent)) == "5.00"));
     }
 
     #[test]

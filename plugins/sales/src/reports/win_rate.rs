@@ -85,11 +85,7 @@ fn rates(closed: &[Closed]) -> Report<WinRate> {
         }
     }
     let mut rows = vec![all.row(None)];
-    rows.extend(
-        by_currency
-            .into_iter()
-            .map(|(currency, sums)| sums.row(Some(currency))),
-    );
+    rows.extend(by_currency.into_iter().map(|(currency, sums)| sums.row(Some(currency))));
     Report::new(rows).note("excluded_losses", not_lost.iter().map(|line| line.2).sum::<i64>())
 }
 
@@ -100,24 +96,10 @@ mod tests {
     #[test]
     fn the_figures_of_the_tutorial_come_out() {
         let usd = "USD".parse().ok();
-        let report = rates(&[
-            (true, false, 4238, usd, 1_000_553_400),
-            (false, false, 2473, usd, 0),
-        ]);
-        let rate = |at: usize| {
-            report.rows[at]
-                .win_rate
-                .map(|rate| rate.to_string())
-                .unwrap_or_default()
-        };
-        assert_eq!(
-            (report.rows[0].won, report.rows[0].lost, rate(0).as_str()),
-            (4238, 2473, "63.15")
-        );
-        assert_eq!(
-            report.rows[1].won_value.map(|value| value.amount()).as_deref(),
-            Some("10005534.00")
-        );
+        let report = rates(&[(true, false, 4238, usd, 1_000_553_400), (false, false, 2473, usd, 0)]);
+        let rate = |at: usize| report.rows[at].win_rate.map(|rate| rate.to_string()).unwrap_or_default();
+        assert_eq!((report.rows[0].won, report.rows[0].lost, rate(0).as_str()), (4238, 2473, "63.15"));
+        assert_eq!(report.rows[1].won_value.map(|value| value.amount()).as_deref(), Some("10005534.00"));
         assert_eq!(report.rows[1].value_win_rate, Some(Percent::WHOLE));
     }
 

@@ -51,11 +51,7 @@ fn moment() -> Moment {
 }
 
 fn import() -> Moment {
-    Moment {
-        may_backdate: true,
-        imported: true,
-        ..moment()
-    }
+    Moment { may_backdate: true, imported: true, ..moment() }
 }
 
 fn euro(minor: i64) -> Option<Money> {
@@ -86,10 +82,7 @@ fn draft() -> Opportunity {
 }
 
 fn opened(in_stage: u64) -> Opportunity {
-    let mut opportunity = Opportunity {
-        stage: Some(stage(in_stage)),
-        ..draft()
-    };
+    let mut opportunity = Opportunity { stage: Some(stage(in_stage)), ..draft() };
     assert_eq!(open(&mut opportunity, &plan(), &moment()), []);
     opportunity
 }
@@ -118,63 +111,32 @@ fn a_new_opportunity_stands_in_the_first_open_stage_of_the_default_pipeline_sinc
     assert_eq!(open(&mut new, &plan(), &moment()), []);
     assert_eq!((new.pipeline, new.stage), (Some(pipeline(1)), Some(stage(TALK))));
     assert_eq!(new.probability, Some(Percent::whole(10)));
-    assert_eq!(
-        (new.opened_on, new.stage_entered_at),
-        (Some(moment().today), Some(moment().now))
-    );
+    assert_eq!((new.opened_on, new.stage_entered_at), (Some(moment().today), Some(moment().now)));
 }
 
 #[test]
 fn a_stage_brings_its_pipeline_but_not_another_one() {
     assert_eq!(opened(ELSEWHERE).pipeline, Some(pipeline(2)));
-    let mut torn = Opportunity {
-        stage: Some(stage(ELSEWHERE)),
-        pipeline: Some(pipeline(1)),
-        ..draft()
-    };
-    assert_eq!(
-        codes(&open(&mut torn, &plan(), &moment())),
-        ["stage_of_other_pipeline"]
-    );
-    let mut nowhere = Opportunity {
-        stage: Some(stage(99)),
-        ..draft()
-    };
+    let mut torn = Opportunity { stage: Some(stage(ELSEWHERE)), pipeline: Some(pipeline(1)), ..draft() };
+    assert_eq!(codes(&open(&mut torn, &plan(), &moment())), ["stage_of_other_pipeline"]);
+    let mut nowhere = Opportunity { stage: Some(stage(99)), ..draft() };
     assert_eq!(codes(&open(&mut nowhere, &plan(), &moment())), ["unknown_stage"]);
 }
 
 #[test]
 fn an_import_keeps_its_days_and_invents_none() {
-    let mut prospect = Opportunity {
-        stage: Some(stage(TALK)),
-        ..draft()
-    };
+    let mut prospect = Opportunity { stage: Some(stage(TALK)), ..draft() };
     assert_eq!(open(&mut prospect, &plan(), &import()), []);
-    assert_eq!(
-        (prospect.opened_on, prospect.stage_entered_at),
-        (None, Some(import().now))
-    );
+    assert_eq!((prospect.opened_on, prospect.stage_entered_at), (None, Some(import().now)));
 
     let (from, to) = (Some(day("2016-10-20")), Some(day("2017-03-01")));
-    let mut won = Opportunity {
-        stage: Some(stage(WON)),
-        opened_on: from,
-        closed_on: to,
-        ..draft()
-    };
+    let mut won = Opportunity { stage: Some(stage(WON)), opened_on: from, closed_on: to, ..draft() };
     assert_eq!(open(&mut won, &plan(), &import()), []);
     assert!(won.is_won);
     assert_eq!((won.opened_on, won.closed_on), (from, to));
-    assert_eq!(
-        (won.closed_at, won.stage_entered_at),
-        (to.map(Date::midnight), to.map(Date::midnight))
-    );
+    assert_eq!((won.closed_at, won.stage_entered_at), (to.map(Date::midnight), to.map(Date::midnight)));
 
-    let mut engaging = Opportunity {
-        stage: Some(stage(OFFER)),
-        opened_on: from,
-        ..draft()
-    };
+    let mut engaging = Opportunity { stage: Some(stage(OFFER)), opened_on: from, ..draft() };
     assert_eq!(open(&mut engaging, &plan(), &import()), []);
     assert_eq!(engaging.stage_entered_at, from.map(Date::midnight));
 }
@@ -189,24 +151,13 @@ fn every_broken_rule_is_listed() {
         ..draft()
     };
     let rules = open(&mut bad, &plan(), &moment());
-    assert_eq!(
-        codes(&rules),
-        [
-            "backdate_not_allowed",
-            "amount_not_positive",
-            "before_opening",
-            "not_lost"
-        ]
-    );
+    assert_eq!(codes(&rules), ["backdate_not_allowed", "amount_not_positive", "before_opening", "not_lost"]);
 }
 
 #[test]
 fn another_day_than_today_needs_the_right_to_backdate_and_no_day_lies_ahead() {
     let close_on = |text: &str, may_backdate| {
-        let moment = Moment {
-            may_backdate,
-            ..moment()
-        };
+        let moment = Moment { may_backdate, ..moment() };
         let mut before = opened(TALK);
         before.opened_on = Some(day("2026-01-01"));
         changed(&before, &moment, |o| {
@@ -214,18 +165,9 @@ fn another_day_than_today_needs_the_right_to_backdate_and_no_day_lies_ahead() {
             o.closed_on = Some(day(text));
         })
     };
-    assert_eq!(
-        close_on("2026-11-21", false).unwrap_err(),
-        ["backdate_not_allowed"]
-    );
-    assert_eq!(
-        close_on("2026-11-21", true).unwrap().closed_on,
-        Some(day("2026-11-21"))
-    );
-    assert_eq!(
-        close_on("2026-11-22", false).unwrap().closed_at,
-        Some(moment().now)
-    );
+    assert_eq!(close_on("2026-11-21", false).unwrap_err(), ["backdate_not_allowed"]);
+    assert_eq!(close_on("2026-11-21", true).unwrap().closed_on, Some(day("2026-11-21")));
+    assert_eq!(close_on("2026-11-22", false).unwrap().closed_at, Some(moment().now));
     assert_eq!(close_on("2026-11-23", true).unwrap_err(), ["in_the_future"]);
 }
 
@@ -234,22 +176,13 @@ fn a_closed_opportunity_moves_only_through_reopen() {
     let won = changed(&opened(TALK), &moment(), |o| o.stage = Some(stage(WON))).unwrap();
     assert!(won.is_won && won.closed_on.is_some() && won.probability == Some(Percent::WHOLE));
 
-    assert_eq!(
-        changed(&won, &moment(), |o| o.stage = Some(stage(TALK))).unwrap_err(),
-        ["closed"]
-    );
-    assert_eq!(
-        changed(&won, &moment(), |o| o.stage = Some(stage(LOST))).unwrap_err(),
-        ["closed"]
-    );
+    assert_eq!(changed(&won, &moment(), |o| o.stage = Some(stage(TALK))).unwrap_err(), ["closed"]);
+    assert_eq!(changed(&won, &moment(), |o| o.stage = Some(stage(LOST))).unwrap_err(), ["closed"]);
     assert_eq!(
         changed(&won, &moment(), |o| o.probability = Some(Percent::ZERO)).unwrap_err(),
         ["opportunity_closed"]
     );
-    assert_eq!(
-        changed(&won, &moment(), |o| o.amount = euro(0)).unwrap_err(),
-        ["amount_not_positive"]
-    );
+    assert_eq!(changed(&won, &moment(), |o| o.amount = euro(0)).unwrap_err(), ["amount_not_positive"]);
     assert!(changed(&won, &moment(), |o| o.next_step = Some("invoice".into())).is_ok());
 
     let reopen_in = |n| {
@@ -259,27 +192,17 @@ fn a_closed_opportunity_moves_only_through_reopen() {
         })
     };
     let reopened = reopen_in(OFFER).unwrap();
-    assert_eq!(
-        (reopened.closed_on, reopened.closed_at, reopened.is_won),
-        (None, None, false)
-    );
+    assert_eq!((reopened.closed_on, reopened.closed_at, reopened.is_won), (None, None, false));
     assert_eq!(reopened.probability, Some(Percent::whole(50)));
     assert_eq!(reopen_in(LOST).unwrap_err(), ["stage_not_open"]);
 }
 
 #[test]
 fn an_old_closing_day_does_not_hinder_other_changes() {
-    let mut won = Opportunity {
-        stage: Some(stage(WON)),
-        closed_on: Some(day("2017-03-01")),
-        ..draft()
-    };
+    let mut won = Opportunity { stage: Some(stage(WON)), closed_on: Some(day("2017-03-01")), ..draft() };
     assert_eq!(open(&mut won, &plan(), &import()), []);
     let renamed = changed(&won, &moment(), |o| o.name = "200 seats".into()).unwrap();
-    assert_eq!(
-        (renamed.closed_on, renamed.closed_at),
-        (won.closed_on, won.closed_at)
-    );
+    assert_eq!((renamed.closed_on, renamed.closed_at), (won.closed_on, won.closed_at));
 }
 
 #[test]
@@ -309,10 +232,7 @@ fn what_is_open_has_no_closing_day() {
         changed(&opened(TALK), &moment(), |o| o.closed_on = Some(moment().today)).unwrap_err(),
         ["not_closed"]
     );
-    assert_eq!(
-        changed(&opened(TALK), &moment(), |o| o.stage = None).unwrap_err(),
-        ["required"]
-    );
+    assert_eq!(changed(&opened(TALK), &moment(), |o| o.stage = None).unwrap_err(), ["required"]);
     assert_eq!(
         changed(&opened(TALK), &moment(), |o| o.pipeline = Some(pipeline(2))).unwrap_err(),
         ["stage_of_other_pipeline"]
@@ -322,10 +242,7 @@ fn what_is_open_has_no_closing_day() {
 #[test]
 fn a_stay_never_begins_before_the_last_one_did() {
     let before = opened(TALK);
-    let backdater = Moment {
-        may_backdate: true,
-        ..moment()
-    };
+    let backdater = Moment { may_backdate: true, ..moment() };
     let early = changed(&before, &backdater, |o| {
         o.opened_on = Some(day("2026-11-01"));
         o.stage = Some(stage(LOST));
