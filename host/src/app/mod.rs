@@ -7,7 +7,7 @@ mod error;
 mod seed;
 mod work;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use dashmap::DashMap;
@@ -26,7 +26,7 @@ use crate::policy::{Policy, PolicyIndex};
 use crate::records::import::Imports;
 use crate::records::schema::Module;
 use crate::records::tx::Hooks;
-use crate::records::{Records, Scope};
+use crate::records::{Records, Scope, SettingsByPlugin};
 use crate::settings::Settings;
 use crate::storage::{ControlPlane, Secrets, TenantFiles, check_sqlite_version};
 
@@ -75,7 +75,7 @@ pub struct Entered {
     /// The plugins that it may use.
     pub plugins: Vec<Arc<Plugin>>,
     modules: Arc<[Arc<Module>]>,
-    settings: Arc<HashMap<Arc<str>, BTreeMap<String, String>>>,
+    settings: Arc<SettingsByPlugin>,
 }
 
 impl Entered {

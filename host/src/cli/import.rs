@@ -1,5 +1,7 @@
 //! `stoa import`: the file becomes a job of the host; this shows how far it is and fetches what was refused.
 
+#![expect(clippy::indexing_slicing, reason = "reading a member that a JSON value does not have gives null")]
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;

@@ -85,7 +85,7 @@ fn add_tags(document: &mut Value, more: Vec<Value>) {
     }
     let Some(tags) = tags.as_array_mut() else { return };
     for tag in more {
-        if !tags.iter().any(|known| known["name"] == tag["name"]) {
+        if !tags.iter().any(|known| known.get("name") == tag.get("name")) {
             tags.push(tag);
         }
     }

@@ -256,7 +256,8 @@ mod tests {
 
     #[test]
     fn the_first_unacceptable_value_is_named() {
-        let cases: [(&str, fn(&mut NewOrganization)); 7] = [
+        type Spoil = fn(&mut NewOrganization);
+        let cases: [(&str, Spoil); 7] = [
             ("slug", |new| new.slug = "x".to_owned()),
             ("name", |new| new.name = "  ".to_owned()),
             ("name", |new| new.name = "a\nb".to_owned()),

@@ -119,28 +119,7 @@ pub(super) fn entity(
             "must be lower-case letters, digits, `-` or `_`, and not `reports` or `actions`",
         );
     }
-    let mut taken: HashSet<String> = SYSTEM_COLUMNS.iter().map(|name| (*name).to_owned()).collect();
-    taken.insert("_row".into());
-    let mut fields = Vec::with_capacity(declared.fields.len());
-    for (at, json) in declared.fields.iter().enumerate() {
-        let pointer = format!("{pointer}/fields/{at}");
-        let parsed = match FieldDeclaration::deserialize(json) {
-            Ok(parsed) => field(plugin, &pointer, parsed, faults),
-            Err(error) => {
-                faults.add(pointer.clone(), error.to_string());
-                None
-            }
-        };
-        let Some(field) = parsed else { continue };
-        let columns = [field.key.to_string(), format!("{}_currency", field.key)];
-        let width = if matches!(field.kind, Kind::Money) { 2 } else { 1 };
-        for column in columns.into_iter().take(width) {
-            if !taken.insert(column.clone()) {
-                faults.add(pointer.clone(), format!("the column `{column}` exists already"));
-            }
-        }
-        fields.push(field);
-    }
+    let fields = fields(plugin, pointer, &declared.fields, faults);
     if let Some(title) =
         declared.title.as_ref().filter(|title| !fields.iter().any(|field| *field.key == ***title))
     {
@@ -165,6 +144,33 @@ pub(super) fn entity(
         operations,
     };
     Some(Entity::new(plugin, parts))
+}
+
+/// Checks the fields; no two may share a column, with each other or with the system's.
+fn fields(plugin: &str, pointer: &str, declared: &[Json], faults: &mut Faults) -> Vec<Field> {
+    let mut taken: HashSet<String> = SYSTEM_COLUMNS.iter().map(|name| (*name).to_owned()).collect();
+    taken.insert("_row".into());
+    let mut fields = Vec::with_capacity(declared.len());
+    for (at, json) in declared.iter().enumerate() {
+        let pointer = format!("{pointer}/fields/{at}");
+        let parsed = match FieldDeclaration::deserialize(json) {
+            Ok(parsed) => field(plugin, &pointer, parsed, faults),
+            Err(error) => {
+                faults.add(pointer.clone(), error.to_string());
+                None
+            }
+        };
+        let Some(field) = parsed else { continue };
+        let columns = [field.key.to_string(), format!("{}_currency", field.key)];
+        let width = if matches!(field.kind, Kind::Money) { 2 } else { 1 };
+        for column in columns.into_iter().take(width) {
+            if !taken.insert(column.clone()) {
+                faults.add(pointer.clone(), format!("the column `{column}` exists already"));
+            }
+        }
+        fields.push(field);
+    }
+    fields
 }
 
 fn words<T>(

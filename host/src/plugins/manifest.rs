@@ -264,6 +264,21 @@ fn cross_check(manifest: &Manifest, faults: &mut Faults) {
             );
         }
     }
+    check_reports(manifest, faults);
+    for (at, grant) in manifest.grants.iter().enumerate() {
+        let own = grant.object.split_once('.').is_some_and(|(plugin, _)| plugin == &*manifest.id);
+        if !own || grant.actions.is_empty() {
+            faults.add(format!("/grants/{at}"), "grants actions, on an object of this plugin");
+        }
+    }
+    for (at, seed) in
+        manifest.seed.iter().chain(&manifest.demo).enumerate().filter(|(_, seed)| !entity(&seed.entity))
+    {
+        faults.add(format!("/seed/{at}"), format!("`{}` is no entity of this manifest", seed.entity));
+    }
+}
+
+fn check_reports(manifest: &Manifest, faults: &mut Faults) {
     let mut columns: BTreeMap<&str, usize> = BTreeMap::new();
     for (at, report) in manifest.reports.iter().enumerate() {
         *columns.entry(report.key.as_str()).or_default() += 1;
@@ -276,16 +291,5 @@ fn cross_check(manifest: &Manifest, faults: &mut Faults) {
                 format!("column `{}` has the unknown type `{}`", column.key, column.kind),
             );
         }
-    }
-    for (at, grant) in manifest.grants.iter().enumerate() {
-        let own = grant.object.split_once('.').is_some_and(|(plugin, _)| plugin == &*manifest.id);
-        if !own || grant.actions.is_empty() {
-            faults.add(format!("/grants/{at}"), "grants actions, on an object of this plugin");
-        }
-    }
-    for (at, seed) in
-        manifest.seed.iter().chain(&manifest.demo).enumerate().filter(|(_, seed)| !entity(&seed.entity))
-    {
-        faults.add(format!("/seed/{at}"), format!("`{}` is no entity of this manifest", seed.entity));
     }
 }

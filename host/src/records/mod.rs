@@ -59,6 +59,12 @@ static PROFILE: FileProfile = FileProfile {
     redacted: &[],
 };
 
+/// An organization's file of one plugin.
+type FileKey = (OrganizationId, Arc<str>);
+
+/// What an organization set: JSON by plugin and key.
+pub type SettingsByPlugin = HashMap<Arc<str>, BTreeMap<String, String>>;
+
 /// What one request may do where: the caller, the organization and its policy, and the module's entities.
 #[derive(Clone)]
 pub struct Scope {
@@ -71,7 +77,7 @@ pub struct Scope {
     /// Every module that the organization may use, the base plugin included.
     pub modules: Arc<[Arc<Module>]>,
     /// What the organization set for its plugins: JSON by plugin and key.
-    pub settings: Arc<HashMap<Arc<str>, BTreeMap<String, String>>>,
+    pub settings: Arc<SettingsByPlugin>,
 }
 
 impl Scope {
@@ -98,7 +104,7 @@ pub struct Records {
     pub(crate) cursor_key: Arc<[u8; 32]>,
     clock: Clock,
     /// Files whose schema was brought up to date by this process, with the version it was brought to.
-    ready: Arc<DashMap<(OrganizationId, Arc<str>), Arc<str>>>,
+    ready: Arc<DashMap<FileKey, Arc<str>>>,
 }
 
 impl Records {

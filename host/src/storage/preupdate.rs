@@ -107,11 +107,11 @@ impl Row for Changed {
         usize::try_from(unsafe { ffi::sqlite3_preupdate_count(self.db) }).unwrap_or(0)
     }
 
-    fn old(&self, column: usize) -> Option<Cell<'_>> {
+    fn before(&self, column: usize) -> Option<Cell<'_>> {
         self.value(ffi::sqlite3_preupdate_old, column)
     }
 
-    fn new(&self, column: usize) -> Option<Cell<'_>> {
+    fn after(&self, column: usize) -> Option<Cell<'_>> {
         self.value(ffi::sqlite3_preupdate_new, column)
     }
 }

@@ -49,8 +49,8 @@ impl PartialEq for Cell<'_> {
 pub(super) trait Row {
     fn columns(&self) -> usize;
     /// `None` for a generated column, which has no stored value.
-    fn old(&self, column: usize) -> Option<Cell<'_>>;
-    fn new(&self, column: usize) -> Option<Cell<'_>>;
+    fn before(&self, column: usize) -> Option<Cell<'_>>;
+    fn after(&self, column: usize) -> Option<Cell<'_>>;
 }
 
 /// A table as far as it is known.
@@ -170,11 +170,11 @@ impl Recorder {
         let keep = match operation {
             Operation::Update => self.push_update(table, row),
             Operation::Insert => {
-                (0..row.columns()).for_each(|column| self.push(row.new(column)));
+                (0..row.columns()).for_each(|column| self.push(row.after(column)));
                 true
             }
             Operation::Delete => {
-                (0..row.columns()).for_each(|column| self.push(row.old(column)));
+                (0..row.columns()).for_each(|column| self.push(row.before(column)));
                 true
             }
         };
@@ -189,7 +189,7 @@ impl Recorder {
     fn push_update(&mut self, table: usize, row: &impl Row) -> bool {
         let mut changed = false;
         for column in 0..row.columns() {
-            let (old, new) = (row.old(column), row.new(column));
+            let (old, new) = (row.before(column), row.after(column));
             let key = self.tables.get(table).and_then(|table| table.columns.as_ref());
             // Until the columns are known, every value may be the one that names the record.
             let wanted = key.is_none_or(|columns| columns.key.has(column));

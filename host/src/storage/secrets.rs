@@ -130,7 +130,7 @@ fn master_key(
     }
     let mut key = Zeroizing::new([0; 32]);
     random(&mut *key)?;
-    let text = Zeroizing::new(STANDARD.encode(&*key) + "\n");
+    let text = Zeroizing::new(STANDARD.encode(*key) + "\n");
     parse(&Zeroizing::new(write_private(&path, text.as_bytes())?), "the file master.key")
 }
 

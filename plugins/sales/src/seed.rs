@@ -3,8 +3,11 @@
 use serde_json::{Value, json};
 use stoa_sdk::manifest::Seed;
 
-/// The stages in order: key, kind, probability, forecast category, days after which a deal is stale.
-const STAGES: [(&str, &str, &str, Option<&str>, Option<i64>); 6] = [
+/// Key, kind, probability, forecast category, days after which a deal is stale.
+type Stage = (&'static str, &'static str, &'static str, Option<&'static str>, Option<i64>);
+
+/// The stages in order.
+const STAGES: [Stage; 6] = [
     ("prospecting", "open", "10", Some("pipeline"), Some(30)),
     ("qualification", "open", "20", Some("pipeline"), Some(30)),
     ("proposal", "open", "50", Some("best_case"), Some(21)),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::Operator;
 use crate::app::App;
@@ -74,10 +74,10 @@ pub async fn create(operator: &Operator, request: NewOrganizationRequest) -> Res
     let name = request.owner_name.unwrap_or_else(|| email.as_str().to_owned());
     let mut created = owner(operator, &organization, email, name).await?;
     if request.api_key {
-        created["api_key"] = key(app, &organization).await?.into();
+        created.insert("api_key".into(), key(app, &organization).await?.into());
     }
-    created["modules"] = request.modules.into();
-    Ok(created)
+    created.insert("modules".into(), request.modules.into());
+    Ok(created.into())
 }
 
 async fn owner(
@@ -85,20 +85,21 @@ async fn owner(
     organization: &Arc<Organization>,
     email: Email,
     name: String,
-) -> Result<Value, Problem> {
+) -> Result<Map<String, Value>, Problem> {
     let (identity, caller) = (&operator.app.identity, Operator::caller(organization));
     let address = email.as_str().to_owned();
     let roles = vec![OWNER.to_owned()];
     let user = NewUser { email: Some(email), name, roles, team: None, external_id: None };
     let user = identity.create_user(&caller, user).await?;
     let token = identity.invite(&caller, user.id).await?;
-    let mut view = json!({
-        "organization": view(organization),
-        "owner": { "id": user.id.to_string(), "email": address },
-        "setup_expires_at": rfc3339(token.expires_at),
-    });
-    view["setup_url"] = setup_url(operator, organization.slug.as_str(), &token.token).into();
-    Ok(view)
+    let setup_url = setup_url(operator, organization.slug.as_str(), &token.token);
+    let members = [
+        ("organization", view(organization)),
+        ("owner", json!({ "id": user.id.to_string(), "email": address })),
+        ("setup_expires_at", rfc3339(token.expires_at).into()),
+        ("setup_url", setup_url.into()),
+    ];
+    Ok(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
 /// A key with the owner's role.

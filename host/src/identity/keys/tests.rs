@@ -23,7 +23,7 @@ async fn a_key_is_a_principal_with_its_role() {
         assert_eq!((caller.principal.kind, &*caller.principal.name), (PrincipalKind::ApiKey, "Nightly sync"));
         assert_eq!((&*caller.principal.roles[0], caller.principal.roles.len()), ("rep", 1));
     }
-    assert_eq!(world.identity.api_keys(world.acme.id).unwrap(), [key.clone()]);
+    assert_eq!(world.identity.api_keys(world.acme.id).unwrap(), std::slice::from_ref(&key));
     assert_eq!(&*world.identity.names(world.acme.id, &[key.id]).unwrap()[&key.id], "Nightly sync");
 }
 

@@ -47,7 +47,7 @@ async fn a_person_is_found_in_every_way() {
     ] {
         assert_eq!(found.unwrap(), ann);
     }
-    assert_eq!(identity.users(acme, None, 10).unwrap(), [ann.clone()]);
+    assert_eq!(identity.users(acme, None, 10).unwrap(), std::slice::from_ref(&ann));
     assert!(identity.users(acme, Some(ann.id), 10).unwrap().is_empty());
     let names = identity.names(acme, &[ann.id, PLATFORM, PrincipalId::new()]).unwrap();
     assert_eq!((names.len(), &*names[&ann.id], &*names[&PLATFORM]), (2, "Ann", "Platform"));

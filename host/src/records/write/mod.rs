@@ -119,12 +119,11 @@ pub fn update_each(
         drafts.push(shape::changed_draft(tx, entity, change.id, before, change.changes)?);
     }
     // A draft that changes nothing passes through: no hook, no new version, no entry in the change log.
-    let (mut moving, still): (Vec<(usize, Draft)>, Vec<(usize, Draft)>) = drafts
+    let (moving, still): (Vec<_>, Vec<_>) = drafts
         .into_iter()
         .enumerate()
         .partition(|(_, draft)| !draft.faults.is_empty() || draft.before.as_ref() != Some(&draft.after));
-    let places: Vec<usize> = moving.iter().map(|(at, _)| *at).collect();
-    let mut drafts: Vec<Draft> = moving.drain(..).map(|(_, draft)| draft).collect();
+    let (places, mut drafts): (Vec<usize>, Vec<Draft>) = moving.into_iter().unzip();
     check::declared(tx, entity, &mut drafts)?;
     run_hooks(tx, entity, &[Hook::Validate, Hook::BeforeUpdate], &mut drafts)?;
     let names: Vec<String> = entity.columns().collect();
