@@ -37,6 +37,8 @@ pub struct Manifest {
     pub settings: Vec<Setting>,
     /// Records that every organization starts with.
     pub seed: Vec<Seed>,
+    /// Records that a demo organization has to look at, beside the seed; written as seeds are.
+    pub demo: Vec<Seed>,
 }
 
 impl Manifest {

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use rusqlite::OptionalExtension as _;
 
 use super::error::RecordError;
-use super::schema::{Entity, Field, Kind, Module, SYSTEM_COLUMNS};
+use super::schema::{Entity, Field, Kind, Module, SYSTEM_COLUMNS, Stored};
 use crate::storage::Connection;
 
 /// Applies the module's schema. Does nothing to what is already there.
@@ -42,23 +42,10 @@ fn columns(conn: &Rc<Connection>, table: &str) -> Result<HashMap<String, String>
 }
 
 const fn sql_type(kind: &Kind) -> &'static str {
-    match kind {
-        Kind::Integer
-        | Kind::Decimal(_)
-        | Kind::Money
-        | Kind::Percent
-        | Kind::Boolean
-        | Kind::DateTime
-        | Kind::Duration => "INTEGER",
-        Kind::Reference(..) => "BLOB",
-        Kind::Text
-        | Kind::RichText
-        | Kind::Date
-        | Kind::Option(_)
-        | Kind::Email
-        | Kind::Phone
-        | Kind::Url
-        | Kind::Json => "TEXT",
+    match kind.stored() {
+        Stored::Integer => "INTEGER",
+        Stored::Text => "TEXT",
+        Stored::Id => "BLOB",
     }
 }
 

@@ -113,6 +113,31 @@ pub enum Kind {
     Json,
 }
 
+/// The form of a column.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Stored {
+    /// 64 bits.
+    Integer,
+    /// UTF-8.
+    Text,
+    /// 16 bytes.
+    Id,
+}
+
+impl Kind {
+    /// The form of the (first) column.
+    #[must_use]
+    pub const fn stored(&self) -> Stored {
+        match self {
+            Self::Integer | Self::Decimal(_) | Self::Money | Self::Percent => Stored::Integer,
+            Self::Boolean | Self::DateTime | Self::Duration => Stored::Integer,
+            Self::Reference(..) => Stored::Id,
+            Self::Text | Self::RichText | Self::Date | Self::Option(_) => Stored::Text,
+            Self::Email | Self::Phone | Self::Url | Self::Json => Stored::Text,
+        }
+    }
+}
+
 /// One declared field.
 #[derive(Clone, Debug)]
 pub struct Field {

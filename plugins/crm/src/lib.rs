@@ -2,6 +2,7 @@
 //!
 //! `accounts.rs` and `contacts.rs` declare and check; this file is the list of what the plugin offers.
 
+mod demo;
 mod accounts;
 mod contacts;
 mod hierarchy;
@@ -17,6 +18,7 @@ stoa_sdk::plugin! {
     permissions: ["records.as-plugin"],
     entities: [Account, Contact],
     grants: grants(),
+    demo: demo::records(),
 }
 
 const ALL: &[&str] = &["list", "read", "create", "update", "delete", "import", "export"];

@@ -9,6 +9,7 @@ mod opportunities;
 mod pipelines;
 mod products;
 mod reports;
+mod demo;
 mod seed;
 
 use crate::opportunities::{Opportunity, StageHistory, actions};
@@ -73,6 +74,7 @@ stoa_sdk::plugin! {
     ],
     grants: grants::grants(),
     seed: seed::seed(),
+    demo: demo::records(),
 }
 
 #[cfg(test)]

@@ -91,6 +91,7 @@ struct List {
     grants: Option<Expr>,
     settings: Option<Expr>,
     seed: Option<Expr>,
+    demo: Option<Expr>,
     private: Option<Expr>,
 }
 
@@ -118,6 +119,7 @@ impl Parse for List {
                 "grants" => list.grants = Some(input.parse()?),
                 "settings" => list.settings = Some(input.parse()?),
                 "seed" => list.seed = Some(input.parse()?),
+                "demo" => list.demo = Some(input.parse()?),
                 "private" => list.private = Some(input.parse()?),
                 _ => {
                     return Err(Error::new_spanned(
@@ -178,7 +180,7 @@ fn describe(list: &List) -> Result<TokenStream> {
         None => quote! { ::std::vec::Vec::new() },
     };
     let (grants, settings) = (several(&list.grants), several(&list.settings));
-    let (seed, private) = (several(&list.seed), several(&list.private));
+    let (seed, demo, private) = (several(&list.seed), several(&list.demo), several(&list.private));
     Ok(quote! {
         fn describe() -> ::stoa_sdk::Manifest {
             ::stoa_sdk::__private::glue::finish(::stoa_sdk::Manifest {
@@ -197,6 +199,7 @@ fn describe(list: &List) -> Result<TokenStream> {
                 grants: #grants,
                 settings: #settings,
                 seed: #seed,
+                demo: #demo,
             })
         }
     })

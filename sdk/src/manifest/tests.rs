@@ -52,6 +52,7 @@ fn the_published_schema_knows_exactly_the_members_of_a_manifest() {
         grants: vec![],
         settings: vec![],
         seed: vec![],
+        demo: vec![],
     };
     same_keys(&schema, &serde_json::to_value(manifest).unwrap());
     same_keys(&definitions["grant"], &serde_json::to_value(Grant::new("r", "own", "a.b", &[])).unwrap());

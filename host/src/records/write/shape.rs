@@ -10,7 +10,7 @@ use crate::records::cells::Cells;
 use crate::records::error::{Fault, RecordError};
 use crate::records::input;
 use crate::records::schema::{
-    CREATED_AT, CREATED_BY, EXTERNAL_IDS, Entity, Field, ID, Kind, OWNER, SOURCE, TEAM, UPDATED_AT,
+    CREATED_AT, CREATED_BY, EXTERNAL_IDS, Entity, Field, ID, Kind, OWNER, SOURCE, Stored, TEAM, UPDATED_AT,
     UPDATED_BY, VERSION,
 };
 use crate::records::tx::{Authority, Draft, Tx};
@@ -273,27 +273,8 @@ fn cells(tx: &Tx, entity: &Arc<Entity>, draft: &mut Draft, cellwise: &Cellwise) 
 pub(crate) const fn fits(kind: &Kind, value: &Value) -> bool {
     match value {
         Value::Null => true,
-        Value::Integer(_) => matches!(
-            kind,
-            Kind::Integer
-                | Kind::Decimal(_)
-                | Kind::Money
-                | Kind::Percent
-                | Kind::Boolean
-                | Kind::DateTime
-                | Kind::Duration
-        ),
-        Value::Id(_) => matches!(kind, Kind::Reference(..)),
-        Value::Text(_) => matches!(
-            kind,
-            Kind::Text
-                | Kind::RichText
-                | Kind::Date
-                | Kind::Option(_)
-                | Kind::Email
-                | Kind::Phone
-                | Kind::Url
-                | Kind::Json
-        ),
+        Value::Integer(_) => matches!(kind.stored(), Stored::Integer),
+        Value::Text(_) => matches!(kind.stored(), Stored::Text),
+        Value::Id(_) => matches!(kind.stored(), Stored::Id),
     }
 }
