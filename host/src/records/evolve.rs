@@ -108,7 +108,7 @@ fn indexes(entity: &Entity) -> Vec<String> {
         let column = &field.key;
         if field.unique {
             all.push(format!(
-                "create unique index if not exists \"_stoa_{table}_{column}\" on \"{table}\" (\"{column}\") \
+                "create unique index if not exists \"_stoa_u_{table}_{column}\" on \"{table}\" (\"{column}\") \
                  where deleted_at is null and \"{column}\" is not null"
             ));
         } else if field.indexed || matches!(field.kind, Kind::Reference(..)) {
