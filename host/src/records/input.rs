@@ -98,6 +98,31 @@ fn parse(field: &Field, json: &Json) -> Result<Stored, Fault> {
     Ok((value, Value::Null))
 }
 
+/// Checks a value in its stored form, as plugin code sets it: the rules of [`field`] for what has no JSON any more.
+///
+/// # Errors
+/// The first rule that it breaks.
+pub fn stored(field: &Field, value: &Value, second: &Value) -> Result<(), Fault> {
+    match (&field.kind, value) {
+        (_, Value::Null) => Ok(()),
+        (Kind::Money, _) => match second.text().and_then(exponent) {
+            Some(_) => bounds(field, value),
+            None => Err(wrong(field, "unknown_currency", "in a currency of ISO 4217, such as EUR")),
+        },
+        (
+            Kind::Option(_)
+            | Kind::Date
+            | Kind::Email
+            | Kind::Phone
+            | Kind::Url
+            | Kind::Text
+            | Kind::RichText,
+            Value::Text(text),
+        ) => parse(field, &Json::String(text.clone())).map(drop),
+        _ => bounds(field, value),
+    }
+}
+
 fn bounds(field: &Field, value: &Value) -> Result<(), Fault> {
     let Some(integer) = value.integer() else {
         return Ok(());

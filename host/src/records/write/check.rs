@@ -14,8 +14,12 @@ use crate::records::value::Value;
 ///
 /// # Errors
 /// A file fails.
-pub(super) fn declared(tx: &Tx, entity: &Arc<Entity>, drafts: &mut [Draft]) -> Result<(), RecordError> {
-    let mut seen = Seen::default();
+pub(super) fn references(
+    tx: &Tx,
+    entity: &Arc<Entity>,
+    drafts: &mut [Draft],
+    seen: &mut Seen,
+) -> Result<(), RecordError> {
     for field in entity.fields.iter().filter(|field| matches!(field.kind, Kind::Reference(..))) {
         for draft in drafts.iter_mut() {
             let Some(id) = draft.after.get(field.column).and_then(Value::id) else {
@@ -28,7 +32,9 @@ pub(super) fn declared(tx: &Tx, entity: &Arc<Entity>, drafts: &mut [Draft]) -> R
             if unchanged {
                 continue;
             }
-            if let Err(fault) = seen.check(tx, field, id)? {
+            if let Err(fault) = seen.check(tx, field, id)?
+                && !draft.faults.contains(&fault)
+            {
                 draft.faults.push(fault);
             }
         }
@@ -36,18 +42,26 @@ pub(super) fn declared(tx: &Tx, entity: &Arc<Entity>, drafts: &mut [Draft]) -> R
     Ok(())
 }
 
-/// Checks what must be there once the hooks have run, and what no two records may share. There is one writer, so nobody
+/// Checks what must be there and well formed once the hooks have run, and what no two records may share. There is one writer, so nobody
 /// can come in between.
 ///
 /// # Errors
 /// The file fails.
-pub(super) fn unique(tx: &Tx, entity: &Entity, draft: &mut Draft) -> Result<(), RecordError> {
+pub(super) fn complete(tx: &Tx, entity: &Entity, draft: &mut Draft) -> Result<(), RecordError> {
     for field in &entity.fields {
         let value = draft.after.get(field.column).cloned().unwrap_or_default();
         if value.is_null() {
             if field.required {
                 draft.faults.push(crate::records::input::required(field));
             }
+            continue;
+        }
+        let second = draft.after.get(field.column + 1).cloned().unwrap_or_default();
+        let moved = draft.before.as_ref().is_none_or(|before| before.get(field.column) != Some(&value));
+        if let Some(fault) =
+            moved.then(|| crate::records::input::stored(field, &value, &second).err()).flatten()
+        {
+            draft.faults.push(fault);
             continue;
         }
         if field.unique && store::holder(&tx.conn, entity, field, &value, draft.id)?.is_some() {
