@@ -49,7 +49,7 @@ pub(crate) struct Opportunity {
     /// Where it stands; the pipeline's first open stage when nothing is said.
     #[field(indexed)]
     pub stage: Option<Reference<Stage>>,
-    #[field(min = 0)]
+    #[field(min = 0, max = 1_000_000_000_000_000)]
     pub amount: Option<Money>,
     /// When work on it began. Today for a new one; an import may leave it empty.
     pub opened_on: Option<Date>,
