@@ -2,7 +2,8 @@
 //!
 //! Reading order: `products.rs`, `pipelines/` (stages as the organization's own data), `opportunities/` (`rules.rs` is
 //! the state machine, `hooks.rs` brings every write to it, `actions.rs` are the named moves), `reports/`, `totals.rs`
-//! (sums that cannot overflow). `grants.rs` and `seed.rs` say what roles may do and what a new organization starts with. This file is the list.
+//! (sums that cannot overflow). `grants.rs` and `seed.rs` say what roles may do and what a new organization starts
+//! with. This file is the list.
 
 mod demo;
 mod grants;
