@@ -105,6 +105,9 @@ fn follow(
 ) -> Result<(), RecordError> {
     let host = tx.on(Authority::Plugin); // the declaration decides, not the caller's rights on the other records
     for id in pointing {
+        if !store::exists(&tx.conn, referring, id)? {
+            continue; // it went along with one before it
+        }
         if rule == OnDelete::Cascade {
             delete_one(&host, referring, id, None, budget)?;
             continue;
