@@ -5,7 +5,7 @@ mod check;
 mod delete;
 mod shape;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
@@ -25,6 +25,8 @@ pub use self::shape::{Cellwise, Changes};
 
 /// What became of one row of a batch.
 pub type RowOutcome = Result<RecordId, Vec<Fault>>;
+/// What became of one change of a batch: the record's version.
+pub type UpdateOutcome = Result<u64, Vec<Fault>>;
 
 /// A change of one record.
 #[derive(Debug)]
@@ -110,7 +112,27 @@ pub fn update_each(
     tx: &Tx,
     entity: &Arc<Entity>,
     changes: Vec<Change>,
-) -> Result<Vec<Result<u64, Vec<Fault>>>, RecordError> {
+) -> Result<Vec<UpdateOutcome>, RecordError> {
+    let mut outcomes = Vec::with_capacity(changes.len());
+    let (mut part, mut seen) = (Vec::with_capacity(changes.len()), HashSet::new());
+    for change in changes {
+        if !seen.insert(change.id) {
+            // A second change of a record must find the first one written.
+            outcomes.extend(update_distinct(tx, entity, std::mem::take(&mut part))?);
+            seen = HashSet::from([change.id]);
+        }
+        part.push(change);
+    }
+    outcomes.extend(update_distinct(tx, entity, part)?);
+    Ok(outcomes)
+}
+
+/// [`update_each`] of records that are all different.
+fn update_distinct(
+    tx: &Tx,
+    entity: &Arc<Entity>,
+    changes: Vec<Change>,
+) -> Result<Vec<UpdateOutcome>, RecordError> {
     let rows = reach(tx, entity, "update");
     let mut drafts = Vec::with_capacity(changes.len());
     for change in changes {
@@ -142,7 +164,7 @@ pub fn update_each(
         }
     }
     after_hooks(tx, entity, Hook::AfterUpdate, &mut drafts)?;
-    let mut outcomes: Vec<(usize, Result<u64, Vec<Fault>>)> =
+    let mut outcomes: Vec<(usize, UpdateOutcome)> =
         still.into_iter().map(|(at, draft)| (at, Ok(list::identity_of(&draft.after).1))).collect();
     outcomes.extend(places.into_iter().zip(drafts).map(|(at, draft)| {
         (at, if draft.faults.is_empty() { Ok(list::identity_of(&draft.after).1) } else { Err(draft.faults) })
@@ -259,6 +281,9 @@ fn run_hooks(
     hooks: &[Hook],
     drafts: &mut Vec<Draft>,
 ) -> Result<(), RecordError> {
+    if drafts.is_empty() {
+        return Ok(());
+    }
     for hook in hooks.iter().filter(|hook| entity.hooks.contains(hook)) {
         // Drafts with faults go along with `validate`, so that the caller hears of everything at once.
         if *hook == Hook::Validate {
