@@ -17,7 +17,8 @@ pub struct Key {
     pub column: String,
     /// Largest first.
     pub descending: bool,
-    /// Whether rows may have no value there; those come first in ascending order.
+    /// Whether rows may have no value there; those come first in ascending order. Every declared field may: one that is
+    /// required now may have been added when there were rows.
     pub nullable: bool,
 }
 
@@ -53,7 +54,8 @@ impl Sort {
                     format!("`{name}` is not a sortable field of {}, or stands twice", entity.object),
                 ));
             };
-            keys.push(Key { column: name.to_owned(), descending, nullable: !field.required });
+            let nullable = entity.field(name).is_some() || !field.required;
+            keys.push(Key { column: name.to_owned(), descending, nullable });
         }
         if keys.len() > KEYS {
             return Err(RecordError::bad(
@@ -76,9 +78,10 @@ impl Sort {
 
     /// Appends the condition for rows after the one with these key values and this `_row`.
     pub fn write_after(&self, values: &[Value], row: i64, sql: &mut String, params: &mut Vec<Value>) {
-        // The first key alone bounds the scan of its index; the alternatives below then decide exactly.
+        // The first key alone bounds the scan of its index; the alternatives below then decide exactly. Rows without a
+        // value come first, so that going up they lie behind every value.
         if let (Some(key), Some(value)) = (self.keys.first(), values.first())
-            && !key.nullable
+            && !(value.is_null() || key.nullable && key.descending)
         {
             let _ = write!(sql, "\"{}\" {} ", key.column, if key.descending { "<=" } else { ">=" });
             bind(value.clone(), sql, params);
