@@ -94,7 +94,7 @@ pub enum Filter {
         op: Op,
         /// With what, in stored form.
         values: Vec<Value>,
-        /// For money: only this currency (column and code).
+        /// For money: the values are amounts in this currency (column and code); every other one is different.
         currency: Option<(String, String)>,
     },
 }
@@ -218,7 +218,7 @@ fn test(field: &Field, op: Op, texts: &[&str], base_currency: &str) -> Result<Fi
     if texts.len() > LIST {
         return Err(refuse(format!("{} lists more than {LIST} values", field.key)));
     }
-    let mut currency = None;
+    let mut currencies: Vec<Option<String>> = Vec::new();
     let values = match op {
         Op::Empty => match texts.first() {
             Some(&"true") => vec![Value::Integer(1)],
@@ -237,13 +237,17 @@ fn test(field: &Field, op: Op, texts: &[&str], base_currency: &str) -> Result<Fi
             .map(|text| {
                 let (value, code) = parse_text(field, text, base_currency)
                     .ok_or_else(|| refuse(format!("{} cannot be compared with that value", field.key)))?;
-                if let Some(code) = code {
-                    currency = Some((format!("{}_currency", field.key), code));
+                if currencies.last() != Some(&code) {
+                    currencies.push(code);
                 }
                 Ok(value)
             })
             .collect::<Result<_, RecordError>>()?,
     };
+    if currencies.len() > 1 {
+        return Err(refuse(format!("{} is compared with amounts of one currency at a time", field.key)));
+    }
+    let currency = currencies.pop().flatten().map(|code| (format!("{}_currency", field.key), code));
     Ok(Filter::Test { column, op, values, currency })
 }
 
@@ -352,7 +356,13 @@ fn write_test(
         }
     }
     if let Some((column, code)) = currency {
-        let _ = write!(sql, " and \"{column}\" = ");
+        let other = matches!(op, Op::Ne | Op::Nin);
+        let _ = write!(
+            sql,
+            " {} \"{column}\" {} ",
+            if other { "or" } else { "and" },
+            if other { "is not" } else { "=" }
+        );
         bind(Value::Text(code.clone()), sql, params);
     }
     sql.push(')');
