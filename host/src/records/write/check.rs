@@ -37,20 +37,24 @@ pub(super) fn declared(tx: &Tx, entity: &Arc<Entity>, drafts: &mut [Draft]) -> R
 }
 
 /// Checks what must be there once the hooks have run, and what no two records may share. There is one writer, so nobody
-/// can come in between.
+/// can come in between. A draft with faults hears of its other ones too, but not twice of one field.
 ///
 /// # Errors
 /// The file fails.
 pub(super) fn unique(tx: &Tx, entity: &Entity, draft: &mut Draft) -> Result<(), RecordError> {
+    let hooks_ran = draft.faults.is_empty();
     for field in &entity.fields {
         let value = draft.after.get(field.column).cloned().unwrap_or_default();
         if value.is_null() {
-            if field.required {
+            if field.required && hooks_ran {
                 draft.faults.push(crate::records::input::required(field));
             }
             continue;
         }
-        if field.unique && store::holder(&tx.conn, entity, field, &value, draft.id)?.is_some() {
+        if field.unique
+            && !is_faulty(draft, &field.key)
+            && store::holder(&tx.conn, entity, field, &value, draft.id)?.is_some()
+        {
             draft.faults.push(Fault::at(
                 &field.key,
                 "not_unique",
@@ -58,6 +62,14 @@ pub(super) fn unique(tx: &Tx, entity: &Entity, draft: &mut Draft) -> Result<(), 
             ));
         }
     }
+    external_ids(tx, entity, draft)
+}
+
+fn is_faulty(draft: &Draft, field: &str) -> bool {
+    draft.faults.iter().any(|fault| fault.pointer.strip_prefix('/') == Some(field))
+}
+
+fn external_ids(tx: &Tx, entity: &Entity, draft: &mut Draft) -> Result<(), RecordError> {
     let same =
         draft.before.as_ref().is_some_and(|before| before.get(EXTERNAL_IDS) == draft.after.get(EXTERNAL_IDS));
     let Some(text) = draft.after.get(EXTERNAL_IDS).and_then(Value::text).filter(|_| !same) else {
@@ -67,9 +79,9 @@ pub(super) fn unique(tx: &Tx, entity: &Entity, draft: &mut Draft) -> Result<(), 
     for (source, id) in ids {
         let holder = store::by_external_id(&tx.conn, entity, &source, &id)?;
         if holder.is_some_and(|holder| holder != draft.id) {
-            let field = format!("external_ids/{source}");
+            let source_member = source.replace('~', "~0").replace('/', "~1");
             draft.faults.push(Fault {
-                pointer: format!("/{field}"),
+                pointer: format!("/external_ids/{source_member}"),
                 code: "not_unique".into(),
                 detail: format!("another record has this external id from {source}"),
             });

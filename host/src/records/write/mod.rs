@@ -60,7 +60,7 @@ pub fn create(tx: &Tx, entity: &Arc<Entity>, inputs: Vec<Changes>) -> Result<Vec
     }
     check::declared(tx, entity, &mut drafts)?;
     run_hooks(tx, entity, &[Hook::Validate, Hook::BeforeCreate], &mut drafts)?;
-    for draft in drafts.iter_mut().filter(|draft| draft.faults.is_empty()) {
+    for draft in &mut drafts {
         check::unique(tx, entity, draft)?;
         if draft.faults.is_empty() {
             store::insert(&tx.conn, entity, &draft.after)?;
@@ -149,14 +149,13 @@ fn update_distinct(
     check::declared(tx, entity, &mut drafts)?;
     run_hooks(tx, entity, &[Hook::Validate, Hook::BeforeUpdate], &mut drafts)?;
     let names: Vec<String> = entity.columns().collect();
-    for draft in drafts.iter_mut().filter(|draft| draft.faults.is_empty()) {
-        if !permits(&rows, tx, &draft.after) {
+    for draft in &mut drafts {
+        if draft.faults.is_empty() && !permits(&rows, tx, &draft.after) {
             draft.faults.push(Fault::at(
                 "owner_id",
                 "owner_not_allowed",
                 "your roles do not let you give this record to that owner",
             ));
-            continue;
         }
         check::unique(tx, entity, draft)?;
         if draft.faults.is_empty() {
