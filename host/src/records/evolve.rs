@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use rusqlite::OptionalExtension as _;
 
@@ -16,6 +17,7 @@ use crate::storage::Connection;
 /// [`RecordError::Schema`] for a column whose type changed, a unique field whose values are not, or a private step that
 /// was edited or is more than new tables and indexes.
 pub fn apply(conn: &Rc<Connection>, module: &Module) -> Result<(), RecordError> {
+    conn.declare_entities(Arc::clone(&module.tables)); // private steps may not touch them
     for entity in &module.entities {
         let existing = columns(conn, &entity.key)?;
         if existing.is_empty() {
