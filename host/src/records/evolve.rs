@@ -102,15 +102,19 @@ fn add_columns(
 
 fn indexes(entity: &Entity) -> Vec<String> {
     let table = &entity.key;
+    // Keys hold no dot: no two columns of the file share a name here, as `a`.`b_c` and `a_b`.`c` would with `_`.
     let index = |column: &str| {
-        format!("create index if not exists \"_stoa_{table}_{column}\" on \"{table}\" (\"{column}\")")
+        format!("create index if not exists \"_stoa_{table}.{column}\" on \"{table}\" (\"{column}\")")
     };
+    let drop = |column: &str, unique: &str| format!("drop index if exists \"_stoa_{table}.{column}{unique}\"");
     let mut all = vec![index("owner_id"), index("team_id")];
     for field in &entity.fields {
         let column = &field.key;
+        // A field that changed its mind: the index of the other kind would stay, and a unique one goes on refusing.
+        all.push(drop(column, if field.unique { "" } else { ".unique" }));
         if field.unique {
             all.push(format!(
-                "create unique index if not exists \"_stoa_{table}_{column}\" on \"{table}\" (\"{column}\") \
+                "create unique index if not exists \"_stoa_{table}.{column}.unique\" on \"{table}\" (\"{column}\") \
                  where deleted_at is null and \"{column}\" is not null"
             ));
         } else if field.indexed || matches!(field.kind, Kind::Reference(..)) {
