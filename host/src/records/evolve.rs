@@ -1,7 +1,7 @@
 //! Bringing a file to the declared schema: new tables, new columns, new indexes. Nothing is ever dropped here; what is
 //! not additive is refused and needs an explicit step.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -25,6 +25,7 @@ pub fn apply(conn: &Rc<Connection>, module: &Module) -> Result<(), RecordError> 
         } else {
             add_columns(conn, entity, &existing)?;
         }
+        remember_forms(conn, entity)?;
         for sql in indexes(entity) {
             conn.batch(&sql).map_err(|_| {
                 RecordError::Schema(format!(
@@ -97,6 +98,49 @@ fn add_columns(
             }
         }
     }
+    Ok(())
+}
+
+/// What the values of a kind mean: under another one they would be read as something else, or not at all.
+fn form(kind: &Kind) -> String {
+    match kind {
+        Kind::Text | Kind::RichText | Kind::Email | Kind::Phone | Kind::Url => "text".to_owned(),
+        Kind::Integer => "integer".to_owned(),
+        Kind::Decimal(scale) => format!("decimal({scale})"),
+        Kind::Money => "money".to_owned(),
+        Kind::Percent => "percent".to_owned(),
+        Kind::Boolean => "boolean".to_owned(),
+        Kind::Date => "date".to_owned(),
+        Kind::DateTime => "date_time".to_owned(),
+        Kind::Duration => "duration".to_owned(),
+        Kind::Option(_) => "option".to_owned(),
+        Kind::Reference(target, _) => format!("reference({}.{})", target.plugin, target.entity),
+        Kind::Json => "json".to_owned(),
+    }
+}
+
+/// Compares the forms of the fields with those that the file was built for, and keeps the new ones. A field that is no
+/// longer declared keeps its column and its form.
+fn remember_forms(conn: &Rc<Connection>, entity: &Entity) -> Result<(), RecordError> {
+    let key = format!("fields:{}", entity.key);
+    let stored: Option<String> = conn
+        .prepare("select value from _stoa_schema where key = ?1")?
+        .query_row([&key], |row| row.get(0))
+        .optional()?;
+    let mut forms: BTreeMap<String, String> =
+        stored.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+    for field in &entity.fields {
+        let declared = form(&field.kind);
+        let before = forms.entry(field.key.to_string()).or_insert_with(|| declared.clone());
+        if *before != declared {
+            return Err(RecordError::Schema(format!(
+                "{}.{} holds values of type {before} and is declared as {declared}: that is not an additive change",
+                entity.object, field.key
+            )));
+        }
+    }
+    let value = serde_json::json!(forms).to_string();
+    conn.execute("insert or replace into _stoa_schema (key, value) values (?1, ?2)", [&key, &value])?;
     Ok(())
 }
 
