@@ -150,7 +150,8 @@ fn indexes(entity: &Entity) -> Vec<String> {
     let index = |column: &str| {
         format!("create index if not exists \"_stoa_{table}.{column}\" on \"{table}\" (\"{column}\")")
     };
-    let drop = |column: &str, unique: &str| format!("drop index if exists \"_stoa_{table}.{column}{unique}\"");
+    let drop =
+        |column: &str, unique: &str| format!("drop index if exists \"_stoa_{table}.{column}{unique}\"");
     let mut all = vec![index("owner_id"), index("team_id")];
     for field in &entity.fields {
         let column = &field.key;

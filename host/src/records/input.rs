@@ -37,6 +37,34 @@ pub fn field(field: &Field, json: &Json) -> Result<Stored, Fault> {
     Ok(stored)
 }
 
+/// Checks a value that a plugin gave in stored form, as [`field`] checks one from outside: the declared rules hold for
+/// everybody. Whether a value is needed is asked once the hooks have run.
+///
+/// # Errors
+/// The first rule that the value breaks.
+pub fn of_plugin(field: &Field, value: Value, second: Value) -> Result<Stored, Fault> {
+    match (&field.kind, &value, &second) {
+        (_, Value::Null, _) => return Ok(NOTHING),
+        (Kind::Json, Value::Text(text), _) => {
+            let json = serde_json::from_str(text).map_err(|_| wrong(field, "wrong_type", "JSON"))?;
+            return self::field(field, &json);
+        }
+        (_, Value::Text(text), _) => return self::field(field, &Json::String(text.clone())),
+        (Kind::Boolean, Value::Integer(integer), _) if !matches!(integer, 0 | 1) => {
+            return Err(wrong(field, "wrong_type", "true or false"));
+        }
+        (Kind::DateTime, Value::Integer(integer), _) if Timestamp::from_millisecond(*integer).is_err() => {
+            return Err(wrong(field, "invalid_instant", "an instant of the years that a calendar has"));
+        }
+        (Kind::Money, _, Value::Text(currency)) if exponent(currency).is_none() => {
+            return Err(wrong(field, "unknown_currency", "in a currency of ISO 4217, such as EUR"));
+        }
+        _ => {}
+    }
+    bounds(field, &value)?;
+    Ok((value, second))
+}
+
 /// The fault of a missing value.
 #[must_use]
 pub fn required(field: &Field) -> Fault {

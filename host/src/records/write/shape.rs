@@ -260,20 +260,28 @@ fn cells(tx: &Tx, entity: &Arc<Entity>, draft: &mut Draft, cellwise: &Cellwise) 
         }
         let field = entity.field(key).ok_or_else(|| malformed(key))?;
         let value = next(key)?;
-        if !fits(&field.kind, &value) {
+        let second = if matches!(field.kind, Kind::Money) { next(key)? } else { Value::Null };
+        if !fits(&field.kind, &value, &second) {
             return Err(malformed(key));
         }
-        set(&mut draft.after, field.column, value);
-        if matches!(field.kind, Kind::Money) {
-            set(&mut draft.after, field.column + 1, next(key)?);
-        }
+        put(draft, field, input::of_plugin(field, value, second));
+    }
+    if cells.next().is_some() {
+        return Err(malformed("after the last"));
     }
     Ok(())
 }
 
-/// Whether a stored value has the form of the kind.
+/// Whether a stored value, with its currency if it is money, has the form of the kind.
 #[must_use]
-pub(crate) const fn fits(kind: &Kind, value: &Value) -> bool {
+pub(crate) const fn fits(kind: &Kind, value: &Value, second: &Value) -> bool {
+    let second_fits = match (kind, value) {
+        (Kind::Money, Value::Integer(_)) => matches!(second, Value::Text(_)),
+        _ => second.is_null(),
+    };
+    if !second_fits {
+        return false;
+    }
     match value {
         Value::Null => true,
         Value::Integer(_) => matches!(kind.stored(), Stored::Integer),
