@@ -43,12 +43,19 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let clock = Clock::fixed(1_700_000_000_000);
+        let place = (folder, runtime, Clock::fixed(1_700_000_000_000));
+        Self::in_place(place, Arc::new(acme(organization)), module)
+    }
+
+    pub(crate) fn in_place(
+        (folder, runtime, clock): (tempfile::TempDir, Runtime, Clock),
+        organization: Arc<Organization>,
+        module: Arc<Module>,
+    ) -> Self {
         let files = TenantFiles::new(folder.path().to_owned(), clock.clone(), GROUP_COMMIT);
         let secrets = Secrets::open(folder.path()).unwrap();
         let people = Identity::with_cost(files.clone(), secrets.clone(), clock.clone(), Cost::FLOOR);
         let records = Records::new(files.clone(), people.clone(), &secrets, clock.clone());
-        let organization = Arc::new(acme(organization));
         let grants: Vec<Grant> = module
             .entities
             .iter()
