@@ -29,7 +29,7 @@ impl App {
             if tx.conn.prepare("select 1 from _stoa_schema where key = 'seeded'")?.exists([])? {
                 return Ok(Verdict::Keep(()));
             }
-            plant(&tx.on(Authority::Plugin), &seeds.manifest.seed)?;
+            plant(&tx.on(Authority::Host), &seeds.manifest.seed)?;
             tx.conn.execute("insert into _stoa_schema (key, value) values ('seeded', 'true')", [])?;
             Ok(Verdict::Keep(()))
         };

@@ -27,12 +27,14 @@ pub fn splice(
     if places.is_empty() {
         return Ok(body);
     }
-    let mut found: Vec<HashMap<RecordId, Vec<u8>>> = Vec::with_capacity(targets.len());
-    for (at, target) in targets.iter().enumerate() {
-        let ids: BTreeSet<RecordId> =
-            places.iter().filter(|place| place.expansion == at).map(|place| place.id).collect();
-        found.push(fetch(engine, scope, target, &ids)?);
+    let mut wanted = vec![BTreeSet::new(); targets.len()];
+    for place in places {
+        if let Some(ids) = wanted.get_mut(place.expansion) {
+            ids.insert(place.id);
+        }
     }
+    let found = targets.iter().zip(&wanted).map(|(target, ids)| fetch(engine, scope, target, ids));
+    let found: Vec<HashMap<RecordId, Vec<u8>>> = found.collect::<Result<_, _>>()?;
     let mut out = Vec::with_capacity(body.len() * 2);
     let mut from = 0;
     for place in places {
@@ -57,6 +59,9 @@ fn fetch(
     target: &Target,
     ids: &BTreeSet<RecordId>,
 ) -> Result<HashMap<RecordId, Vec<u8>>, RecordError> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
     if &*target.plugin == "host" {
         return people(engine, scope, target, ids);
     }
@@ -70,7 +75,7 @@ fn fetch(
             column: "id".into(),
             op: Op::In,
             values: ids.iter().map(|id| Value::from(*id)).collect(),
-            currency: None,
+            currencies: Vec::new(),
         },
         sort: Sort::newest(),
         limit: ids.len(),

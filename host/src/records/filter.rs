@@ -94,8 +94,8 @@ pub enum Filter {
         op: Op,
         /// With what, in stored form.
         values: Vec<Value>,
-        /// For money: the values are amounts in this currency (column and code); every other one is different.
-        currency: Option<(String, String)>,
+        /// For money: the currency of each value. Amounts of different currencies are never compared.
+        currencies: Vec<String>,
     },
 }
 
@@ -218,7 +218,7 @@ fn test(field: &Field, op: Op, texts: &[&str], base_currency: &str) -> Result<Fi
     if texts.len() > LIST {
         return Err(refuse(format!("{} lists more than {LIST} values", field.key)));
     }
-    let mut currencies: Vec<Option<String>> = Vec::new();
+    let mut currencies = Vec::new();
     let values = match op {
         Op::Empty => match texts.first() {
             Some(&"true") => vec![Value::Integer(1)],
@@ -237,18 +237,12 @@ fn test(field: &Field, op: Op, texts: &[&str], base_currency: &str) -> Result<Fi
             .map(|text| {
                 let (value, code) = parse_text(field, text, base_currency)
                     .ok_or_else(|| refuse(format!("{} cannot be compared with that value", field.key)))?;
-                if currencies.last() != Some(&code) {
-                    currencies.push(code);
-                }
+                currencies.extend(code);
                 Ok(value)
             })
             .collect::<Result<_, RecordError>>()?,
     };
-    if currencies.len() > 1 {
-        return Err(refuse(format!("{} is compared with amounts of one currency at a time", field.key)));
-    }
-    let currency = currencies.pop().flatten().map(|code| (format!("{}_currency", field.key), code));
-    Ok(Filter::Test { column, op, values, currency })
+    Ok(Filter::Test { column, op, values, currencies })
 }
 
 const fn stored_as_text(kind: &Kind) -> bool {
@@ -258,16 +252,16 @@ const fn stored_as_text(kind: &Kind) -> bool {
     )
 }
 
-/// A value as it stands in an address, in stored form; for money also the currency when one is named (`1000 EUR`).
+/// A value as it stands in an address, in stored form; for money also its currency: the one named (`1000 EUR`), else the
+/// organization's.
 fn parse_text(field: &Field, text: &str, base_currency: &str) -> Option<(Value, Option<String>)> {
     let value = match &field.kind {
         Kind::Integer | Kind::Duration => Value::Integer(text.parse().ok()?),
         Kind::Boolean => Value::Integer(i64::from(text.parse::<bool>().ok()?)),
         Kind::Money => {
-            let (amount, code) =
-                text.split_once(' ').map_or((text, None), |(amount, code)| (amount, Some(code)));
-            let minor = parse_scaled(amount, exponent(code.unwrap_or(base_currency))?)?;
-            return Some((Value::Integer(minor), code.map(str::to_owned)));
+            let (amount, code) = text.split_once(' ').unwrap_or((text, base_currency));
+            let minor = parse_scaled(amount, exponent(code)?)?;
+            return Some((Value::Integer(minor), Some(code.to_owned())));
         }
         _ if text.is_empty() => return None,
         // A stored text is never longer than its field allows, but a longer one may be asked for: it matches nothing.
@@ -288,8 +282,11 @@ impl Filter {
                 inner.write_sql(sql, params);
                 sql.push_str(", 0)");
             }
-            Self::Test { column, op, values, currency } => {
-                write_test(column, *op, values, currency.as_ref(), sql, params)
+            Self::Test { column, op, values, currencies } if currencies.is_empty() => {
+                write_test(column, *op, values, sql, params);
+            }
+            Self::Test { column, op, values, currencies } => {
+                write_money(column, *op, values, currencies, sql, params)
             }
         }
     }
@@ -316,14 +313,29 @@ pub fn bind(value: Value, sql: &mut String, params: &mut Vec<Value>) {
     let _ = write!(sql, "?{}", params.len());
 }
 
-fn write_test(
+/// Amounts, each in its currency: equality is a choice among pairs, an order holds within one currency.
+fn write_money(
     column: &str,
     op: Op,
     values: &[Value],
-    currency: Option<&(String, String)>,
+    currencies: &[String],
     sql: &mut String,
     params: &mut Vec<Value>,
 ) {
+    let negated = matches!(op, Op::Ne | Op::Nin);
+    sql.push_str(if negated { "not coalesce((" } else { "(" });
+    let symbol = if matches!(op, Op::Gt | Op::Gte | Op::Lt | Op::Lte) { op.symbol() } else { " = " };
+    for (at, (value, currency)) in values.iter().zip(currencies).enumerate() {
+        let _ = write!(sql, "{}(\"{column}\"{symbol}", if at > 0 { " or " } else { "" });
+        bind(value.clone(), sql, params);
+        let _ = write!(sql, " and \"{column}_currency\" = ");
+        bind(Value::Text(currency.clone()), sql, params);
+        sql.push(')');
+    }
+    sql.push_str(if negated { "), 0)" } else { ")" });
+}
+
+fn write_test(column: &str, op: Op, values: &[Value], sql: &mut String, params: &mut Vec<Value>) {
     sql.push('(');
     let first = values.first().cloned().unwrap_or_default();
     match op {
@@ -354,16 +366,6 @@ fn write_test(
             let _ = write!(sql, "\"{column}\"{}", op.symbol());
             bind(first, sql, params);
         }
-    }
-    if let Some((column, code)) = currency {
-        let other = matches!(op, Op::Ne | Op::Nin);
-        let _ = write!(
-            sql,
-            " {} \"{column}\" {} ",
-            if other { "or" } else { "and" },
-            if other { "is not" } else { "=" }
-        );
-        bind(Value::Text(code.clone()), sql, params);
     }
     sql.push(')');
 }

@@ -28,7 +28,7 @@ const NOTHING: Stored = (Value::Null, Value::Null);
 pub fn field(field: &Field, json: &Json) -> Result<Stored, Fault> {
     let stored = match json {
         Json::Null => NOTHING,
-        Json::String(text) if text.is_empty() && !matches!(field.kind, Kind::Json) => NOTHING,
+        Json::String(text) if text.trim().is_empty() && !matches!(field.kind, Kind::Json) => NOTHING,
         _ => parse(field, json)?,
     };
     if stored.0.is_null() && field.required {
@@ -148,8 +148,11 @@ fn bounds(field: &Field, value: &Value) -> Result<(), Fault> {
 }
 
 fn line(field: &Field, text: &str, paragraphs: bool) -> Result<String, Fault> {
+    let text = if paragraphs { text } else { text.trim() };
     let allowed = |c: char| !c.is_control() || (paragraphs && matches!(c, '\n' | '\r' | '\t'));
-    if !text.chars().all(allowed) {
+    // Characters that reorder what stands beside them make one name look like another.
+    let reorders = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
+    if !text.chars().all(|c| allowed(c) && !reorders(c)) {
         return Err(wrong(field, "control_character", "free of control characters"));
     }
     let length = text.chars().count();
@@ -188,6 +191,8 @@ fn url(field: &Field, text: &str) -> Result<String, Fault> {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     let fits = text.len() <= 2048
         && rest.is_some_and(|rest| rest.starts_with(|c: char| c.is_alphanumeric() || c == '['))
+        // Credentials do not belong into an address that people share.
+        && !rest.is_some_and(|rest| rest.split(['/', '?', '#']).next().is_some_and(|host| host.contains('@')))
         && !text.chars().any(|c| c.is_control() || c.is_whitespace() || "<>\"\\".contains(c));
     if fits {
         Ok(text.to_owned())

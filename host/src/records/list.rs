@@ -20,6 +20,9 @@ use crate::storage::Connection;
 /// `count=capped` stops here.
 const CAP: i64 = 10_000;
 
+/// Most references that one request expands.
+const EXPANSIONS: usize = 8;
+
 /// Whether and how exactly a list counts.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Count {
@@ -75,7 +78,12 @@ impl View {
         for field in attributes {
             view.push(field, &field.json_key, None);
         }
-        for name in expand.into_iter().flat_map(|names| names.split(',')) {
+        let names: Vec<&str> = expand.map(|names| names.split(',').collect()).unwrap_or_default();
+        for (at, name) in names.iter().enumerate() {
+            if at >= EXPANSIONS || names.iter().take(at).any(|before| before == name) {
+                let detail = format!("`expand` takes up to {EXPANSIONS} references, each once");
+                return Err(RecordError::bad("invalid_expand", detail));
+            }
             view.expand(entity, name)?;
         }
         Ok(view)

@@ -46,11 +46,11 @@ pub fn write_scaled(value: i64, scale: u8, out: &mut String) {
     }
 }
 
-/// Decimal places of a currency: EUR 2, JPY 0, KWD 3. `None` for a code that ISO 4217 does not know.
+/// Decimal places of a currency: EUR 2, JPY 0, KWD 3. `None` for a code that ISO 4217 does not know, and for
+/// those without minor units (metals, test codes).
 #[must_use]
 pub fn exponent(code: &str) -> Option<u8> {
-    let known = Currency::from_code(code)?;
-    Some(known.exponent().and_then(|places| u8::try_from(places).ok()).unwrap_or(0))
+    u8::try_from(Currency::from_code(code)?.exponent()?).ok()
 }
 
 /// Parts per million as percent with up to four places, without needless zeros: 631500 is `63.15`.

@@ -113,6 +113,11 @@ pub fn read(
             }
             for at in 0..width {
                 push_sql(row.get_ref(at)?, &mut found.cells);
+                // One row alone may be as large as a value times the columns: that is refused, not cut.
+                if found.cells.len() > 2 * BYTES {
+                    let too_big = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_TOOBIG);
+                    return Err(rusqlite::Error::SqliteFailure(too_big, None));
+                }
             }
             found.count += 1;
         }

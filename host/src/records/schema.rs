@@ -316,7 +316,21 @@ impl Field {
         }
     }
 
-    /// Whether values can be compared and sorted.
+    /// Whether a list can be sorted by it: the last value of a page travels in the cursor, so it must be short.
+    #[must_use]
+    pub const fn sortable(&self) -> bool {
+        let long = matches!(self.kind, Kind::Url | Kind::RichText) || self.max_length > 255;
+        self.comparable() && !(long && matches!(self.kind.stored(), Stored::Text))
+    }
+
+    /// Whether every row has a value: true of system columns only. A field may have become required after rows without
+    /// it were written.
+    #[must_use]
+    pub const fn always_set(&self) -> bool {
+        self.required && self.column < SYSTEM_COLUMNS.len()
+    }
+
+    /// Whether values can be compared.
     #[must_use]
     pub const fn comparable(&self) -> bool {
         !matches!(self.kind, Kind::Json)

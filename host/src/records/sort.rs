@@ -17,8 +17,7 @@ pub struct Key {
     pub column: String,
     /// Largest first.
     pub descending: bool,
-    /// Whether rows may have no value there; those come first in ascending order. Every declared field may: one that is
-    /// required now may have been added when there were rows.
+    /// Whether rows may have no value there; those come first in ascending order.
     pub nullable: bool,
 }
 
@@ -43,19 +42,25 @@ impl Sort {
     /// # Errors
     /// [`RecordError::BadRequest`] for a field that does not exist, cannot be sorted, or stands twice.
     pub fn parse(entity: &Entity, text: &str) -> Result<Self, RecordError> {
-        let mut keys: Vec<Key> = Vec::new();
+        let (mut keys, mut made): (Vec<Key>, Option<bool>) = (Vec::new(), None);
         for part in text.split(',') {
             let (name, descending) = part.strip_prefix('-').map_or((part, false), |name| (name, true));
-            let field = entity.attribute(name).filter(|field| field.comparable());
-            let Some(field) = field.filter(|_| keys.iter().all(|key| key.column != name)) else {
+            let field = entity.attribute(name).filter(|field| field.sortable());
+            let Some(field) = field.filter(|_| keys.iter().all(|key| key.column != name) && made.is_none())
+            else {
                 let name: String = name.chars().take(64).collect();
-                return Err(RecordError::bad(
-                    "invalid_sort",
-                    format!("`{name}` is not a sortable field of {}, or stands twice", entity.object),
-                ));
+                let detail = format!(
+                    "`{name}` is not a sortable field of {}, or decides nothing there",
+                    entity.object
+                );
+                return Err(RecordError::bad("invalid_sort", detail));
             };
-            let nullable = entity.field(name).is_some() || !field.required;
-            keys.push(Key { column: name.to_owned(), descending, nullable });
+            if name == "created_at" {
+                // Records are numbered in the order in which they are made: that order needs no sorting.
+                made = Some(descending);
+                continue;
+            }
+            keys.push(Key { column: name.to_owned(), descending, nullable: !field.always_set() });
         }
         if keys.len() > KEYS {
             return Err(RecordError::bad(
@@ -63,7 +68,7 @@ impl Sort {
                 format!("a list is sorted by at most {KEYS} fields"),
             ));
         }
-        let newest_first = keys.first().is_some_and(|key| key.descending);
+        let newest_first = made.unwrap_or_else(|| keys.first().is_some_and(|key| key.descending));
         Ok(Self { keys, newest_first })
     }
 
@@ -78,10 +83,9 @@ impl Sort {
 
     /// Appends the condition for rows after the one with these key values and this `_row`.
     pub fn write_after(&self, values: &[Value], row: i64, sql: &mut String, params: &mut Vec<Value>) {
-        // The first key alone bounds the scan of its index; the alternatives below then decide exactly. Rows without a
-        // value come first, so that going up they lie behind every value.
+        // The first key alone bounds the scan of its index; the alternatives below then decide exactly.
         if let (Some(key), Some(value)) = (self.keys.first(), values.first())
-            && !(value.is_null() || key.nullable && key.descending)
+            && !key.nullable
         {
             let _ = write!(sql, "\"{}\" {} ", key.column, if key.descending { "<=" } else { ">=" });
             bind(value.clone(), sql, params);

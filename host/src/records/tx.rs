@@ -23,6 +23,17 @@ pub enum Authority {
     PluginForCaller,
     /// The plugin's own: policy is not asked; marked in the change log.
     Plugin,
+    /// The host's: what a manifest seeds, and what a declared reference demands of records that the caller may not
+    /// reach. Policy is not asked; hooks still see the caller and no more than the caller's rights.
+    Host,
+}
+
+impl Authority {
+    /// Whether the policy decides.
+    #[must_use]
+    pub const fn asks_policy(self) -> bool {
+        matches!(self, Self::Caller | Self::PluginForCaller)
+    }
 }
 
 /// When plugin code runs while a record is written.

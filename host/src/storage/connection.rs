@@ -168,10 +168,10 @@ impl Connection {
     }
 
     /// From now on changes are recorded as done by the plugin with its own authority, or no longer.
-    pub fn mark_as_plugin(&self, on: bool) {
-        if let Some(recorder) = &self.recorder {
-            recorder.borrow_mut().as_plugin = on;
-        }
+    /// Answers what held before.
+    pub fn mark_as_plugin(&self, on: bool) -> bool {
+        let recorder = self.recorder.as_ref();
+        recorder.is_some_and(|recorder| std::mem::replace(&mut recorder.borrow_mut().as_plugin, on))
     }
 
     /// Recomputes the hash chain of the change log and answers the number of entries.

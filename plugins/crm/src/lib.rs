@@ -2,9 +2,9 @@
 //!
 //! `accounts.rs` and `contacts.rs` declare and check; this file is the list of what the plugin offers.
 
-mod demo;
 mod accounts;
 mod contacts;
+mod demo;
 mod hierarchy;
 
 use stoa_sdk::manifest::Grant;

@@ -4,9 +4,7 @@ use serde_json::{Value, json};
 use stoa_sdk::manifest::Seed;
 
 pub(crate) fn records() -> Vec<Seed> {
-    let product = |key: &str, name: &str, price: &str| {
-        json!({ "external_id": key, "name": name, "sku": key.to_uppercase(), "list_price": usd(price), "active": true })
-    };
+    let product = |key: &str, name: &str, price: &str| json!({ "external_id": key, "name": name, "sku": key.to_uppercase(), "list_price": usd(price), "active": true });
     let products = vec![
         product("desk", "Standing desk", "740.00"),
         product("chair", "Task chair", "310.00"),
@@ -20,7 +18,15 @@ fn usd(amount: &str) -> Value {
 }
 
 /// Name, account, product, stage, amount, the day it was opened, the day it was closed.
-type Deal = (&'static str, &'static str, &'static str, &'static str, &'static str, &'static str, Option<&'static str>);
+type Deal = (
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+    Option<&'static str>,
+);
 
 fn opportunities() -> Vec<Value> {
     let deals: [Deal; 8] = [

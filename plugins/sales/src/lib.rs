@@ -4,12 +4,12 @@
 //! the state machine, `hooks.rs` brings every write to it, `actions.rs` are the named moves), `reports/`. `grants.rs`
 //! and `seed.rs` say what roles may do and what a new organization starts with. This file is the list.
 
+mod demo;
 mod grants;
 mod opportunities;
 mod pipelines;
 mod products;
 mod reports;
-mod demo;
 mod seed;
 
 use crate::opportunities::{Opportunity, StageHistory, actions};

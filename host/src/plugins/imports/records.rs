@@ -51,10 +51,6 @@ impl State {
 
     fn authority(&self, word: &str) -> Result<Authority, RecordError> {
         match word {
-            // A seed runs on the plugin's authority, and so does what its hooks do.
-            _ if matches!(&self.ground, Ground::Write(tx) if tx.authority == Authority::Plugin) => {
-                Ok(Authority::Plugin)
-            }
             "caller" => Ok(Authority::PluginForCaller),
             "plugin" if self.module().may_act_as_plugin => Ok(Authority::Plugin),
             "plugin" => Err(RecordError::Forbidden {
@@ -127,6 +123,7 @@ impl State {
         authority: &str,
     ) -> Result<Vec<WitId>, RecordError> {
         let (tx, entity) = (self.writing(authority)?, self.entity(key)?);
+        within_limit(rows.len())?;
         let fields: Arc<[String]> = fields.into();
         let inputs = rows
             .into_iter()
@@ -153,6 +150,7 @@ impl State {
         authority: &str,
     ) -> Result<Vec<u64>, RecordError> {
         let (tx, entity) = (self.writing(authority)?, self.entity(key)?);
+        within_limit(changes.len())?;
         let fields: Arc<[String]> = fields.into();
         let changes = changes.into_iter().map(|change| Change {
             id: from_wit(change.id),
@@ -165,17 +163,24 @@ impl State {
 
     fn delete_rows(&self, key: &str, ids: Vec<WitId>, authority: &str) -> Result<(), RecordError> {
         let (tx, entity) = (self.writing(authority)?, self.entity(key)?);
+        within_limit(ids.len())?;
         marked(&tx, || ids.into_iter().try_for_each(|id| write::delete(&tx, &entity, from_wit(id), None)))
     }
+}
+
+fn within_limit(rows: usize) -> Result<(), RecordError> {
+    if rows > ROWS {
+        return Err(RecordError::bad("too_many_rows", format!("one call takes at most {ROWS} records")));
+    }
+    Ok(())
 }
 
 /// Runs a write in a savepoint of its own, so that a plugin may hear of a refusal and go on; what the plugin does on its
 /// own authority is marked in the change log.
 fn marked<T>(tx: &Tx, f: impl FnOnce() -> Result<T, RecordError>) -> Result<T, RecordError> {
-    let own = tx.authority == Authority::Plugin;
-    tx.conn.mark_as_plugin(own);
+    let before = tx.conn.mark_as_plugin(tx.authority == Authority::Plugin);
     let outcome = tx.conn.savepoint(f);
-    tx.conn.mark_as_plugin(false);
+    tx.conn.mark_as_plugin(before);
     outcome
 }
 

@@ -37,8 +37,19 @@ fn told(error: PluginSqlError) -> Refusal {
         PluginSqlError::TooBig => {
             refuse("limit", "sql_too_big", "a value or the statement is larger than allowed")
         }
-        PluginSqlError::Invalid(detail) => refuse("invalid", "sql_invalid", detail),
-        PluginSqlError::Constraint(detail) => refuse("conflict", "sql_constraint", detail),
+        // SQLite's words are for the author, in the log; a caller must not be told that the input was wrong.
+        PluginSqlError::Invalid(detail) => {
+            tracing::error!(target: "plugin", detail, "a plugin's statement failed");
+            refuse("failed", "sql_invalid", "the statement failed; the log says why")
+        }
+        PluginSqlError::Constraint(detail) => {
+            tracing::error!(target: "plugin", detail, "a plugin's statement broke a constraint of its private table");
+            refuse(
+                "conflict",
+                "sql_constraint",
+                "the statement broke a constraint of a private table; the log says which",
+            )
+        }
         PluginSqlError::Storage(error) => refusal(RecordError::Storage(error)),
     }
 }

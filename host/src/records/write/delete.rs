@@ -103,7 +103,7 @@ fn follow(
     pointing: Vec<RecordId>,
     budget: &mut u32,
 ) -> Result<(), RecordError> {
-    let host = tx.on(Authority::Plugin); // the declaration decides, not the caller's rights on the other records
+    let host = tx.on(Authority::Host); // the declaration decides, not the caller's rights on the other records
     for id in pointing {
         if !store::exists(&tx.conn, referring, id)? {
             continue; // it went along with one before it
