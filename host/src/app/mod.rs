@@ -61,7 +61,7 @@ pub struct App {
     pub clock: Clock,
     entered: Arc<DashMap<OrganizationId, Arc<Entered>>>,
     /// Held while an organization is made ready, so that two first requests do not seed twice.
-    entrance: Arc<Mutex<()>>,
+    entrances: Arc<DashMap<OrganizationId, Arc<Mutex<()>>>>,
 }
 
 /// An organization that is ready for requests.
@@ -123,7 +123,7 @@ impl App {
             files,
             clock,
             entered: Arc::new(DashMap::new()),
-            entrance: Arc::new(Mutex::new(())),
+            entrances: Arc::new(DashMap::new()),
         })
     }
 
@@ -143,7 +143,8 @@ impl App {
         if let Some(entered) = self.known(organization, &entitlement) {
             return Ok(entered);
         }
-        let _entrance = self.entrance.lock().await;
+        let entrance = Arc::clone(&self.entrances.entry(organization.id).or_default());
+        let _entrance = entrance.lock().await;
         if let Some(entered) = self.known(organization, &entitlement) {
             return Ok(entered);
         }

@@ -9,7 +9,6 @@ use super::imports::records::pack;
 use super::{Plugin, Plugins};
 use crate::records::RecordError;
 use crate::records::cells::Cells;
-use crate::records::input;
 use crate::records::schema::{Entity, Kind};
 use crate::records::tx::{Draft, Hook, Hooks, Tx};
 use crate::records::value::Value;
@@ -59,15 +58,16 @@ impl Hooks for Plugins {
             if let Some(cells) =
                 verdict.fields.filter(|_| matches!(hook, Hook::BeforeCreate | Hook::BeforeUpdate))
             {
-                unpack(&plugin.manifest.id, entity, &cells, draft)?;
+                unpack(&plugin.manifest.id, entity, &cells, &mut draft.after)?;
             }
         }
         Ok(())
     }
 }
 
-/// Puts the plugin's values in place of the declared fields. What it left as it was is not looked at again.
-fn unpack(plugin: &str, entity: &Entity, cells: &[u8], draft: &mut Draft) -> Result<(), RecordError> {
+/// Puts the plugin's values in place of the declared fields. Whether they follow the declared rules is asked later, of
+/// everything at once.
+fn unpack(plugin: &str, entity: &Entity, cells: &[u8], values: &mut [Value]) -> Result<(), RecordError> {
     let mut cells = Cells::new(cells);
     for field in &entity.fields {
         let misfit = || {
@@ -79,20 +79,8 @@ fn unpack(plugin: &str, entity: &Entity, cells: &[u8], draft: &mut Draft) -> Res
         if !write::fits(&field.kind, &value, &second) {
             return Err(misfit());
         }
-        let kept = draft.after.get(field.column) == Some(&value)
-            && (!money || draft.after.get(field.column + 1) == Some(&second));
-        if kept {
-            continue;
-        }
-        let (value, second) = match input::of_plugin(field, value, second) {
-            Ok(stored) => stored,
-            Err(fault) => {
-                draft.faults.push(fault);
-                continue;
-            }
-        };
-        let slots = draft.after.iter_mut().skip(field.column).take(if money { 2 } else { 1 });
-        slots.zip([value, second]).for_each(|(slot, value)| *slot = value);
+        let slots = values.iter_mut().skip(field.column).take(if money { 2 } else { 1 });
+        slots.zip([write::unless_empty(&field.kind, value), second]).for_each(|(slot, value)| *slot = value);
     }
     if cells.next().is_some() {
         return Err(bad(plugin, format!("a hook answered more cells than {} has", entity.object)));

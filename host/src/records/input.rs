@@ -37,34 +37,6 @@ pub fn field(field: &Field, json: &Json) -> Result<Stored, Fault> {
     Ok(stored)
 }
 
-/// Checks a value that a plugin gave in stored form, as [`field`] checks one from outside: the declared rules hold for
-/// everybody. Whether a value is needed is asked once the hooks have run.
-///
-/// # Errors
-/// The first rule that the value breaks.
-pub fn of_plugin(field: &Field, value: Value, second: Value) -> Result<Stored, Fault> {
-    match (&field.kind, &value, &second) {
-        (_, Value::Null, _) => return Ok(NOTHING),
-        (Kind::Json, Value::Text(text), _) => {
-            let json = serde_json::from_str(text).map_err(|_| wrong(field, "wrong_type", "JSON"))?;
-            return self::field(field, &json);
-        }
-        (_, Value::Text(text), _) => return self::field(field, &Json::String(text.clone())),
-        (Kind::Boolean, Value::Integer(integer), _) if !matches!(integer, 0 | 1) => {
-            return Err(wrong(field, "wrong_type", "true or false"));
-        }
-        (Kind::DateTime, Value::Integer(integer), _) if Timestamp::from_millisecond(*integer).is_err() => {
-            return Err(wrong(field, "invalid_instant", "an instant of the years that a calendar has"));
-        }
-        (Kind::Money, _, Value::Text(currency)) if exponent(currency).is_none() => {
-            return Err(wrong(field, "unknown_currency", "in a currency of ISO 4217, such as EUR"));
-        }
-        _ => {}
-    }
-    bounds(field, &value)?;
-    Ok((value, second))
-}
-
 /// The fault of a missing value.
 #[must_use]
 pub fn required(field: &Field) -> Fault {
@@ -124,6 +96,41 @@ fn parse(field: &Field, json: &Json) -> Result<Stored, Fault> {
     };
     bounds(field, &value)?;
     Ok((value, Value::Null))
+}
+
+/// Checks a value in its stored form, as plugin code sets it: the rules of [`field`] for what has no JSON any more.
+///
+/// # Errors
+/// The first rule that it breaks.
+pub fn stored(field: &Field, value: &Value, second: &Value) -> Result<(), Fault> {
+    match (&field.kind, value) {
+        (_, Value::Null) => Ok(()),
+        (Kind::Money, _) => match second.text().and_then(exponent) {
+            Some(_) => bounds(field, value),
+            None => Err(wrong(field, "unknown_currency", "in a currency of ISO 4217, such as EUR")),
+        },
+        (
+            Kind::Option(_)
+            | Kind::Date
+            | Kind::Email
+            | Kind::Phone
+            | Kind::Url
+            | Kind::Text
+            | Kind::RichText,
+            Value::Text(text),
+        ) => parse(field, &Json::String(text.clone())).map(drop),
+        (Kind::Json, Value::Text(text)) => {
+            let json = serde_json::from_str(text).map_err(|_| wrong(field, "wrong_type", "JSON"))?;
+            parse(field, &json).map(drop)
+        }
+        (Kind::Boolean, Value::Integer(integer)) if !matches!(integer, 0 | 1) => {
+            Err(wrong(field, "wrong_type", "true or false"))
+        }
+        (Kind::DateTime, Value::Integer(integer)) if Timestamp::from_millisecond(*integer).is_err() => {
+            Err(wrong(field, "invalid_instant", "an instant of the years that a calendar has"))
+        }
+        _ => bounds(field, value),
+    }
 }
 
 fn bounds(field: &Field, value: &Value) -> Result<(), Fault> {

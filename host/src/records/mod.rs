@@ -9,6 +9,7 @@
 //! `list.rs`, `tx.rs`, `write.rs`, `import/`.
 
 pub mod cells;
+pub mod claims;
 pub mod cursor;
 pub mod error;
 pub mod evolve;
@@ -31,6 +32,7 @@ pub mod tx;
 pub mod value;
 pub mod write;
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -47,6 +49,7 @@ use crate::storage::{
     ChangeOrigin, Connection, FileKind, FileProfile, Migration, Secrets, TenantFile, TenantFiles, Verdict,
 };
 
+use self::claims::{Claim, Claims};
 pub use self::error::{Fault, RecordError};
 use self::schema::{Entity, Module};
 pub use self::tx::{Authority, Draft, Hook, Hooks, Tx};
@@ -105,6 +108,8 @@ pub struct Records {
     /// Signs cursors.
     pub(crate) cursor_key: Arc<[u8; 32]>,
     clock: Clock,
+    /// Records that writes under way rely on.
+    pub(crate) claims: Claims,
     /// Files whose schema was brought up to date by this process, with the version it was brought to.
     ready: Arc<DashMap<FileKey, Arc<str>>>,
 }
@@ -118,6 +123,7 @@ impl Records {
             people,
             cursor_key: Arc::new(secrets.key("cursor")),
             clock,
+            claims: Claims::default(),
             ready: Arc::new(DashMap::new()),
         }
     }
@@ -190,7 +196,9 @@ impl Records {
         f: impl FnOnce(&Tx) -> Result<Verdict<T>, RecordError> + Send + 'static,
     ) -> Result<T, RecordError> {
         let file = self.file(scope.organization.id, module)?;
-        file.write(ChangeOrigin::from(&scope.caller), self.work(scope, module, hooks, f)).await
+        let (value, _claims) =
+            file.write(ChangeOrigin::from(&scope.caller), self.work(scope, module, hooks, f)).await?;
+        Ok(value)
     }
 
     /// The same from a thread that may wait.
@@ -205,23 +213,42 @@ impl Records {
         f: impl FnOnce(&Tx) -> Result<Verdict<T>, RecordError> + Send + 'static,
     ) -> Result<T, RecordError> {
         let file = self.file(scope.organization.id, module)?;
-        file.write_blocking(ChangeOrigin::from(&scope.caller), self.work(scope, module, hooks, f))
+        let work = self.work(scope, module, hooks, f);
+        let (value, _claims) = file.write_blocking(ChangeOrigin::from(&scope.caller), work)?;
+        Ok(value)
     }
 
-    /// What the writer does for one request.
+    /// What the writer does for one request. The claims come back with the value, and so live until after the commit.
     fn work<T>(
         &self,
         scope: &Scope,
         module: &Arc<Module>,
         hooks: &Arc<dyn Hooks + Send + Sync>,
         f: impl FnOnce(&Tx) -> Result<Verdict<T>, RecordError> + Send + 'static,
-    ) -> impl FnOnce(&Rc<Connection>) -> Result<Verdict<T>, RecordError> + Send + 'static {
+    ) -> impl FnOnce(&Rc<Connection>) -> Result<Verdict<(T, Vec<Claim>)>, RecordError> + Send + 'static {
         let (engine, scope, module, hooks) =
             (self.clone(), scope.clone(), Arc::clone(module), Arc::clone(hooks));
         move |conn| {
             conn.declare_entities(Arc::clone(&module.tables));
             let (conn, now) = (Rc::clone(conn), engine.now());
-            f(&Tx { engine, conn, scope, module, hooks, authority: Authority::Caller, now, depth: 0 })
+            let claims = Rc::new(RefCell::new(Vec::new()));
+            let held = Rc::clone(&claims);
+            let verdict = f(&Tx {
+                engine,
+                conn,
+                scope,
+                module,
+                hooks,
+                authority: Authority::Caller,
+                now,
+                depth: 0,
+                claims,
+            })?;
+            let held = held.take();
+            Ok(match verdict {
+                Verdict::Keep(value) => Verdict::Keep((value, held)),
+                Verdict::Undo(value) => Verdict::Undo((value, held)),
+            })
         }
     }
 

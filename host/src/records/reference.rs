@@ -12,7 +12,7 @@ use super::filter::bind;
 use super::list::write_visible;
 use super::schema::{Entity, Field, Kind, Target};
 use super::store;
-use super::tx::{Authority, Tx};
+use super::tx::Tx;
 use crate::ids::RecordId;
 use crate::storage::Connection;
 
@@ -69,7 +69,13 @@ fn readable(tx: &Tx, target: &Target, id: RecordId) -> Result<bool, RecordError>
     if module.plugin == tx.module.plugin {
         return look(tx, &tx.conn, &entity, id);
     }
-    tx.engine.read(&tx.scope, module, |conn| look(tx, conn, &entity, id))
+    // Claimed before it is looked at: from here on nobody deletes it until this write is committed.
+    let Some(claim) = tx.engine.claims.point(tx.scope.organization.id, &entity, id) else { return Ok(false) };
+    let there = tx.engine.read(&tx.scope, module, |conn| look(tx, conn, &entity, id))?;
+    if there {
+        tx.claims.borrow_mut().push(claim);
+    }
+    Ok(there)
 }
 
 fn look(tx: &Tx, conn: &Rc<Connection>, entity: &Entity, id: RecordId) -> Result<bool, RecordError> {

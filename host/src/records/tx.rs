@@ -1,8 +1,10 @@
 //! A write transaction as the pipeline sees it, and the door to plugin hooks.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::claims::Claim;
 use super::error::{Fault, RecordError};
 use super::schema::{Entity, Module};
 use super::value::Value;
@@ -124,6 +126,8 @@ pub struct Tx {
     pub now: UnixMillis,
     /// How many plugin calls this one is inside of.
     pub depth: u8,
+    /// Records of other files that this write relies on, held until its commit.
+    pub claims: Rc<RefCell<Vec<Claim>>>,
 }
 
 impl Tx {

@@ -20,11 +20,8 @@ use crate::storage::Verdict;
 
 /// The members of a JSON body.
 pub(super) async fn members(request: &mut Request) -> Result<Map<String, Json>, Problem> {
-    let kind = request.header(header::CONTENT_TYPE).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim();
-    if !matches!(kind, "application/json" | "application/merge-patch+json") {
-        let detail = "Send JSON with Content-Type: application/json.";
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail));
+    if !body::is_json(request.header(header::CONTENT_TYPE)) {
+        return Err(body::unsupported("Send JSON with Content-Type: application/json."));
     }
     let bytes = body::read(request.take_body()).await?;
     strict::object(&bytes).map_err(|error| match &error {

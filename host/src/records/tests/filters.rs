@@ -31,7 +31,7 @@ fn test() -> impl Strategy<Value = F> {
         .prop_flat_map(|(field, op, named)| {
             let most = if matches!(op, "in" | "nin") { 3 } else { 1 };
             let values = prop::collection::vec(prop::sample::select(pool(field)), 1..=most);
-            values.prop_map(move |values| F::Test(field, op, of_one_currency(values), named))
+            values.prop_map(move |values| F::Test(field, op, values, named))
         });
     let search = (
         prop::sample::select(vec!["name", "color", "email", "day"]),
@@ -42,15 +42,6 @@ fn test() -> impl Strategy<Value = F> {
     let empty =
         (prop::sample::select(&FIELDS[..]), any::<bool>()).prop_map(|(field, is)| F::Empty(field, is));
     prop_oneof![6 => compare, 2 => search, 2 => empty]
-}
-
-/// One test names one currency.
-fn of_one_currency(values: Vec<V>) -> Vec<V> {
-    let Some(V::Money(_, first)) = values.first().cloned() else {
-        return values;
-    };
-    let keep = |value| if let V::Money(minor, _) = value { V::Money(minor, first) } else { value };
-    values.into_iter().map(keep).collect()
 }
 
 fn filter() -> impl Strategy<Value = F> {
@@ -93,7 +84,7 @@ fn compared(value: &V, with: &V, named: bool) -> Option<std::cmp::Ordering> {
     Some(match (value, with) {
         (V::Whole(a), V::Whole(b)) => a.cmp(b),
         (V::Text(a), V::Text(b)) => a.as_bytes().cmp(b.as_bytes()),
-        (V::Money(_, a), V::Money(_, b)) if named && a != b => return None,
+        (V::Money(_, a), V::Money(_, b)) if *a != if named { *b } else { "EUR" } => return None,
         (V::Money(a, _), V::Money(b, _)) => a.cmp(b),
         _ => panic!("{value:?} beside {with:?}"),
     })
@@ -214,8 +205,6 @@ fn what_cannot_be_a_filter_is_refused() {
         ("extra", "{}", "invalid_filter_value"),
         ("price", "1 XYZ", "invalid_filter_value"),
         ("price", "1.005", "invalid_filter_value"),
-        ("price[in]", "1 EUR,2 USD", "invalid_filter_value"),
-        ("price[in]", "1,2 USD", "invalid_filter_value"),
         ("name[empty]", "maybe", "invalid_filter_value"),
         ("parent", "x", "invalid_filter_value"),
     ] {

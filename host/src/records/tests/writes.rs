@@ -133,7 +133,7 @@ fn an_external_id_names_one_record_and_is_freed_by_deletion() {
         faults(desk.create("tree", with("7"))),
         ["/external_ids/old not_unique", "/external_ids/other not_unique"]
     );
-    desk.update("tree", first, None, json!({ "external_ids": { "old": "8" } })).unwrap();
+    desk.update("tree", first, None, json!({ "external_ids": { "old": "8", "other": null } })).unwrap();
     let second = desk.create("tree", with("7")).unwrap();
     desk.delete("tree", second).unwrap();
     desk.update("tree", first, None, json!({ "external_ids": { "old": "7" } })).unwrap();
@@ -325,6 +325,43 @@ fn cells_that_do_not_fit_their_fields_are_refused() {
         let refused = matches!(outcome, Err(RecordError::Plugin { code: "plugin_bad_cells", .. }));
         assert!(refused, "{field} {values:?} {outcome:?}");
     }
+}
+
+#[test]
+fn the_declared_rules_hold_for_what_a_hook_sets() {
+    let world = World::new();
+    let script = Script::new(|_, hook, entity, drafts| {
+        let at = |key: &str| entity.field(key).unwrap().column;
+        for draft in drafts.iter_mut().filter(|_| hook == Hook::BeforeCreate) {
+            draft.after[at("rank")] = Value::Integer(10);
+            draft.after[at("extra")] = Value::Text("{".into());
+            draft.after[at("price")] = Value::Integer(1);
+            draft.after[at("price") + 1] = Value::Text("ABC".into());
+            draft.after[at("parent")] = RecordId::new().into();
+            draft.after[at("name")] = Value::Null;
+        }
+        Ok(())
+    });
+    let expected = [
+        "/extra wrong_type",
+        "/name required",
+        "/parent reference_not_found",
+        "/price unknown_currency",
+        "/rank too_large",
+    ];
+    assert_eq!(faults(world.owner().with(&script).create("tree", json!({ "name": "x" }))), expected);
+}
+
+#[test]
+fn what_was_stored_under_older_rules_is_not_judged_again() {
+    let world = World::new();
+    let id = world.owner().create("tree", json!({ "name": "x" })).unwrap();
+    world.raw(|conn| {
+        Ok(conn.batch("update tree set color = 'purple', rank = 99, price = 1, price_currency = 'XYZ'")?)
+    });
+    assert_eq!(world.owner().update("tree", id, None, json!({ "name": "y" })).unwrap(), 2);
+    let again = json!({ "price": { "amount": "0.01", "currency": "EUR" }, "rank": 98 });
+    assert_eq!(faults(world.owner().update("tree", id, None, again)), ["/rank too_large"]);
 }
 
 #[test]

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::records::error::{Fault, RecordError};
+use crate::records::input;
 use crate::records::reference::Seen;
-use crate::records::schema::{EXTERNAL_IDS, Entity, Kind};
+use crate::records::schema::{EXTERNAL_IDS, Entity, Field, Kind};
 use crate::records::store;
 use crate::records::tx::{Draft, Tx};
 use crate::records::value::Value;
@@ -14,8 +15,12 @@ use crate::records::value::Value;
 ///
 /// # Errors
 /// A file fails.
-pub(super) fn declared(tx: &Tx, entity: &Arc<Entity>, drafts: &mut [Draft]) -> Result<(), RecordError> {
-    let mut seen = Seen::default();
+pub(super) fn references(
+    tx: &Tx,
+    entity: &Arc<Entity>,
+    drafts: &mut [Draft],
+    seen: &mut Seen,
+) -> Result<(), RecordError> {
     for field in entity.fields.iter().filter(|field| matches!(field.kind, Kind::Reference(..))) {
         for draft in drafts.iter_mut() {
             let Some(id) = draft.after.get(field.column).and_then(Value::id) else {
@@ -28,7 +33,9 @@ pub(super) fn declared(tx: &Tx, entity: &Arc<Entity>, drafts: &mut [Draft]) -> R
             if unchanged {
                 continue;
             }
-            if let Err(fault) = seen.check(tx, field, id)? {
+            if let Err(fault) = seen.check(tx, field, id)?
+                && !draft.faults.contains(&fault)
+            {
                 draft.faults.push(fault);
             }
         }
@@ -36,25 +43,31 @@ pub(super) fn declared(tx: &Tx, entity: &Arc<Entity>, drafts: &mut [Draft]) -> R
     Ok(())
 }
 
-/// Checks what must be there once the hooks have run, and what no two records may share. There is one writer, so nobody
-/// can come in between. A draft with faults hears of its other ones too, but not twice of one field.
+/// Checks what must be there and well formed once the hooks have run, and what no two records may share. There is one
+/// writer, so nobody can come in between. A draft with faults hears of its other ones too, but not twice of one field.
 ///
 /// # Errors
 /// The file fails.
-pub(super) fn unique(tx: &Tx, entity: &Entity, draft: &mut Draft) -> Result<(), RecordError> {
+pub(super) fn complete(tx: &Tx, entity: &Entity, draft: &mut Draft) -> Result<(), RecordError> {
     let hooks_ran = draft.faults.is_empty();
     for field in &entity.fields {
         let value = draft.after.get(field.column).cloned().unwrap_or_default();
         if value.is_null() {
-            if field.required && hooks_ran {
-                draft.faults.push(crate::records::input::required(field));
+            if field.required && (hooks_ran || !field.read_only) && !is_faulty(draft, &field.key) {
+                draft.faults.push(input::required(field));
             }
             continue;
         }
-        if field.unique
-            && !is_faulty(draft, &field.key)
-            && store::holder(&tx.conn, entity, field, &value, draft.id)?.is_some()
+        if is_faulty(draft, &field.key) {
+            continue;
+        }
+        if let Err(fault) =
+            changed(field, draft).map_or(Ok(()), |second| input::stored(field, &value, &second))
         {
+            draft.faults.push(fault);
+            continue;
+        }
+        if field.unique && store::holder(&tx.conn, entity, field, &value, draft.id)?.is_some() {
             draft.faults.push(Fault::at(
                 &field.key,
                 "not_unique",
@@ -63,6 +76,14 @@ pub(super) fn unique(tx: &Tx, entity: &Entity, draft: &mut Draft) -> Result<(), 
         }
     }
     external_ids(tx, entity, draft)
+}
+
+/// The second column of a field (a currency, if it is money), when either column is new.
+fn changed(field: &Field, draft: &Draft) -> Option<Value> {
+    let end = field.column + if matches!(field.kind, Kind::Money) { 2 } else { 1 };
+    let before = draft.before.as_ref().and_then(|before| before.get(field.column..end));
+    let after = draft.after.get(field.column..end)?;
+    (before != Some(after)).then(|| after.get(1).cloned().unwrap_or_default())
 }
 
 fn is_faulty(draft: &Draft, field: &str) -> bool {

@@ -45,6 +45,12 @@ fn delete_one(
     if !draft.faults.is_empty() {
         return Err(RecordError::Invalid(draft.faults));
     }
+    if pointed_at_from_elsewhere(tx, entity) {
+        let claim = tx.engine.claims.delete(tx.scope.organization.id, entity, id);
+        tx.claims
+            .borrow_mut()
+            .push(claim.ok_or_else(|| in_use("another request is about to point at this record".into()))?);
+    }
     let names: Vec<String> = entity.columns().collect();
     bury(tx, entity, &names, &mut draft)?;
     release(tx, entity, id, budget)?;
@@ -52,6 +58,22 @@ fn delete_one(
         tx.hooks.run(tx, Hook::AfterDelete, entity, &mut [draft])?;
     }
     Ok(())
+}
+
+fn in_use(detail: String) -> RecordError {
+    RecordError::Conflict {
+        code: "record_in_use".into(),
+        detail,
+        extra: serde_json::Map::new(),
+        faults: Vec::new(),
+    }
+}
+
+/// Whether another plugin's entities refer to this one.
+fn pointed_at_from_elsewhere(tx: &Tx, entity: &Entity) -> bool {
+    let others = tx.scope.modules.iter().filter(|module| module.plugin != tx.module.plugin);
+    let mut fields = others.flat_map(|module| &module.entities).flat_map(|entity| &entity.fields);
+    fields.any(|field| matches!(&field.kind, Kind::Reference(target, _) if target.plugin == entity.plugin && target.entity == entity.key))
 }
 
 /// Does to every record that points at `id` what its reference declares.
@@ -79,15 +101,10 @@ fn release(tx: &Tx, entity: &Arc<Entity>, id: RecordId, budget: &mut u32) -> Res
                         .read(&tx.scope, module, |conn| store::referrers(conn, referring, field, id, 1))?
                 };
                 if !pointing.is_empty() {
-                    return Err(RecordError::Conflict {
-                        code: "record_in_use".into(),
-                        detail: format!(
-                            "{} points at this record by its field `{}`; change those records first",
-                            referring.object, field.key
-                        ),
-                        extra: serde_json::Map::new(),
-                        faults: Vec::new(),
-                    });
+                    return Err(in_use(format!(
+                        "{} points at this record by its field `{}`; change those records first",
+                        referring.object, field.key
+                    )));
                 }
             }
         }

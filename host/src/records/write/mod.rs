@@ -6,22 +6,27 @@ mod delete;
 mod shape;
 
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
 
+use super::Scope;
 use super::error::{Fault, RecordError};
 use super::list::{self, View, write_visible};
+use super::reference::Seen;
 use super::schema::{DELETED_AT, EXTERNAL_IDS, Entity, ID, OWNER, TEAM, UPDATED_AT, UPDATED_BY, VERSION};
 use super::store;
 use super::tx::{Authority, Draft, Hook, Tx};
 use super::value::Value;
+use crate::caller::Caller;
 use crate::ids::{PrincipalId, RecordId, TeamId};
 use crate::policy::RowScope;
+use crate::storage::Connection;
 
 pub use self::delete::delete;
-pub(crate) use self::shape::fits;
 pub use self::shape::{Cellwise, Changes};
+pub(crate) use self::shape::{fits, unless_empty};
 
 /// What became of one row of a batch.
 pub type RowOutcome = Result<RecordId, Vec<Fault>>;
@@ -49,7 +54,7 @@ pub fn create(tx: &Tx, entity: &Arc<Entity>, inputs: Vec<Changes>) -> Result<Vec
     let mut drafts = Vec::with_capacity(inputs.len());
     for changes in inputs {
         let mut draft = shape::new_draft(tx, entity, changes)?;
-        if !permits(&rows, tx, &draft.after) {
+        if !permits(&rows, &tx.scope.caller, &draft.after) {
             draft.faults.push(Fault::at(
                 "owner_id",
                 "owner_not_allowed",
@@ -58,10 +63,12 @@ pub fn create(tx: &Tx, entity: &Arc<Entity>, inputs: Vec<Changes>) -> Result<Vec
         }
         drafts.push(draft);
     }
-    check::declared(tx, entity, &mut drafts)?;
+    let mut seen = Seen::default();
+    check::references(tx, entity, &mut drafts, &mut seen)?;
     run_hooks(tx, entity, &[Hook::Validate, Hook::BeforeCreate], &mut drafts)?;
+    check::references(tx, entity, &mut drafts, &mut seen)?; // hooks may have set some
     for draft in &mut drafts {
-        check::unique(tx, entity, draft)?;
+        check::complete(tx, entity, draft)?;
         if draft.faults.is_empty() {
             store::insert(&tx.conn, entity, &draft.after)?;
             bind_external_ids(tx, entity, draft)?;
@@ -153,18 +160,20 @@ fn update_distinct(
         .enumerate()
         .partition(|(_, draft)| !draft.faults.is_empty() || draft.before.as_ref() != Some(&draft.after));
     let (places, mut drafts): (Vec<usize>, Vec<Draft>) = moving.into_iter().unzip();
-    check::declared(tx, entity, &mut drafts)?;
+    let mut seen = Seen::default();
+    check::references(tx, entity, &mut drafts, &mut seen)?;
     run_hooks(tx, entity, &[Hook::Validate, Hook::BeforeUpdate], &mut drafts)?;
+    check::references(tx, entity, &mut drafts, &mut seen)?; // hooks may have set some
     let names: Vec<String> = entity.columns().collect();
     for draft in &mut drafts {
-        if draft.faults.is_empty() && !permits(&rows, tx, &draft.after) {
+        if draft.faults.is_empty() && !permits(&rows, &tx.scope.caller, &draft.after) {
             draft.faults.push(Fault::at(
                 "owner_id",
                 "owner_not_allowed",
                 "your roles do not let you give this record to that owner",
             ));
         }
-        check::unique(tx, entity, draft)?;
+        check::complete(tx, entity, draft)?;
         if draft.faults.is_empty() {
             write_changes(tx, entity, &names, draft)?;
         }
@@ -194,10 +203,10 @@ fn allowed(tx: &Tx, entity: &Entity, action: &str) -> Result<Option<RowScope>, R
     Ok(rows)
 }
 
-pub(crate) fn permits(rows: &Option<RowScope>, tx: &Tx, values: &[Value]) -> bool {
+pub(crate) fn permits(rows: &Option<RowScope>, caller: &Caller, values: &[Value]) -> bool {
     let owner = values.get(OWNER).and_then(Value::id).map(|id| PrincipalId::from_bytes(*id.as_bytes()));
     let team = values.get(TEAM).and_then(Value::id).map(|id| TeamId::from_bytes(*id.as_bytes()));
-    rows.as_ref().is_none_or(|rows| rows.permits(&tx.scope.caller.principal, owner, team))
+    rows.as_ref().is_none_or(|rows| rows.permits(&caller.principal, owner, team))
 }
 
 /// All columns of a record that this authority may read and reach with `action`.
@@ -209,7 +218,7 @@ fn current(
     action: &str,
 ) -> Result<Vec<Value>, RecordError> {
     let values = find(tx, entity, id)?.ok_or(RecordError::NotFound)?;
-    if !permits(rows, tx, &values) {
+    if !permits(rows, &tx.scope.caller, &values) {
         return Err(RecordError::Forbidden { object: entity.object.to_string(), action: action.to_owned() });
     }
     Ok(values)
@@ -220,13 +229,27 @@ fn current(
 /// # Errors
 /// The file fails.
 pub fn find(tx: &Tx, entity: &Arc<Entity>, id: RecordId) -> Result<Option<Vec<Value>>, RecordError> {
-    let (mut condition, mut params) = (String::from("id = ?1 and "), vec![Value::from(id)]);
-    if !tx.authority.asks_policy() {
-        condition.push_str("deleted_at is null");
-    } else if write_visible(&tx.scope, entity, "read", &mut condition, &mut params).is_err() {
-        return Ok(None);
+    if tx.authority.asks_policy() {
+        return readable(&tx.conn, &tx.scope, entity, id);
     }
-    Ok(list::rows(&tx.conn, entity, &condition, "", &params)?.pop())
+    Ok(list::rows(&tx.conn, entity, "id = ?1 and deleted_at is null", "", &[Value::from(id)])?.pop())
+}
+
+/// All columns of a record that the caller may read.
+///
+/// # Errors
+/// The file fails.
+pub fn readable(
+    conn: &Rc<Connection>,
+    scope: &Scope,
+    entity: &Entity,
+    id: RecordId,
+) -> Result<Option<Vec<Value>>, RecordError> {
+    let (mut condition, mut params) = (String::from("id = ?1 and "), vec![Value::from(id)]);
+    match write_visible(scope, entity, "read", &mut condition, &mut params) {
+        Err(RecordError::Forbidden { .. }) => Ok(None),
+        other => other.and_then(|()| Ok(list::rows(conn, entity, &condition, "", &params)?.pop())),
+    }
 }
 
 /// Refuses a change that was decided on an older version.

@@ -212,29 +212,42 @@ fn team(tx: &Tx, draft: &mut Draft, json: &Json) -> Result<(), RecordError> {
     Ok(())
 }
 
-/// `{"source": "id"}`, at most eight, short plain texts.
+/// `{"source": "id"}`, merged into what is there; `null` takes one away, or all. At most eight, short plain texts.
 fn external_ids(draft: &mut Draft, json: &Json) {
     let plain = |text: &str, limit: usize| {
         !text.is_empty() && text.len() <= limit && !text.chars().any(char::is_control)
     };
-    let fits = |members: &Map<String, Json>| {
-        members.len() <= 8
-            && members
-                .iter()
-                .all(|(source, id)| plain(source, 40) && id.as_str().is_some_and(|id| plain(id, 200)))
-    };
-    match json {
-        Json::Null => set(&mut draft.after, EXTERNAL_IDS, Value::Null),
-        Json::Object(members) if fits(members) => {
-            let text = if members.is_empty() { Value::Null } else { Value::Text(json.to_string()) };
-            set(&mut draft.after, EXTERNAL_IDS, text);
+    let known = draft.after.get(EXTERNAL_IDS).and_then(Value::text);
+    let mut ids: Map<String, Json> =
+        known.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let fits = match json {
+        Json::Null => {
+            ids.clear();
+            true
         }
-        _ => draft.faults.push(Fault::at(
+        Json::Object(members) => members.iter().all(|(source, id)| match id {
+            Json::Null => {
+                ids.remove(source);
+                true
+            }
+            Json::String(text) if plain(source, 40) && plain(text, 200) => {
+                ids.insert(source.clone(), id.clone());
+                true
+            }
+            _ => false,
+        }),
+        _ => false,
+    };
+    if !fits || ids.len() > 8 {
+        draft.faults.push(Fault::at(
             "external_ids",
             "invalid_external_ids",
             "external ids are an object of at most eight texts: {\"source\":\"id\"}",
-        )),
+        ));
+        return;
     }
+    let text = if ids.is_empty() { Value::Null } else { Value::Text(Json::Object(ids).to_string()) };
+    set(&mut draft.after, EXTERNAL_IDS, text);
 }
 
 fn cells(tx: &Tx, entity: &Arc<Entity>, draft: &mut Draft, cellwise: &Cellwise) -> Result<(), RecordError> {
@@ -264,12 +277,18 @@ fn cells(tx: &Tx, entity: &Arc<Entity>, draft: &mut Draft, cellwise: &Cellwise) 
         if !fits(&field.kind, &value, &second) {
             return Err(malformed(key));
         }
-        put(draft, field, input::of_plugin(field, value, second));
+        put(draft, field, Ok((unless_empty(&field.kind, value), second)));
     }
     if cells.next().is_some() {
         return Err(malformed("after the last"));
     }
     Ok(())
+}
+
+/// A text without a character is no value, whoever writes it.
+#[must_use]
+pub(crate) fn unless_empty(kind: &Kind, value: Value) -> Value {
+    if value.text() == Some("") && !matches!(kind, Kind::Json) { Value::Null } else { value }
 }
 
 /// Whether a stored value, with its currency if it is money, has the form of the kind.
