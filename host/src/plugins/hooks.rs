@@ -9,9 +9,10 @@ use super::imports::records::pack;
 use super::{Plugin, Plugins};
 use crate::records::RecordError;
 use crate::records::cells::Cells;
-use crate::records::schema::{Entity, Kind, SYSTEM_COLUMNS};
+use crate::records::schema::{Entity, Kind};
 use crate::records::tx::{Draft, Hook, Hooks, Tx};
 use crate::records::value::Value;
+use crate::records::write;
 
 impl Hooks for Plugins {
     fn run(
@@ -48,7 +49,7 @@ impl Hooks for Plugins {
         })?;
         if verdicts.len() != drafts.len() {
             return Err(bad(
-                &plugin,
+                &plugin.manifest.id,
                 format!("{} answered {} verdicts for {} drafts", hook.as_str(), verdicts.len(), drafts.len()),
             ));
         }
@@ -57,32 +58,29 @@ impl Hooks for Plugins {
             if let Some(cells) =
                 verdict.fields.filter(|_| matches!(hook, Hook::BeforeCreate | Hook::BeforeUpdate))
             {
-                unpack(&plugin, entity, &cells, &mut draft.after)?;
+                unpack(&plugin.manifest.id, entity, &cells, &mut draft.after)?;
             }
         }
         Ok(())
     }
 }
 
-/// Puts the plugin's values in place of the declared fields.
-fn unpack(plugin: &Plugin, entity: &Entity, cells: &[u8], values: &mut [Value]) -> Result<(), RecordError> {
+/// Puts the plugin's values in place of the declared fields. Whether they follow the declared rules is asked later, of
+/// everything at once.
+fn unpack(plugin: &str, entity: &Entity, cells: &[u8], values: &mut [Value]) -> Result<(), RecordError> {
     let mut cells = Cells::new(cells);
-    let mut slots = values.iter_mut().skip(SYSTEM_COLUMNS.len());
     for field in &entity.fields {
-        let width = if matches!(field.kind, Kind::Money) { 2 } else { 1 };
-        for part in 0..width {
-            let value = cells.next().and_then(|cell| cell.ok()?.to_value().ok());
-            let value = value.filter(|value| part == 1 || crate::records::write::fits(&field.kind, value));
-            match (value, slots.next()) {
-                (Some(value), Some(slot)) => *slot = value,
-                _ => {
-                    return Err(bad(
-                        plugin,
-                        format!("a hook answered cells that do not fit {} `{}`", entity.object, field.key),
-                    ));
-                }
-            }
+        let misfit = || {
+            bad(plugin, format!("a hook answered cells that do not fit {} `{}`", entity.object, field.key))
+        };
+        let mut next = || cells.next().and_then(|cell| cell.ok()?.to_value().ok()).ok_or_else(misfit);
+        let (value, money) = (next()?, matches!(field.kind, Kind::Money));
+        let second = if money { next()? } else { Value::Null };
+        if !write::fits(&field.kind, &value, &second) {
+            return Err(misfit());
         }
+        let slots = values.iter_mut().skip(field.column).take(if money { 2 } else { 1 });
+        slots.zip([write::unless_empty(&field.kind, value), second]).for_each(|(slot, value)| *slot = value);
     }
     if cells.next().is_some() {
         return Err(bad(plugin, format!("a hook answered more cells than {} has", entity.object)));
@@ -90,8 +88,8 @@ fn unpack(plugin: &Plugin, entity: &Entity, cells: &[u8], values: &mut [Value]) 
     Ok(())
 }
 
-fn bad(plugin: &Plugin, detail: String) -> RecordError {
-    RecordError::Plugin { plugin: plugin.manifest.id.to_string(), code: "plugin_bad_answer", detail }
+fn bad(plugin: &str, detail: String) -> RecordError {
+    RecordError::Plugin { plugin: plugin.to_owned(), code: "plugin_bad_answer", detail }
 }
 
 /// The manifest promises an export that the component does not have.
@@ -104,3 +102,6 @@ pub(super) fn missing(plugin: &Plugin, export: &str) -> Refusal {
         extra: String::new(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,9 @@
 //! Bringing a file to the declared schema: new tables, new columns, new indexes. Nothing is ever dropped here; what is
 //! not additive is refused and needs an explicit step.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use rusqlite::OptionalExtension as _;
 
@@ -16,6 +17,7 @@ use crate::storage::Connection;
 /// [`RecordError::Schema`] for a column whose type changed, a unique field whose values are not, or a private step that
 /// was edited or is more than new tables and indexes.
 pub fn apply(conn: &Rc<Connection>, module: &Module) -> Result<(), RecordError> {
+    conn.declare_entities(Arc::clone(&module.tables)); // private steps may not touch them
     for entity in &module.entities {
         let existing = columns(conn, &entity.key)?;
         if existing.is_empty() {
@@ -23,6 +25,7 @@ pub fn apply(conn: &Rc<Connection>, module: &Module) -> Result<(), RecordError> 
         } else {
             add_columns(conn, entity, &existing)?;
         }
+        remember_forms(conn, entity)?;
         for sql in indexes(entity) {
             conn.batch(&sql).map_err(|_| {
                 RecordError::Schema(format!(
@@ -98,17 +101,65 @@ fn add_columns(
     Ok(())
 }
 
+/// What the values of a kind mean: under another one they would be read as something else, or not at all.
+fn form(kind: &Kind) -> String {
+    match kind {
+        Kind::Text | Kind::RichText | Kind::Email | Kind::Phone | Kind::Url => "text".to_owned(),
+        Kind::Integer => "integer".to_owned(),
+        Kind::Decimal(scale) => format!("decimal({scale})"),
+        Kind::Money => "money".to_owned(),
+        Kind::Percent => "percent".to_owned(),
+        Kind::Boolean => "boolean".to_owned(),
+        Kind::Date => "date".to_owned(),
+        Kind::DateTime => "date_time".to_owned(),
+        Kind::Duration => "duration".to_owned(),
+        Kind::Option(_) => "option".to_owned(),
+        Kind::Reference(target, _) => format!("reference({}.{})", target.plugin, target.entity),
+        Kind::Json => "json".to_owned(),
+    }
+}
+
+/// Compares the forms of the fields with those that the file was built for, and keeps the new ones. A field that is no
+/// longer declared keeps its column and its form.
+fn remember_forms(conn: &Rc<Connection>, entity: &Entity) -> Result<(), RecordError> {
+    let key = format!("fields:{}", entity.key);
+    let stored: Option<String> = conn
+        .prepare("select value from _stoa_schema where key = ?1")?
+        .query_row([&key], |row| row.get(0))
+        .optional()?;
+    let mut forms: BTreeMap<String, String> =
+        stored.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+    for field in &entity.fields {
+        let declared = form(&field.kind);
+        let before = forms.entry(field.key.to_string()).or_insert_with(|| declared.clone());
+        if *before != declared {
+            return Err(RecordError::Schema(format!(
+                "{}.{} holds values of type {before} and is declared as {declared}: that is not an additive change",
+                entity.object, field.key
+            )));
+        }
+    }
+    let value = serde_json::json!(forms).to_string();
+    conn.execute("insert or replace into _stoa_schema (key, value) values (?1, ?2)", [&key, &value])?;
+    Ok(())
+}
+
 fn indexes(entity: &Entity) -> Vec<String> {
     let table = &entity.key;
+    // Keys hold no dot: no two columns of the file share a name here, as `a`.`b_c` and `a_b`.`c` would with `_`.
     let index = |column: &str| {
-        format!("create index if not exists \"_stoa_{table}_{column}\" on \"{table}\" (\"{column}\")")
+        format!("create index if not exists \"_stoa_{table}.{column}\" on \"{table}\" (\"{column}\")")
     };
+    let drop =
+        |column: &str, unique: &str| format!("drop index if exists \"_stoa_{table}.{column}{unique}\"");
     let mut all = vec![index("owner_id"), index("team_id")];
     for field in &entity.fields {
         let column = &field.key;
+        // A field that changed its mind: the index of the other kind would stay, and a unique one goes on refusing.
+        all.push(drop(column, if field.unique { "" } else { ".unique" }));
         if field.unique {
             all.push(format!(
-                "create unique index if not exists \"_stoa_u_{table}_{column}\" on \"{table}\" (\"{column}\") \
+                "create unique index if not exists \"_stoa_{table}.{column}.unique\" on \"{table}\" (\"{column}\") \
                  where deleted_at is null and \"{column}\" is not null"
             ));
         } else if field.indexed || matches!(field.kind, Kind::Reference(..)) {

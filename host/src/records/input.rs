@@ -119,6 +119,16 @@ pub fn stored(field: &Field, value: &Value, second: &Value) -> Result<(), Fault>
             | Kind::RichText,
             Value::Text(text),
         ) => parse(field, &Json::String(text.clone())).map(drop),
+        (Kind::Json, Value::Text(text)) => {
+            let json = serde_json::from_str(text).map_err(|_| wrong(field, "wrong_type", "JSON"))?;
+            parse(field, &json).map(drop)
+        }
+        (Kind::Boolean, Value::Integer(integer)) if !matches!(integer, 0 | 1) => {
+            Err(wrong(field, "wrong_type", "true or false"))
+        }
+        (Kind::DateTime, Value::Integer(integer)) if Timestamp::from_millisecond(*integer).is_err() => {
+            Err(wrong(field, "invalid_instant", "an instant of the years that a calendar has"))
+        }
         _ => bounds(field, value),
     }
 }

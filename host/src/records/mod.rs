@@ -26,6 +26,8 @@ pub mod schema;
 pub mod sort;
 pub mod store;
 pub mod strict;
+#[cfg(test)]
+pub(crate) mod tests;
 pub mod tx;
 pub mod value;
 pub mod write;

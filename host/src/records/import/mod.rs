@@ -3,15 +3,19 @@
 //! How far an import came stands in the same transaction as the rows it wrote, so that a crash can neither lose nor
 //! double one. Lines that cannot be taken are kept with their reasons and answered as a file.
 //!
-//! Reading order: `spec.rs` (what is asked), `row.rs` (a line becomes a record), `run.rs` (batches), `people.rs` (users),
+//! Reading order: `spec.rs` (what is asked), `row.rs` (a line becomes a record), `run.rs` (batches), `lines.rs`
+//! (line numbers), `people.rs` (users),
 //! `store.rs` (SQL), `report.rs` (the error file).
 
+mod lines;
 mod people;
 mod report;
 mod row;
 mod run;
 mod spec;
 mod store;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -5,6 +5,7 @@ use std::path::Path;
 use csv::StringRecord;
 
 use super::ImportError;
+use super::lines::Starts;
 use super::run::{self, Reporter, Summary};
 use super::spec::{Mode, Spec};
 use crate::identity::{Email, IdentityError, NewUser, UserChange};
@@ -34,7 +35,9 @@ pub(super) fn run(
     let mut reader = run::reader(path, spec)?;
     let (mut summary, mut record) = (Summary::default(), StringRecord::new());
     let _ = reader.headers();
-    while let Some(line) = next(&mut reader, &mut record)? {
+    let mut starts = Starts::new(path)?;
+    while next(&mut reader, &mut record)? {
+        let line = starts.line(record.position())?;
         let person = Person::of(spec, &header, &record);
         let outcome = match spec.dry_run {
             true => person.check(),
@@ -55,16 +58,9 @@ pub(super) fn run(
     Ok(summary)
 }
 
-/// The line of the next record, which is then in `record`; `None` at the end.
-fn next(
-    reader: &mut csv::Reader<std::fs::File>,
-    record: &mut StringRecord,
-) -> Result<Option<u64>, ImportError> {
-    match reader.read_record(record) {
-        Ok(true) => Ok(Some(record.position().map_or(0, csv::Position::line))),
-        Ok(false) => Ok(None),
-        Err(error) => Err(std::io::Error::other(error.to_string()).into()),
-    }
+/// Whether there is another record, which is then in `record`.
+fn next(reader: &mut csv::Reader<std::fs::File>, record: &mut StringRecord) -> Result<bool, ImportError> {
+    reader.read_record(record).map_err(|error| std::io::Error::other(error.to_string()).into())
 }
 
 /// A line of the file.

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use csv::{Reader, ReaderBuilder, StringRecord};
 use serde_json::{Value as Json, json};
 
+use super::lines::Starts;
 use super::row::{Mapper, Row, column_of};
 use super::spec::{Mode, Spec};
 use super::{ImportError, store};
@@ -152,7 +153,12 @@ pub(super) fn run(plan: &Plan<'_>, mut progress: Reporter<'_>) -> Result<Summary
         plan.engine.read(plan.scope, module, |conn| store::checkpoint(conn, plan.job))?;
     let mut reader = reader(plan.path, plan.spec)?;
     let mut mapper = Mapper::new(plan.engine, plan.scope, &plan.entity, plan.spec, &header);
-    let mut lines = Lines { reader: &mut reader, record: StringRecord::new(), pending: None };
+    let mut lines = Lines {
+        reader: &mut reader,
+        starts: Starts::new(plan.path)?,
+        record: StringRecord::new(),
+        pending: None,
+    };
     lines.skip(next);
     loop {
         let rows = lines.batch(&mut mapper)?;
@@ -174,6 +180,7 @@ pub(super) fn run(plan: &Plan<'_>, mut progress: Reporter<'_>) -> Result<Summary
 
 struct Lines<'r> {
     reader: &'r mut Reader<File>,
+    starts: Starts,
     record: StringRecord,
     /// A row that was read but belongs to the next batch.
     pending: Option<Row>,
@@ -211,15 +218,15 @@ impl Lines<'_> {
     }
 
     fn next(&mut self, mapper: &mut Mapper<'_>) -> Result<Option<Row>, ImportError> {
-        let line = self.reader.position().line();
         match self.reader.read_record(&mut self.record) {
             Ok(false) => Ok(None),
             Ok(true) => {
-                let line = self.record.position().map_or(line, csv::Position::line);
+                let line = self.starts.line(self.record.position())?;
                 Ok(Some(mapper.row(line, &self.record)?))
             }
             Err(error) if error.is_io_error() => Err(std::io::Error::other(error.to_string()).into()),
-            Err(_) => {
+            Err(error) => {
+                let line = self.starts.line(error.position())?;
                 let fault = Fault {
                     pointer: String::new(),
                     code: "not_utf8".into(),

@@ -122,6 +122,14 @@ impl Spec {
                 "mode `upsert` finds records by their external id; name its source and column".into(),
             );
         }
+        let separates = |sign: char| sign.is_ascii() && !matches!(sign, '"' | '\n' | '\r');
+        if self.delimiter.is_some_and(|sign| !separates(sign)) {
+            fault(
+                "delimiter",
+                "invalid_delimiter",
+                "cells are separated by one ASCII character, not a quote or a line end".into(),
+            );
+        }
         if let Some(id) = self.external_id.as_ref().filter(|id| !has(&id.column)) {
             fault("external_id/column", "unknown_column", format!("the file has no column `{}`", id.column));
         }

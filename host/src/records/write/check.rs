@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::records::error::{Fault, RecordError};
+use crate::records::input;
 use crate::records::reference::Seen;
-use crate::records::schema::{EXTERNAL_IDS, Entity, Kind};
+use crate::records::schema::{EXTERNAL_IDS, Entity, Field, Kind};
 use crate::records::store;
 use crate::records::tx::{Draft, Tx};
 use crate::records::value::Value;
@@ -42,24 +43,26 @@ pub(super) fn references(
     Ok(())
 }
 
-/// Checks what must be there and well formed once the hooks have run, and what no two records may share. There is one writer, so nobody
-/// can come in between.
+/// Checks what must be there and well formed once the hooks have run, and what no two records may share. There is one
+/// writer, so nobody can come in between. A draft with faults hears of its other ones too, but not twice of one field.
 ///
 /// # Errors
 /// The file fails.
 pub(super) fn complete(tx: &Tx, entity: &Entity, draft: &mut Draft) -> Result<(), RecordError> {
+    let hooks_ran = draft.faults.is_empty();
     for field in &entity.fields {
         let value = draft.after.get(field.column).cloned().unwrap_or_default();
         if value.is_null() {
-            if field.required {
-                draft.faults.push(crate::records::input::required(field));
+            if field.required && (hooks_ran || !field.read_only) && !is_faulty(draft, &field.key) {
+                draft.faults.push(input::required(field));
             }
             continue;
         }
-        let second = draft.after.get(field.column + 1).cloned().unwrap_or_default();
-        let moved = draft.before.as_ref().is_none_or(|before| before.get(field.column) != Some(&value));
-        if let Some(fault) =
-            moved.then(|| crate::records::input::stored(field, &value, &second).err()).flatten()
+        if is_faulty(draft, &field.key) {
+            continue;
+        }
+        if let Err(fault) =
+            changed(field, draft).map_or(Ok(()), |second| input::stored(field, &value, &second))
         {
             draft.faults.push(fault);
             continue;
@@ -72,6 +75,22 @@ pub(super) fn complete(tx: &Tx, entity: &Entity, draft: &mut Draft) -> Result<()
             ));
         }
     }
+    external_ids(tx, entity, draft)
+}
+
+/// The second column of a field (a currency, if it is money), when either column is new.
+fn changed(field: &Field, draft: &Draft) -> Option<Value> {
+    let end = field.column + if matches!(field.kind, Kind::Money) { 2 } else { 1 };
+    let before = draft.before.as_ref().and_then(|before| before.get(field.column..end));
+    let after = draft.after.get(field.column..end)?;
+    (before != Some(after)).then(|| after.get(1).cloned().unwrap_or_default())
+}
+
+fn is_faulty(draft: &Draft, field: &str) -> bool {
+    draft.faults.iter().any(|fault| fault.pointer.strip_prefix('/') == Some(field))
+}
+
+fn external_ids(tx: &Tx, entity: &Entity, draft: &mut Draft) -> Result<(), RecordError> {
     let same =
         draft.before.as_ref().is_some_and(|before| before.get(EXTERNAL_IDS) == draft.after.get(EXTERNAL_IDS));
     let Some(text) = draft.after.get(EXTERNAL_IDS).and_then(Value::text).filter(|_| !same) else {
@@ -81,9 +100,9 @@ pub(super) fn complete(tx: &Tx, entity: &Entity, draft: &mut Draft) -> Result<()
     for (source, id) in ids {
         let holder = store::by_external_id(&tx.conn, entity, &source, &id)?;
         if holder.is_some_and(|holder| holder != draft.id) {
-            let field = format!("external_ids/{source}");
+            let source_member = source.replace('~', "~0").replace('/', "~1");
             draft.faults.push(Fault {
-                pointer: format!("/{field}"),
+                pointer: format!("/external_ids/{source_member}"),
                 code: "not_unique".into(),
                 detail: format!("another record has this external id from {source}"),
             });

@@ -122,6 +122,9 @@ fn follow(
 ) -> Result<(), RecordError> {
     let host = tx.on(Authority::Host); // the declaration decides, not the caller's rights on the other records
     for id in pointing {
+        if !store::exists(&tx.conn, referring, id)? {
+            continue; // it went along with one before it
+        }
         if rule == OnDelete::Cascade {
             delete_one(&host, referring, id, None, budget)?;
             continue;

@@ -25,11 +25,13 @@ use crate::policy::RowScope;
 use crate::storage::Connection;
 
 pub use self::delete::delete;
-pub(crate) use self::shape::fits;
 pub use self::shape::{Cellwise, Changes};
+pub(crate) use self::shape::{fits, unless_empty};
 
 /// What became of one row of a batch.
 pub type RowOutcome = Result<RecordId, Vec<Fault>>;
+/// What became of one change of a batch: the record's version.
+pub type UpdateOutcome = Result<u64, Vec<Fault>>;
 
 /// A change of one record.
 #[derive(Debug)]
@@ -65,7 +67,7 @@ pub fn create(tx: &Tx, entity: &Arc<Entity>, inputs: Vec<Changes>) -> Result<Vec
     check::references(tx, entity, &mut drafts, &mut seen)?;
     run_hooks(tx, entity, &[Hook::Validate, Hook::BeforeCreate], &mut drafts)?;
     check::references(tx, entity, &mut drafts, &mut seen)?; // hooks may have set some
-    for draft in drafts.iter_mut().filter(|draft| draft.faults.is_empty()) {
+    for draft in &mut drafts {
         check::complete(tx, entity, draft)?;
         if draft.faults.is_empty() {
             store::insert(&tx.conn, entity, &draft.after)?;
@@ -117,7 +119,27 @@ pub fn update_each(
     tx: &Tx,
     entity: &Arc<Entity>,
     changes: Vec<Change>,
-) -> Result<Vec<Result<u64, Vec<Fault>>>, RecordError> {
+) -> Result<Vec<UpdateOutcome>, RecordError> {
+    let mut outcomes = Vec::with_capacity(changes.len());
+    let (mut part, mut seen) = (Vec::with_capacity(changes.len()), HashSet::new());
+    for change in changes {
+        if !seen.insert(change.id) {
+            // A second change of a record must find the first one written.
+            outcomes.extend(update_distinct(tx, entity, std::mem::take(&mut part))?);
+            seen = HashSet::from([change.id]);
+        }
+        part.push(change);
+    }
+    outcomes.extend(update_distinct(tx, entity, part)?);
+    Ok(outcomes)
+}
+
+/// [`update_each`] of records that are all different.
+fn update_distinct(
+    tx: &Tx,
+    entity: &Arc<Entity>,
+    changes: Vec<Change>,
+) -> Result<Vec<UpdateOutcome>, RecordError> {
     let rows = reach(tx, entity, "update");
     let mut seen = HashSet::with_capacity(changes.len());
     if let Some(twice) = changes.iter().find(|change| !seen.insert(change.id)) {
@@ -143,14 +165,13 @@ pub fn update_each(
     run_hooks(tx, entity, &[Hook::Validate, Hook::BeforeUpdate], &mut drafts)?;
     check::references(tx, entity, &mut drafts, &mut seen)?; // hooks may have set some
     let names: Vec<String> = entity.columns().collect();
-    for draft in drafts.iter_mut().filter(|draft| draft.faults.is_empty()) {
-        if !permits(&rows, &tx.scope.caller, &draft.after) {
+    for draft in &mut drafts {
+        if draft.faults.is_empty() && !permits(&rows, &tx.scope.caller, &draft.after) {
             draft.faults.push(Fault::at(
                 "owner_id",
                 "owner_not_allowed",
                 "your roles do not let you give this record to that owner",
             ));
-            continue;
         }
         check::complete(tx, entity, draft)?;
         if draft.faults.is_empty() {
@@ -158,7 +179,7 @@ pub fn update_each(
         }
     }
     after_hooks(tx, entity, Hook::AfterUpdate, &mut drafts)?;
-    let mut outcomes: Vec<(usize, Result<u64, Vec<Fault>>)> =
+    let mut outcomes: Vec<(usize, UpdateOutcome)> =
         still.into_iter().map(|(at, draft)| (at, Ok(list::identity_of(&draft.after).1))).collect();
     outcomes.extend(places.into_iter().zip(drafts).map(|(at, draft)| {
         (at, if draft.faults.is_empty() { Ok(list::identity_of(&draft.after).1) } else { Err(draft.faults) })
@@ -289,6 +310,9 @@ fn run_hooks(
     hooks: &[Hook],
     drafts: &mut Vec<Draft>,
 ) -> Result<(), RecordError> {
+    if drafts.is_empty() {
+        return Ok(());
+    }
     for hook in hooks.iter().filter(|hook| entity.hooks.contains(hook)) {
         // Drafts with faults go along with `validate`, so that the caller hears of everything at once.
         if *hook == Hook::Validate {

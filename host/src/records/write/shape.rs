@@ -171,6 +171,9 @@ fn unchanged(draft: &Draft, field: &Field, json: &Json) -> bool {
 fn owner(tx: &Tx, draft: &mut Draft, json: &Json) -> Result<(), RecordError> {
     let parsed = json.as_str().and_then(|text| text.parse::<PrincipalId>().ok());
     let Some(id) = parsed else {
+        if json.is_null() && draft.before.is_some() && draft.after.get(OWNER).is_none_or(Value::is_null) {
+            return Ok(()); // as it was: the platform's records have no owner
+        }
         draft.faults.push(Fault::at("owner_id", "invalid_id", "the owner must be the id of a user"));
         return Ok(());
     };
@@ -270,20 +273,34 @@ fn cells(tx: &Tx, entity: &Arc<Entity>, draft: &mut Draft, cellwise: &Cellwise) 
         }
         let field = entity.field(key).ok_or_else(|| malformed(key))?;
         let value = next(key)?;
-        if !fits(&field.kind, &value) {
+        let second = if matches!(field.kind, Kind::Money) { next(key)? } else { Value::Null };
+        if !fits(&field.kind, &value, &second) {
             return Err(malformed(key));
         }
-        set(&mut draft.after, field.column, value);
-        if matches!(field.kind, Kind::Money) {
-            set(&mut draft.after, field.column + 1, next(key)?);
-        }
+        put(draft, field, Ok((unless_empty(&field.kind, value), second)));
+    }
+    if cells.next().is_some() {
+        return Err(malformed("after the last"));
     }
     Ok(())
 }
 
-/// Whether a stored value has the form of the kind.
+/// A text without a character is no value, whoever writes it.
 #[must_use]
-pub(crate) const fn fits(kind: &Kind, value: &Value) -> bool {
+pub(crate) fn unless_empty(kind: &Kind, value: Value) -> Value {
+    if value.text() == Some("") && !matches!(kind, Kind::Json) { Value::Null } else { value }
+}
+
+/// Whether a stored value, with its currency if it is money, has the form of the kind.
+#[must_use]
+pub(crate) const fn fits(kind: &Kind, value: &Value, second: &Value) -> bool {
+    let second_fits = match (kind, value) {
+        (Kind::Money, Value::Integer(_)) => matches!(second, Value::Text(_)),
+        _ => second.is_null(),
+    };
+    if !second_fits {
+        return false;
+    }
     match value {
         Value::Null => true,
         Value::Integer(_) => matches!(kind.stored(), Stored::Integer),
