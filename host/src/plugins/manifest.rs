@@ -299,18 +299,7 @@ fn cross_check(manifest: &Manifest, faults: &mut Faults) {
         }
     }
     check_reports(manifest, faults);
-    let mut granted = HashSet::new();
-    for (at, grant) in manifest.grants.iter().enumerate() {
-        let own = grant.object.split_once('.').is_some_and(|(plugin, _)| plugin == &*manifest.id);
-        if !own || grant.actions.is_empty() {
-            faults.add(format!("/grants/{at}"), "grants actions, on an object of this plugin");
-        }
-        for action in &grant.actions {
-            if !granted.insert((&grant.role, &grant.object, action, grant.scope)) {
-                faults.add(format!("/grants/{at}"), format!("`{action}` is granted twice"));
-            }
-        }
-    }
+    check_grants(manifest, faults);
     for (at, seed) in
         manifest.seed.iter().chain(&manifest.demo).enumerate().filter(|(_, seed)| !entity(&seed.entity))
     {
@@ -330,6 +319,21 @@ fn check_reports(manifest: &Manifest, faults: &mut Faults) {
                 format!("/reports/{at}"),
                 format!("column `{}` has the unknown type `{}`", column.key, column.kind),
             );
+        }
+    }
+}
+
+fn check_grants(manifest: &Manifest, faults: &mut Faults) {
+    let mut granted = HashSet::new();
+    for (at, grant) in manifest.grants.iter().enumerate() {
+        let own = grant.object.split_once('.').is_some_and(|(plugin, _)| plugin == &*manifest.id);
+        if !own || grant.actions.is_empty() {
+            faults.add(format!("/grants/{at}"), "grants actions, on an object of this plugin");
+        }
+        for action in &grant.actions {
+            if !granted.insert((&grant.role, &grant.object, action, grant.scope)) {
+                faults.add(format!("/grants/{at}"), format!("`{action}` is granted twice"));
+            }
         }
     }
 }
