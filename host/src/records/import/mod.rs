@@ -9,7 +9,7 @@
 //! The upload is kept until its job is over, see [`Imports::discard`].
 //!
 //! Reading order: `spec.rs` (what is asked), `file.rs` (lines), `row.rs` (a line becomes a record), `run.rs` (batches),
-//! `people.rs` (users), `store.rs` (SQL), `report.rs` (the error file).
+//! `people.rs` and `person.rs` (users), `store.rs` (SQL), `report.rs` (the error file).
 
 mod file;
 mod people;
@@ -19,6 +19,8 @@ mod row;
 mod run;
 mod spec;
 mod store;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
