@@ -97,6 +97,11 @@ pub struct Spec {
     pub delimiter: Option<char>,
 }
 
+/// Whether cells can be separated by the sign: the parser takes one byte.
+const fn separates(sign: char) -> bool {
+    sign.is_ascii() && !matches!(sign, '"' | '\r' | '\n' | '\0')
+}
+
 impl Spec {
     /// Parses the JSON.
     ///
@@ -108,15 +113,11 @@ impl Spec {
         };
         let spec: Self =
             serde_json::from_str(json).map_err(|error| fault("", "invalid_spec", not_understood(&error)))?;
-        let separates = |sign: char| sign.is_ascii() && !matches!(sign, '"' | '\r' | '\n' | '\0');
-        match spec.delimiter.filter(|sign| !separates(*sign)) {
-            Some(_) => {
-                let detail =
-                    "use one ASCII character that is no quote, no end of line and not NUL, such as `;`";
-                Err(fault("/delimiter", "invalid_delimiter", detail.into()))
-            }
-            None => Ok(spec),
+        if spec.delimiter.is_some_and(|sign| !separates(sign)) {
+            let detail = "use one ASCII character that is no quote, no end of line and not NUL, such as `;`";
+            return Err(fault("/delimiter", "invalid_delimiter", detail.into()));
         }
+        Ok(spec)
     }
 
     /// Checks the specification against the entity and the file's header. All faults at once.
@@ -137,14 +138,6 @@ impl Spec {
         if let Some(whose) = self.lacks_external_id(entity) {
             let detail = format!("{whose} by their external id; name its source and column");
             fault("external_id", "required", detail);
-        }
-        let separates = |sign: char| sign.is_ascii() && !matches!(sign, '"' | '\n' | '\r');
-        if self.delimiter.is_some_and(|sign| !separates(sign)) {
-            fault(
-                "delimiter",
-                "invalid_delimiter",
-                "cells are separated by one ASCII character, not a quote or a line end".into(),
-            );
         }
         if let Some(id) = self.external_id.as_ref().filter(|id| !has(&id.column)) {
             fault("external_id/column", "unknown_column", format!("the file has no column `{}`", id.column));

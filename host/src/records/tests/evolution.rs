@@ -95,7 +95,7 @@ fn a_unique_field_over_values_that_are_not_is_refused() {
         let first = world.owner().create("tree", twice()).unwrap();
         world.owner().create("tree", twice()).unwrap();
         let (world, why) =
-            evolve(world, small("2", vec![named(), unique()])).map(drop).expect_err("not unique");
+            *evolve(world, small("2", vec![named(), unique()])).map(drop).expect_err("not unique");
         assert!(why.contains("unique"), "{why}");
         world.owner().delete("tree", first).unwrap();
         let world = evolve(world, small("2", vec![named(), unique()])).map_err(|refused| refused.1).unwrap();
@@ -157,7 +157,7 @@ fn private_steps_touch_no_name_of_the_host_and_no_entity() {
     ] {
         let world = World::of(OrganizationId::new(), with_steps("1", &[]));
         let outcome = evolve(world, with_steps("2", &[("0001_bad", sql)])).map(drop);
-        let (world, _) = outcome.expect_err(sql);
+        let (world, _) = *outcome.expect_err(sql);
         assert_eq!(
             world.number("select count(*) from sqlite_schema where name in ('a', 'mine', 'v', 't')"),
             0,

@@ -2,6 +2,7 @@
 
 mod files;
 mod resuming;
+mod uploads;
 
 use std::sync::Arc;
 
