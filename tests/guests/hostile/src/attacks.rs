@@ -16,10 +16,7 @@ pub struct Done {
 }
 
 fn done(seen: impl Into<Option<String>>) -> Result<Done> {
-    Ok(Done {
-        done: true,
-        seen: seen.into(),
-    })
+    Ok(Done { done: true, seen: seen.into() })
 }
 
 /// Reads texts with a statement that must be refused.
@@ -128,10 +125,7 @@ pub struct Account {
 }
 
 pub(crate) fn other_entity(ctx: &Context, (): ()) -> Result<Done> {
-    done(format!(
-        "{} accounts",
-        ctx.records::<Account>().find(&Find::all())?.len()
-    ))
+    done(format!("{} accounts", ctx.records::<Account>().find(&Find::all())?.len()))
 }
 
 pub(crate) fn entity_write(ctx: &Context, (): ()) -> Result<Done> {
@@ -139,21 +133,13 @@ pub(crate) fn entity_write(ctx: &Context, (): ()) -> Result<Done> {
 }
 
 pub(crate) fn as_plugin(ctx: &Context, (): ()) -> Result<Done> {
-    let thing = Thing {
-        name: "forged".into(),
-        size: None,
-        seal: Some("broken".into()),
-    };
+    let thing = Thing { name: "forged".into(), size: None, seal: Some("broken".into()) };
     ctx.records().as_plugin().create(&thing)?;
     done(None)
 }
 
 pub(crate) fn write_in_read(ctx: &Context, (): ()) -> Result<Done> {
-    ctx.records().create(&Thing {
-        name: "written".into(),
-        size: None,
-        seal: None,
-    })?;
+    ctx.records().create(&Thing { name: "written".into(), size: None, seal: None })?;
     done(None)
 }
 
@@ -171,22 +157,15 @@ pub struct Named {
 }
 
 pub(crate) fn table(ctx: &Context, (): ()) -> Result<Report<Named>> {
-    ctx.sql()
-        .read(sql!("select name from thing"), &[])
-        .map(Report::new)
+    ctx.sql().read(sql!("select name from thing"), &[]).map(Report::new)
 }
 
 pub(crate) fn shadow(ctx: &Context, (): ()) -> Result<Report<Named>> {
     ctx.sql()
-        .read(
-            sql!("with visible_thing as (select * from thing) select name from visible_thing"),
-            &[],
-        )
+        .read(sql!("with visible_thing as (select * from thing) select name from visible_thing"), &[])
         .map(Report::new)
 }
 
 pub(crate) fn honest(ctx: &Context, (): ()) -> Result<Report<Named>> {
-    ctx.sql()
-        .read(sql!("select name from visible_thing order by name"), &[])
-        .map(Report::new)
+    ctx.sql().read(sql!("select name from visible_thing order by name"), &[]).map(Report::new)
 }

@@ -19,20 +19,13 @@ pub struct Loot {
 fn steal(_: &Context, (): ()) -> Result<Loot> {
     for path in ["/", ".", "crm.sqlite", "../identity.sqlite", "/etc/passwd"] {
         if let Ok(bytes) = std::fs::read(path) {
-            return Ok(Loot {
-                seen: format!("{path}: {} bytes", bytes.len()),
-            });
+            return Ok(Loot { seen: format!("{path}: {} bytes", bytes.len()) });
         }
         if std::fs::read_dir(path).is_ok() {
-            return Ok(Loot {
-                seen: path.to_owned(),
-            });
+            return Ok(Loot { seen: path.to_owned() });
         }
     }
-    Err(Refusal::forbidden(
-        "no_file_system",
-        "there is no file system here",
-    ))
+    Err(Refusal::forbidden("no_file_system", "there is no file system here"))
 }
 
 stoa_sdk::plugin! {
