@@ -22,6 +22,8 @@ mod manifest;
 mod openapi;
 mod package;
 mod report;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
