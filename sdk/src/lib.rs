@@ -115,7 +115,7 @@
 //!
 //! - [`entity`] on a struct declares a kind of record; on an enum, the choices of an option field; with `value`, an
 //!   action's input or output; with `row`, a row of a report. `#[field(...)]` says more: `required`, `unique`,
-//!   `indexed`, `read_only`, `searchable`, `min`, `max`, `pattern`, `references`, `on_delete`, `options("a" = "A")`,
+//!   `indexed`, `read_only`, `searchable`, `min`, `max`, `references`, `on_delete`, `options("a" = "A")`,
 //!   `default`, `class`, `label`, `help`, `key`. A doc comment is the help text. A field that is no `Option` is required.
 //! - [`plugin!`] lists what the plugin offers and makes the component, [`describe`](Plugin::describe) included.
 //! - Hooks: `validate`, `before_create`, `before_update`, `before_delete`, `after_create`, `after_update`,

@@ -141,9 +141,6 @@ pub struct Field {
     /// Most characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_length: Option<u32>,
-    /// A regular expression for the whole text.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pattern: Option<String>,
     /// Places of a decimal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scale: Option<u8>,

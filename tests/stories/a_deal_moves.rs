@@ -223,3 +223,56 @@ fn the_reports_follow_the_deals() {
         assert!(column["key"].is_string() && column["type"].is_string(), "{column}");
     }
 }
+
+#[test]
+fn the_history_of_a_deal_goes_to_its_new_owner() {
+    let host = Host::start();
+    let acme = host.organization("acme", &["sales"]);
+    let owner = acme.owner();
+    let pipeline = Pipeline::make(&owner);
+    let (ann, bob) = (acme.key("rep"), acme.key("rep"));
+    let deal = pipeline.deal(&ann, "Initech");
+    act(&ann, &deal, "move", &json!({"stage": pipeline.stage("Offer")})).success();
+    let kept = pipeline.deal(&ann, "Globex");
+    assert_eq!((history(&ann, &deal).len(), history(&bob, &deal).len()), (2, 0));
+
+    let bob_is = bob.get("/api/v1/me").ok();
+    owner.patch(&format!("{OPPORTUNITIES}/{}", id(&deal)), &json!({"owner_id": id(&bob_is)})).ok();
+    assert_eq!((history(&ann, &deal).len(), history(&bob, &deal).len()), (0, 2));
+    assert_eq!((history(&ann, &kept).len(), history(&bob, &kept).len()), (1, 0));
+    ann.get(&format!("{OPPORTUNITIES}/{}", id(&deal))).expect(404);
+
+    act(&bob, &deal, "close-won", &json!({})).success();
+    assert_eq!((history(&ann, &deal).len(), history(&bob, &deal).len()), (0, 3));
+}
+
+#[test]
+fn an_amount_that_no_sum_could_hold_is_refused_and_the_largest_are_summed() {
+    let host = Host::start();
+    let acme = host.organization("acme", &["sales"]);
+    let owner = acme.owner();
+    let pipeline = Pipeline::make(&owner);
+    let deal = |amount: &str| {
+        let amount = json!({"amount": amount, "currency": "USD"});
+        let body = json!({"name": "Huge", "pipeline": pipeline.id, "stage": pipeline.stage("Talk"), "amount": amount});
+        owner.post(OPPORTUNITIES, &body)
+    };
+    for amount in ["92233720368547758.07", "10000000000000.01"] {
+        let problem = deal(amount).problem(422, "validation_failed");
+        let error = &problem["errors"][0];
+        assert_eq!((text(error, "pointer"), text(error, "code")), ("/amount", "too_large"), "{problem}");
+    }
+    for _ in 0..2 {
+        deal("10000000000000.00").created();
+    }
+    let sum = json!({"amount": "20000000000000.00", "currency": "USD"});
+    let board = owner.post(&format!("/api/v1/sales/pipelines/{}/board", pipeline.id), &json!({})).ok();
+    assert_eq!(board["columns"][0]["sums"], json!([sum]), "{board}");
+    let report = owner.get("/api/v1/sales/reports/pipeline_by_stage").ok();
+    let rows = report["rows"].as_array().unwrap();
+    assert!(rows.iter().any(|row| row["amount"] == sum), "{report}");
+    assert_eq!(report["notes"]["sums_too_large"], 0, "{report}");
+    for name in ["win_rate", "sales_by_owner_and_product"] {
+        owner.get(&format!("/api/v1/sales/reports/{name}")).ok();
+    }
+}

@@ -38,10 +38,10 @@ pub struct Answer {
     pub version: Option<u64>,
 }
 
-/// The object that policies speak of: the entity, or the module.
+/// The object that policies speak of: `plugin.entity`, or `plugin.module`.
 fn object(plugin: &Plugin, action: &Action) -> String {
     let id = &plugin.manifest.id;
-    action.entity.as_ref().map_or_else(|| id.to_string(), |entity| format!("{id}.{entity}"))
+    format!("{id}.{}", action.entity.as_deref().unwrap_or("module"))
 }
 
 impl Plugins {

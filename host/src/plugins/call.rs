@@ -259,8 +259,17 @@ fn refused(plugin: &Plugin, refusal: Refusal) -> RecordError {
         }]),
         "invalid" => RecordError::Invalid(faults),
         "not-found" => RecordError::NotFound,
+        "forbidden" if refusal.code == "forbidden" => {
+            RecordError::Forbidden { object: plugin.manifest.id.to_string(), action: "this".to_owned() }
+        }
+        // The plugin was refused what no caller's right could give it, and gave up over it.
         "forbidden" => {
-            RecordError::Forbidden { object: plugin.manifest.id.to_string(), action: refusal.code }
+            tracing::warn!(plugin = %plugin.manifest.id, code = refusal.code, detail = refusal.detail, "plugin was refused");
+            RecordError::Plugin {
+                plugin: plugin.manifest.id.to_string(),
+                code: "plugin_forbidden",
+                detail: "it tried something that plugins may not do".to_owned(),
+            }
         }
         "conflict" => {
             let extra = serde_json::from_str(&refusal.extra).unwrap_or_default();

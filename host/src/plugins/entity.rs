@@ -270,19 +270,17 @@ fn kind(plugin: &str, declared: &FieldDeclaration) -> Result<Kind, String> {
     })
 }
 
-/// A bound in stored units: integers as they are (money in minor units), decimals and percent as text.
+/// A bound: an integer in stored units (minor units, parts per million, the number times 10^scale), or for decimals and
+/// percent a text in the units that people write.
 fn stored_bound(kind: &Kind, json: &Json) -> Result<Option<i64>, ()> {
     match (kind, json) {
         (_, Json::Null) => Ok(None),
         (Kind::Decimal(scale), Json::String(text)) => parse_scaled(text, *scale).map(Some).ok_or(()),
         (Kind::Percent, Json::String(text)) => parse_scaled(text, 4).map(Some).ok_or(()),
-        (Kind::Decimal(scale), Json::Number(_)) => {
-            parse_scaled(&json.to_string(), *scale).map(Some).ok_or(())
-        }
-        (Kind::Percent, Json::Number(_)) => parse_scaled(&json.to_string(), 4).map(Some).ok_or(()),
-        (Kind::Integer | Kind::Duration | Kind::Money, Json::Number(number)) => {
-            number.as_i64().map(Some).ok_or(())
-        }
+        (
+            Kind::Integer | Kind::Duration | Kind::Money | Kind::Decimal(_) | Kind::Percent,
+            Json::Number(number),
+        ) => number.as_i64().map(Some).ok_or(()),
         _ => Err(()),
     }
 }

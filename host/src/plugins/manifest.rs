@@ -16,6 +16,30 @@ use crate::records::schema::{Entity, Kind, Module, Step};
 const FORMAT: u64 = 1;
 /// The contract that this host offers: any `1.x` manifest.
 const CONTRACT: &str = "1.";
+/// Ids that no plugin can have: the host's own files and areas of the API.
+const RESERVED: &[&str] = &[
+    "api",
+    "audit",
+    "auth",
+    "events",
+    "grants",
+    "host",
+    "identity",
+    "imports",
+    "jobs",
+    "me",
+    "modules",
+    "organization",
+    "platform",
+    "policy",
+    "privacy",
+    "roles",
+    "search",
+    "settings",
+    "teams",
+    "users",
+    "webhooks",
+];
 /// Authorities that a manifest can ask for now.
 const PERMISSIONS: &[&str] = &["records.as-plugin"];
 
@@ -165,9 +189,7 @@ fn assemble(root: &Json, bytes: &[u8], faults: &mut Faults) -> Manifest {
         faults.add("/v", format!("this host reads manifests of format {FORMAT}"));
     }
     let id = faults.text(root, "id");
-    if !id.is_empty()
-        && (!is_key(&id) || matches!(id.as_str(), "host" | "identity" | "audit" | "users" | "platform"))
-    {
+    if !id.is_empty() && (!is_key(&id) || RESERVED.contains(&id.as_str())) {
         faults.add("/id", "must be a lower-case key that the host does not use itself");
     }
     if !faults.text(root, "contract").starts_with(CONTRACT) {
@@ -204,7 +226,7 @@ fn assemble(root: &Json, bytes: &[u8], faults: &mut Faults) -> Manifest {
         id: id.as_str().into(),
         name: faults.text(root, "name"),
         version: faults.text(root, "version"),
-        module: root.get("module").and_then(Json::as_str).map(str::to_owned),
+        module: module(root, faults),
         requires: strings(faults.list(root, "requires")),
         records: Arc::new(records),
         actions: faults.list(root, "actions").into_iter().map(|(_, action)| action).collect(),
@@ -216,6 +238,18 @@ fn assemble(root: &Json, bytes: &[u8], faults: &mut Faults) -> Manifest {
     };
     cross_check(&manifest, faults);
     manifest
+}
+
+/// The module; absent or null for a base plugin.
+fn module(root: &Json, faults: &mut Faults) -> Option<String> {
+    match root.get("module") {
+        None | Some(Json::Null) => None,
+        Some(Json::String(module)) if is_key(module) => Some(module.clone()),
+        Some(_) => {
+            faults.add("/module", "must be a lower-case key, or null for a base plugin, which is always on");
+            None
+        }
+    }
 }
 
 /// What must fit together across the parts.
@@ -265,10 +299,16 @@ fn cross_check(manifest: &Manifest, faults: &mut Faults) {
         }
     }
     check_reports(manifest, faults);
+    let mut granted = HashSet::new();
     for (at, grant) in manifest.grants.iter().enumerate() {
         let own = grant.object.split_once('.').is_some_and(|(plugin, _)| plugin == &*manifest.id);
         if !own || grant.actions.is_empty() {
             faults.add(format!("/grants/{at}"), "grants actions, on an object of this plugin");
+        }
+        for action in &grant.actions {
+            if !granted.insert((&grant.role, &grant.object, action, grant.scope)) {
+                faults.add(format!("/grants/{at}"), format!("`{action}` is granted twice"));
+            }
         }
     }
     for (at, seed) in

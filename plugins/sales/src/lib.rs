@@ -1,8 +1,9 @@
 //! Sales: opportunities move through the stages of a pipeline and are won or lost, and every move is remembered.
 //!
 //! Reading order: `products.rs`, `pipelines/` (stages as the organization's own data), `opportunities/` (`rules.rs` is
-//! the state machine, `hooks.rs` brings every write to it, `actions.rs` are the named moves), `reports/`. `grants.rs`
-//! and `seed.rs` say what roles may do and what a new organization starts with. This file is the list.
+//! the state machine, `hooks.rs` brings every write to it, `actions.rs` are the named moves), `reports/`, `totals.rs`
+//! (sums that cannot overflow). `grants.rs` and `seed.rs` say what roles may do and what a new organization starts
+//! with. This file is the list.
 
 mod demo;
 mod grants;
@@ -11,6 +12,7 @@ mod pipelines;
 mod products;
 mod reports;
 mod seed;
+mod totals;
 
 use crate::opportunities::{Opportunity, StageHistory, actions};
 use crate::pipelines::{Pipeline, Stage, board};
@@ -54,12 +56,12 @@ stoa_sdk::plugin! {
         {
             key: "pipeline_by_stage", run: reports::pipeline::by_stage, reads: Opportunity,
             label: "Pipeline by stage",
-            help: "Per stage and currency: count, sum of amounts, sum of amount times probability (open stages, rounded once), median days in the stage, and how many stand longer than the stage allows. `from` and `to` bound the expected close date.",
+            help: "Per stage and currency: count, sum of amounts, sum of amount times probability (open stages, rounded once), median days in the stage, and how many stand longer than the stage allows. `from` and `to` bound the expected close date. A sum that does not fit 64 bits of minor units is left empty and counted in the notes.",
         },
         {
             key: "win_rate", run: reports::win_rate::win_rate, reads: Opportunity,
             label: "Win rate",
-            help: "won / (won + lost) of the opportunities closed in the period, by count (the row without currency) and by value per currency, in percent rounded half away from zero to two places. Losses for the reasons `duplicate` and `test` are no losses: they are left out and counted in the notes.",
+            help: "won / (won + lost) of the opportunities closed in the period, by count (the row without currency) and by value per currency, in percent rounded half away from zero to two places. Losses for the reasons `duplicate` and `test` are no losses: they are left out and counted in the notes, and so is a sum that does not fit 64 bits of minor units.",
         },
         {
             key: "sales_cycle", run: reports::cycle::sales_cycle, reads: Opportunity,
@@ -69,7 +71,7 @@ stoa_sdk::plugin! {
         {
             key: "sales_by_owner_and_product", run: reports::sales::by_owner_and_product, reads: Opportunity,
             label: "Sales by owner and product",
-            help: "Opportunities won in the period: count and revenue per owner, product and currency.",
+            help: "Opportunities won in the period: count and revenue per owner, product and currency. A sum that does not fit 64 bits of minor units is left empty and counted in the notes.",
         },
     ],
     grants: grants::grants(),

@@ -13,7 +13,7 @@ pub(crate) struct Product {
     /// The family that it belongs to.
     #[field(max = 100, indexed)]
     pub series: Option<String>,
-    #[field(min = 0)]
+    #[field(min = 0, max = 1_000_000_000_000_000)]
     pub list_price: Option<Money>,
     /// Whether it can be sold today.
     #[field(default = true)]

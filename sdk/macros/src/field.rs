@@ -68,7 +68,7 @@ impl Field {
                 let class: LitStr = meta.value()?.parse()?;
                 self.declared.push(quote! { field.class = #class.into(); });
             }
-            "pattern" | "references" | "on_delete" => {
+            "references" | "on_delete" => {
                 let (name, value) = (meta.path.require_ident()?, meta.value()?.parse::<LitStr>()?);
                 self.declared.push(quote! { field.#name = Some(#value.into()); });
                 if name == "references" {

@@ -23,7 +23,6 @@ fn the_published_schema_knows_exactly_the_members_of_a_manifest() {
         max: Some(1),
         min_length: Some(0),
         max_length: Some(1),
-        pattern: Some(String::new()),
         scale: Some(2),
         references: Some(String::new()),
         on_delete: Some(String::new()),

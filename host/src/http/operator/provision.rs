@@ -66,7 +66,15 @@ pub async fn create(operator: &Operator, request: NewOrganizationRequest) -> Res
         locale: default(request.locale, "en"),
         currency: default(request.currency, "USD"),
     };
-    let organization = app.organizations.create(new).await?;
+    let slug = new.slug.clone();
+    let organization = match app.organizations.create(new).await {
+        // A first attempt that failed half-way left an organization that nobody owns: this one completes it.
+        Err(OrganizationError::SlugTaken(taken)) => match app.organizations.by_slug(&slug).await? {
+            Some(organization) if app.identity.users(organization.id, None, 1)?.is_empty() => organization,
+            _ => return Err(OrganizationError::SlugTaken(taken).into()),
+        },
+        other => other?,
+    };
     for module in &request.modules {
         app.licensing.license(organization.id, module, None).await?;
     }

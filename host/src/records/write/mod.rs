@@ -351,7 +351,12 @@ fn after_hooks(
     if !entity.hooks.contains(&hook) {
         return Ok(());
     }
-    on_good(drafts, |good| tx.hooks.run(tx, hook, entity, good))
+    on_good(drafts, |good| {
+        tx.hooks.run(tx, hook, entity, good)?;
+        // The rows are in the file by now: what is refused here takes the whole call along.
+        let faults: Vec<Fault> = good.iter().flat_map(|draft| draft.faults.iter().cloned()).collect();
+        if faults.is_empty() { Ok(()) } else { Err(RecordError::Invalid(faults)) }
+    })
 }
 
 fn bind_external_ids(tx: &Tx, entity: &Entity, draft: &mut Draft) -> Result<(), RecordError> {

@@ -125,4 +125,4 @@ pub(crate) fn reopen(ctx: &Context, id: Reference<Opportunity>, input: Reopen) -
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

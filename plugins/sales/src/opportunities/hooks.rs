@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use stoa_sdk::prelude::*;
 
-use super::history;
 use super::rules::{self, Blocked, Moment};
 use super::{Cause, Opportunity};
+use super::{history, ownership};
 use crate::grants::{BACKDATE, OPPORTUNITY};
 use crate::pipelines::Kind;
 use crate::pipelines::plan::Plan;
@@ -74,8 +74,9 @@ pub(crate) fn after_create(ctx: &Context, drafts: &mut [Draft<Opportunity>]) -> 
     history::begin(ctx, &stays)
 }
 
-/// Ends the stay of opportunities that moved and begins the next.
+/// Lets the stays follow to a new owner; ends the stay of opportunities that moved and begins the next.
 pub(crate) fn after_update(ctx: &Context, drafts: &mut [Draft<Opportunity>]) -> Result<()> {
+    ownership::follow(ctx, drafts)?;
     let moved: Vec<&Draft<Opportunity>> = drafts.iter().filter(|draft| draft.changes(|o| o.stage)).collect();
     if moved.is_empty() {
         return Ok(());

@@ -1,11 +1,13 @@
 //! Opportunities: business that may come, where it stands, and where it stood before.
 //!
 //! `rules.rs` is the state machine and knows nothing of a host; `hooks.rs` brings every write to it, so that a request,
-//! an import and an action share one path; `history.rs` remembers moves; `actions.rs` are the moves with a name.
+//! an import and an action share one path; `history.rs` remembers moves, `ownership.rs` gives them
+//! to whoever owns the opportunity; `actions.rs` are the moves with a name.
 
 pub(crate) mod actions;
 pub(crate) mod history;
 pub(crate) mod hooks;
+pub(crate) mod ownership;
 pub(crate) mod rules;
 
 use stoa_sdk::prelude::*;
@@ -47,7 +49,7 @@ pub(crate) struct Opportunity {
     /// Where it stands; the pipeline's first open stage when nothing is said.
     #[field(indexed)]
     pub stage: Option<Reference<Stage>>,
-    #[field(min = 0)]
+    #[field(min = 0, max = 1_000_000_000_000_000)]
     pub amount: Option<Money>,
     /// When work on it began. Today for a new one; an import may leave it empty.
     pub opened_on: Option<Date>,

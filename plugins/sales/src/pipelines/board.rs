@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use stoa_sdk::prelude::*;
 
 use super::{Kind, Pipeline, Stage};
+use crate::totals::{Fitting, whole};
 
 /// What to show.
 #[entity(value)]
@@ -39,6 +40,8 @@ pub(crate) struct Column {
     count: i64,
     /// One sum per currency.
     sums: Vec<Money>,
+    /// Sums that are left out, because they do not fit 64 bits of minor units.
+    sums_too_large: i64,
     cards: Vec<Card>,
 }
 
@@ -50,7 +53,7 @@ pub(crate) struct Board {
 }
 
 const SUMS: Sql = sql!(
-    "select stage, count(*), sum(amount), amount_currency from visible_opportunity ",
+    "select stage, count(*), sum(amount >> 32), sum(amount & 4294967295), amount_currency from visible_opportunity ",
     "where pipeline = ?1 and (?2 is null or owner_id = ?2) group by stage, amount_currency order by amount_currency"
 );
 
@@ -62,7 +65,8 @@ const CARDS: Sql = sql!(
     ") where place <= ?3 order by stage, place"
 );
 
-type Sum = (Reference<Stage>, i64, Option<Money>);
+/// stage, count, upper and lower half of the sum, currency.
+type Sum = (Reference<Stage>, i64, Option<i64>, Option<i64>, Option<Currency>);
 
 /// A card as the query answers it, with its stage and since when it stands there.
 #[entity(row)]
@@ -87,13 +91,20 @@ pub(crate) fn board(ctx: &Context, pipeline: Reference<Pipeline>, show: Show) ->
 
     let column = |stage: Record<Stage>| {
         let mine = || sums.iter().filter(|sum| sum.0 == stage.id);
+        let mut fitting = Fitting::default();
+        let sums = mine()
+            .filter_map(|(_, _, upper, lower, currency)| {
+                fitting.money(whole((*upper)?, (*lower)?), *currency)
+            })
+            .collect();
         let rows = cards.remove(&stage.id).unwrap_or_default();
         Column {
             stage: stage.id,
             kind: stage.kind,
             probability: stage.probability,
             count: mine().map(|sum| sum.1).sum(),
-            sums: mine().filter_map(|sum| sum.2).collect(),
+            sums,
+            sums_too_large: fitting.too_large(),
             cards: rows.into_iter().map(|row| card(row, &stage, ctx.now())).collect(),
             name: stage.fields.name,
         }
@@ -120,6 +131,7 @@ mod tests {
     use stoa_sdk::testing::Host;
 
     use super::*;
+    use crate::totals::tests::halves;
 
     #[test]
     fn a_column_counts_over_all_currencies_and_sums_each() {
@@ -130,20 +142,15 @@ mod tests {
         let id = Cell::Blob(stage.as_bytes());
         let owner = ctx.user();
         let owner = Cell::Blob(owner.0.as_bytes());
-        host.answer(
-            SUMS,
-            4,
-            &[
-                id,
-                Cell::Integer(2),
-                Cell::Null,
-                Cell::Null,
-                id,
-                Cell::Integer(3),
-                Cell::Integer(500),
-                Cell::Text("EUR"),
-            ],
-        );
+        let sum = |count, currency, [upper, lower]: [Cell<'static>; 2]| {
+            [id, Cell::Integer(count), upper, lower, currency]
+        };
+        let sums = [
+            sum(2, Cell::Null, [Cell::Null; 2]),
+            sum(3, Cell::Text("EUR"), halves(&[200, 300])),
+            sum(2, Cell::Text("USD"), halves(&[i64::MAX, i64::MAX])),
+        ];
+        host.answer(SUMS, 5, sums.as_flattened());
         let old = Cell::Integer(ctx.now().millis() - 6 * 86_400_000);
         host.answer(
             CARDS,
@@ -163,7 +170,8 @@ mod tests {
 
         let board = board(&ctx, home, Show { cards: 20, owner: None }).unwrap();
         let column = &board.columns[0];
-        assert_eq!((column.count, column.sums.len(), column.sums[0].minor), (5, 1, 500));
+        assert_eq!((column.count, column.sums.len(), column.sums[0].minor), (7, 1, 500));
+        assert_eq!(column.sums_too_large, 1);
         assert!(column.cards[0].stale);
     }
 }

@@ -8,6 +8,7 @@ use stoa_sdk::prelude::*;
 use super::Selection;
 use super::quantile::{Days, Histogram};
 use crate::pipelines::{Kind, Pipeline, Stage};
+use crate::totals::{Fitting, whole};
 
 /// One stage and currency.
 #[entity(row)]
@@ -31,7 +32,8 @@ pub(crate) struct Line {
 }
 
 const SUMS: Sql = sql!(
-    "select stage, amount_currency, coalesce(probability, 0), count(*), coalesce(sum(amount), 0) ",
+    "select stage, amount_currency, coalesce(probability, 0), count(*), ",
+    "coalesce(sum(amount >> 32), 0), coalesce(sum(amount & 4294967295), 0) ",
     "from visible_opportunity where (?1 is null or expected_close_on >= ?1) ",
     "and (?2 is null or expected_close_on <= ?2) and (?3 is null or pipeline = ?3) and (?4 is null or owner_id = ?4) ",
     "group by 1, 2, 3"
@@ -44,8 +46,8 @@ const AGES: Sql = sql!(
     "and (?3 is null or pipeline = ?3) and (?4 is null or owner_id = ?4) group by 1, 2"
 );
 
-/// stage, currency, probability, count, sum of amounts.
-type Part = (Reference<Stage>, Option<Currency>, Percent, i64, i64);
+/// stage, currency, probability, count, upper and lower half of the sum.
+type Part = (Reference<Stage>, Option<Currency>, Percent, i64, i64, i64);
 
 /// `pipeline_by_stage`
 pub(crate) fn by_stage(ctx: &Context, selection: Selection) -> Result<Report<Line>> {
@@ -58,45 +60,41 @@ pub(crate) fn by_stage(ctx: &Context, selection: Selection) -> Result<Report<Lin
     let mut by_stage: BTreeMap<Reference<Stage>, Vec<(i64, i64)>> = BTreeMap::new();
     ages.into_iter().for_each(|(stage, days, count)| by_stage.entry(stage).or_default().push((days, count)));
 
-    let mut rows = Vec::new();
+    let (mut rows, mut fitting) = (Vec::new(), Fitting::default());
     for stage in &stages {
         let ages = Histogram::new(by_stage.remove(&stage.id).unwrap_or_default());
         let mine: Vec<&Part> = parts.iter().filter(|part| part.0 == stage.id).collect();
-        rows.extend(lines(stage, &mine, &ages)?);
+        rows.extend(lines(stage, &mine, &ages, &mut fitting));
     }
     rows.sort_by_key(|line| (line.pipeline, line.position));
-    Ok(Report::new(rows))
+    Ok(fitting.report(rows))
 }
 
 /// A stage's lines, one per currency.
-fn lines(stage: &Record<Stage>, parts: &[&Part], ages: &Histogram) -> Result<Vec<Line>> {
+fn lines(stage: &Record<Stage>, parts: &[&Part], ages: &Histogram, fitting: &mut Fitting) -> Vec<Line> {
     let mut currencies: BTreeMap<Option<Currency>, (i64, i128, i128)> = BTreeMap::new();
-    for (_, currency, probability, count, amount) in parts {
+    for (_, currency, probability, count, upper, lower) in parts {
+        let amount = whole(*upper, *lower);
         let sums = currencies.entry(*currency).or_default();
         sums.0 += count;
-        sums.1 += i128::from(*amount);
+        sums.1 += amount;
         // A sum of products stays exact in 128 bits; it is rounded once, at the end.
-        sums.2 += i128::from(*amount) * i128::from(probability.ppm());
+        sums.2 += amount * i128::from(probability.ppm());
     }
     let line = |(currency, (count, amount, product)): (Option<Currency>, (i64, i128, i128))| {
-        let weighted = divide_rounded(product, 1_000_000).unwrap_or(0);
-        let money = |minor: i128| -> Result<Option<Money>> {
-            let minor = i64::try_from(minor)
-                .map_err(|_| Refusal::failed("sum_too_large", "a sum is out of range"))?;
-            Ok(currency.map(|currency| Money::new(minor, currency)))
-        };
-        Ok(Line {
+        let weighted = divide_rounded(product, 1_000_000).filter(|_| stage.kind == Kind::Open);
+        Line {
             pipeline: stage.pipeline,
             stage: stage.id,
             stage_name: stage.name.clone(),
             position: stage.position,
             kind: stage.kind,
             count,
-            amount: money(amount)?,
-            weighted: money(weighted)?.filter(|_| stage.kind == Kind::Open),
+            amount: fitting.money(amount, currency),
+            weighted: weighted.and_then(|weighted| fitting.money(weighted, currency)),
             median_days: ages.percentile(50),
             stale: stage.rotten_after_days.map_or(0, |limit| ages.above(limit)),
-        })
+        }
     };
     currencies.into_iter().map(line).collect()
 }
@@ -107,6 +105,7 @@ mod tests {
     use stoa_sdk::testing::Host;
 
     use super::*;
+    use crate::totals::tests::halves;
 
     #[test]
     fn weights_are_rounded_once_per_currency_and_ages_are_of_the_stage() {
@@ -116,27 +115,18 @@ mod tests {
         let stage = stage.id();
         let id = Cell::Blob(stage.as_bytes());
         let eur = Cell::Text("EUR");
-        host.answer(
-            SUMS,
-            5,
-            &[
-                id,
-                eur,
-                Cell::Integer(500_000),
-                Cell::Integer(1),
-                Cell::Integer(1),
-                id,
-                eur,
-                Cell::Integer(250_000),
-                Cell::Integer(2),
-                Cell::Integer(3),
-                id,
-                Cell::Null,
-                Cell::Integer(100_000),
-                Cell::Integer(4),
-                Cell::Integer(0),
-            ],
-        );
+        let part = |currency, probability, count, amounts: &[i64]| {
+            let [upper, lower] = halves(amounts);
+            [id, currency, Cell::Integer(probability), Cell::Integer(count), upper, lower]
+        };
+        let parts = [
+            part(eur, 500_000, 1, &[1]),
+            part(eur, 250_000, 2, &[1, 2]),
+            part(Cell::Null, 100_000, 4, &[]),
+            // The amounts leave 64 bits, the weighted sum does not: a quarter of it, and a half that is rounded away.
+            part(Cell::Text("USD"), 250_000, 2, &[i64::MAX, i64::MAX]),
+        ];
+        host.answer(SUMS, 6, parts.as_flattened());
         host.answer(
             AGES,
             3,
@@ -153,5 +143,8 @@ mod tests {
         );
         assert_eq!((eur.stale, eur.median_days), (1, Some(Days::from_scaled(1000))));
         assert_eq!((report.rows[0].count, report.rows[0].amount), (4, None));
+        let usd = &report.rows[2];
+        assert_eq!((usd.count, usd.amount, usd.weighted.map(|m| m.minor)), (2, None, Some(1 << 62)));
+        assert_eq!(report.notes["sums_too_large"], 1);
     }
 }

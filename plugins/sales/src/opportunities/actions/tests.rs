@@ -6,15 +6,15 @@ use super::*;
 use crate::opportunities::{Cause, ProbabilitySource, StageHistory};
 use crate::pipelines::Pipeline;
 
-struct Office {
-    host: Host,
-    talk: Reference<Stage>,
-    offer: Reference<Stage>,
+pub(crate) struct Office {
+    pub(crate) host: Host,
+    pub(crate) talk: Reference<Stage>,
+    pub(crate) offer: Reference<Stage>,
     won: Reference<Stage>,
     lost: Reference<Stage>,
 }
 
-fn office() -> Office {
+pub(crate) fn office() -> Office {
     let host = Host::new::<crate::Plugin>();
     let home = Pipeline { name: "Home".into(), is_default: true, archived: false };
     let home = host.context().records().create(&home).unwrap();
@@ -36,7 +36,7 @@ fn office() -> Office {
     Office { host, talk, offer, won, lost }
 }
 
-fn draft(name: &str) -> Opportunity {
+pub(crate) fn draft(name: &str) -> Opportunity {
     Opportunity {
         name: name.into(),
         account: None,
