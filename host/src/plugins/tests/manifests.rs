@@ -1,6 +1,6 @@
 //! A manifest hears of all its faults, each with its place.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use serde_json::{Value as Json, json};
 
@@ -13,7 +13,11 @@ fn good() -> Json {
 
 /// The places of the faults.
 fn pointers(manifest: &[u8]) -> BTreeSet<String> {
-    Manifest::parse(manifest).expect_err("faults").into_iter().map(|fault| fault.pointer).collect()
+    let installed = HashSet::from(["crm".to_owned(), "sales".to_owned(), "bad".to_owned()]);
+    let Err(faults) = Manifest::parse_among(manifest, Some(&installed)) else {
+        return BTreeSet::new();
+    };
+    faults.into_iter().map(|fault| fault.pointer).collect()
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::read;
 use crate::plugins::artifact::Artifacts;
-use crate::plugins::{Package, PluginError, Plugins, engine};
+use crate::plugins::{ManifestFault, Package, PluginError, Plugins, engine};
 
 /// The smallest component there is: nothing but the header.
 const EMPTY: &[u8] = b"\0asm\x0d\0\x01\0";
@@ -91,7 +91,8 @@ fn packages_that_do_not_fit_together_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let load = |packages| Plugins::load(packages, folder.path().to_owned(), [7; 32]);
     let sales = || package("plugins/sales/manifest.json", EMPTY);
-    assert!(detail(load(vec![sales()])).contains("requires the plugin `crm`"));
+    let absent = |faults: &[ManifestFault]| faults.iter().any(|fault| fault.pointer == "/requires/0");
+    assert!(matches!(load(vec![sales()]), Err(PluginError::Manifest { faults, .. }) if absent(&faults)));
     assert!(detail(load(vec![crm(EMPTY), crm(EMPTY)])).contains("same plugin id"));
     assert!(
         matches!(load(vec![package("tests/guests/bad-manifest/manifest.json", EMPTY)]), Err(PluginError::Manifest { faults, .. }) if faults.len() > 20)
