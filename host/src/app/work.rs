@@ -49,7 +49,7 @@ impl App {
     /// Runs one claimed job and stores how it ended.
     pub async fn run(&self, job: Job) {
         let (id, kind) = (job.id, job.kind.clone());
-        let ended = match self.execute(job).await {
+        let ended = match self.execute(job.clone()).await {
             Ok(result) => self.jobs.finish(id, &result).await,
             Err(AppError::Import(ImportError::Job(JobError::Cancelled(_)))) => {
                 self.jobs.stopped(id, None).await
@@ -60,8 +60,13 @@ impl App {
                 self.jobs.fail(id, code, &detail).await
             }
         };
-        if let Err(error) = ended {
-            tracing::error!(job = %id, %error, "the end of a job cannot be stored");
+        match ended {
+            Ok(()) => {
+                let imports = self.imports.clone();
+                let _ = tokio::task::spawn_blocking(move || imports.discard(&job)).await;
+            }
+            // It is still running for the control database, so the next start runs it again: it needs its file.
+            Err(error) => tracing::error!(job = %id, %error, "the end of a job cannot be stored"),
         }
     }
 

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 use crate::clock::Clock;
-use crate::ids::{JobId, OrganizationId};
+use crate::ids::{JobId, OrganizationId, PrincipalId};
 use crate::storage::ControlPlane;
 
 pub use error::JobError;
@@ -71,7 +71,21 @@ impl Jobs {
         before: Option<JobId>,
         limit: u32,
     ) -> Result<Vec<Job>, JobError> {
-        Ok(store::list(self.control.pool(), organization, before, limit).await?)
+        Ok(store::list(self.control.pool(), organization, None, before, limit).await?)
+    }
+
+    /// The same, of those that this principal asked for.
+    ///
+    /// # Errors
+    /// Only when the control database fails.
+    pub async fn list_of(
+        &self,
+        organization: OrganizationId,
+        created_by: PrincipalId,
+        before: Option<JobId>,
+        limit: u32,
+    ) -> Result<Vec<Job>, JobError> {
+        Ok(store::list(self.control.pool(), organization, Some(created_by), before, limit).await?)
     }
 
     /// Takes the oldest waiting job; it is `running` from now on and nobody else gets it.

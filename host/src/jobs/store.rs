@@ -41,22 +41,26 @@ pub(super) async fn find(
     row.as_ref().map(read).transpose()
 }
 
-/// The organization's jobs before `before`, newest first.
+/// The organization's jobs before `before`, newest first; only those that `created_by` asked for, if that is given.
 pub(super) async fn list(
     pool: &SqlitePool,
     organization: OrganizationId,
+    created_by: Option<PrincipalId>,
     before: Option<JobId>,
     limit: u32,
 ) -> Result<Vec<Job>, StorageError> {
     let last = [0xff; 16]; // sorts after every id
     let before = before.as_ref().map_or(last.as_slice(), |id| id.as_bytes().as_slice());
-    let rows =
-        sqlx::query("select * from jobs where organization_id = $1 and id < $2 order by id desc limit $3")
-            .bind(organization.as_bytes().as_slice())
-            .bind(before)
-            .bind(i64::from(limit))
-            .fetch_all(pool)
-            .await?;
+    let rows = sqlx::query(
+        "select * from jobs where organization_id = $1 and id < $2 and ($3 is null or created_by = $3)
+         order by id desc limit $4",
+    )
+    .bind(organization.as_bytes().as_slice())
+    .bind(before)
+    .bind(created_by.as_ref().map(|id| id.as_bytes().as_slice()))
+    .bind(i64::from(limit))
+    .fetch_all(pool)
+    .await?;
     rows.iter().map(read).collect()
 }
 

@@ -1,7 +1,6 @@
 //! Jobs on a real control database.
 
 use super::*;
-use crate::ids::PrincipalId;
 
 async fn jobs() -> (tempfile::TempDir, Jobs, OrganizationId, Clock) {
     let folder = tempfile::tempdir().unwrap();
@@ -94,6 +93,19 @@ async fn jobs_are_listed_newest_first_in_pages() {
     assert_eq!(page.iter().map(|job| job.id).collect::<Vec<_>>(), made[..2]);
     let rest = jobs.list(organization, Some(made[1]), 2).await.unwrap();
     assert_eq!(rest.iter().map(|job| job.id).collect::<Vec<_>>(), made[2..]);
+}
+
+#[tokio::test]
+async fn the_jobs_of_one_person_fill_their_pages_whoever_else_has_some() {
+    let (_folder, jobs, organization, _) = jobs().await;
+    let mine = jobs.create(import(organization)).await.unwrap();
+    for _ in 0..3 {
+        jobs.create(import(organization)).await.unwrap();
+    }
+    let page = jobs.list_of(organization, mine.created_by, None, 1).await.unwrap();
+    assert_eq!(page.iter().map(|job| job.id).collect::<Vec<_>>(), [mine.id]);
+    assert!(jobs.list_of(organization, mine.created_by, Some(mine.id), 1).await.unwrap().is_empty());
+    assert!(jobs.list_of(OrganizationId::new(), mine.created_by, None, 1).await.unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -80,7 +80,7 @@ impl Plugins {
         let deeper = tx.on(Authority::PluginForCaller).deeper()?;
         let output = {
             let _pass = self.gate.enter();
-            invoke(plugin, Ground::Write(deeper), action, invocation)?
+            invoke(plugin, Ground::Write(Box::new(deeper)), action, invocation)?
         };
         let record = invocation.record.zip(entity).filter(|_| output.is_empty() || output == "null");
         let Some((id, entity)) = record else {

@@ -42,7 +42,7 @@ pub(super) const ACTION: Limits = Limits { cpu: Duration::from_millis(200), wall
 #[derive(Clone)]
 pub(super) enum Ground {
     /// A write transaction.
-    Write(Tx),
+    Write(Box<Tx>),
     /// A snapshot.
     Read { conn: Rc<Connection>, scope: Scope, module: Arc<Module>, now: UnixMillis },
 }

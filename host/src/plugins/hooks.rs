@@ -36,7 +36,7 @@ impl Hooks for Plugins {
             })
             .collect();
         let _pass = (tx.depth == 1).then(|| self.gate.enter());
-        let verdicts = call::run(&plugin, Ground::Write(tx), call::HOOK, |store, instance| {
+        let verdicts = call::run(&plugin, Ground::Write(Box::new(tx)), call::HOOK, |store, instance| {
             let Some(hooks) = &plugin.hooks else {
                 return Ok(Err(missing(&plugin, "hooks")));
             };

@@ -64,6 +64,9 @@ static PROFILE: FileProfile = FileProfile {
     redacted: &[],
 };
 
+/// What a write answers, and the claims that it held.
+type Held<T> = (T, Vec<Claim>);
+
 /// An organization's file of one plugin.
 type FileKey = (OrganizationId, Arc<str>);
 
@@ -225,7 +228,7 @@ impl Records {
         module: &Arc<Module>,
         hooks: &Arc<dyn Hooks + Send + Sync>,
         f: impl FnOnce(&Tx) -> Result<Verdict<T>, RecordError> + Send + 'static,
-    ) -> impl FnOnce(&Rc<Connection>) -> Result<Verdict<(T, Vec<Claim>)>, RecordError> + Send + 'static {
+    ) -> impl FnOnce(&Rc<Connection>) -> Result<Verdict<Held<T>>, RecordError> + Send + 'static {
         let (engine, scope, module, hooks) =
             (self.clone(), scope.clone(), Arc::clone(module), Arc::clone(hooks));
         move |conn| {

@@ -63,23 +63,6 @@ pub(super) fn holder(
     Ok(found.map(RecordId::from_bytes))
 }
 
-/// Records (at most `limit`) whose `field` holds this text, not in the recycle bin.
-pub(super) fn with_text(
-    conn: &Rc<Connection>,
-    entity: &Entity,
-    field: &Field,
-    text: &str,
-    limit: u32,
-) -> Result<Vec<RecordId>, RecordError> {
-    let sql = format!(
-        "select id from \"{}\" where \"{}\" = ?1 and deleted_at is null limit ?2",
-        entity.key, field.key
-    );
-    let mut statement = conn.prepare(&sql)?;
-    let ids = statement.query_map(params![text, limit], |row| row.get::<_, [u8; 16]>(0))?;
-    Ok(ids.map(|id| id.map(RecordId::from_bytes)).collect::<rusqlite::Result<_>>()?)
-}
-
 /// The record that bears an external id.
 pub(super) fn by_external_id(
     conn: &Rc<Connection>,

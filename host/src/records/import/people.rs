@@ -1,55 +1,43 @@
 //! Import of people: each line creates or changes a user, and its team when there is none of that name.
 
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use csv::StringRecord;
-
 use super::ImportError;
-use super::lines::Starts;
-use super::run::{self, Reporter, Summary};
+use super::file::{self, Lines};
+use super::person::{Person, covered, fault_of, giveable};
+use super::run::{Reporter, Summary, listed};
 use super::spec::{Mode, Spec};
-use crate::identity::{Email, IdentityError, NewUser, UserChange};
-use crate::ids::TeamId;
-use crate::records::error::{Fault, RecordError};
+use crate::identity::{Email, IdentityError, NewUser, User, UserChange};
+use crate::ids::{PrincipalId, TeamId};
+use crate::jobs::Job;
+use crate::records::error::Fault;
 use crate::records::{Records, Scope};
 
-/// Runs the import. A crash leaves whole people; a second run changes those it finds by their external id, so people are
-/// always imported with one.
-pub(super) fn run(
-    engine: &Records,
-    scope: &Scope,
-    spec: &Spec,
-    path: &Path,
-    mut progress: Reporter<'_>,
-) -> Result<Summary, ImportError> {
-    if spec.external_id.is_none() {
-        return Err(RecordError::Invalid(vec![Fault {
-            pointer: "/spec/external_id".into(),
-            code: "required".into(),
-            detail: "people are imported by an external id; name its source and column".into(),
-        }])
-        .into());
-    }
-    let header = run::header(path, spec)?;
-    let total = run::count(path, spec)?;
-    let mut reader = run::reader(path, spec)?;
-    let (mut summary, mut record) = (Summary::default(), StringRecord::new());
-    let _ = reader.headers();
-    let mut starts = Starts::new(path)?;
-    while next(&mut reader, &mut record)? {
-        let line = starts.line(record.position())?;
-        let person = Person::of(spec, &header, &record);
-        let outcome = match spec.dry_run {
-            true => person.check(),
-            false => person.write(engine, scope, spec),
-        };
-        match outcome {
+/// What an import of people needs.
+pub(super) struct Plan<'a> {
+    pub(super) engine: &'a Records,
+    pub(super) scope: &'a Scope,
+    pub(super) spec: &'a Spec,
+    pub(super) job: &'a Job,
+    pub(super) path: &'a Path,
+}
+
+/// Runs the import. A crash leaves whole people; a second run finds them by their external id, so people are always
+/// imported with one.
+pub(super) fn run(plan: &Plan<'_>, mut progress: Reporter<'_>) -> Result<Summary, ImportError> {
+    let header = file::header(plan.path, plan.spec)?;
+    let total = file::count(plan.path, plan.spec)?;
+    let mut lines = Lines::open(plan.path, plan.spec, header.len())?;
+    let (mut summary, mut earlier) = (Summary::default(), Earlier::default());
+    while let Some(line) = lines.next()? {
+        let person = line.cells.map(|cells| Person::of(plan.spec, &header, &cells));
+        match person.and_then(|person| plan.take(person, &mut earlier)) {
             Ok(true) => summary.created += 1,
             Ok(false) => summary.updated += 1,
             Err(fault) => {
                 summary.failed += 1;
-                let faults = run::listed(spec, line, &[fault]);
-                summary.list(faults);
+                summary.list(listed(plan.spec, line.number, &[fault]));
             }
         }
         progress.report(&summary, total, false)?;
@@ -58,122 +46,153 @@ pub(super) fn run(
     Ok(summary)
 }
 
-/// Whether there is another record, which is then in `record`.
-fn next(reader: &mut csv::Reader<std::fs::File>, record: &mut StringRecord) -> Result<bool, ImportError> {
-    reader.read_record(record).map_err(|error| std::io::Error::other(error.to_string()).into())
+/// What the lines so far did.
+#[derive(Default)]
+struct Earlier {
+    /// External ids of people who were taken.
+    people: HashSet<String>,
+    /// Of a dry run: addresses that somebody would have by now, and whose they would be.
+    emails: HashMap<String, String>,
+    /// Of a dry run: people whose stored address would not be theirs any more.
+    moved: HashSet<String>,
 }
 
-/// A line of the file.
-struct Person {
-    external_id: String,
-    name: String,
-    email: String,
-    team: String,
-    roles: Vec<String>,
+impl Earlier {
+    /// Remembers what a dry run did not write.
+    fn pretend(&mut self, person: &Person, email: Option<&Email>) {
+        let Some(email) = email else {
+            return;
+        };
+        let id = &person.external_id;
+        if self.people.contains(id) {
+            self.emails.retain(|_, holder| holder != id);
+        }
+        self.emails.insert(email.key().to_owned(), id.clone());
+        self.moved.insert(id.clone());
+    }
 }
 
-impl Person {
-    fn of(spec: &Spec, header: &[String], record: &StringRecord) -> Self {
-        let cell = |column: &str| {
-            let at = header.iter().position(|name| name == column);
-            at.and_then(|at| record.get(at)).unwrap_or_default().trim().to_owned()
-        };
-        let field = |key: &str| {
-            let Some(mapping) = spec.mapping.get(key) else {
-                return String::new();
-            };
-            let text = match (&mapping.column, &mapping.constant) {
-                (Some(column), _) => cell(column),
-                (None, Some(constant)) => constant.as_str().unwrap_or_default().to_owned(),
-                (None, None) => String::new(),
-            };
-            let text = mapping.values.get(&text).cloned().unwrap_or(text);
-            let default = mapping.default.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default();
-            if text.is_empty() { default.to_owned() } else { text }
-        };
-        let roles = field("roles")
-            .split(';')
-            .map(str::trim)
-            .filter(|role| !role.is_empty())
-            .map(str::to_owned)
-            .collect();
-        let external_id = spec.external_id.as_ref().map(|id| cell(&id.column)).unwrap_or_default();
-        Self { external_id, name: field("name"), email: field("email"), team: field("team"), roles }
+/// What a line comes to.
+enum Step {
+    Create,
+    Change(PrincipalId),
+    /// An earlier line of a dry run would have made the person.
+    ChangeEarlier,
+    /// This job made the person before it was interrupted.
+    Done,
+}
+
+impl Plan<'_> {
+    /// Takes one line; whether the person is new.
+    fn take(&self, person: Person, earlier: &mut Earlier) -> Result<bool, Fault> {
+        let email = person.checked()?;
+        let step = self.judge(&person, email.as_ref(), earlier)?;
+        let created = matches!(step, Step::Create | Step::Done);
+        let id = person.external_id.clone();
+        if self.spec.dry_run {
+            earlier.pretend(&person, email.as_ref());
+        } else {
+            self.write(person, email, step)?;
+        }
+        earlier.people.insert(id);
+        Ok(created)
     }
 
-    /// What can be said of a line without writing it.
-    fn check(&self) -> Result<bool, Fault> {
-        let required = |field: &str| Fault::at(field, "required", format!("`{field}` is empty"));
-        if self.external_id.is_empty() {
-            return Err(required("external_ids"));
-        }
-        if self.name.is_empty() {
-            return Err(required("name"));
-        }
-        self.email().map(|_| true)
-    }
-
-    fn email(&self) -> Result<Option<Email>, Fault> {
-        if self.email.is_empty() {
-            return Ok(None);
-        }
-        Email::parse(&self.email)
-            .map(Some)
-            .map_err(|error| Fault::at("email", "invalid_email", error.to_string()))
-    }
-
-    /// Creates (true) or changes (false) the person.
-    fn write(self, engine: &Records, scope: &Scope, spec: &Spec) -> Result<bool, Fault> {
-        self.check()?;
-        let failed = |error: IdentityError| Fault {
-            pointer: String::new(),
-            code: "not_written".into(),
-            detail: error.to_string(),
+    /// Whether the line can be written, and how; the same for a dry run.
+    fn judge(&self, person: &Person, email: Option<&Email>, earlier: &Earlier) -> Result<Step, Fault> {
+        let (people, organization) = (&self.engine.people, self.scope.organization.id);
+        let by = &self.scope.caller.principal;
+        let known = people.user_by_external_id(organization, &person.external_id).map_err(fault_of)?;
+        let again = earlier.people.contains(&person.external_id);
+        let create = self.spec.mode == Mode::Create;
+        let step = match &known {
+            Some(user) if create && !again && self.made(user, person) => return Ok(Step::Done),
+            Some(user) if !create => Step::Change(user.id),
+            None if !again || !self.spec.dry_run => Step::Create,
+            None if !create => Step::ChangeEarlier,
+            _ => {
+                let detail = "a person with this external id is there already";
+                return Err(Fault::at("external_ids", "not_unique", detail));
+            }
         };
-        let (people, organization) = (&engine.people, scope.organization.id);
-        let email = self.email()?;
-        let team = self.team(engine, scope).map_err(failed)?;
-        let known = people.user_by_external_id(organization, &self.external_id).map_err(failed)?;
+        if let Some(user) = &known
+            && (email.is_some() || !person.roles.is_empty())
+        {
+            covered(by, &user.roles).map_err(fault_of)?;
+        }
+        if matches!(step, Step::Create) || !person.roles.is_empty() {
+            giveable(by, &person.roles).map_err(fault_of)?;
+        }
+        if let Some(email) = email
+            && self.taken(person, email, earlier).map_err(fault_of)?
+        {
+            return Err(fault_of(IdentityError::Taken { field: "email" }));
+        }
+        Ok(step)
+    }
+
+    /// Whether this job made the user from this line, in a run that was interrupted.
+    fn made(&self, user: &User, person: &Person) -> bool {
+        !self.spec.dry_run
+            && user.created_at >= self.job.created_at
+            && user.created_by == self.scope.caller.principal.id
+            && user.name == person.name
+    }
+
+    /// Whether somebody else has the address.
+    fn taken(&self, person: &Person, email: &Email, earlier: &Earlier) -> Result<bool, IdentityError> {
+        if earlier.emails.get(email.key()).is_some_and(|holder| *holder != person.external_id) {
+            return Ok(true);
+        }
+        let holder = self.engine.people.user_by_email(self.scope.organization.id, email.as_str())?;
+        Ok(holder.is_some_and(|holder| match holder.external_id {
+            Some(id) => id != person.external_id && !earlier.moved.contains(&id),
+            None => true,
+        }))
+    }
+
+    fn write(&self, person: Person, email: Option<Email>, step: Step) -> Result<(), Fault> {
+        let (people, caller) = (&self.engine.people, &self.scope.caller);
         let runtime = tokio::runtime::Handle::current();
-        match known {
-            Some(_) if spec.mode == Mode::Create => Err(Fault::at(
-                "external_ids",
-                "not_unique",
-                "a person with this external id is there already",
-            )),
-            Some(user) => {
+        match step {
+            Step::Create => {
+                let team = self.team(&person.team)?;
+                let (name, roles) = (person.name, person.roles);
+                let new = NewUser { email, name, roles, team, external_id: Some(person.external_id) };
+                runtime.block_on(people.create_user(caller, new)).map(drop).map_err(fault_of)
+            }
+            Step::Change(id) => {
                 let change = UserChange {
-                    name: Some(self.name),
+                    name: Some(person.name),
                     email: email.map(Some),
-                    roles: (!self.roles.is_empty()).then_some(self.roles),
-                    team: team.map(Some),
+                    roles: (!person.roles.is_empty()).then_some(person.roles),
+                    team: self.team(&person.team)?.map(Some),
                     ..UserChange::default()
                 };
-                runtime.block_on(people.update_user(&scope.caller, user.id, change)).map_err(failed)?;
-                Ok(false)
+                runtime.block_on(people.update_user(caller, id, change)).map(drop).map_err(fault_of)
             }
-            None => {
-                let new = NewUser {
-                    email,
-                    name: self.name,
-                    roles: self.roles,
-                    team,
-                    external_id: Some(self.external_id),
-                };
-                runtime.block_on(people.create_user(&scope.caller, new)).map_err(failed)?;
-                Ok(true)
-            }
+            Step::ChangeEarlier | Step::Done => Ok(()),
         }
     }
 
-    fn team(&self, engine: &Records, scope: &Scope) -> Result<Option<TeamId>, IdentityError> {
-        if self.team.is_empty() {
+    /// The team of this name, made when there is none. Whatever is wrong with it is a fault of the line.
+    fn team(&self, name: &str) -> Result<Option<TeamId>, Fault> {
+        if name.is_empty() {
             return Ok(None);
         }
-        if let Some(team) = engine.people.team_by_name(scope.organization.id, &self.team)? {
-            return Ok(Some(team.id));
-        }
-        let create = engine.people.create_team(&scope.caller, &self.team);
-        Ok(Some(tokio::runtime::Handle::current().block_on(create)?.id))
+        let people = &self.engine.people;
+        let find = || people.team_by_name(self.scope.organization.id, name);
+        let found = match find() {
+            Ok(None) => {
+                let create = people.create_team(&self.scope.caller, name);
+                match tokio::runtime::Handle::current().block_on(create) {
+                    Err(IdentityError::Taken { .. }) => find(), // somebody was quicker
+                    made => made.map(Some),
+                }
+            }
+            found => found,
+        };
+        let fault = |error: IdentityError| Fault { pointer: "/team".into(), ..fault_of(error) };
+        Ok(found.map_err(fault)?.map(|team| team.id))
     }
 }

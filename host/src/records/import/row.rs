@@ -5,14 +5,14 @@ use std::collections::HashMap;
 use csv::StringRecord;
 use serde_json::{Map, Value as Json, json};
 
+use super::file::Line;
 use super::spec::{Mapping, Spec};
+use super::store;
+use crate::identity::IdentityError;
 use crate::ids::RecordId;
 use crate::records::error::{Fault, RecordError};
-use crate::records::filter::bind;
-use crate::records::list::write_visible;
 use crate::records::schema::{Entity, Field, Kind, Target};
-use crate::records::value::Value;
-use crate::records::{Records, Scope, store};
+use crate::records::{Records, Scope};
 
 /// A line of the file, mapped.
 #[derive(Clone, Debug)]
@@ -23,6 +23,26 @@ pub(super) struct Row {
     pub external_id: Option<String>,
     /// Members, or what is wrong with the line.
     pub members: Result<Map<String, Json>, Vec<Fault>>,
+    /// Records of the import's own entity that it refers to and that are not there: by what, and the text.
+    pub misses: Vec<(String, String)>,
+}
+
+/// What stands behind a text.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Found {
+    Nothing,
+    One(RecordId),
+    Several,
+}
+
+impl From<&[RecordId]> for Found {
+    fn from(ids: &[RecordId]) -> Self {
+        match ids {
+            [] => Self::Nothing,
+            [id] => Self::One(*id),
+            _ => Self::Several,
+        }
+    }
 }
 
 /// Maps lines of one file.
@@ -34,6 +54,8 @@ pub(super) struct Mapper<'a> {
     columns: HashMap<&'a str, usize>,
     /// Texts that were found to stand for a record. Misses are not kept: the next batch may bring the record.
     found: HashMap<(String, String), RecordId>,
+    /// See [`Row::misses`], of the line at hand.
+    misses: Vec<(String, String)>,
 }
 
 impl<'a> Mapper<'a> {
@@ -47,20 +69,24 @@ impl<'a> Mapper<'a> {
         header: &'a [String],
     ) -> Self {
         let columns = header.iter().enumerate().map(|(at, name)| (name.as_str(), at)).collect();
-        Self { engine, scope, entity, spec, columns, found: HashMap::new() }
+        Self { engine, scope, entity, spec, columns, found: HashMap::new(), misses: Vec::new() }
     }
 
     /// Maps one line.
     ///
     /// # Errors
     /// A file fails; what is wrong with the line is in the row.
-    pub(super) fn row(&mut self, line: u64, cells: &StringRecord) -> Result<Row, RecordError> {
+    pub(super) fn row(&mut self, line: &Line) -> Result<Row, RecordError> {
+        let mut row =
+            Row { line: line.number, external_id: None, members: Ok(Map::new()), misses: Vec::new() };
+        let cells = match &line.cells {
+            Ok(cells) => cells,
+            Err(fault) => {
+                row.members = Err(vec![fault.clone()]);
+                return Ok(row);
+            }
+        };
         let (mut members, mut faults) = (Map::new(), Vec::new());
-        if cells.len() != self.columns.len() {
-            let detail = format!("the line has {} cells, the header {}", cells.len(), self.columns.len());
-            faults.push(Fault { pointer: String::new(), code: "wrong_cell_count".into(), detail });
-            return Ok(Row { line, external_id: None, members: Err(faults) });
-        }
         for (key, mapping) in &self.spec.mapping {
             let Some(field) = self.entity.attribute(key) else {
                 continue;
@@ -73,11 +99,13 @@ impl<'a> Mapper<'a> {
                 Err(fault) => faults.push(fault),
             }
         }
-        let external_id = self.external_id(cells, &mut faults);
-        if let (Some(id), Some(spec)) = (&external_id, &self.spec.external_id) {
+        row.external_id = self.external_id(cells, &mut faults);
+        if let (Some(id), Some(spec)) = (&row.external_id, &self.spec.external_id) {
             members.insert("external_ids".into(), json!({ spec.source.as_str(): id }));
         }
-        Ok(Row { line, external_id, members: if faults.is_empty() { Ok(members) } else { Err(faults) } })
+        row.misses = std::mem::take(&mut self.misses);
+        row.members = if faults.is_empty() { Ok(members) } else { Err(faults) };
+        Ok(row)
     }
 
     fn external_id(&self, cells: &StringRecord, faults: &mut Vec<Fault>) -> Option<String> {
@@ -141,57 +169,71 @@ impl<'a> Mapper<'a> {
             self.records(target, by, text)?
         };
         let fault = |code, detail| Err(Fault::at(&field.key, code, detail));
-        Ok(match found.as_slice() {
-            [id] => {
-                self.found.insert(key, *id);
-                Ok(*id)
+        Ok(match found {
+            Found::One(id) => {
+                self.found.insert(key, id);
+                Ok(id)
             }
-            [] => fault("reference_not_found", format!("no {} has `{by}` = `{text}`", target.entity)),
-            _ => {
+            Found::Nothing => {
+                if target.plugin == self.entity.plugin && target.entity == self.entity.key {
+                    self.misses.push((by.to_owned(), text.to_owned()));
+                }
+                fault("reference_not_found", format!("no {} has `{by}` = `{text}`", target.entity))
+            }
+            Found::Several => {
                 fault("reference_ambiguous", format!("more than one {} has `{by}` = `{text}`", target.entity))
             }
         })
     }
 
-    fn people(&self, target: &Target, by: &str, text: &str) -> Result<Vec<RecordId>, RecordError> {
+    fn people(&self, target: &Target, by: &str, text: &str) -> Result<Found, RecordError> {
         let (people, organization) = (&self.engine.people, self.scope.organization.id);
         let bytes = match (&*target.entity, by) {
             ("team", _) => people.team_by_name(organization, text)?.map(|team| *team.id.as_bytes()),
             (_, "email") => people.user_by_email(organization, text)?.map(|user| *user.id.as_bytes()),
-            _ => people.user_by_name(organization, text)?.map(|user| *user.id.as_bytes()),
+            _ => match people.user_by_name(organization, text) {
+                Err(IdentityError::AmbiguousName(_)) => return Ok(Found::Several),
+                found => found?.map(|user| *user.id.as_bytes()),
+            },
         };
-        Ok(bytes.map(RecordId::from_bytes).into_iter().collect())
+        Ok(bytes.map_or(Found::Nothing, |bytes| Found::One(RecordId::from_bytes(bytes))))
     }
 
-    fn records(&self, target: &Target, by: &str, text: &str) -> Result<Vec<RecordId>, RecordError> {
+    fn records(&self, target: &Target, by: &str, text: &str) -> Result<Found, RecordError> {
         let found = self
             .scope
             .module(&target.plugin)
             .and_then(|module| Some((module, module.entity(&target.entity)?)));
         let Some((module, entity)) = found else {
-            return Ok(Vec::new());
+            return Ok(Found::Nothing);
         };
-        self.engine.read(self.scope, module, |conn| {
-            let candidates = match by.strip_prefix("external_id:") {
-                Some(source) => store::by_external_id(conn, &entity, source, text)?.into_iter().collect(),
-                None => match entity.field(by) {
-                    Some(by) => store::with_text(conn, &entity, by, text, 2)?,
-                    None => Vec::new(),
-                },
-            };
-            let mut readable = Vec::with_capacity(candidates.len());
-            for id in candidates {
-                let (mut sql, mut params) =
-                    (format!("select 1 from \"{}\" where id = ", entity.key), Vec::new());
-                bind(Value::from(id), &mut sql, &mut params);
-                sql.push_str(" and ");
-                let visible = write_visible(self.scope, &entity, "read", &mut sql, &mut params).is_ok();
-                if visible && conn.prepare(&sql)?.exists(rusqlite::params_from_iter(&params))? {
-                    readable.push(id);
-                }
+        let ids =
+            self.engine.read(self.scope, module, |conn| store::readable(conn, self.scope, &entity, by, text));
+        Ok(Found::from(ids?.as_slice()))
+    }
+
+    /// Whether nothing is wrong with the row but that it refers to records which these earlier rows may become.
+    #[must_use]
+    pub(super) fn awaits(&self, row: &Row, earlier: &[Row]) -> bool {
+        let only = row.members.as_ref().is_err_and(|faults| faults.len() == row.misses.len());
+        only && row.misses.iter().any(|(by, text)| earlier.iter().any(|row| self.bears(row, by, text)))
+    }
+
+    /// Whether the record that the row becomes may be the one meant. A field that is not mapped is the plugin's to fill.
+    fn bears(&self, row: &Row, by: &str, text: &str) -> bool {
+        let Ok(members) = &row.members else {
+            return false;
+        };
+        match by.strip_prefix("external_id:") {
+            Some(source) => {
+                self.spec.external_id.as_ref().is_some_and(|id| id.source == source)
+                    && row.external_id.as_deref() == Some(text)
             }
-            Ok(readable)
-        })
+            None if self.spec.mapping.contains_key(by) => {
+                members.get(by).and_then(Json::as_str) == Some(text)
+            }
+            None => true,
+        }
     }
 }
 

@@ -1,15 +1,13 @@
 //! Running an import: lines in batches, each batch one write with its checkpoint.
 
 use std::collections::HashSet;
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use csv::{Reader, ReaderBuilder, StringRecord};
 use serde_json::{Value as Json, json};
 
-use super::lines::Starts;
+use super::file::{self, Line, Lines};
 use super::row::{Mapper, Row, column_of};
 use super::spec::{Mode, Spec};
 use super::{ImportError, store};
@@ -101,73 +99,29 @@ impl<'a> Reporter<'a> {
     }
 }
 
-pub(super) fn reader(path: &Path, spec: &Spec) -> Result<Reader<File>, ImportError> {
-    let delimiter = spec.delimiter.and_then(|sign| u8::try_from(sign).ok()).unwrap_or(b',');
-    let open = ReaderBuilder::new().flexible(true).delimiter(delimiter).from_path(path);
-    open.map_err(|error| std::io::Error::other(error.to_string()).into())
-}
-
-/// The column names of a file.
-pub(super) fn header(path: &Path, spec: &Spec) -> Result<Vec<String>, ImportError> {
-    let refuse = |detail: String| -> ImportError {
-        RecordError::Invalid(vec![Fault { pointer: "/file".into(), code: "invalid_csv".into(), detail }])
-            .into()
-    };
-    let mut reader = reader(path, spec)?;
-    let header = reader
-        .headers()
-        .map_err(|_| refuse("the first line is not UTF-8 text; save the file as CSV in UTF-8".into()))?;
-    let mut names: Vec<String> = header.iter().map(|name| name.trim().to_owned()).collect();
-    if let Some(first) = names.first_mut() {
-        *first = first.trim_start_matches('\u{feff}').to_owned();
-    }
-    let mut seen = HashSet::new();
-    if let Some(twice) = names.iter().find(|name| !seen.insert(name.as_str())) {
-        return Err(refuse(format!(
-            "column `{twice}` stands twice in the first line; name each column once"
-        )));
-    }
-    if names.iter().all(String::is_empty) {
-        return Err(refuse("the file has no first line with column names".into()));
-    }
-    Ok(names)
-}
-
-/// Lines of the file without the header: for "how far" only.
-pub(super) fn count(path: &Path, spec: &Spec) -> Result<u64, ImportError> {
-    let mut reader = reader(path, spec)?;
-    let mut record = csv::ByteRecord::new();
-    let mut lines = 0;
-    while reader.read_byte_record(&mut record).unwrap_or(false) {
-        lines += 1;
-    }
-    Ok(lines)
-}
-
 /// Runs the import from its checkpoint to the end of the file.
 pub(super) fn run(plan: &Plan<'_>, mut progress: Reporter<'_>) -> Result<Summary, ImportError> {
-    let header = header(plan.path, plan.spec)?;
-    let total = count(plan.path, plan.spec)?;
+    let header = file::header(plan.path, plan.spec)?;
+    let total = file::count(plan.path, plan.spec)?;
     let module = plan.scope.module(&plan.entity.plugin).ok_or(RecordError::NotFound)?;
     let (mut next, mut summary) =
         plan.engine.read(plan.scope, module, |conn| store::checkpoint(conn, plan.job))?;
-    let mut reader = reader(plan.path, plan.spec)?;
+    let mut lines = Lines::open(plan.path, plan.spec, header.len())?;
+    lines.skip(next)?;
     let mut mapper = Mapper::new(plan.engine, plan.scope, &plan.entity, plan.spec, &header);
-    let mut lines = Lines {
-        reader: &mut reader,
-        starts: Starts::new(plan.path)?,
-        record: StringRecord::new(),
-        pending: None,
-    };
-    lines.skip(next);
+    let mut batches = Batches { lines, pending: None };
+    let mut undone = Undone::default();
     loop {
-        let rows = lines.batch(&mut mapper)?;
+        let rows = batches.next(&mut mapper)?;
         if rows.is_empty() {
             break;
         }
         let from = next;
         next += rows.len() as u64;
-        let batch = write_batch(plan, from, rows)?;
+        let (mut batch, created) = write_batch(plan, from, rows)?;
+        if plan.spec.dry_run {
+            undone.correct(plan.spec, &mut batch, created);
+        }
         summary.created += batch.created;
         summary.updated += batch.updated;
         summary.failed += batch.failed;
@@ -178,67 +132,68 @@ pub(super) fn run(plan: &Plan<'_>, mut progress: Reporter<'_>) -> Result<Summary
     Ok(summary)
 }
 
-struct Lines<'r> {
-    reader: &'r mut Reader<File>,
-    starts: Starts,
-    record: StringRecord,
-    /// A row that was read but belongs to the next batch.
-    pending: Option<Row>,
+/// What is read batch by batch.
+struct Batches {
+    lines: Lines,
+    /// A line that was read but belongs to the next batch; it is mapped anew, because what it needs is written by then.
+    pending: Option<Line>,
 }
 
-impl Lines<'_> {
-    fn skip(&mut self, lines: u64) {
-        let mut record = csv::ByteRecord::new();
-        for _ in 0..lines {
-            let _ = self.reader.read_byte_record(&mut record);
-        }
-    }
-
-    /// The next rows, each external id at most once: a second row for the same record must find the first one written.
-    fn batch(&mut self, mapper: &mut Mapper<'_>) -> Result<Vec<Row>, ImportError> {
+impl Batches {
+    /// The next rows. A row that needs an earlier one of the same batch begins the next batch: the second of an external
+    /// id must find the first one written, and a row that refers to another of the file must find that one written.
+    fn next(&mut self, mapper: &mut Mapper<'_>) -> Result<Vec<Row>, ImportError> {
         let mut rows: Vec<Row> = Vec::with_capacity(BATCH);
         let mut seen: HashSet<String> = HashSet::new();
         while rows.len() < BATCH {
-            let row = match self.pending.take() {
-                Some(row) => row,
-                None => match self.next(mapper)? {
-                    Some(row) => row,
+            let line = match self.pending.take() {
+                Some(line) => line,
+                None => match self.lines.next()? {
+                    Some(line) => line,
                     None => break,
                 },
             };
-            if let Some(id) = &row.external_id
-                && !seen.insert(id.clone())
-            {
-                self.pending = Some(row);
+            let row = mapper.row(&line)?;
+            let again = row.external_id.as_ref().is_some_and(|id| !seen.insert(id.clone()));
+            if again || mapper.awaits(&row, &rows) {
+                self.pending = Some(line);
                 break;
             }
             rows.push(row);
         }
         Ok(rows)
     }
+}
 
-    fn next(&mut self, mapper: &mut Mapper<'_>) -> Result<Option<Row>, ImportError> {
-        match self.reader.read_record(&mut self.record) {
-            Ok(false) => Ok(None),
-            Ok(true) => {
-                let line = self.starts.line(self.record.position())?;
-                Ok(Some(mapper.row(line, &self.record)?))
+/// Lines of records that were made, with their external ids.
+type Created = Vec<(u64, String)>;
+
+/// External ids of records that earlier batches of a dry run made and undid: a later row of the file is about the same
+/// record, which the file of the organization does not have.
+#[derive(Default)]
+struct Undone(HashSet<String>);
+
+impl Undone {
+    /// Tells of a batch what the real run would.
+    fn correct(&mut self, spec: &Spec, batch: &mut Summary, created: Created) {
+        for (line, id) in created {
+            if self.0.insert(id) {
+                continue;
             }
-            Err(error) if error.is_io_error() => Err(std::io::Error::other(error.to_string()).into()),
-            Err(error) => {
-                let line = self.starts.line(error.position())?;
-                let fault = Fault {
-                    pointer: String::new(),
-                    code: "not_utf8".into(),
-                    detail: "the line is not UTF-8 text".into(),
-                };
-                Ok(Some(Row { line, external_id: None, members: Err(vec![fault]) }))
+            batch.created -= 1;
+            if spec.mode == Mode::Upsert {
+                batch.updated += 1;
+                continue;
             }
+            batch.failed += 1;
+            let detail = "another row of the file has this external id";
+            batch.list(listed(spec, line, &[Fault::at("external_ids", "not_unique", detail)]));
         }
     }
 }
 
-fn write_batch(plan: &Plan<'_>, from: u64, rows: Vec<Row>) -> Result<Summary, ImportError> {
+/// What became of the rows, and which records of a dry run were made.
+fn write_batch(plan: &Plan<'_>, from: u64, rows: Vec<Row>) -> Result<(Summary, Created), ImportError> {
     let module = plan.scope.module(&plan.entity.plugin).ok_or(RecordError::NotFound)?;
     let (entity, spec, job) = (Arc::clone(&plan.entity), plan.spec.clone(), plan.job);
     let written = plan.engine.write_blocking(plan.scope, module, plan.hooks, move |tx| {
@@ -247,10 +202,13 @@ fn write_batch(plan: &Plan<'_>, from: u64, rows: Vec<Row>) -> Result<Summary, Im
             Err(_) => one_by_one(tx, &entity, &spec, &rows)?,
             Ok(outcomes) => outcomes,
         };
-        let mut summary = Summary::default();
+        let (mut summary, mut created) = (Summary::default(), Vec::new());
         for (at, (row, outcome)) in (from..).zip(rows.iter().zip(outcomes)) {
             match outcome {
-                Ok(Written::Created) => summary.created += 1,
+                Ok(Written::Created) => {
+                    summary.created += 1;
+                    created.extend(row.external_id.clone().map(|id| (row.line, id)));
+                }
                 Ok(Written::Updated) => summary.updated += 1,
                 Err(faults) => {
                     summary.failed += 1;
@@ -261,11 +219,11 @@ fn write_batch(plan: &Plan<'_>, from: u64, rows: Vec<Row>) -> Result<Summary, Im
             }
         }
         if spec.dry_run {
-            return Ok(Verdict::Undo(summary));
+            return Ok(Verdict::Undo((summary, created)));
         }
         store::advance(&tx.conn, job, from + rows.len() as u64, &summary, tx.now)?;
         summary.listed.clear(); // the file keeps them
-        Ok(Verdict::Keep(summary))
+        Ok(Verdict::Keep((summary, Vec::new())))
     });
     Ok(written?)
 }

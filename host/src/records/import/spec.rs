@@ -5,8 +5,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use crate::records::Scope;
 use crate::records::error::{Fault, RecordError};
-use crate::records::schema::{Entity, Field, Kind};
+use crate::records::schema::{Entity, Field, Kind, Target};
+
+/// Most columns that are listed because nothing is said of them.
+const LISTED: usize = 100;
 
 /// The entity of an import of people.
 pub const USERS: &str = "users";
@@ -36,7 +40,8 @@ pub struct ExternalId {
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Lookup {
-    /// The field of the target that holds the text (for people: `name` or `email`); or `external_id:SOURCE`.
+    /// The text field of the target that holds the text, or `external_id:SOURCE`; for people `name` or `email`, for teams
+    /// `name`.
     pub by: String,
 }
 
@@ -98,29 +103,40 @@ impl Spec {
     /// # Errors
     /// [`RecordError::Invalid`] that names the member.
     pub fn parse(json: &str) -> Result<Self, RecordError> {
-        serde_json::from_str(json).map_err(|error| {
-            // serde names the member and what was expected; it quotes only names from the specification itself.
-            let detail = format!("the import specification is not understood: {error}");
-            RecordError::Invalid(vec![Fault { pointer: "/spec".into(), code: "invalid_spec".into(), detail }])
-        })
+        let fault = |at: &str, code: &'static str, detail: String| {
+            RecordError::Invalid(vec![Fault { pointer: format!("/spec{at}"), code: code.into(), detail }])
+        };
+        let spec: Self =
+            serde_json::from_str(json).map_err(|error| fault("", "invalid_spec", not_understood(&error)))?;
+        let separates = |sign: char| sign.is_ascii() && !matches!(sign, '"' | '\r' | '\n' | '\0');
+        match spec.delimiter.filter(|sign| !separates(*sign)) {
+            Some(_) => {
+                let detail =
+                    "use one ASCII character that is no quote, no end of line and not NUL, such as `;`";
+                Err(fault("/delimiter", "invalid_delimiter", detail.into()))
+            }
+            None => Ok(spec),
+        }
     }
 
     /// Checks the specification against the entity and the file's header. All faults at once.
     ///
     /// # Errors
     /// [`RecordError::Invalid`].
-    pub fn check(&self, entity: Option<&Entity>, header: &[String]) -> Result<(), RecordError> {
+    pub fn check(
+        &self,
+        scope: &Scope,
+        entity: Option<&Entity>,
+        header: &[String],
+    ) -> Result<(), RecordError> {
         let mut faults = Vec::new();
         let mut fault = |at: &str, code: &'static str, detail: String| {
             faults.push(Fault { pointer: format!("/spec/{at}"), code: code.into(), detail });
         };
         let has = |column: &String| header.contains(column);
-        if self.mode == Mode::Upsert && self.external_id.is_none() {
-            fault(
-                "external_id",
-                "required",
-                "mode `upsert` finds records by their external id; name its source and column".into(),
-            );
+        if let Some(whose) = self.lacks_external_id(entity) {
+            let detail = format!("{whose} by their external id; name its source and column");
+            fault("external_id", "required", detail);
         }
         let separates = |sign: char| sign.is_ascii() && !matches!(sign, '"' | '\n' | '\r');
         if self.delimiter.is_some_and(|sign| !separates(sign)) {
@@ -134,7 +150,7 @@ impl Spec {
             fault("external_id/column", "unknown_column", format!("the file has no column `{}`", id.column));
         }
         for (key, mapping) in &self.mapping {
-            let at = format!("mapping/{key}");
+            let at = format!("mapping/{}", key.replace('~', "~0").replace('/', "~1"));
             if let Some(column) = mapping.column.as_ref().filter(|column| !has(column)) {
                 fault(&at, "unknown_column", format!("the file has no column `{column}`"));
             }
@@ -144,18 +160,30 @@ impl Spec {
             if mapping.empty.as_deref().is_some_and(|rule| !matches!(rule, "null" | "skip")) {
                 fault(&at, "invalid_mapping", "`empty` is `null` or `skip`".into());
             }
-            if let Some(detail) = field_fault(entity, key, mapping) {
+            if let Some(detail) = field_fault(scope, entity, key, mapping) {
                 fault(&at, "invalid_mapping", detail);
             }
         }
-        for column in header.iter().filter(|column| !self.uses(column)) {
-            fault(
-                "mapping",
-                "unmapped_column",
-                format!("column `{column}` is neither mapped nor in `ignore`; nothing is dropped silently"),
+        let unmapped: Vec<&String> = header.iter().filter(|column| !self.uses(column)).collect();
+        for column in unmapped.iter().take(LISTED) {
+            let more = unmapped.len().saturating_sub(LISTED);
+            let more =
+                if more > 0 { format!(" ({more} columns more are not listed)") } else { String::new() };
+            let detail = format!(
+                "column `{column}` is neither mapped nor in `ignore`; nothing is dropped silently{more}"
             );
+            fault("mapping", "unmapped_column", detail);
         }
         if faults.is_empty() { Ok(()) } else { Err(RecordError::Invalid(faults)) }
+    }
+
+    /// Who needs an external id that is not named.
+    fn lacks_external_id(&self, entity: Option<&Entity>) -> Option<&'static str> {
+        match (&self.external_id, entity) {
+            (None, None) => Some("people are imported"),
+            (None, Some(_)) if self.mode == Mode::Upsert => Some("mode `upsert` finds records"),
+            _ => None,
+        }
     }
 
     fn uses(&self, column: &String) -> bool {
@@ -165,7 +193,21 @@ impl Spec {
     }
 }
 
-fn field_fault(entity: Option<&Entity>, key: &str, mapping: &Mapping) -> Option<String> {
+/// What is wrong with the JSON, in the words of the specification.
+fn not_understood(error: &serde_json::Error) -> String {
+    let mut text = error.to_string();
+    // The parser names types of this program where a value has the wrong form.
+    if ["struct ", "enum ", "variant identifier"].iter().any(|word| text.contains(word)) {
+        text = format!("a value has the wrong form at line {} column {}", error.line(), error.column());
+    }
+    let text: String = text.chars().take(300).collect();
+    format!(
+        "the import specification is not understood: {text}; its members are `entity`, `mode`, `external_id`, \
+         `mapping`, `ignore`, `dry_run` and `delimiter`"
+    )
+}
+
+fn field_fault(scope: &Scope, entity: Option<&Entity>, key: &str, mapping: &Mapping) -> Option<String> {
     let Some(entity) = entity else {
         let known = ["name", "email", "team", "roles"];
         return (!known.contains(&key))
@@ -174,14 +216,42 @@ fn field_fault(entity: Option<&Entity>, key: &str, mapping: &Mapping) -> Option<
     let Some(field) = entity.attribute(key).filter(|field| writable(field)) else {
         return Some(format!("{} has no field `{key}` that an import may set", entity.object));
     };
-    let reference = matches!(field.kind, Kind::Reference(..));
-    if mapping.lookup.is_some() && !reference {
-        return Some(format!("`{key}` is not a reference; it needs no `lookup`"));
+    if let Some(lookup) = &mapping.lookup {
+        let Kind::Reference(target, _) = &field.kind else {
+            return Some(format!("`{key}` is not a reference; it needs no `lookup`"));
+        };
+        if let Some(detail) = lookup_fault(scope, target, &lookup.by) {
+            return Some(detail);
+        }
     }
     if matches!(field.kind, Kind::Money) && mapping.column.is_some() && mapping.currency.is_none() {
         return Some(format!("`{key}` is money; name its `currency`"));
     }
     None
+}
+
+fn lookup_fault(scope: &Scope, target: &Target, by: &str) -> Option<String> {
+    let known = match (&*target.plugin, &*target.entity) {
+        ("host", "team") => "`name`",
+        ("host", _) => "`name` or `email`",
+        (plugin, key) => {
+            let Some(entity) = scope.entity(plugin, key) else {
+                return Some(format!("the organization has no {plugin}.{key} to look up"));
+            };
+            let text = |kind: &Kind| matches!(kind, Kind::Text | Kind::Email | Kind::Phone | Kind::Url);
+            let source = by.strip_prefix("external_id:").is_some_and(|source| !source.is_empty());
+            if source || entity.field(by).is_some_and(|field| text(&field.kind)) {
+                return None;
+            }
+            return Some(format!(
+                "{} is looked up by one of its text fields or by `external_id:SOURCE`, not by `{by}`",
+                entity.object
+            ));
+        }
+    };
+    let quoted = format!("`{by}`");
+    (!known.split(" or ").any(|name| name == quoted))
+        .then(|| format!("a {} is looked up by {known}, not by {quoted}", target.entity))
 }
 
 fn writable(field: &Field) -> bool {

@@ -1,14 +1,20 @@
-//! SQL of imports: how far one came, and the lines it could not take.
+//! SQL of imports: what a text stands for, how far one came, and the lines it could not take.
 
+use std::fmt::Write as _;
 use std::rc::Rc;
 
-use rusqlite::{OptionalExtension as _, params};
+use rusqlite::{OptionalExtension as _, params, params_from_iter};
 use serde_json::Value as Json;
 
 use super::run::Summary;
 use crate::clock::UnixMillis;
-use crate::ids::JobId;
+use crate::ids::{JobId, RecordId};
+use crate::records::Scope;
 use crate::records::error::RecordError;
+use crate::records::filter::bind;
+use crate::records::list::write_visible;
+use crate::records::schema::Entity;
+use crate::records::value::Value;
 use crate::storage::Connection;
 
 fn whole(number: i64) -> u64 {
@@ -17,6 +23,44 @@ fn whole(number: i64) -> u64 {
 
 fn stored(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// Records for which `by` (a field, or `external_id:SOURCE`) is this text and which the caller may read: at most two,
+/// because more than one is too many.
+pub(super) fn readable(
+    conn: &Rc<Connection>,
+    scope: &Scope,
+    entity: &Entity,
+    by: &str,
+    text: &str,
+) -> Result<Vec<RecordId>, RecordError> {
+    let (mut sql, mut params) = (format!("select id from \"{}\" where ", entity.key), Vec::new());
+    let text = || Value::Text(text.to_owned());
+    match (by.strip_prefix("external_id:"), entity.field(by)) {
+        (Some(source), _) => {
+            sql.push_str("id = (select record from _stoa_external_ids where entity = ");
+            bind(Value::Text(entity.key.to_string()), &mut sql, &mut params);
+            sql.push_str(" and source = ");
+            bind(Value::Text(source.to_owned()), &mut sql, &mut params);
+            sql.push_str(" and value = ");
+            bind(text(), &mut sql, &mut params);
+            sql.push(')');
+        }
+        (None, Some(field)) => {
+            let _ = write!(sql, "\"{}\" = ", field.key);
+            bind(text(), &mut sql, &mut params);
+        }
+        (None, None) => return Ok(Vec::new()),
+    }
+    sql.push_str(" and ");
+    match write_visible(scope, entity, "read", &mut sql, &mut params) {
+        Err(RecordError::Forbidden { .. }) => return Ok(Vec::new()),
+        other => other?,
+    }
+    sql.push_str(" limit 2");
+    let mut statement = conn.prepare(&sql)?;
+    let ids = statement.query_map(params_from_iter(&params), |row| row.get::<_, [u8; 16]>(0))?;
+    Ok(ids.map(|id| id.map(RecordId::from_bytes)).collect::<rusqlite::Result<_>>()?)
 }
 
 /// The next row and what became of those before it.

@@ -186,6 +186,12 @@ fn owner(tx: &Tx, draft: &mut Draft, json: &Json) -> Result<(), RecordError> {
             let team = principal.teams.first().map_or(Value::Null, |team| Value::Id(*team.as_bytes()));
             set(&mut draft.after, TEAM, team);
         }
+        // What a plugin keeps beside a record follows its owner, also one who left meanwhile.
+        None if tx.authority != Authority::Caller
+            && tx.engine.people.principal_name(tx.scope.organization.id, id)?.is_some() =>
+        {
+            set(&mut draft.after, OWNER, Value::Id(*id.as_bytes()));
+        }
         None => draft.faults.push(Fault::at(
             "owner_id",
             "reference_not_found",
