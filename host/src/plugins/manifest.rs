@@ -1,16 +1,16 @@
 //! What a plugin declares about itself, read from its package. A manifest that does not validate is refused with every
 //! fault that can be found, not the first.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 use sha2::{Digest as _, Sha256};
 
-use super::declaration::{Action, ActionTarget, GrantDeclaration, Report, Seed, Setting};
-use super::entity::{EntityDeclaration, entity};
-use crate::records::schema::{Entity, Kind, Module, Step};
+use super::declaration::{self, Action, ActionTarget, GrantDeclaration, Report, Seed, Setting};
+use super::entity::{ENTITY, entity};
+use super::reading::{Faults, Part, is_key};
+use crate::records::schema::{Entity, Module};
 
 /// The manifest format that this host reads.
 const FORMAT: u64 = 1;
@@ -81,56 +81,27 @@ pub struct Manifest {
     pub demo: Vec<Seed>,
 }
 
-/// Collects faults while the manifest is walked.
-#[derive(Default)]
-pub(super) struct Faults(pub(super) Vec<ManifestFault>);
-
-impl Faults {
-    pub(super) fn add(&mut self, pointer: impl Into<String>, detail: impl Into<String>) {
-        self.0.push(ManifestFault { pointer: pointer.into(), detail: detail.into() });
-    }
-
-    /// One part of the manifest in its declared form.
-    fn part<T: DeserializeOwned>(&mut self, pointer: &str, json: &Json) -> Option<T> {
-        match T::deserialize(json) {
-            Ok(part) => Some(part),
-            Err(error) => {
-                self.add(pointer, error.to_string());
-                None
-            }
-        }
-    }
-
-    fn list<T: DeserializeOwned>(&mut self, root: &Json, key: &str) -> Vec<(String, T)> {
-        let items = match root.get(key) {
-            None | Some(Json::Null) => return Vec::new(),
-            Some(Json::Array(items)) => items,
-            Some(_) => {
-                self.add(format!("/{key}"), "must be a list");
-                return Vec::new();
-            }
-        };
-        let pointed = items.iter().enumerate().map(|(at, item)| (format!("/{key}/{at}"), item));
-        pointed.filter_map(|(pointer, item)| self.part(&pointer, item).map(|part| (pointer, part))).collect()
-    }
-
-    fn text(&mut self, root: &Json, key: &str) -> String {
-        match root.get(key).and_then(Json::as_str) {
-            Some(text) if !text.is_empty() => text.to_owned(),
-            _ => {
-                self.add(format!("/{key}"), "must be a text that is not empty");
-                String::new()
-            }
-        }
-    }
+/// What the parts of a manifest may refer to.
+pub(super) struct Around {
+    /// The plugin's id.
+    pub(super) plugin: String,
+    /// The keys of its entities, whatever else is wrong with them.
+    pub(super) entities: HashSet<String>,
+    /// The plugins that it requires.
+    requires: Vec<String>,
 }
 
-/// Whether a key is `[a-z][a-z0-9_]*`, 63 characters at most, and outside the host's names.
-pub(super) fn is_key(text: &str) -> bool {
-    let mut bytes = text.bytes();
-    text.len() <= 63
-        && bytes.next().is_some_and(|first| first.is_ascii_lowercase())
-        && bytes.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+impl Around {
+    /// Whether fields may refer to entities of this other plugin.
+    pub(super) fn reaches(&self, plugin: &str) -> bool {
+        self.requires.iter().any(|required| required == plugin)
+    }
+
+    /// Whether policies may be asked about this object: an entity, or the module as a whole.
+    pub(super) fn owns(&self, object: &str) -> bool {
+        let named = object.split_once('.').filter(|(plugin, _)| *plugin == self.plugin);
+        named.is_some_and(|(_, key)| key == "module" || self.entities.contains(key))
+    }
 }
 
 const MEMBERS: &[&str] = &[
@@ -153,26 +124,28 @@ const MEMBERS: &[&str] = &[
 ];
 
 impl Manifest {
-    /// Reads and checks a manifest.
+    /// Reads and checks a manifest by itself.
     ///
     /// # Errors
     /// Every fault.
     pub fn parse(bytes: &[u8]) -> Result<Self, Vec<ManifestFault>> {
-        let mut faults = Faults::default();
-        let root: Json = match serde_json::from_slice(bytes) {
-            Ok(root @ Json::Object(_)) => root,
-            _ => {
-                faults.add("", "the manifest is not a JSON object");
-                return Err(faults.0);
-            }
-        };
-        for member in root.as_object().into_iter().flat_map(serde_json::Map::keys) {
-            if !MEMBERS.contains(&member.as_str()) {
-                faults.add(format!("/{member}"), "no member of this name is known");
-            }
-        }
-        let manifest = assemble(&root, bytes, &mut faults);
-        if faults.0.is_empty() { Ok(manifest) } else { Err(faults.0) }
+        Self::parse_among(bytes, None)
+    }
+
+    /// Reads and checks a manifest that will run beside the plugins with these ids.
+    ///
+    /// # Errors
+    /// Every fault.
+    pub(super) fn parse_among(
+        bytes: &[u8],
+        installed: Option<&HashSet<String>>,
+    ) -> Result<Self, Vec<ManifestFault>> {
+        let faults = Faults::default();
+        let json: Json = serde_json::from_slice(bytes).unwrap_or_default();
+        let manifest =
+            Part::of(String::new(), &json, MEMBERS, &faults).map(|root| assemble(&root, bytes, installed));
+        let faults = faults.into_list();
+        manifest.filter(|_| faults.is_empty()).ok_or(faults)
     }
 
     /// The action with this verb on the entity (`None`: the module) and target.
@@ -184,156 +157,87 @@ impl Manifest {
     }
 }
 
-fn assemble(root: &Json, bytes: &[u8], faults: &mut Faults) -> Manifest {
-    if root.get("v").and_then(Json::as_u64) != Some(FORMAT) {
-        faults.add("/v", format!("this host reads manifests of format {FORMAT}"));
-    }
-    let id = faults.text(root, "id");
-    if !id.is_empty() && (!is_key(&id) || RESERVED.contains(&id.as_str())) {
-        faults.add("/id", "must be a lower-case key that the host does not use itself");
-    }
-    if !faults.text(root, "contract").starts_with(CONTRACT) {
-        faults.add("/contract", format!("this host offers contract {CONTRACT}x"));
-    }
-    let permissions: Vec<(String, String)> = faults.list(root, "permissions");
-    for (pointer, permission) in &permissions {
-        if !PERMISSIONS.contains(&permission.as_str()) {
-            faults.add(
-                pointer,
-                format!("`{permission}` is no permission of this host; known are {}", PERMISSIONS.join(", ")),
-            );
-        }
-    }
-    let declarations: Vec<(String, EntityDeclaration)> = faults.list(root, "entities");
-    let entities: Vec<Arc<Entity>> = declarations
-        .into_iter()
-        .filter_map(|(pointer, declared)| entity(&id, &pointer, declared, faults).map(Arc::new))
-        .collect();
-    let records = Module {
-        plugin: id.as_str().into(),
-        tables: Arc::new(entities.iter().map(|entity| entity.key.to_string()).collect()),
-        entities,
-        private: faults.list::<Step>(root, "private").into_iter().map(|(_, step)| step).collect(),
-        fingerprint: Sha256::digest(bytes)
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<String>()
-            .into(),
-        may_act_as_plugin: permissions.iter().any(|(_, permission)| permission == "records.as-plugin"),
-    };
-    let strings = |list: Vec<(String, String)>| list.into_iter().map(|(_, text)| text).collect::<Vec<_>>();
-    let manifest = Manifest {
-        id: id.as_str().into(),
-        name: faults.text(root, "name"),
-        version: faults.text(root, "version"),
-        module: module(root, faults),
-        requires: strings(faults.list(root, "requires")),
-        records: Arc::new(records),
-        actions: faults.list(root, "actions").into_iter().map(|(_, action)| action).collect(),
-        reports: faults.list(root, "reports").into_iter().map(|(_, report)| report).collect(),
-        grants: faults.list(root, "grants").into_iter().map(|(_, grant)| grant).collect(),
-        settings: faults.list(root, "settings").into_iter().map(|(_, setting)| setting).collect(),
-        seed: faults.list(root, "seed").into_iter().map(|(_, seed)| seed).collect(),
-        demo: faults.list(root, "demo").into_iter().map(|(_, seed)| seed).collect(),
-    };
-    cross_check(&manifest, faults);
-    manifest
+/// The id that a manifest states, whatever else is wrong with it.
+pub(super) fn stated_id(bytes: &[u8]) -> Option<String> {
+    let json: Json = serde_json::from_slice(bytes).ok()?;
+    json.get("id")?.as_str().map(str::to_owned)
 }
 
-/// The module; absent or null for a base plugin.
-fn module(root: &Json, faults: &mut Faults) -> Option<String> {
-    match root.get("module") {
-        None | Some(Json::Null) => None,
-        Some(Json::String(module)) if is_key(module) => Some(module.clone()),
-        Some(_) => {
-            faults.add("/module", "must be a lower-case key, or null for a base plugin, which is always on");
-            None
-        }
+fn assemble(root: &Part<'_>, bytes: &[u8], installed: Option<&HashSet<String>>) -> Manifest {
+    if root.json("v").and_then(Json::as_u64) != Some(FORMAT) {
+        root.fault("v", format!("this host reads manifests of format {FORMAT}"));
+    }
+    let fits = |id: &str| is_key(id) && !RESERVED.contains(&id);
+    let id = root.such("id", fits, "a lower-case key that the host does not use itself");
+    root.such("contract", offered, &format!("a version of the contract that this host offers: {CONTRACT}x"));
+    let permissions = root.words("permissions", |word| PERMISSIONS.iter().find(|known| **known == word));
+    let requires = root.words("requires", |plugin| {
+        let there = is_key(plugin) && installed.is_none_or(|all| all.contains(plugin));
+        there.then(|| plugin.to_owned())
+    });
+    let declared = root.parts("entities", ENTITY);
+    let around = Around {
+        plugin: id.unwrap_or_default().to_owned(),
+        entities: declared.iter().filter_map(|part| part.text("key")).map(str::to_owned).collect(),
+        requires,
+    };
+    let entities = entities(&declared, &around);
+    let module = root.json("module").and_then(|_| {
+        root.such("module", is_key, "a lower-case key, or null for a base plugin, which is always on")
+    });
+    Manifest {
+        id: around.plugin.as_str().into(),
+        name: root.needed("name").to_owned(),
+        version: root
+            .such("version", is_version, "three numbers, as in 1.0.0")
+            .unwrap_or_default()
+            .to_owned(),
+        module: module.map(str::to_owned),
+        records: Arc::new(Module {
+            plugin: around.plugin.as_str().into(),
+            tables: Arc::new(entities.iter().map(|entity| entity.key.to_string()).collect()),
+            entities,
+            private: declaration::steps(root),
+            fingerprint: fingerprint(bytes),
+            may_act_as_plugin: !permissions.is_empty(),
+        }),
+        actions: declaration::actions(root, &around),
+        reports: declaration::reports(root, &around),
+        grants: declaration::grants(root, &around),
+        settings: declaration::settings(root),
+        seed: declaration::seeds(root, "seed", &around),
+        demo: declaration::seeds(root, "demo", &around),
+        requires: around.requires,
     }
 }
 
-/// What must fit together across the parts.
-fn cross_check(manifest: &Manifest, faults: &mut Faults) {
-    let entity = |key: &str| manifest.records.entities.iter().any(|entity| &*entity.key == key);
-    let mut plurals = HashSet::new();
-    let mut keys = HashSet::new();
-    for (at, declared) in manifest.records.entities.iter().enumerate() {
-        if !plurals.insert(Arc::clone(&declared.plural)) || !keys.insert(Arc::clone(&declared.key)) {
-            faults.add(
-                format!("/entities/{at}"),
-                format!("`{}` or its plural is declared twice", declared.key),
-            );
-        }
-        for field in &declared.fields {
-            let Kind::Reference(target, _) = &field.kind else {
-                continue;
-            };
-            let own = target.plugin == manifest.id;
-            let known = if own {
-                entity(&target.entity)
-            } else {
-                &*target.plugin == "host" || manifest.requires.iter().any(|id| **id == *target.plugin)
-            };
-            if !known {
-                faults.add(
-                    format!("/entities/{at}"),
-                    format!(
-                        "`{}` refers to {}.{}, which is neither declared here nor of a plugin in `requires`",
-                        field.key, target.plugin, target.entity
-                    ),
-                );
+fn entities(declared: &[Part<'_>], around: &Around) -> Vec<Arc<Entity>> {
+    let (mut keys, mut plurals) = (HashSet::new(), HashSet::new());
+    for part in declared {
+        for (member, seen) in [("key", &mut keys), ("plural", &mut plurals)] {
+            if part.text(member).is_some_and(|word| !seen.insert(word)) {
+                part.fault(member, "another entity has this word");
             }
         }
     }
-    for (at, action) in manifest.actions.iter().enumerate() {
-        let fits = match (action.target, &action.entity) {
-            (ActionTarget::Module, None) => true,
-            (ActionTarget::Record | ActionTarget::Collection, Some(key)) => entity(key),
-            _ => false,
-        };
-        if !fits || action.verb.is_empty() {
-            faults.add(
-                format!("/actions/{at}"),
-                "names an entity of this manifest (none for target `module`) and a verb",
-            );
-        }
-    }
-    check_reports(manifest, faults);
-    check_grants(manifest, faults);
-    for (at, seed) in
-        manifest.seed.iter().chain(&manifest.demo).enumerate().filter(|(_, seed)| !entity(&seed.entity))
-    {
-        faults.add(format!("/seed/{at}"), format!("`{}` is no entity of this manifest", seed.entity));
-    }
+    declared.iter().filter_map(|part| entity(part, around).map(Arc::new)).collect()
 }
 
-fn check_reports(manifest: &Manifest, faults: &mut Faults) {
-    let mut columns: BTreeMap<&str, usize> = BTreeMap::new();
-    for (at, report) in manifest.reports.iter().enumerate() {
-        *columns.entry(report.key.as_str()).or_default() += 1;
-        if report.columns.is_empty() || columns.get(report.key.as_str()) > Some(&1) {
-            faults.add(format!("/reports/{at}"), "has a key of its own and at least one column");
-        }
-        for column in report.columns.iter().filter(|column| super::report::form(column).is_none()) {
-            faults.add(
-                format!("/reports/{at}"),
-                format!("column `{}` has the unknown type `{}`", column.key, column.kind),
-            );
-        }
-    }
+fn fingerprint(bytes: &[u8]) -> Arc<str> {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect::<String>().into()
 }
 
-fn check_grants(manifest: &Manifest, faults: &mut Faults) {
-    let mut granted = HashSet::new();
-    for (at, grant) in manifest.grants.iter().enumerate() {
-        let own = grant.object.split_once('.').is_some_and(|(plugin, _)| plugin == &*manifest.id);
-        if !own || grant.actions.is_empty() {
-            faults.add(format!("/grants/{at}"), "grants actions, on an object of this plugin");
-        }
-        for action in &grant.actions {
-            if !granted.insert((&grant.role, &grant.object, action, grant.scope)) {
-                faults.add(format!("/grants/{at}"), format!("`{action}` is granted twice"));
-            }
-        }
-    }
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 9 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// `1.` and a number.
+fn offered(contract: &str) -> bool {
+    contract.strip_prefix(CONTRACT).is_some_and(is_number)
+}
+
+/// Three numbers; what follows after `-` or `+` is the author's.
+fn is_version(text: &str) -> bool {
+    let numbers = text.split(['-', '+']).next().unwrap_or_default();
+    numbers.split('.').count() == 3 && numbers.split('.').all(is_number)
 }

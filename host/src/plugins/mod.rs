@@ -5,7 +5,7 @@
 //! write transaction or a snapshot, all gone when the answer is out. What a plugin may reach is the folder [`imports`], one
 //! file for each interface of the contract.
 //!
-//! Reading order: `package.rs`, `manifest.rs`, `entity.rs`, `engine.rs`, `artifact.rs`, `call.rs`, `imports/`, `hooks.rs`,
+//! Reading order: `package.rs`, `manifest.rs`, `reading.rs`, `entity.rs`, `engine.rs`, `artifact.rs`, `call.rs`, `imports/`, `hooks.rs`,
 //! `action.rs`, `report.rs`, `openapi/`.
 
 mod action;
@@ -21,9 +21,12 @@ mod imports;
 mod manifest;
 mod openapi;
 mod package;
+mod reading;
 mod report;
+#[cfg(test)]
+mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -73,18 +76,14 @@ impl Plugins {
         let engine = engine::start()?;
         let artifacts = Artifacts::new(artifacts, key);
         let mut all = BTreeMap::new();
+        let installed =
+            packages.iter().filter_map(|package| manifest::stated_id(&package.manifest)).collect();
         for package in packages {
-            let plugin = plugin(&engine, &artifacts, &package)?;
+            let plugin = plugin(&engine, &artifacts, &package, &installed)?;
             let id = Arc::clone(&plugin.manifest.id);
             if all.insert(id, Arc::new(plugin)).is_some() {
                 let detail = "another package has the same plugin id".to_owned();
                 return Err(PluginError::Package { package: package.name, detail });
-            }
-        }
-        for plugin in all.values() {
-            if let Some(absent) = plugin.manifest.requires.iter().find(|id| !all.contains_key(id.as_str())) {
-                let detail = format!("it requires the plugin `{absent}`, which is not installed");
-                return Err(PluginError::Package { package: plugin.manifest.id.to_string(), detail });
             }
         }
         Ok(Self { all: Arc::new(all), gate: Gate::new() })
@@ -145,8 +144,13 @@ impl Plugin {
     }
 }
 
-fn plugin(engine: &Engine, artifacts: &Artifacts, package: &Package) -> Result<Plugin, PluginError> {
-    let manifest = Manifest::parse(&package.manifest)
+fn plugin(
+    engine: &Engine,
+    artifacts: &Artifacts,
+    package: &Package,
+    installed: &HashSet<String>,
+) -> Result<Plugin, PluginError> {
+    let manifest = Manifest::parse_among(&package.manifest, Some(installed))
         .map_err(|faults| PluginError::Manifest { package: package.name.clone(), faults })?;
     let refuse = |error: wasmtime::Error| PluginError::Component {
         package: package.name.clone(),

@@ -59,9 +59,10 @@ fn responses(status: &str, description: &str, schema: Json) -> Json {
     })
 }
 
+/// An operation. Its id is a name in the languages of those who generate clients from the document.
 fn operation(id: String, tag: &str, summary: String) -> Map<String, Json> {
     let mut operation = Map::new();
-    operation.insert("operationId".into(), id.into());
+    operation.insert("operationId".into(), id.replace(['.', '-'], "_").into());
     operation.insert("tags".into(), json!([tag]));
     operation.insert("summary".into(), summary.into());
     operation.insert("security".into(), json!([{ "Bearer": [] }]));
@@ -205,11 +206,8 @@ fn record(manifest: &Manifest, entity: &Entity) -> Json {
 }
 
 fn action_path(manifest: &Manifest, action: &Action, entity: Option<&Entity>) -> Json {
-    let mut operation = operation(
-        format!("{}_{}", manifest.id, action.key.replace(['.', '-'], "_")),
-        &manifest.id,
-        action.label.clone(),
-    );
+    let mut operation =
+        operation(format!("{}_{}", manifest.id, action.key), &manifest.id, action.label.clone());
     operation.insert("description".into(), action.help.clone().into());
     let schema = |json: &Json| {
         if json.is_null() { json!({ "type": "object" }) } else { json.clone() }

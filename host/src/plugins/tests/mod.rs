@@ -1,0 +1,17 @@
+//! Packages as they come: manifests with faults, components that are none, artifacts that somebody touched, and the
+//! documents that manifests turn into.
+
+mod documents;
+mod manifests;
+mod packages;
+
+use std::path::{Path, PathBuf};
+
+/// A file of the repository.
+fn repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
+}
+
+fn read(path: &str) -> Vec<u8> {
+    std::fs::read(repository(path)).unwrap()
+}
