@@ -37,7 +37,7 @@ pub enum RecordError {
     /// The caller may read, but not do this.
     #[error("your roles do not allow `{action}` on {object}")]
     Forbidden {
-        /// `sales.opportunity`
+        /// `plugin.entity`
         object: String,
         /// `update`
         action: String,

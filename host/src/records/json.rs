@@ -115,7 +115,8 @@ pub fn write_value(form: &Form, value: ValueRef<'_>, second: ValueRef<'_>, out: 
         }
         (Form::Percent, ValueRef::Integer(value)) => quoted(out, |text| write_percent(value, text)),
         (Form::Money, ValueRef::Integer(value)) => {
-            let currency = second.as_str().unwrap_or("XXX");
+            // The write pipeline keeps both columns of an amount together; half of one is no money.
+            let Ok(currency) = second.as_str() else { return out.extend_from_slice(b"null") };
             let places = exponent(currency).unwrap_or(2);
             out.extend_from_slice(b"{\"amount\":");
             quoted(out, |text| write_scaled(value, places, text));

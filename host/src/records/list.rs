@@ -40,7 +40,7 @@ pub enum Count {
 pub struct View {
     members: Vec<Member>,
     select: String,
-    /// Where expanded members lead.
+    /// The targets of expanded members.
     pub expansions: Vec<Target>,
 }
 

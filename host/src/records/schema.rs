@@ -189,7 +189,7 @@ pub struct Operations {
 pub struct Entity {
     /// The plugin that declares it.
     pub plugin: Arc<str>,
-    /// `opportunity`-like key; also the table's name.
+    /// Lower-case key; also the table's name.
     pub key: Arc<str>,
     /// The word in addresses.
     pub plural: Arc<str>,
