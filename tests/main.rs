@@ -14,6 +14,7 @@ mod stories {
     mod a_module_is_licensed;
     mod a_newcomer_imports_a_crm;
     mod a_record_lives;
+    mod a_reference_crosses_files;
     mod a_request_is_refused;
     mod an_import_is_killed;
     mod an_import_reports_its_dirt;
