@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 /// Milliseconds since 1970-01-01T00:00:00Z, UTC. What every file stores.
@@ -55,6 +56,13 @@ impl Clock {
 pub fn date_in(at: UnixMillis, zone: &TimeZone) -> String {
     let timestamp = Timestamp::from_millisecond(at).unwrap_or_default();
     timestamp.to_zoned(zone.clone()).date().to_string()
+}
+
+/// The calendar date of `at` in the zone with this IANA name; an unknown one counts as UTC.
+#[must_use]
+pub fn civil(at: UnixMillis, zone: &str) -> Date {
+    let zone = TimeZone::get(zone).unwrap_or(TimeZone::UTC);
+    Timestamp::from_millisecond(at).unwrap_or_default().to_zoned(zone).date()
 }
 
 /// `at` as RFC 3339 in UTC with milliseconds: `2026-11-22T09:30:00.000Z`.

@@ -24,7 +24,8 @@ impl App {
                 tx.conn.execute("insert into _stoa_schema (key, value) values ('demo', 'true')", [])?;
                 Ok(Verdict::Keep(()))
             };
-            self.records.write(&entered.scope(owner), &plugin.manifest.records, &self.hooks(), work).await?;
+            let scope = entered.scope(owner);
+            self.records.write(&scope, plugin.module(&scope)?, &self.hooks(), work).await?;
         }
         Ok(())
     }

@@ -33,7 +33,7 @@ impl App {
             tx.conn.execute("insert into _stoa_schema (key, value) values ('seeded', 'true')", [])?;
             Ok(Verdict::Keep(()))
         };
-        Ok(self.records.write(&scope, &plugin.manifest.records, &self.hooks(), work).await?)
+        Ok(self.records.write(&scope, plugin.module(&scope)?, &self.hooks(), work).await?)
     }
 }
 

@@ -26,16 +26,21 @@ use crate::ids::RequestId;
 use crate::organizations::{Organization, Status};
 
 /// First segments below `/api/v1` that belong to the host; every other one is a plugin's id.
-pub const HOST_AREAS: [&str; 20] = [
+pub const HOST_AREAS: [&str; 25] = [
     "api-keys",
     "audit",
     "auth",
     "bulk",
+    "configuration",
+    "duplicates",
     "events",
+    "exports",
+    "files",
     "grants",
     "imports",
     "jobs",
     "me",
+    "merges",
     "modules",
     "organization",
     "platform",

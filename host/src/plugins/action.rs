@@ -61,7 +61,7 @@ impl Plugins {
         let hooks: Arc<dyn Hooks + Send + Sync> = Arc::new(self.clone());
         let (plugins, runner, action) = (self.clone(), Arc::clone(plugin), action.clone());
         engine
-            .write(scope, &plugin.manifest.records, &hooks, move |tx| {
+            .write(scope, plugin.module(scope)?, &hooks, move |tx| {
                 let answer = plugins.act_in(tx, &runner, &action, &invocation)?;
                 Ok(if invocation.dry_run { Verdict::Undo(answer) } else { Verdict::Keep(answer) })
             })
@@ -75,7 +75,7 @@ impl Plugins {
         action: &Action,
         invocation: &Invocation,
     ) -> Result<Answer, RecordError> {
-        let entity = action.entity.as_deref().and_then(|key| plugin.manifest.records.entity(key));
+        let entity = action.entity.as_deref().and_then(|key| tx.module.entity(key));
         permit(tx, plugin, action, entity.as_ref(), invocation)?;
         let deeper = tx.on(Authority::PluginForCaller).deeper()?;
         let output = {
@@ -106,14 +106,14 @@ impl Plugins {
         action: &Action,
         invocation: &Invocation,
     ) -> Result<Answer, RecordError> {
-        let entity = action.entity.as_deref().and_then(|key| plugin.manifest.records.entity(key));
+        let module = plugin.module(scope)?;
+        let entity = action.entity.as_deref().and_then(|key| module.entity(key));
         let object = object(plugin, action);
         let rows = scope.policy.decide(&scope.caller.principal.roles, &object, &action.verb);
         let forbidden = || RecordError::Forbidden { object: object.clone(), action: action.verb.clone() };
         if rows.never() {
             return Err(forbidden());
         }
-        let module = &plugin.manifest.records;
         let _pass = self.gate.enter();
         let output = engine.read(scope, module, |conn| {
             if let (Some(id), Some(entity)) = (invocation.record, &entity) {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json};
 use super::manifest::Around;
 use super::reading::{Part, is_key, is_word};
 use crate::policy::Scope;
-use crate::records::schema::Step;
+use crate::records::schema::{HOST_VERBS, Step};
 
 /// How an action touches records.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -153,7 +153,8 @@ pub(super) fn actions(root: &Part<'_>, around: &Around) -> Vec<Action> {
                 part.fault(member, "must be one of the contract's words");
             }
         }
-        let verb = part.such("verb", is_word, "a lower-case word");
+        let free = |verb: &str| is_word(verb) && !HOST_VERBS.contains(&verb);
+        let verb = part.such("verb", free, "a lower-case word that the host does not use itself");
         if verb.is_some() && !places.insert((entity, target.map(|target| target as u8), verb)) {
             part.fault("verb", "another action has this verb in the same place");
         }

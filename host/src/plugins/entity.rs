@@ -9,8 +9,9 @@ use super::reading::{Part, is_key, is_word};
 use crate::records::input;
 use crate::records::json::json_key;
 use crate::records::money::parse_scaled;
+use crate::records::number;
 use crate::records::schema::{
-    Choice, Entity, Field, Kind, OnDelete, Operations, Parts, SYSTEM_COLUMNS, Target,
+    CUSTOM, Choice, Entity, Field, Kind, OnDelete, Operations, Parts, SYSTEM_COLUMNS, Target,
 };
 use crate::records::tx::Hook;
 
@@ -20,12 +21,14 @@ const TEXT: usize = 255;
 const RICH_TEXT: usize = 100_000;
 /// Most places of a decimal.
 const SCALE: usize = 9;
+/// Heaviest weight in full-text search.
+const HEAVIEST: u8 = 10;
 
 /// The members of an entity. `subject` is for the privacy module to come; a manifest may already state it.
 pub(super) const ENTITY: &[&str] =
     &["key", "plural", "label", "title", "subject", "fields", "hooks", "operations"];
 
-/// The members of a field. `searchable` and `class` are for what is to come; a manifest may already state them.
+/// The members of a field. `class` is for the privacy module to come; a manifest may already state it.
 const FIELD: &[&str] = &[
     "key",
     "type",
@@ -41,6 +44,8 @@ const FIELD: &[&str] = &[
     "scale",
     "options",
     "references",
+    "inverse",
+    "format",
     "on_delete",
     "default",
     "label",
@@ -111,7 +116,10 @@ fn fields(declared: &[Part<'_>], around: &Around) -> Vec<Field> {
 fn field(part: &Part<'_>, key: Option<&str>, around: &Around) -> Option<Field> {
     let kind = kind(part, around);
     part.word("class", |class| CLASSES.contains(&class).then_some(()));
-    part.count("searchable");
+    let searchable = searchable(part, kind.as_ref());
+    let inverse = part
+        .json("inverse")
+        .and_then(|_| part.such("inverse", is_key, "a lower-case key, such as `contacts`"));
     let (min, max) = (bound(part, "min", kind.as_ref()), bound(part, "max", kind.as_ref()));
     if min.zip(max).is_some_and(|(min, max)| min > max) {
         part.fault("min", "is above `max`");
@@ -125,15 +133,25 @@ fn field(part: &Part<'_>, key: Option<&str>, around: &Around) -> Option<Field> {
     let (read_only, label) = (part.flag("read_only"), part.text("label").filter(|label| !label.is_empty()));
     let help = part.text("help").unwrap_or_default().to_owned();
     let (key, kind) = (key?, kind?);
+    let numbered = matches!(kind, Kind::AutoNumber(_));
+    if key.starts_with(CUSTOM) {
+        part.fault(
+            "key",
+            format!("keys that start with `{CUSTOM}` are for the fields that organizations make"),
+        );
+    }
     let field = Field {
         json_key: json_key(key),
         key: key.into(),
         kind,
         column: 0,
         required,
-        unique,
+        unique: unique || numbered,
         indexed,
-        read_only,
+        searchable,
+        custom: false,
+        inverse: inverse.map(Into::into),
+        read_only: read_only || numbered,
         min,
         max,
         min_length,
@@ -146,6 +164,21 @@ fn field(part: &Part<'_>, key: Option<&str>, around: &Around) -> Option<Field> {
         part.fault("default", fault.detail);
     }
     Some(field)
+}
+
+/// The weight in full-text search; only what is read as text can be searched.
+fn searchable(part: &Part<'_>, kind: Option<&Kind>) -> u8 {
+    let weight = part.count("searchable").unwrap_or(0);
+    if weight > 0 && kind.is_some_and(|kind| !kind.searchable()) {
+        part.fault(
+            "searchable",
+            "only text, e-mail, phone, url, address and auto_number fields are searched",
+        );
+    }
+    u8::try_from(weight).ok().filter(|weight| *weight <= HEAVIEST).unwrap_or_else(|| {
+        part.fault("searchable", format!("is a weight from 0 to {HEAVIEST}"));
+        0
+    })
 }
 
 /// What a field holds; `None` after a fault.
@@ -179,12 +212,17 @@ fn kind(part: &Part<'_>, around: &Around) -> Option<Kind> {
             }
             Kind::Decimal(scale?)
         }
-        "option" if options.is_empty() => {
+        "address" => Kind::Address,
+        "file" => Kind::File,
+        "auto_number" => Kind::AutoNumber(part.such("format", number::is_format, number::FORMAT)?.into()),
+        "option" | "options" if options.is_empty() => {
             part.fault("options", "an option field lists its `options`");
             return None;
         }
         "option" => Kind::Option(options),
+        "options" => Kind::Options(options),
         "reference" => Kind::Reference(target(part, around)?, on_delete.unwrap_or_default()),
+        "references" => Kind::References(target(part, around)?, on_delete.unwrap_or_default()),
         other => {
             part.fault("type", format!("the type `{other}` is not known"));
             return None;

@@ -31,8 +31,8 @@ impl Hooks for Plugins {
             .iter()
             .map(|draft| WitDraft {
                 id: to_wit(draft.id),
-                before: draft.before.as_deref().map(pack),
-                after: pack(&draft.after),
+                before: draft.before.as_deref().map(|before| pack(entity, before)),
+                after: pack(entity, &draft.after),
             })
             .collect();
         let _pass = (tx.depth == 1).then(|| self.gate.enter());
@@ -69,7 +69,7 @@ impl Hooks for Plugins {
 /// everything at once.
 fn unpack(plugin: &str, entity: &Entity, cells: &[u8], values: &mut [Value]) -> Result<(), RecordError> {
     let mut cells = Cells::new(cells);
-    for field in &entity.fields {
+    for field in entity.declared() {
         let misfit = || {
             bad(plugin, format!("a hook answered cells that do not fit {} `{}`", entity.object, field.key))
         };

@@ -42,6 +42,8 @@ use self::engine::Gate;
 use crate::clock::UnixMillis;
 use crate::licensing::Entitlement;
 use crate::policy::{Effect, Grant};
+use crate::records::schema::Module;
+use crate::records::{RecordError, Scope};
 
 pub use self::action::{Answer, Invocation};
 pub use self::declaration::{Action, ActionMode, ActionTarget, Column, Report, Seed};
@@ -122,6 +124,11 @@ impl Plugin {
     #[must_use]
     pub fn licensed(&self, entitlement: &Entitlement, now: UnixMillis) -> bool {
         self.manifest.module.as_ref().is_none_or(|module| entitlement.allows(module, now))
+    }
+
+    /// Its entities as the organization of this scope has them: with the fields that it added.
+    pub(crate) fn module<'a>(&self, scope: &'a Scope) -> Result<&'a Arc<Module>, RecordError> {
+        scope.module(&self.manifest.id).ok_or(RecordError::NotFound)
     }
 
     /// The rights that the manifest proposes.

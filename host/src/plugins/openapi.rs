@@ -4,6 +4,8 @@ use serde_json::{Map, Value as Json, json};
 
 use super::declaration::{Action, ActionMode, ActionTarget, Report};
 use super::manifest::Manifest;
+use crate::records::input::ADDRESS;
+use crate::records::number;
 use crate::records::schema::{Entity, Field, Kind};
 
 /// `{"paths":…,"components":{"schemas":…},"tags":[…]}`, as of OpenAPI 3.1.
@@ -294,7 +296,25 @@ fn value_schema(field: &Field) -> Map<String, Json> {
         Kind::Option(choices) => {
             json!({ "type": "string", "enum": choices.iter().map(|choice| choice.key.as_str()).collect::<Vec<_>>() })
         }
-        Kind::Reference(..) => json!({ "type": "string", "format": "uuid" }),
+        Kind::Options(choices) => {
+            let keys: Vec<&str> = choices.iter().map(|choice| choice.key.as_str()).collect();
+            json!({ "type": "array", "uniqueItems": true, "items": { "type": "string", "enum": keys } })
+        }
+        Kind::Reference(..) | Kind::File => json!({ "type": "string", "format": "uuid" }),
+        Kind::References(..) => json!({
+            "type": "array",
+            "maxItems": 100,
+            "items": { "type": "string", "format": "uuid" },
+        }),
+        Kind::Address => {
+            let part = || json!({ "type": "string", "maxLength": 200 });
+            let parts: Map<String, Json> =
+                ADDRESS.iter().map(|part_key| ((*part_key).to_owned(), part())).collect();
+            json!({ "type": "object", "additionalProperties": false, "properties": parts })
+        }
+        Kind::AutoNumber(format) => {
+            json!({ "type": "string", "examples": [number::written(format, 2026, 1)] })
+        }
         Kind::Email => json!({ "type": "string", "format": "email", "maxLength": 254 }),
         Kind::Url => json!({ "type": "string", "format": "uri", "maxLength": 2048 }),
         Kind::Json => json!({}),

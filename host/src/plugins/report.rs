@@ -45,7 +45,7 @@ impl Plugins {
         if scope.policy.decide(&scope.caller.principal.roles, &report.object, "read").never() {
             return Err(RecordError::Forbidden { object: report.object.clone(), action: "read".into() });
         }
-        let module = &plugin.manifest.records;
+        let module = plugin.module(scope)?;
         let _pass = self.gate.enter();
         let output = engine.read(scope, module, |conn| {
             let ground = Ground::Read {

@@ -114,8 +114,13 @@ fn form(kind: &Kind) -> String {
         Kind::DateTime => "date_time".to_owned(),
         Kind::Duration => "duration".to_owned(),
         Kind::Option(_) => "option".to_owned(),
+        Kind::Options(_) => "options".to_owned(),
         Kind::Reference(target, _) => format!("reference({}.{})", target.plugin, target.entity),
+        Kind::References(target, _) => format!("references({}.{})", target.plugin, target.entity),
         Kind::Json => "json".to_owned(),
+        Kind::Address => "address".to_owned(),
+        Kind::File => "file".to_owned(),
+        Kind::AutoNumber(_) => "text".to_owned(),
     }
 }
 

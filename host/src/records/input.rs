@@ -1,5 +1,7 @@
 //! From JSON to stored values, one field at a time, with the declared rules. Pure: no file is asked.
 
+mod composite;
+
 use std::str::FromStr as _;
 
 use email_address::EmailAddress;
@@ -12,6 +14,8 @@ use super::money::{exponent, parse_scaled};
 use super::schema::{Field, Kind};
 use super::value::Value;
 use crate::ids::RecordId;
+
+pub use self::composite::ADDRESS;
 
 /// The most bytes of a JSON field.
 const JSON_LIMIT: usize = 65_536;
@@ -29,7 +33,10 @@ pub fn field(field: &Field, json: &Json) -> Result<Stored, Fault> {
     let stored = match json {
         Json::Null => NOTHING,
         Json::String(text) if text.trim().is_empty() && !matches!(field.kind, Kind::Json) => NOTHING,
-        _ => parse(field, json)?,
+        _ => match parse(field, json)? {
+            (Value::Text(text), _) if text.is_empty() => NOTHING,
+            stored => stored,
+        },
     };
     if stored.0.is_null() && field.required {
         return Err(required(field));
@@ -86,6 +93,13 @@ fn parse(field: &Field, json: &Json) -> Result<Stored, Fault> {
                 .map_err(|_| wrong(field, "invalid_id", &what))?
                 .into()
         }
+        Kind::Options(choices) => Value::Text(composite::options(field, choices, json)?),
+        Kind::References(target, _) => Value::Text(composite::references(field, target, json)?),
+        Kind::Address => Value::Text(composite::address(field, json)?),
+        Kind::File => RecordId::from_str(text(field, json, "the id of a file")?)
+            .map_err(|_| wrong(field, "invalid_id", "the id of a file"))?
+            .into(),
+        Kind::AutoNumber(_) => Value::Text(line(field, text(field, json, "text")?, false)?),
         Kind::Json => {
             let text = json.to_string();
             if text.len() > JSON_LIMIT {
@@ -116,10 +130,11 @@ pub fn stored(field: &Field, value: &Value, second: &Value) -> Result<(), Fault>
             | Kind::Phone
             | Kind::Url
             | Kind::Text
-            | Kind::RichText,
+            | Kind::RichText
+            | Kind::AutoNumber(_),
             Value::Text(text),
         ) => parse(field, &Json::String(text.clone())).map(drop),
-        (Kind::Json, Value::Text(text)) => {
+        (kind, Value::Text(text)) if kind.structured() => {
             let json = serde_json::from_str(text).map_err(|_| wrong(field, "wrong_type", "JSON"))?;
             parse(field, &json).map(drop)
         }
@@ -270,6 +285,9 @@ mod tests {
             required: false,
             unique: false,
             indexed: false,
+            searchable: 0,
+            custom: false,
+            inverse: None,
             read_only: false,
             min: None,
             max: None,

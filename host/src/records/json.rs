@@ -46,15 +46,16 @@ impl Form {
             Kind::Percent => Self::Percent,
             Kind::Boolean => Self::Boolean,
             Kind::DateTime => Self::Instant,
-            Kind::Reference(..) => Self::Id,
-            Kind::Json => Self::Raw,
+            Kind::Reference(..) | Kind::File => Self::Id,
+            Kind::Json | Kind::Options(_) | Kind::References(..) | Kind::Address => Self::Raw,
             Kind::Text
             | Kind::RichText
             | Kind::Date
             | Kind::Option(_)
             | Kind::Email
             | Kind::Phone
-            | Kind::Url => Self::Text,
+            | Kind::Url
+            | Kind::AutoNumber(_) => Self::Text,
         }
     }
 }

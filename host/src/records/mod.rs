@@ -11,6 +11,7 @@
 pub mod cells;
 pub mod claims;
 pub mod cursor;
+pub mod derived;
 pub mod error;
 pub mod evolve;
 pub mod expand;
@@ -20,6 +21,7 @@ pub mod input;
 pub mod json;
 pub mod list;
 pub mod money;
+pub mod number;
 pub mod plugin_sql;
 pub mod reference;
 pub mod schema;
@@ -57,10 +59,16 @@ pub use self::tx::{Authority, Draft, Hook, Hooks, Tx};
 /// What every plugin's file has beside the tables of every file.
 static PROFILE: FileProfile = FileProfile {
     kind: FileKind::Plugin,
-    migrations: &[Migration {
-        name: "0002_external_ids",
-        sql: include_str!("../../../migrations/tenant/0002_external_ids.sql"),
-    }],
+    migrations: &[
+        Migration {
+            name: "0002_external_ids",
+            sql: include_str!("../../../migrations/tenant/0002_external_ids.sql"),
+        },
+        Migration {
+            name: "0003_links_and_counters",
+            sql: include_str!("../../../migrations/tenant/0003_links_and_counters.sql"),
+        },
+    ],
     redacted: &[],
 };
 

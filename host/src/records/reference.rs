@@ -26,7 +26,7 @@ impl Seen {
     /// # Errors
     /// A file fails. A reference to nothing, or to what the caller may not read, is the inner fault.
     pub fn check(&mut self, tx: &Tx, field: &Field, id: RecordId) -> Result<Result<(), Fault>, RecordError> {
-        let Kind::Reference(target, _) = &field.kind else {
+        let (Kind::Reference(target, _) | Kind::References(target, _)) = &field.kind else {
             return Ok(Ok(()));
         };
         let key: Arc<str> = format!("{}.{}", target.plugin, target.entity).into();

@@ -25,7 +25,8 @@ impl Call<'_> {
         mut request: Request,
     ) -> Result<Response, Problem> {
         let key = entity.map(|entity| &*entity.key);
-        let action = self.plugin.manifest.action(key, target, verb).cloned().ok_or_else(no_route)?;
+        let plugin = self.plugin.ok_or_else(no_route)?;
+        let action = plugin.manifest.action(key, target, verb).cloned().ok_or_else(no_route)?;
         let method = request.method().clone();
         let reads = is_read(action.mode);
         if !(method == Method::POST || reads && is_get(&method)) {
@@ -47,12 +48,8 @@ impl Call<'_> {
             return Err(missing_record());
         }
         let invocation = Invocation { record, version, input, dry_run };
-        let (plugins, engine, scope, plugin) = (
-            self.app.plugins.clone(),
-            self.app.records.clone(),
-            self.scope.clone(),
-            Arc::clone(&self.plugin),
-        );
+        let (plugins, engine, scope) =
+            (self.app.plugins.clone(), self.app.records.clone(), self.scope.clone());
         if !reads {
             let done = plugins.act(&engine, &scope, &plugin, &action, invocation).await.map_err(problem)?;
             return Ok(answer(done));

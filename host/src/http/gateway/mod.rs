@@ -30,7 +30,7 @@ use crate::http::problem::Problem;
 use crate::ids::RecordId;
 use crate::plugins::{ActionMode, ActionTarget, Plugin};
 use crate::records::Scope;
-use crate::records::schema::Entity;
+use crate::records::schema::{CUSTOM_MODULE as CUSTOM, Entity, Module};
 
 pub(super) use self::error::problem;
 
@@ -42,7 +42,10 @@ pub struct Gateway {
 /// A request that found its plugin.
 struct Call<'a> {
     app: &'a App,
-    plugin: Arc<Plugin>,
+    /// Whose code runs; `None` for what the organization made itself.
+    plugin: Option<Arc<Plugin>>,
+    /// The entities, as this organization has them.
+    module: Arc<Module>,
     scope: Scope,
     /// `/t/acme/api/v1/sales`: for `Location`.
     base: String,
@@ -67,11 +70,13 @@ impl Gateway {
         let Some((plugin, segments)) = segments.split_first() else {
             return Err(no_route());
         };
-        let plugin = self.plugin(plugin, &entered)?;
+        let (id, scope) = (*plugin, entered.scope(&caller));
+        let plugin = if id == CUSTOM { None } else { Some(self.plugin(id, &entered)?) };
+        let module = scope.module(id).cloned().ok_or_else(no_route)?;
         let prefix =
             request.data::<super::access::Prefix>().map(|prefix| Arc::clone(&prefix.0)).unwrap_or_default();
-        let base = format!("{prefix}/api/v1/{}", plugin.manifest.id);
-        let call = Call { app: &self.app, scope: entered.scope(&caller), plugin, base };
+        let base = format!("{prefix}/api/v1/{id}");
+        let call = Call { app: &self.app, scope, plugin, module, base };
         call.dispatch(segments, request).await
     }
 
@@ -95,13 +100,12 @@ impl Call<'_> {
     async fn dispatch(self, segments: &[&str], request: Request) -> Result<Response, Problem> {
         match segments {
             ["reports", report] => self.report(report, request).await,
-            [word] => match self.plugin.manifest.records.entity_by_plural(word).cloned() {
+            [word] => match self.module.entity_by_plural(word).cloned() {
                 Some(entity) => self.collection(&entity, request).await,
                 None => self.action(None, None, ActionTarget::Module, word, request).await,
             },
             [plural, rest @ ..] => {
-                let entity =
-                    self.plugin.manifest.records.entity_by_plural(plural).cloned().ok_or_else(no_route)?;
+                let entity = self.module.entity_by_plural(plural).cloned().ok_or_else(no_route)?;
                 match rest {
                     [word] => match RecordId::from_str(word) {
                         Ok(id) => self.record(&entity, id, request).await,
@@ -122,7 +126,8 @@ impl Call<'_> {
     }
 
     fn knows(&self, entity: Option<&Arc<Entity>>, target: ActionTarget, verb: &str) -> bool {
-        self.plugin.manifest.action(entity.map(|entity| &*entity.key), target, verb).is_some()
+        let key = entity.map(|entity| &*entity.key);
+        self.plugin.as_ref().is_some_and(|plugin| plugin.manifest.action(key, target, verb).is_some())
     }
 }
 

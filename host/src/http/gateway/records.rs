@@ -60,7 +60,7 @@ impl Call<'_> {
             let answer = (id, readback(tx, &kind, id, &view)?);
             Ok(if dry { Verdict::Undo(answer) } else { Verdict::Keep(answer) })
         };
-        let module = &self.plugin.manifest.records;
+        let module = &self.module;
         let (id, one) =
             self.app.records.write(&self.scope, module, &self.app.hooks(), work).await.map_err(problem)?;
         let location = format!("{}/{}/{id}", self.base, entity.plural);
@@ -114,7 +114,7 @@ impl Call<'_> {
             let answer = readback(tx, &kind, id, &view)?;
             Ok(if dry { Verdict::Undo(answer) } else { Verdict::Keep(answer) })
         };
-        let module = &self.plugin.manifest.records;
+        let module = &self.module;
         let one =
             self.app.records.write(&self.scope, module, &self.app.hooks(), work).await.map_err(problem)?;
         Ok(answer(StatusCode::OK, one))
@@ -128,7 +128,7 @@ impl Call<'_> {
             write::delete(tx, &kind, id, version)?;
             Ok(if dry { Verdict::Undo(()) } else { Verdict::Keep(()) })
         };
-        let module = &self.plugin.manifest.records;
+        let module = &self.module;
         self.app.records.write(&self.scope, module, &self.app.hooks(), work).await.map_err(problem)?;
         Ok(Response::builder().status(StatusCode::NO_CONTENT).finish())
     }

@@ -1,7 +1,5 @@
 //! Reports: figures on the records that the caller may read.
 
-use std::sync::Arc;
-
 use poem::http::StatusCode;
 use poem::{Request, Response};
 use serde_json::Value as Json;
@@ -12,14 +10,9 @@ use crate::http::problem::Problem;
 
 impl Call<'_> {
     pub(super) async fn report(self, key: &str, request: Request) -> Result<Response, Problem> {
-        let report = self
-            .plugin
-            .manifest
-            .reports
-            .iter()
-            .find(|report| report.key == key)
-            .cloned()
-            .ok_or_else(no_route)?;
+        let plugin = self.plugin.ok_or_else(no_route)?;
+        let report =
+            plugin.manifest.reports.iter().find(|report| report.key == key).cloned().ok_or_else(no_route)?;
         if !is_get(request.method()) {
             return Err(method_not_allowed("GET"));
         }
@@ -28,8 +21,7 @@ impl Call<'_> {
         if let Some(name) = params.keys().find(|name| known.is_none_or(|known| !known.contains_key(*name))) {
             return Err(parameters::unknown(name));
         }
-        let (plugins, engine, scope, plugin) =
-            (self.app.plugins.clone(), self.app.records.clone(), self.scope, Arc::clone(&self.plugin));
+        let (plugins, engine, scope) = (self.app.plugins.clone(), self.app.records.clone(), self.scope);
         // Plugin code is not for an async worker.
         let run = move || plugins.report(&engine, &scope, &plugin, &report, &Json::Object(params));
         let body = tokio::task::spawn_blocking(run).await.map_err(|error| Problem::internal(&error))?;

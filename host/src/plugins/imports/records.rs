@@ -25,16 +25,17 @@ const ROWS: usize = 1_000;
 pub(crate) const CROSSING: [usize; 6] = [CREATED_AT, CREATED_BY, UPDATED_AT, UPDATED_BY, OWNER, TEAM];
 
 /// A record's values as the contract's cells: six system columns, then the declared fields.
-pub(crate) fn pack(values: &[Value]) -> Vec<u8> {
+pub(crate) fn pack(entity: &Entity, values: &[Value]) -> Vec<u8> {
+    let values = values.get(..entity.plugin_width).unwrap_or(values); // what the organization added is not the plugin's
     let mut cells = Vec::with_capacity(values.len() * 12);
     let system = CROSSING.iter().filter_map(|at| values.get(*at));
     system.chain(values.iter().skip(SYSTEM_COLUMNS.len())).for_each(|value| push(value, &mut cells));
     cells
 }
 
-fn row(values: &[Value]) -> Option<Row> {
+fn row(entity: &Entity, values: &[Value]) -> Option<Row> {
     let (id, version) = list::identity_of(values);
-    Some(Row { id: to_wit(id?), version, cells: pack(values) })
+    Some(Row { id: to_wit(id?), version, cells: pack(entity, values) })
 }
 
 fn unknown_authority() -> RecordError {
@@ -87,7 +88,7 @@ impl State {
         sql.push_str(" and ");
         condition(&mut sql, &mut params);
         let found = list::rows(self.conn(), entity, &sql, order, &params)?;
-        Ok(found.iter().filter_map(|values| row(values)).collect())
+        Ok(found.iter().filter_map(|values| row(entity, values)).collect())
     }
 
     fn find_rows(

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::records::derived;
 use crate::records::error::{Fault, RecordError};
 use crate::records::input;
 use crate::records::reference::Seen;
@@ -21,11 +22,9 @@ pub(super) fn references(
     drafts: &mut [Draft],
     seen: &mut Seen,
 ) -> Result<(), RecordError> {
-    for field in entity.fields.iter().filter(|field| matches!(field.kind, Kind::Reference(..))) {
+    let refers = |kind: &Kind| matches!(kind, Kind::Reference(..) | Kind::References(..));
+    for field in entity.fields.iter().filter(|field| refers(&field.kind)) {
         for draft in drafts.iter_mut() {
-            let Some(id) = draft.after.get(field.column).and_then(Value::id) else {
-                continue;
-            };
             let unchanged = draft
                 .before
                 .as_ref()
@@ -33,10 +32,13 @@ pub(super) fn references(
             if unchanged {
                 continue;
             }
-            if let Err(fault) = seen.check(tx, field, id)?
-                && !draft.faults.contains(&fault)
-            {
-                draft.faults.push(fault);
+            let value = draft.after.get(field.column).cloned().unwrap_or_default();
+            for id in value.id().into_iter().chain(derived::targets(&value)) {
+                if let Err(fault) = seen.check(tx, field, id)?
+                    && !draft.faults.contains(&fault)
+                {
+                    draft.faults.push(fault);
+                }
             }
         }
     }
@@ -53,7 +55,11 @@ pub(super) fn complete(tx: &Tx, entity: &Entity, draft: &mut Draft) -> Result<()
     for field in &entity.fields {
         let value = draft.after.get(field.column).cloned().unwrap_or_default();
         if value.is_null() {
-            if field.required && (hooks_ran || !field.read_only) && !is_faulty(draft, &field.key) {
+            if field.required
+                && !matches!(field.kind, Kind::AutoNumber(_))
+                && (hooks_ran || !field.read_only)
+                && !is_faulty(draft, &field.key)
+            {
                 draft.faults.push(input::required(field));
             }
             continue;

@@ -12,10 +12,14 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json};
 
 use super::Scope;
+use super::derived;
 use super::error::{Fault, RecordError};
 use super::list::{self, View, write_visible};
+use super::number;
 use super::reference::Seen;
-use super::schema::{DELETED_AT, EXTERNAL_IDS, Entity, ID, OWNER, TEAM, UPDATED_AT, UPDATED_BY, VERSION};
+use super::schema::{
+    DELETED_AT, EXTERNAL_IDS, Entity, ID, Kind, OWNER, TEAM, UPDATED_AT, UPDATED_BY, VERSION,
+};
 use super::store;
 use super::tx::{Authority, Draft, Hook, Tx};
 use super::value::Value;
@@ -70,7 +74,9 @@ pub fn create(tx: &Tx, entity: &Arc<Entity>, inputs: Vec<Changes>) -> Result<Vec
     for draft in &mut drafts {
         check::complete(tx, entity, draft)?;
         if draft.faults.is_empty() {
+            number(tx, entity, draft)?;
             store::insert(&tx.conn, entity, &draft.after)?;
+            derived::refresh(&tx.conn, entity, None, Some(&draft.after))?;
             bind_external_ids(tx, entity, draft)?;
         }
     }
@@ -274,8 +280,23 @@ fn write_changes(tx: &Tx, entity: &Entity, names: &[String], draft: &mut Draft) 
     let changed: Vec<usize> =
         (ID + 1..entity.width).filter(|at| before.get(*at) != draft.after.get(*at)).collect();
     store::update(&tx.conn, entity, names, &changed, &draft.after)?;
+    derived::refresh(&tx.conn, entity, Some(before), Some(&draft.after))?;
     if before.get(EXTERNAL_IDS) != draft.after.get(EXTERNAL_IDS) {
         bind_external_ids(tx, entity, draft)?;
+    }
+    Ok(())
+}
+
+/// Gives a new record its numbers, in the year that it is in the organization's zone.
+fn number(tx: &Tx, entity: &Entity, draft: &mut Draft) -> Result<(), RecordError> {
+    for field in &entity.fields {
+        let (Kind::AutoNumber(format), Some(slot)) = (&field.kind, draft.after.get_mut(field.column)) else {
+            continue;
+        };
+        if slot.is_null() {
+            let year = crate::clock::civil(tx.now, &tx.scope.organization.zone).year();
+            *slot = Value::Text(number::next(&tx.conn, &entity.key, &field.key, format, year)?);
+        }
     }
     Ok(())
 }

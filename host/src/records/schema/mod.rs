@@ -1,11 +1,18 @@
 //! Declared entities, compiled once per plugin version: keys, kinds, columns, and where each field stands in a row.
 
+mod field;
+mod kind;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::tx::Hook;
+
+pub use self::field::Field;
+use self::field::system_fields;
+pub use self::kind::{Choice, Kind, OnDelete, Stored, Target};
 
 /// The columns that every table starts with, in this order. `_row` (not listed) is the integer key that breaks ties.
 pub const SYSTEM_COLUMNS: [&str; 11] = [
@@ -44,134 +51,31 @@ pub const SOURCE: usize = 9;
 /// Position of `external_ids`.
 pub const EXTERNAL_IDS: usize = 10;
 
-/// One choice of an option field.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Choice {
-    /// What is stored; never changes.
-    pub key: String,
-    /// What people read.
-    pub label: String,
-}
+/// The module of the objects that the organization made itself; no plugin has this id.
+pub const CUSTOM_MODULE: &str = "custom";
+/// What the keys of custom fields start with; no manifest declares such a key.
+pub const CUSTOM: &str = "c_";
 
-/// What happens to the record that refers when the record it refers to is deleted.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OnDelete {
-    /// The deletion is refused.
-    #[default]
-    Restrict,
-    /// The reference is emptied.
-    Detach,
-    /// The record goes to the recycle bin too.
-    Cascade,
-}
-
-/// A reference's target, `plugin.entity`.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Target {
-    /// The plugin that declares the entity.
-    pub plugin: Arc<str>,
-    /// The entity's key.
-    pub entity: Arc<str>,
-}
-
-/// What a field holds and how it is stored.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Kind {
-    /// A line of text.
-    Text,
-    /// Text with paragraphs.
-    RichText,
-    /// A 64-bit integer.
-    Integer,
-    /// An exact number with this many places, stored times 10^scale.
-    Decimal(u8),
-    /// Minor units and an ISO 4217 code: two columns, `<key>` and `<key>_currency`.
-    Money,
-    /// Stored as parts per million; on the wire `"12.5"` is 12.5 %.
-    Percent,
-    /// Stored as 0 or 1.
-    Boolean,
-    /// `YYYY-MM-DD`.
-    Date,
-    /// UTC milliseconds; RFC 3339 on the wire.
-    DateTime,
-    /// Milliseconds.
-    Duration,
-    /// One of the choices, by key.
-    Option(Vec<Choice>),
-    /// The id of a record.
-    Reference(Target, OnDelete),
-    /// An e-mail address.
-    Email,
-    /// A telephone number.
-    Phone,
-    /// An absolute http(s) address.
-    Url,
-    /// Any JSON, stored as text.
-    Json,
-}
-
-/// The form of a column.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Stored {
-    /// 64 bits.
-    Integer,
-    /// UTF-8.
-    Text,
-    /// 16 bytes.
-    Id,
-}
-
-impl Kind {
-    /// The form of the (first) column.
-    #[must_use]
-    pub const fn stored(&self) -> Stored {
-        match self {
-            Self::Integer | Self::Decimal(_) | Self::Money | Self::Percent => Stored::Integer,
-            Self::Boolean | Self::DateTime | Self::Duration => Stored::Integer,
-            Self::Reference(..) => Stored::Id,
-            Self::Text | Self::RichText | Self::Date | Self::Option(_) => Stored::Text,
-            Self::Email | Self::Phone | Self::Url | Self::Json => Stored::Text,
-        }
-    }
-}
-
-/// One declared field.
-#[derive(Clone, Debug)]
-pub struct Field {
-    /// Its key in JSON, filters and the table.
-    pub key: Arc<str>,
-    /// What it holds.
-    pub kind: Kind,
-    /// Where its (first) column stands in a row's values.
-    pub column: usize,
-    /// Whether a value is needed.
-    pub required: bool,
-    /// Whether no two records may share a value.
-    pub unique: bool,
-    /// Whether the table has an index on it.
-    pub indexed: bool,
-    /// Whether only plugin code writes it.
-    pub read_only: bool,
-    /// Smallest value, in stored units.
-    pub min: Option<i64>,
-    /// Largest value, in stored units.
-    pub max: Option<i64>,
-    /// Fewest characters.
-    pub min_length: Option<usize>,
-    /// Most characters.
-    pub max_length: usize,
-    /// What a new record gets when the input says nothing.
-    pub default: Option<serde_json::Value>,
-    /// For people.
-    pub label: String,
-    /// For people: what it means.
-    pub help: String,
-    /// `"key":` as it stands in a JSON object.
-    pub json_key: String,
-}
+/// Words that stand behind an entity or a record in an address and belong to the host; no action has such a verb.
+pub const HOST_VERBS: [&str; 17] = [
+    "actions",
+    "bulk",
+    "comments",
+    "deleted",
+    "duplicates",
+    "export",
+    "files",
+    "followers",
+    "history",
+    "import",
+    "merge",
+    "purge",
+    "query",
+    "restore",
+    "search",
+    "tags",
+    "timeline",
+];
 
 /// What REST offers on an entity beyond reading it.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -213,6 +117,8 @@ pub struct Entity {
     pub select: String,
     /// Number of columns, system columns included.
     pub width: usize,
+    /// Number of columns that plugin code knows: the system's and those of the manifest, which stand before the custom ones.
+    pub plugin_width: usize,
     /// `insert into "…" (…) values (…)`.
     pub insert: String,
 }
@@ -228,6 +134,11 @@ impl Entity {
     #[must_use]
     pub fn attribute(&self, key: &str) -> Option<&Field> {
         self.field(key).or_else(|| self.system.iter().find(|field| &*field.key == key))
+    }
+
+    /// The fields that plugin code knows, in manifest order.
+    pub fn declared(&self) -> impl Iterator<Item = &Field> {
+        self.fields.iter().filter(|field| !field.custom)
     }
 
     /// The names of all columns in order.
@@ -248,6 +159,7 @@ impl Entity {
             field.column = column;
             column += if matches!(field.kind, Kind::Money) { 2 } else { 1 };
         }
+        let plugin_width = fields.iter().find(|field| field.custom).map_or(column, |field| field.column);
         let by_key = fields.iter().enumerate().map(|(at, field)| (Arc::clone(&field.key), at)).collect();
         let mut entity = Self {
             plugin: plugin.into(),
@@ -263,6 +175,7 @@ impl Entity {
             operations: parts.operations,
             select: String::new(),
             width: column,
+            plugin_width,
             insert: String::new(),
         };
         let columns: Vec<String> = entity.columns().map(|name| format!("\"{name}\"")).collect();
@@ -271,69 +184,6 @@ impl Entity {
         entity.insert =
             format!("insert into \"{}\" ({}) values ({})", entity.key, entity.select, places.join(", "));
         entity
-    }
-}
-
-/// The system columns that people see, as fields. `deleted_at` is the recycle bin's and not among them.
-fn system_fields(plugin: &str) -> Vec<Field> {
-    let person = |key: &str| {
-        let host = if key == "team_id" { "team" } else { "user" };
-        Kind::Reference(Target { plugin: "host".into(), entity: host.into() }, OnDelete::Restrict)
-    };
-    let kind = |key: &str| match key {
-        "id" => Kind::Reference(Target { plugin: plugin.into(), entity: "id".into() }, OnDelete::Restrict),
-        "version" => Kind::Integer,
-        "created_at" | "updated_at" => Kind::DateTime,
-        "source" => Kind::Text,
-        "external_ids" => Kind::Json,
-        _ => person(key),
-    };
-    let shown = SYSTEM_COLUMNS.iter().enumerate().filter(|(_, key)| **key != "deleted_at");
-    shown.map(|(column, key)| Field::system(key, kind(key), column)).collect()
-}
-
-impl Field {
-    fn system(key: &str, kind: Kind, column: usize) -> Self {
-        Self {
-            key: key.into(),
-            kind,
-            column,
-            required: matches!(
-                key,
-                "id" | "version" | "created_at" | "created_by" | "updated_at" | "updated_by" | "source"
-            ),
-            unique: false,
-            indexed: true,
-            read_only: !matches!(key, "owner_id" | "team_id" | "external_ids"),
-            min: None,
-            max: None,
-            min_length: None,
-            max_length: 64,
-            default: None,
-            label: key.replace('_', " "),
-            help: String::new(),
-            json_key: super::json::json_key(key),
-        }
-    }
-
-    /// Whether a list can be sorted by it: the last value of a page travels in the cursor, so it must be short.
-    #[must_use]
-    pub const fn sortable(&self) -> bool {
-        let long = matches!(self.kind, Kind::Url | Kind::RichText) || self.max_length > 255;
-        self.comparable() && !(long && matches!(self.kind.stored(), Stored::Text))
-    }
-
-    /// Whether every row has a value: true of system columns only. A field may have become required after rows without
-    /// it were written.
-    #[must_use]
-    pub const fn always_set(&self) -> bool {
-        self.required && self.column < SYSTEM_COLUMNS.len()
-    }
-
-    /// Whether values can be compared.
-    #[must_use]
-    pub const fn comparable(&self) -> bool {
-        !matches!(self.kind, Kind::Json)
     }
 }
 
