@@ -22,6 +22,7 @@ pub mod json;
 pub mod list;
 pub mod money;
 pub mod number;
+mod own;
 pub mod plugin_sql;
 pub mod reference;
 pub mod schema;
