@@ -1,4 +1,5 @@
-//! What the host keeps beside a row so that it is found again: the links of its multi-references.
+//! What the host keeps beside a row so that it is found again: the links of its multi-references, its entry
+//! in the search index.
 //!
 //! Refreshed wherever a row changes, in the same transaction.
 
@@ -8,6 +9,7 @@ use rusqlite::params;
 
 use super::error::RecordError;
 use super::schema::{DELETED_AT, Entity, Field, ID, Kind};
+use super::search;
 use super::value::Value;
 use crate::ids::RecordId;
 use crate::storage::Connection;
@@ -30,7 +32,7 @@ pub(super) fn refresh(
     for field in entity.fields.iter().filter(|field| matches!(field.kind, Kind::References(..))) {
         links(conn, entity, field, before, after)?;
     }
-    Ok(())
+    search::refresh(conn, entity, before, after)
 }
 
 fn links(

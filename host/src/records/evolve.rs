@@ -9,6 +9,7 @@ use rusqlite::OptionalExtension as _;
 
 use super::error::RecordError;
 use super::schema::{Entity, Field, Kind, Module, SYSTEM_COLUMNS, Stored};
+use super::search;
 use crate::storage::Connection;
 
 /// Applies the module's schema. Does nothing to what is already there.
@@ -34,6 +35,7 @@ pub fn apply(conn: &Rc<Connection>, module: &Module) -> Result<(), RecordError> 
                 ))
             })?;
         }
+        search::prepare(conn, entity)?;
     }
     private(conn, module)
 }

@@ -26,6 +26,7 @@ mod own;
 pub mod plugin_sql;
 pub mod reference;
 pub mod schema;
+pub mod search;
 pub mod sort;
 pub mod store;
 pub mod strict;
@@ -173,9 +174,14 @@ impl Records {
         }
         let file = self.file(organization.id, module)?;
         let plan = Arc::clone(module);
-        let origin =
-            ChangeOrigin { principal: PLATFORM, request: RequestId::new(), source: Source::Platform };
-        file.write(origin, move |conn| evolve::apply(conn, &plan).map(Verdict::Keep)).await?;
+        let unbuilt = file.write(platform_origin(), move |conn| {
+            evolve::apply(conn, &plan)?;
+            search::unbuilt(conn, &plan.entities).map(Verdict::Keep)
+        });
+        let unbuilt = unbuilt.await?;
+        if !unbuilt.is_empty() {
+            tokio::spawn(search::build(file, unbuilt));
+        }
         self.ready.insert(key, Arc::clone(&module.fingerprint));
         Ok(())
     }
@@ -296,6 +302,11 @@ impl Records {
             self.read(scope, module, |conn| list::page(conn, scope, entity, query, &self.cursor_key))?;
         expand::splice(self, scope, page.body, &page.places, &query.view.expansions)
     }
+}
+
+/// Whom the change log names when nobody asked.
+fn platform_origin() -> ChangeOrigin {
+    ChangeOrigin { principal: PLATFORM, request: RequestId::new(), source: Source::Platform }
 }
 
 /// The record of `target` that bears an external id, in this file or another plugin's, whoever may read it.

@@ -136,6 +136,11 @@ impl Entity {
         self.field(key).or_else(|| self.system.iter().find(|field| &*field.key == key))
     }
 
+    /// The fields that full-text search looks into.
+    pub fn searched(&self) -> impl Iterator<Item = &Field> {
+        self.fields.iter().filter(|field| field.searchable > 0)
+    }
+
     /// The fields that plugin code knows, in manifest order.
     pub fn declared(&self) -> impl Iterator<Item = &Field> {
         self.fields.iter().filter(|field| !field.custom)
