@@ -7,6 +7,7 @@ pub mod jobs;
 pub mod me;
 pub mod organization;
 pub mod people;
+pub mod search;
 pub mod teams;
 pub mod upload;
 pub mod users;
@@ -21,11 +22,13 @@ use self::imports::ImportsApi;
 use self::jobs::JobsApi;
 use self::me::MeApi;
 use self::organization::OrganizationApi;
+use self::search::SearchApi;
 use self::teams::TeamsApi;
 use self::users::UsersApi;
 
 /// All of them.
-pub type Resources = (AuthApi, MeApi, OrganizationApi, UsersApi, TeamsApi, ApiKeysApi, ImportsApi, JobsApi);
+pub type Resources =
+    (AuthApi, MeApi, OrganizationApi, UsersApi, TeamsApi, ApiKeysApi, ImportsApi, JobsApi, SearchApi);
 
 /// The headings of the document.
 #[derive(Tags)]
@@ -44,6 +47,8 @@ pub enum Tag {
     Imports,
     /// Long-running work.
     Jobs,
+    /// Finding records by words.
+    Search,
 }
 
 /// The resources over the handles they use.
@@ -59,5 +64,6 @@ pub fn all(app: &App) -> Resources {
         ApiKeysApi { identity: identity.clone() },
         ImportsApi { imports: app.imports.clone() },
         JobsApi { jobs: app.jobs.clone(), imports: app.imports.clone() },
+        SearchApi { records: app.records.clone() },
     )
 }

@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn a_text_without_a_letter_or_digit_finds_nothing_and_says_so() {
-        for bad in ["", " ", "\"", "--", "'; drop", "* OR"].iter().take(4) {
+        for bad in ["", " ", "\"", "--", "\"\" ()"] {
             assert!(Words::parse(bad).is_err(), "{bad}");
         }
         assert!(Words::parse(&"a ".repeat(13)).is_err());
