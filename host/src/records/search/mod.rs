@@ -22,7 +22,7 @@ use std::sync::Arc;
 use rusqlite::params_from_iter;
 
 pub use self::score::Snippet;
-use self::score::{Searched, fit};
+use self::score::{Searched, score, snippets};
 pub use self::words::Words;
 use super::error::RecordError;
 use super::list::write_visible;
@@ -52,7 +52,15 @@ pub struct Hit {
     pub score: u32,
     /// Why it was found.
     pub snippets: Vec<Snippet>,
+}
+
+/// A hit and what it was judged by.
+struct Judged {
+    id: RecordId,
     row: i64,
+    title: String,
+    score: u32,
+    texts: Vec<String>,
 }
 
 /// What a search found.
@@ -234,22 +242,22 @@ pub fn search(
     write_visible(scope, entity, "read", &mut visible.0, &mut visible.1)?;
     let complete = store::complete(conn, entity)?;
     let heaviest = entity.searched().map(|field| field.searchable).max().unwrap_or_default();
-    let mut hits: Vec<Hit> = Vec::new();
+    let mut judged: Vec<Judged> = Vec::new();
     let mut seen = HashSet::new();
     let passes: [&dyn Fn(&Field) -> bool; 2] = [&|field| field.searchable == heaviest, &|_| true];
     let mut count = None;
     for wanted in passes {
         let Some(expression) = expression(scope, entity, &search.words, wanted) else {
-            return Ok(Found { hits, count: search.count.then_some(0), complete });
+            return Ok(Found { hits: Vec::new(), count: search.count.then_some(0), complete });
         };
         if let Some(first) = visible.1.first_mut() {
             *first = Value::Text(expression);
         }
-        for hit in candidates(conn, entity, &search.words, &visible)? {
-            if seen.insert(hit.row) {
-                hits.push(hit);
-            }
+        if judged.len() >= RANKED {
+            break; // what only lighter fields say would stand behind all these
         }
+        let newest = candidates(conn, entity, &search.words, &visible)?;
+        judged.extend(newest.into_iter().filter(|hit| seen.insert(hit.row)));
     }
     if search.count {
         let sql = format!(
@@ -259,9 +267,21 @@ pub fn search(
         );
         count = Some(conn.prepare(&sql)?.query_row(params_from_iter(&visible.1), |row| row.get(0))?);
     }
-    hits.sort_by_key(|hit| std::cmp::Reverse((hit.score, hit.row)));
-    hits.truncate(search.limit);
-    Ok(Found { hits, count, complete })
+    judged.sort_by_key(|hit| std::cmp::Reverse((hit.score, hit.row)));
+    judged.truncate(search.limit);
+    let hit = |judged: Judged| Hit {
+        object: Arc::clone(&entity.object),
+        id: judged.id,
+        title: judged.title,
+        score: judged.score,
+        snippets: snippets(&search.words, &texts_of(entity, &judged.texts)),
+    };
+    Ok(Found { hits: judged.into_iter().map(hit).collect(), count, complete })
+}
+
+fn texts_of<'a>(entity: &'a Entity, texts: &'a [String]) -> Vec<Searched<'a>> {
+    let fields = entity.searched().zip(texts);
+    fields.map(|(field, text)| Searched { field: &field.key, weight: field.searchable, text }).collect()
 }
 
 /// The newest visible hits, judged.
@@ -270,7 +290,7 @@ fn candidates(
     entity: &Entity,
     words: &Words,
     (condition, params): &(String, Vec<Value>),
-) -> Result<Vec<Hit>, RecordError> {
+) -> Result<Vec<Judged>, RecordError> {
     let fields: Vec<&Field> = entity.searched().collect();
     let title = entity.title.as_deref().or_else(|| fields.first().map(|field| &*field.key)).unwrap_or("id");
     let mut columns = vec![format!("\"{title}\"")];
@@ -288,20 +308,13 @@ fn candidates(
         for (at, field) in fields.iter().enumerate() {
             texts.push(text(field, Some(&Value::from_sql(row.get_ref(at + 3)?))));
         }
-        let searched: Vec<Searched<'_>> = fields
-            .iter()
-            .zip(&texts)
-            .map(|(field, text)| Searched { field: &field.key, weight: field.searchable, text })
-            .collect();
-        let fit = fit(words, &searched);
         let title = Value::from_sql(row.get_ref(2)?);
-        hits.push(Hit {
-            object: Arc::clone(&entity.object),
+        hits.push(Judged {
             id: RecordId::from_bytes(row.get(1)?),
-            title: title.text().map_or_else(String::new, str::to_owned),
-            score: fit.score,
-            snippets: fit.snippets,
             row: row.get(0)?,
+            title: title.text().map_or_else(String::new, str::to_owned),
+            score: score(words, &texts_of(entity, &texts)),
+            texts,
         });
     }
     Ok(hits)

@@ -29,46 +29,41 @@ pub struct Snippet {
     pub hits: Vec<[usize; 2]>,
 }
 
-/// How well a record fits, and why.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(super) struct Fit {
-    /// Higher is better: for each word the best of weight times 4 (the field says nothing else), 3 (it begins so), 2 (a
-    /// whole word), 1 (the beginning of a word).
-    pub(super) score: u32,
-    /// At most three, of the fields that fit best.
-    pub(super) snippets: Vec<Snippet>,
+/// How well a record fits, by the texts that were searched: for each word the best of weight times 4 (the field says
+/// nothing else), 3 (it begins so), 2 (a whole word), 1 (the beginning of a word).
+pub(super) fn score(words: &Words, texts: &[Searched<'_>]) -> u32 {
+    let split: Vec<(u8, Vec<Token>)> =
+        texts.iter().map(|searched| (searched.weight, tokens(searched.text))).collect();
+    let best = |word: &Word| {
+        let points = split.iter().map(|(weight, tokens)| places(word, tokens).0 * u32::from(*weight));
+        points.max().unwrap_or_default()
+    };
+    words.iter().map(best).sum()
 }
 
-/// Judges a record by the texts that were searched.
-pub(super) fn fit(words: &Words, texts: &[Searched<'_>]) -> Fit {
+/// Why a record was found: pieces of at most three texts, of those that fit best.
+pub(super) fn snippets(words: &Words, texts: &[Searched<'_>]) -> Vec<Snippet> {
     let split: Vec<(&Searched<'_>, Vec<Token>)> =
         texts.iter().map(|searched| (searched, tokens(searched.text))).collect();
-    let mut score = 0;
     let mut found: Vec<(u32, Vec<usize>)> = vec![(0, Vec::new()); split.len()];
     for word in words.iter() {
-        let mut best = 0;
         for ((searched, tokens), (sum, hits)) in split.iter().zip(&mut found) {
             let (quality, places) = places(word, tokens);
-            if quality > 0 {
-                let points = quality * u32::from(searched.weight);
-                best = best.max(points);
-                *sum += points;
-                hits.extend(places);
-            }
+            *sum += quality * u32::from(searched.weight);
+            hits.extend(places);
         }
-        score += best;
     }
     let mut order: Vec<usize> =
         (0..found.len()).filter(|at| found.get(*at).is_some_and(|(sum, _)| *sum > 0)).collect();
     order.sort_by_key(|at| std::cmp::Reverse(found.get(*at).map_or(0, |(sum, _)| *sum)));
-    let snippets = order.into_iter().take(3).filter_map(|at| {
+    let best = order.into_iter().take(3).filter_map(|at| {
         let ((searched, tokens), (_, hits)) = split.get(at).zip(found.get(at))?;
         let mut hits = hits.clone();
         hits.sort_unstable();
         hits.dedup();
         Some(snippet(searched, tokens, &hits))
     });
-    Fit { score, snippets: snippets.collect() }
+    best.collect()
 }
 
 /// How well a word fits a text, and the tokens where it stands.
@@ -138,7 +133,7 @@ mod tests {
     use super::*;
 
     fn score(query: &str, text: &str) -> u32 {
-        fit(&Words::parse(query).unwrap(), &[Searched { field: "name", weight: 1, text }]).score
+        super::score(&Words::parse(query).unwrap(), &[Searched { field: "name", weight: 1, text }])
     }
 
     #[test]
@@ -155,17 +150,14 @@ mod tests {
         let words = Words::parse("rome ").unwrap();
         let name = [Searched { field: "name", weight: 10, text: "The Rome Company" }];
         let note = [Searched { field: "note", weight: 1, text: "Rome" }];
-        assert!(fit(&words, &name).score > fit(&words, &note).score);
+        assert!(super::score(&words, &name) > super::score(&words, &note));
     }
 
     #[test]
     fn a_snippet_shows_the_words_where_they_stand() {
         let long = format!("{} Ünïque needle here {}", "word ".repeat(40), "tail ".repeat(40));
-        let fit = fit(
-            &Words::parse("unique needle").unwrap(),
-            &[Searched { field: "note", weight: 1, text: &long }],
-        );
-        let snippet = &fit.snippets[0];
+        let words = Words::parse("unique needle").unwrap();
+        let snippet = &snippets(&words, &[Searched { field: "note", weight: 1, text: &long }])[0];
         let shown: Vec<String> = snippet
             .hits
             .iter()
@@ -178,7 +170,8 @@ mod tests {
 
     #[test]
     fn a_short_text_is_shown_whole() {
-        let fit = fit(&Words::parse("b").unwrap(), &[Searched { field: "n", weight: 1, text: "a b c" }]);
-        assert_eq!(fit.snippets, [Snippet { field: "n".into(), text: "a b c".into(), hits: vec![[2, 3]] }]);
+        let shown =
+            snippets(&Words::parse("b").unwrap(), &[Searched { field: "n", weight: 1, text: "a b c" }]);
+        assert_eq!(shown, [Snippet { field: "n".into(), text: "a b c".into(), hits: vec![[2, 3]] }]);
     }
 }
