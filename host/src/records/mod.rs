@@ -12,6 +12,7 @@ pub mod cells;
 pub mod claims;
 pub mod cursor;
 pub mod derived;
+pub mod duplicates;
 pub mod error;
 pub mod evolve;
 pub mod expand;
