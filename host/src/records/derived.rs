@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use rusqlite::params;
 
+use super::companions::attachment;
 use super::error::RecordError;
 use super::schema::{DELETED_AT, Entity, Field, ID, Kind};
 use super::search;
@@ -32,7 +33,8 @@ pub(super) fn refresh(
     for field in entity.fields.iter().filter(|field| matches!(field.kind, Kind::References(..))) {
         links(conn, entity, field, before, after)?;
     }
-    search::refresh(conn, entity, before, after)
+    search::refresh(conn, entity, before, after)?;
+    attachment::attach_fields(conn, entity, before, after)
 }
 
 fn links(
