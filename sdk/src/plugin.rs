@@ -78,14 +78,16 @@ pub mod glue {
     pub fn column<T: Stored>(key: &str, label: &str) -> manifest::Column {
         let mut field = manifest::Field::default();
         T::declare(&mut field);
-        let user = field.references.as_deref() == Some("host.user");
-        let kind = match field.kind.as_str() {
-            _ if user => "user",
-            "option" | "email" | "phone" | "url" | "json" | "rich_text" => "text",
-            "boolean" => "integer",
-            kind => kind,
+        let kind = match (field.kind.as_str(), field.references.as_deref()) {
+            ("reference", Some("host.user")) => "user",
+            ("reference", Some("host.team")) => "team",
+            ("file", _) => "reference",
+            ("email" | "phone" | "url" | "rich_text" | "auto_number", _) => "text",
+            // A table has one line for each row: what has parts stands in it as JSON text.
+            ("json" | "options" | "references" | "address", _) => "text",
+            (kind, _) => kind,
         };
-        let references = field.references.filter(|_| !user);
+        let references = field.references.filter(|_| kind == "reference");
         manifest::Column {
             key: key.into(),
             kind: kind.into(),
