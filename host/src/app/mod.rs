@@ -178,6 +178,7 @@ impl App {
         let grants: Vec<_> = plugins.iter().flat_map(|plugin| plugin.grants()).collect();
         let policy = self.policy.load(organization.id, &grants).await?;
         let mut settings = HashMap::new();
+        settings.insert(Arc::from("host"), self.settings.all(organization.id, "host").await?);
         for plugin in &plugins {
             settings.insert(
                 Arc::clone(&plugin.manifest.id),

@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! GET  POST          /{plugin}/{entities}                 list, create
+//! POST               /{plugin}/{entities}/query           list by a filter in JSON
 //! GET  PATCH DELETE  /{plugin}/{entities}/{id}            one record
 //! POST (GET)         /{plugin}/{entities}/{id}/{verb}     action on a record (GET: a `read` action)
 //! GET                /{plugin}/{entities}/search         found by words
@@ -15,6 +16,7 @@
 
 mod actions;
 mod error;
+mod listing;
 mod parameters;
 mod records;
 mod reports;
@@ -110,6 +112,7 @@ impl Call<'_> {
                 let entity = self.module.entity_by_plural(plural).cloned().ok_or_else(no_route)?;
                 match rest {
                     ["search"] => self.search(&entity, request).await,
+                    ["query"] => self.query(&entity, request).await,
                     [word] => match RecordId::from_str(word) {
                         Ok(id) => self.record(&entity, id, request).await,
                         Err(_) if self.knows(Some(&entity), ActionTarget::Collection, word) => {
