@@ -22,4 +22,6 @@ mod stories {
     mod operators_look_in;
     mod people_see_what_they_may;
     mod the_document_is_walked;
+    mod the_kitchen_sink_is_walked;
 }
+mod walk;
