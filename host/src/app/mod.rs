@@ -79,6 +79,12 @@ pub struct Entered {
 }
 
 impl Entered {
+    /// What it has, module by module: the plugins' entities with its own fields, and its own objects.
+    #[must_use]
+    pub fn modules(&self) -> &[Arc<Module>] {
+        &self.modules
+    }
+
     /// What this caller may do where.
     #[must_use]
     pub fn scope(&self, caller: &Caller) -> Scope {

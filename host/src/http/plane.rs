@@ -77,7 +77,7 @@ pub struct Plane {
     site: Site,
     host: BoxEndpoint<'static>,
     gateway: Gateway,
-    document: Document,
+    document: Arc<Document>,
     queries: QueryTable,
     pages: Pages,
 }
@@ -98,7 +98,7 @@ impl Plane {
             pages: Pages::new(),
             app,
             site,
-            document,
+            document: Arc::new(document),
         })
     }
 
@@ -162,11 +162,12 @@ impl Plane {
             return Err(poem::error::MethodNotAllowedError.into());
         }
         let entered = self.app.enter(organization).await.map_err(|error| Problem::internal(&error))?;
-        let document = self
-            .document
-            .with_plugins(&address.prefix, entered.plugins.iter().map(|plugin| plugin.openapi()));
+        let (documents, prefix) = (Arc::clone(&self.document), address.prefix.clone());
+        // The first one of its kind takes longer than an async worker has.
+        let text = tokio::task::spawn_blocking(move || documents.of(&prefix, &entered)).await;
+        let text = text.map_err(|error| Problem::internal(&error))?;
         let kind = "application/vnd.oai.openapi+json;version=3.1";
-        Ok(Response::builder().header(header::CONTENT_TYPE, kind).body(document.to_string()))
+        Ok(Response::builder().header(header::CONTENT_TYPE, kind).body(text))
     }
 }
 

@@ -54,5 +54,5 @@ pub(crate) struct Trace {
     pub hook: String,
     /// How the change came in: `api`, `import`, ...
     #[field(max = 40)]
-    pub source: String,
+    pub came_by: String,
 }

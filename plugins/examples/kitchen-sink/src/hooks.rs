@@ -65,8 +65,11 @@ pub(crate) fn after_delete(ctx: &Context, drafts: Drafts<'_>) -> Result<()> {
 /// One call for the whole batch, on the plugin's own authority: nobody else may write traces.
 fn note(ctx: &Context, hook: &str, drafts: Drafts<'_>) -> Result<()> {
     let source = ctx.source();
-    let trace =
-        |draft: &Draft<Dish>| Trace { dish: draft.id.to_string(), hook: hook.into(), source: source.clone() };
+    let trace = |draft: &Draft<Dish>| Trace {
+        dish: draft.id.to_string(),
+        hook: hook.into(),
+        came_by: source.clone(),
+    };
     let traces: Vec<Trace> = drafts.iter().map(trace).collect();
     ctx.records().as_plugin().create_all(&traces).map(|_| ())
 }

@@ -1,98 +1,12 @@
-//! The OpenAPI 3.1 document of an organization: the host's own operations and exactly the plugins it may use.
-//!
-//! poem-openapi writes 3.0; [`Document::new`] rewrites that once. Plugins bring 3.1 already.
+//! From OpenAPI 3.0, which poem-openapi writes, to 3.1: the one pass over the host's own part.
 
 use serde_json::{Map, Value, json};
 
+use super::merge::member;
 use crate::http::access::SCHEME;
 
-/// The document without any plugin.
-pub struct Document {
-    host: Value,
-}
-
-impl Document {
-    /// Takes the 3.0 document that poem-openapi wrote.
-    ///
-    /// # Errors
-    /// When it is not JSON.
-    pub fn new(spec: &str) -> Result<Self, serde_json::Error> {
-        let mut host: Value = serde_json::from_str(spec)?;
-        upgrade(&mut host);
-        Ok(Self { host })
-    }
-
-    /// The document with these plugins' parts, for addresses that begin with `prefix`.
-    #[must_use]
-    pub fn with_plugins(&self, prefix: &str, plugins: impl IntoIterator<Item = Value>) -> Value {
-        let mut document = self.host.clone();
-        let server = if prefix.is_empty() { "/" } else { prefix };
-        if let Some(members) = document.as_object_mut() {
-            members.insert("servers".to_owned(), json!([{ "url": server }]));
-        }
-        for part in plugins {
-            merge(&mut document, part);
-        }
-        document
-    }
-}
-
-/// Adds what `part` has and `document` has not; the first of two equal names stays.
-fn merge(document: &mut Value, part: Value) {
-    let Value::Object(part) = part else { return };
-    for (name, value) in part {
-        match (name.as_str(), value) {
-            ("paths", Value::Object(paths)) => add(member(document, "paths"), paths),
-            ("components", Value::Object(kinds)) => {
-                for (kind, components) in kinds {
-                    if let Value::Object(components) = components {
-                        add(member(member(document, "components"), &kind), components);
-                    }
-                }
-            }
-            ("tags", Value::Array(tags)) => add_tags(document, tags),
-            _ => {}
-        }
-    }
-}
-
-fn member<'a>(value: &'a mut Value, name: &str) -> &'a mut Value {
-    if !value.is_object() {
-        *value = Value::Object(Map::new());
-    }
-    &mut value[name]
-}
-
-fn add(target: &mut Value, more: Map<String, Value>) {
-    if !target.is_object() {
-        *target = Value::Object(Map::new());
-    }
-    let Some(members) = target.as_object_mut() else {
-        return;
-    };
-    for (name, value) in more {
-        if members.get(&name).is_some_and(|present| *present != value) {
-            tracing::warn!(name, "two parts of the API document use the same name");
-        }
-        members.entry(name).or_insert(value);
-    }
-}
-
-fn add_tags(document: &mut Value, more: Vec<Value>) {
-    let tags = member(document, "tags");
-    if !tags.is_array() {
-        *tags = Value::Array(Vec::new());
-    }
-    let Some(tags) = tags.as_array_mut() else { return };
-    for tag in more {
-        if !tags.iter().any(|known| known.get("name") == tag.get("name")) {
-            tags.push(tag);
-        }
-    }
-}
-
 /// Rewrites a 3.0 document as 3.1.
-fn upgrade(document: &mut Value) {
+pub(super) fn upgrade(document: &mut Value) {
     *member(document, "openapi") = json!("3.1.0");
     *member(document, "security") = json!([{ SCHEME: [] }]);
     document.pointer_mut("/components/schemas").into_iter().flat_map(values_mut).for_each(upgrade_schema);
@@ -242,31 +156,5 @@ mod tests {
         for (old, new) in cases {
             assert_eq!(upgraded(old), new);
         }
-    }
-
-    #[test]
-    fn the_document_holds_the_host_and_the_given_plugins_only() {
-        let spec = json!({
-            "openapi": "3.0.0", "info": {"title": "x", "version": "1"}, "servers": [], "tags": [{"name": "host"}],
-            "paths": {
-                "/api/v1/me": {"get": {"security": [{"bearer": []}], "responses": {}}},
-                "/api/v1/auth/login": {"post": {"responses": {}}},
-            },
-            "components": {"schemas": {"Me": {"type": "object"}}},
-        });
-        let document = Document::new(&spec.to_string()).unwrap();
-        let part = json!({
-            "paths": {"/api/v1/books/novels": {"get": {}}},
-            "components": {"schemas": {"books.novel": {}, "Me": {"type": "string"}}},
-            "tags": [{"name": "host"}, {"name": "books"}],
-        });
-        let merged = document.with_plugins("/t/acme", [part]);
-        assert_eq!(merged["openapi"], "3.1.0");
-        assert_eq!(merged["servers"], json!([{"url": "/t/acme"}]));
-        assert_eq!(merged["paths"].as_object().unwrap().len(), 3);
-        assert_eq!(merged["components"]["schemas"]["Me"], json!({"type": "object"}));
-        assert_eq!(merged["tags"], json!([{"name": "host"}, {"name": "books"}]));
-        assert_eq!(merged["paths"]["/api/v1/auth/login"]["post"], json!({"responses": {}, "security": []}));
-        assert_eq!(document.with_plugins("", [])["paths"].as_object().unwrap().len(), 2);
     }
 }
