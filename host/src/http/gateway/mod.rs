@@ -13,6 +13,7 @@
 //! Licence first, policy next, then the record engine; plugin code runs only behind all of them.
 
 mod actions;
+mod companions;
 mod error;
 mod parameters;
 mod records;
@@ -107,6 +108,10 @@ impl Call<'_> {
             [plural, rest @ ..] => {
                 let entity = self.module.entity_by_plural(plural).cloned().ok_or_else(no_route)?;
                 match rest {
+                    [word @ ("tags" | "files")] => self.companions_of_all(&entity, word, request).await,
+                    [id, word, rest @ ..] if companions::WORDS.contains(word) => {
+                        self.companion(&entity, id, (word, rest), request).await
+                    }
                     [word] => match RecordId::from_str(word) {
                         Ok(id) => self.record(&entity, id, request).await,
                         Err(_) if self.knows(Some(&entity), ActionTarget::Collection, word) => {

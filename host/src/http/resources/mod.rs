@@ -2,6 +2,7 @@
 
 pub mod api_keys;
 pub mod auth;
+pub mod files;
 pub mod imports;
 pub mod jobs;
 pub mod me;
@@ -17,6 +18,7 @@ use crate::app::App;
 
 use self::api_keys::ApiKeysApi;
 use self::auth::AuthApi;
+use self::files::FilesApi;
 use self::imports::ImportsApi;
 use self::jobs::JobsApi;
 use self::me::MeApi;
@@ -25,7 +27,8 @@ use self::teams::TeamsApi;
 use self::users::UsersApi;
 
 /// All of them.
-pub type Resources = (AuthApi, MeApi, OrganizationApi, UsersApi, TeamsApi, ApiKeysApi, ImportsApi, JobsApi);
+pub type Resources =
+    (AuthApi, MeApi, OrganizationApi, UsersApi, TeamsApi, ApiKeysApi, ImportsApi, JobsApi, FilesApi);
 
 /// The headings of the document.
 #[derive(Tags)]
@@ -40,6 +43,8 @@ pub enum Tag {
     Teams,
     /// Keys for programs.
     ApiKeys,
+    /// Files of records.
+    Files,
     /// Files that become records.
     Imports,
     /// Long-running work.
@@ -59,5 +64,6 @@ pub fn all(app: &App) -> Resources {
         ApiKeysApi { identity: identity.clone() },
         ImportsApi { imports: app.imports.clone() },
         JobsApi { jobs: app.jobs.clone(), imports: app.imports.clone() },
+        FilesApi { records: app.records.clone() },
     )
 }
