@@ -180,7 +180,12 @@ impl Records {
         organization: OrganizationId,
         module: &Module,
     ) -> Result<Arc<TenantFile>, RecordError> {
-        Ok(self.files.open(organization, &module.plugin, &PROFILE)?)
+        self.file_of(organization, &module.plugin)
+    }
+
+    /// The organization's file of the plugin with this id.
+    fn file_of(&self, organization: OrganizationId, plugin: &str) -> Result<Arc<TenantFile>, RecordError> {
+        Ok(self.files.open(organization, plugin, &PROFILE)?)
     }
 
     /// Brings the organization's file of this module to the declared schema. Once per file, process and version.

@@ -15,6 +15,7 @@
 //! Licence first, policy next, then the record engine; plugin code runs only behind all of them.
 
 mod actions;
+mod companions;
 mod error;
 mod listing;
 mod parameters;
@@ -113,6 +114,10 @@ impl Call<'_> {
                 match rest {
                     ["search"] => self.search(&entity, request).await,
                     ["query"] => self.query(&entity, request).await,
+                    [word @ ("tags" | "files")] => self.companions_of_all(&entity, word, request).await,
+                    [id, word, rest @ ..] if companions::WORDS.contains(word) => {
+                        self.companion(&entity, id, (word, rest), request).await
+                    }
                     [word] => match RecordId::from_str(word) {
                         Ok(id) => self.record(&entity, id, request).await,
                         Err(_) if self.knows(Some(&entity), ActionTarget::Collection, word) => {

@@ -2,6 +2,7 @@
 
 pub mod api_keys;
 pub mod auth;
+pub mod files;
 pub mod imports;
 pub mod jobs;
 pub mod me;
@@ -18,6 +19,7 @@ use crate::app::App;
 
 use self::api_keys::ApiKeysApi;
 use self::auth::AuthApi;
+use self::files::FilesApi;
 use self::imports::ImportsApi;
 use self::jobs::JobsApi;
 use self::me::MeApi;
@@ -29,6 +31,7 @@ use self::users::UsersApi;
 /// All of them.
 pub type Resources =
     (AuthApi, MeApi, OrganizationApi, UsersApi, TeamsApi, ApiKeysApi, ImportsApi, JobsApi, SearchApi);
+    (AuthApi, MeApi, OrganizationApi, UsersApi, TeamsApi, ApiKeysApi, ImportsApi, JobsApi, FilesApi);
 
 /// The headings of the document.
 #[derive(Tags)]
@@ -43,6 +46,8 @@ pub enum Tag {
     Teams,
     /// Keys for programs.
     ApiKeys,
+    /// Files of records.
+    Files,
     /// Files that become records.
     Imports,
     /// Long-running work.
@@ -65,5 +70,6 @@ pub fn all(app: &App) -> Resources {
         ImportsApi { imports: app.imports.clone() },
         JobsApi { jobs: app.jobs.clone(), imports: app.imports.clone() },
         SearchApi { records: app.records.clone() },
+        FilesApi { records: app.records.clone() },
     )
 }

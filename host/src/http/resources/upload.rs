@@ -15,7 +15,7 @@ use crate::http::problem::{Fault, Problem, chain};
 use crate::ids::RequestId;
 
 /// How long the next bytes of an upload may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(in crate::http) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A multipart body with the parts `file` and `spec`.
 pub struct Upload {
@@ -97,7 +97,7 @@ impl<'a> ApiExtractor<'a> for Upload {
 
 async fn receive(mut parts: Multipart, folder: &Path) -> Result<Upload, Problem> {
     let (mut spec, mut file) = (None, None);
-    while let Some(part) = next(&mut parts).await? {
+    while let Some(part) = next_part(&mut parts).await? {
         match part.name().unwrap_or_default() {
             "spec" if spec.is_none() => spec = Some(text(part).await?),
             "file" if file.is_none() => file = Some(store(part.into_async_read(), folder).await?),
@@ -119,7 +119,7 @@ async fn receive(mut parts: Multipart, folder: &Path) -> Result<Upload, Problem>
     }
 }
 
-async fn next(parts: &mut Multipart) -> Result<Option<Field>, Problem> {
+pub(in crate::http) async fn next_part(parts: &mut Multipart) -> Result<Option<Field>, Problem> {
     let next = tokio::time::timeout(PATIENCE, parts.next_field()).await;
     let malformed =
         || Problem::malformed("malformed_multipart", "The body is not well-formed multipart/form-data.");
@@ -158,11 +158,11 @@ async fn store(mut from: impl AsyncRead + Unpin, folder: &Path) -> Result<Stored
     Ok(stored)
 }
 
-fn too_slow() -> Problem {
+pub(in crate::http) fn too_slow() -> Problem {
     Problem::new(poem::http::StatusCode::REQUEST_TIMEOUT, "body_too_slow", "The body did not arrive in time.")
 }
 
-fn broken() -> Problem {
+pub(in crate::http) fn broken() -> Problem {
     Problem::malformed("body_unreadable", "The body could not be read to its end.")
 }
 

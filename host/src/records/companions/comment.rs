@@ -60,6 +60,24 @@ pub struct CommentView {
     pub mentions: Vec<Person>,
 }
 
+impl CommentView {
+    /// What the comment says once `members`, a merge patch, is applied.
+    ///
+    /// # Errors
+    /// As [`Words::parse`].
+    pub fn changed_by(&self, mut members: Map<String, Json>) -> Result<Words, RecordError> {
+        if !members.contains_key("text") {
+            members.insert("text".into(), Json::String(self.text.clone()));
+            // A text that stays calls whom it called, also those who were named beside it.
+            if !members.contains_key("mentions") {
+                members
+                    .insert("mentions".into(), self.mentions.iter().map(|one| one.id.to_string()).collect());
+            }
+        }
+        Words::parse(&members)
+    }
+}
+
 /// What somebody wants a comment to say.
 #[derive(Clone, Debug)]
 pub struct Words {
