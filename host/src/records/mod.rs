@@ -6,31 +6,38 @@
 //! transaction. Plugin code is reached only through the [`Hooks`] trait, which `plugins` implements.
 //!
 //! Reading order: `value.rs`, `schema.rs`, `input.rs` (JSON to values), `json.rs` (rows to JSON), `filter.rs`, `sort.rs`,
-//! `list.rs`, `tx.rs`, `write.rs`, `import/`.
+//! `list.rs`, `tx.rs`, `write/`, `trash/` (the recycle bin), `mutation.rs` (`dry_run.rs`, `idempotency/`), `bulk/`, `import/`.
 
+pub mod bulk;
 pub mod cells;
 pub mod claims;
 pub mod cursor;
 pub mod derived;
+mod dry_run;
 pub mod error;
 pub mod evolve;
 pub mod expand;
 pub mod filter;
+pub mod idempotency;
 pub mod import;
 pub mod input;
 pub mod json;
 pub mod list;
 pub mod money;
+pub mod mutation;
 pub mod number;
 mod own;
 pub mod plugin_sql;
 pub mod reference;
 pub mod schema;
+mod shown;
+pub mod since;
 pub mod sort;
 pub mod store;
 pub mod strict;
 #[cfg(test)]
 pub(crate) mod tests;
+pub mod trash;
 pub mod tx;
 pub mod value;
 pub mod write;
@@ -69,6 +76,7 @@ static PROFILE: FileProfile = FileProfile {
             name: "0003_links_and_counters",
             sql: include_str!("../../../migrations/tenant/0003_links_and_counters.sql"),
         },
+        Migration { name: "0004_writing", sql: include_str!("../../../migrations/tenant/0004_writing.sql") },
     ],
     redacted: &[],
 };
@@ -175,7 +183,11 @@ impl Records {
         let plan = Arc::clone(module);
         let origin =
             ChangeOrigin { principal: PLATFORM, request: RequestId::new(), source: Source::Platform };
-        file.write(origin, move |conn| evolve::apply(conn, &plan).map(Verdict::Keep)).await?;
+        let apply = move |conn: &Rc<Connection>| {
+            evolve::apply(conn, &plan)?;
+            trash::adopt(conn, &plan).map(Verdict::Keep)
+        };
+        file.write(origin, apply).await?;
         self.ready.insert(key, Arc::clone(&module.fingerprint));
         Ok(())
     }

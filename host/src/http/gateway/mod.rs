@@ -3,7 +3,11 @@
 //!
 //! ```text
 //! GET  POST          /{plugin}/{entities}                 list, create
+//! POST               /{plugin}/{entities}/bulk            many changes in one transaction
+//! GET                /{plugin}/{entities}/deleted         the recycle bin
 //! GET  PATCH DELETE  /{plugin}/{entities}/{id}            one record
+//! POST               /{plugin}/{entities}/{id}/restore    out of the recycle bin
+//! POST               /{plugin}/{entities}/{id}/purge      for good
 //! POST (GET)         /{plugin}/{entities}/{id}/{verb}     action on a record (GET: a `read` action)
 //! POST (GET)         /{plugin}/{entities}/{verb}          action on the collection
 //! POST (GET)         /{plugin}/{verb}                     action of the module
@@ -13,10 +17,13 @@
 //! Licence first, policy next, then the record engine; plugin code runs only behind all of them.
 
 mod actions;
+mod bulk;
 mod error;
+mod mutate;
 mod parameters;
 mod records;
 mod reports;
+mod trash;
 
 use std::str::FromStr as _;
 use std::sync::Arc;
@@ -107,6 +114,8 @@ impl Call<'_> {
             [plural, rest @ ..] => {
                 let entity = self.module.entity_by_plural(plural).cloned().ok_or_else(no_route)?;
                 match rest {
+                    ["bulk"] => self.bulk(&entity, request).await,
+                    ["deleted"] => self.deleted(&entity, request).await,
                     [word] => match RecordId::from_str(word) {
                         Ok(id) => self.record(&entity, id, request).await,
                         Err(_) if self.knows(Some(&entity), ActionTarget::Collection, word) => {
@@ -116,6 +125,11 @@ impl Call<'_> {
                     },
                     [id, verb] => {
                         let id = RecordId::from_str(id).map_err(|_| missing_record())?;
+                        match *verb {
+                            "restore" => return self.restore(&entity, id, request).await,
+                            "purge" => return self.purge(&entity, id, request).await,
+                            _ => {}
+                        }
                         self.action(Some(&entity), Some(id), ActionTarget::Record, verb, request).await
                     }
                     _ => Err(no_route()),

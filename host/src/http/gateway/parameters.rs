@@ -58,11 +58,7 @@ pub(super) fn list(entity: &Entity, request: &Request, base_currency: &str) -> R
     let (mut fields, mut expand, mut tests) = (None, None, Vec::new());
     for (name, value) in pairs(request)? {
         match name.as_str() {
-            "limit" => {
-                let number = usize::from_str(&value).ok().filter(|number| (1..=MOST).contains(number));
-                limit = number
-                    .ok_or_else(|| bad("invalid_limit", format!("`limit` is a number from 1 to {MOST}.")))?;
-            }
+            "limit" => limit = self::limit(Some(&value))?,
             "cursor" => cursor = Some(value),
             "sort" => sort = Sort::parse(entity, &value).map_err(problem)?,
             "fields" => fields = Some(value),
@@ -80,6 +76,14 @@ pub(super) fn list(entity: &Entity, request: &Request, base_currency: &str) -> R
     }
     let view = View::parse(entity, fields.as_deref(), expand.as_deref()).map_err(problem)?;
     Ok(Query { filter: Filter::And(tests), sort, limit, cursor, view, count })
+}
+
+/// How many records a page is to have.
+pub(super) fn limit(text: Option<&str>) -> Result<usize, Problem> {
+    let Some(text) = text else { return Ok(LIMIT) };
+    let number = usize::from_str(text).ok().filter(|number| (1..=MOST).contains(number));
+    number
+        .ok_or_else(|| Problem::malformed("invalid_limit", format!("`limit` is a number from 1 to {MOST}.")))
 }
 
 /// How one record is to be shown.
