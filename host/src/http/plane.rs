@@ -117,9 +117,12 @@ impl Plane {
     async fn route(&self, part: Part, mut request: Request, address: &Address) -> poem::Result<Response> {
         let organization = self.organization(&address.slug).await?;
         set_path(&mut request, &address.path)?;
-        let uploads =
-            part == Part::Import || (part == Part::Plugin && takes_files(&address.path, request.method()));
-        let limit = if uploads { body::UPLOAD_LIMIT + body::LIMIT } else { body::LIMIT };
+        let limit = match part {
+            Part::Import => body::UPLOAD_LIMIT + body::LIMIT,
+            Part::Plugin if takes_files(&address.path, request.method()) => body::UPLOAD_LIMIT + body::LIMIT,
+            Part::Plugin if address.path.ends_with("/bulk") => body::BULK_LIMIT,
+            _ => body::LIMIT,
+        };
         body::bound(&mut request, limit)?;
         request.set_data(Arc::clone(&organization));
         request.set_data(Prefix(address.prefix.as_str().into()));

@@ -332,6 +332,7 @@ pub(super) fn refusal(error: RecordError) -> Refusal {
             Refusal { failures: failures(faults), extra, ..simple("conflict", &code, detail) }
         }
         RecordError::Stale { .. } => simple("conflict", "version_conflict", error.to_string()),
+        RecordError::KeyReused => simple("conflict", "idempotency_key_reused", error.to_string()),
         RecordError::Plugin { code, detail, .. } => simple("limit", code, detail),
         RecordError::Schema(_) | RecordError::Storage(_) | RecordError::Identity(_) => {
             tracing::error!(error = format!("{error:?}"), "host call failed");

@@ -9,33 +9,43 @@
 //! `members.rs`, `list.rs`, `expand.rs`, `tx.rs`, `write.rs`, `import/`.
 
 pub mod blobs;
+//! Reading order: `value.rs`, `schema.rs`, `input.rs` (JSON to values), `json.rs` (rows to JSON), `filter.rs`, `sort.rs`,
+//! `list.rs`, `tx.rs`, `write/`, `trash/` (the recycle bin), `mutation.rs` (`dry_run.rs`, `idempotency/`), `bulk/`, `import/`.
+
+pub mod bulk;
 pub mod cells;
 pub mod claims;
 pub mod companions;
 pub mod cursor;
 pub mod derived;
 pub mod duplicates;
+mod dry_run;
 pub mod error;
 pub mod evolve;
 pub mod expand;
 pub mod filter;
+pub mod idempotency;
 pub mod import;
 pub mod input;
 pub mod json;
 pub mod list;
 mod members;
 pub mod money;
+pub mod mutation;
 pub mod number;
 mod own;
 pub mod plugin_sql;
 pub mod reference;
 pub mod schema;
 pub mod search;
+mod shown;
+pub mod since;
 pub mod sort;
 pub mod store;
 pub mod strict;
 #[cfg(test)]
 pub(crate) mod tests;
+pub mod trash;
 pub mod tx;
 pub mod value;
 pub mod write;
@@ -79,6 +89,7 @@ static PROFILE: FileProfile = FileProfile {
             name: "0008_companions",
             sql: include_str!("../../../migrations/tenant/0008_companions.sql"),
         },
+        Migration { name: "0004_writing", sql: include_str!("../../../migrations/tenant/0004_writing.sql") },
     ],
     redacted: &[],
 };
@@ -212,6 +223,13 @@ impl Records {
             tokio::spawn(search::build(file, unbuilt));
         }
         self.sweep_at_start(organization.id, module, platform_origin())?;
+        let origin =
+            ChangeOrigin { principal: PLATFORM, request: RequestId::new(), source: Source::Platform };
+        let apply = move |conn: &Rc<Connection>| {
+            evolve::apply(conn, &plan)?;
+            trash::adopt(conn, &plan).map(Verdict::Keep)
+        };
+        file.write(origin, apply).await?;
         self.ready.insert(key, Arc::clone(&module.fingerprint));
         Ok(())
     }

@@ -1,10 +1,13 @@
 //! Errors of the record engine as problems, one decision for each.
 
 use poem::http::{HeaderValue, StatusCode, header};
+use serde_json::json;
 
+use crate::clock::rfc3339;
 use crate::http::problem::{Fault, Problem};
 use crate::records::RecordError;
 use crate::storage::StorageError;
+use crate::records::since::ChangedField;
 
 /// The problem of an error.
 pub(in crate::http) fn problem(error: RecordError) -> Problem {
@@ -31,7 +34,12 @@ pub(in crate::http) fn problem(error: RecordError) -> Problem {
             problem.extra = extra;
             problem
         }
-        RecordError::Stale { current, sent, record } => stale(current, sent, &record),
+        RecordError::Stale { current, sent, record, changed } => stale(current, sent, &record, &changed),
+        RecordError::KeyReused => Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "idempotency_key_reused",
+            "This Idempotency-Key was sent before with another request. Make a new key for each request.",
+        ),
         RecordError::Plugin { plugin, code, detail } => {
             let mut problem = Problem::new(
                 StatusCode::BAD_GATEWAY,
@@ -51,13 +59,17 @@ fn fault(fault: crate::records::Fault) -> Fault {
     Fault::new(fault.pointer, fault.code, fault.detail)
 }
 
-/// 412 with the record as it is now, so that a client can merge without asking again.
-fn stale(current: u64, sent: u64, record: &[u8]) -> Problem {
+/// 412 with the record as it is now and what was changed meanwhile, so that a client can merge without asking again.
+fn stale(current: u64, sent: u64, record: &[u8], changed: &[ChangedField]) -> Problem {
     let detail = format!(
         "The record is at version {current}; you sent If-Match \"{sent}\". Merge with `current` and send again."
     );
     let mut problem = Problem::new(StatusCode::PRECONDITION_FAILED, "version_conflict", detail);
     problem.extra.insert("current".into(), serde_json::from_slice(record).unwrap_or_default());
+    let changed = changed
+        .iter()
+        .map(|one| json!({"field": &*one.field, "at": rfc3339(one.at), "by": one.by.to_string()}));
+    problem.extra.insert("changed_since".into(), changed.collect());
     if let Ok(tag) = HeaderValue::from_str(&super::etag(current)) {
         problem.headers.push((header::ETAG, tag));
     }

@@ -4,7 +4,11 @@
 //! ```text
 //! GET  POST          /{plugin}/{entities}                 list, create
 //! POST               /{plugin}/{entities}/query           list by a filter in JSON
+//! POST               /{plugin}/{entities}/bulk            many changes in one transaction
+//! GET                /{plugin}/{entities}/deleted         the recycle bin
 //! GET  PATCH DELETE  /{plugin}/{entities}/{id}            one record
+//! POST               /{plugin}/{entities}/{id}/restore    out of the recycle bin
+//! POST               /{plugin}/{entities}/{id}/purge      for good
 //! POST (GET)         /{plugin}/{entities}/{id}/{verb}     action on a record (GET: a `read` action)
 //! GET                /{plugin}/{entities}/search         found by words
 //! POST (GET)         /{plugin}/{entities}/{verb}          action on the collection
@@ -22,6 +26,13 @@ mod parameters;
 mod records;
 mod reports;
 mod search;
+mod bulk;
+mod error;
+mod mutate;
+mod parameters;
+mod records;
+mod reports;
+mod trash;
 
 use std::str::FromStr as _;
 use std::sync::Arc;
@@ -118,6 +129,8 @@ impl Call<'_> {
                     [id, word, rest @ ..] if companions::WORDS.contains(word) => {
                         self.companion(&entity, id, (word, rest), request).await
                     }
+                    ["bulk"] => self.bulk(&entity, request).await,
+                    ["deleted"] => self.deleted(&entity, request).await,
                     [word] => match RecordId::from_str(word) {
                         Ok(id) => self.record(&entity, id, request).await,
                         Err(_) if self.knows(Some(&entity), ActionTarget::Collection, word) => {
@@ -127,6 +140,11 @@ impl Call<'_> {
                     },
                     [id, verb] => {
                         let id = RecordId::from_str(id).map_err(|_| missing_record())?;
+                        match *verb {
+                            "restore" => return self.restore(&entity, id, request).await,
+                            "purge" => return self.purge(&entity, id, request).await,
+                            _ => {}
+                        }
                         self.action(Some(&entity), Some(id), ActionTarget::Record, verb, request).await
                     }
                     _ => Err(no_route()),

@@ -17,7 +17,7 @@ use crate::records::value::Value;
 ///
 /// # Errors
 /// A file fails.
-pub(super) fn references(
+pub(in crate::records) fn references(
     tx: &Tx,
     entity: &Arc<Entity>,
     drafts: &mut [Draft],
@@ -51,7 +51,7 @@ pub(super) fn references(
 ///
 /// # Errors
 /// The file fails.
-pub(super) fn complete(tx: &Tx, entity: &Entity, draft: &mut Draft) -> Result<(), RecordError> {
+pub(in crate::records) fn complete(tx: &Tx, entity: &Entity, draft: &mut Draft) -> Result<(), RecordError> {
     let hooks_ran = draft.faults.is_empty();
     for field in &entity.fields {
         let value = draft.after.get(field.column).cloned().unwrap_or_default();
