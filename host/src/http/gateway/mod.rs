@@ -27,11 +27,7 @@ mod records;
 mod reports;
 mod search;
 mod bulk;
-mod error;
 mod mutate;
-mod parameters;
-mod records;
-mod reports;
 mod trash;
 
 use std::str::FromStr as _;
