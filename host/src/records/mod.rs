@@ -10,6 +10,7 @@
 
 pub mod cells;
 pub mod claims;
+pub mod configuration;
 pub mod cursor;
 pub mod derived;
 pub mod error;

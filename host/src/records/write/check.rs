@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::records::configuration::judge::judge;
 use crate::records::derived;
 use crate::records::error::{Fault, RecordError};
 use crate::records::input;
@@ -81,6 +82,7 @@ pub(super) fn complete(tx: &Tx, entity: &Entity, draft: &mut Draft) -> Result<()
             ));
         }
     }
+    judge(tx, entity, draft)?;
     external_ids(tx, entity, draft)
 }
 
