@@ -191,6 +191,7 @@ impl App {
     ) -> Result<Entered, AppError> {
         let plugins = self.plugins.enabled(&entitlement, self.clock.now());
         let mut settings = HashMap::new();
+        settings.insert(Arc::from("host"), self.settings.all(organization.id, "host").await?);
         for plugin in &plugins {
             settings.insert(
                 Arc::clone(&plugin.manifest.id),

@@ -123,6 +123,7 @@ impl Plugins {
                 }
             }
             let ground = Ground::Read {
+                engine: engine.clone(),
                 conn: Rc::clone(conn),
                 scope: scope.clone(),
                 module: Arc::clone(module),

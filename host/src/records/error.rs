@@ -42,6 +42,14 @@ pub enum RecordError {
         /// `update`
         action: String,
     },
+    /// The caller may read the record, but not this field of it, and so may not ask about it either.
+    #[error("your roles do not allow to read `{field}` of {object}")]
+    FieldNotReadable {
+        /// `plugin.entity`
+        object: String,
+        /// `amount`
+        field: String,
+    },
     /// The address asks for something that cannot be: a parameter, a cursor, a filter.
     #[error("{detail}")]
     BadRequest {

@@ -5,8 +5,8 @@
 //! change, whoever asks for it ([`write`]): permission, shape, declared rules, plugin hooks, store, change log, in one
 //! transaction. Plugin code is reached only through the [`Hooks`] trait, which `plugins` implements.
 //!
-//! Reading order: `value.rs`, `schema.rs`, `input.rs` (JSON to values), `json.rs` (rows to JSON), `filter.rs`, `sort.rs`,
-//! `list.rs`, `tx.rs`, `write.rs`, `import/`.
+//! Reading order: `value.rs`, `schema.rs`, `input.rs` (JSON to values), `json.rs` (rows to JSON), `filter/`, `sort.rs`,
+//! `members.rs`, `list.rs`, `expand.rs`, `tx.rs`, `write.rs`, `import/`.
 
 pub mod cells;
 pub mod claims;
@@ -21,6 +21,7 @@ pub mod import;
 pub mod input;
 pub mod json;
 pub mod list;
+mod members;
 pub mod money;
 pub mod number;
 mod own;
@@ -103,6 +104,15 @@ impl Scope {
     #[must_use]
     pub fn entity(&self, plugin: &str, key: &str) -> Option<Arc<Entity>> {
         self.module(plugin)?.entity(key)
+    }
+
+    /// The field of `entity` that a request names, if there is one. Filters, orders, lists of fields, expansions and
+    /// searches all find their fields here: the one place where rights on fields are asked.
+    ///
+    /// # Errors
+    /// [`RecordError::FieldNotReadable`].
+    pub fn field<'e>(&self, entity: &'e Entity, key: &str) -> Result<Option<&'e schema::Field>, RecordError> {
+        Ok(entity.attribute(key))
     }
 
     /// The module of `plugin`, if the organization has it.
@@ -293,8 +303,7 @@ impl Records {
         query: &list::Query,
     ) -> Result<Vec<u8>, RecordError> {
         let module = scope.module(&entity.plugin).ok_or(RecordError::NotFound)?;
-        let page =
-            self.read(scope, module, |conn| list::page(conn, scope, entity, query, &self.cursor_key))?;
+        let page = self.read(scope, module, |conn| list::page(self, conn, scope, entity, query))?;
         expand::splice(self, scope, page.body, &page.places, &query.view.expansions)
     }
 }

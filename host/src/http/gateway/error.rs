@@ -4,6 +4,7 @@ use poem::http::{HeaderValue, StatusCode, header};
 
 use crate::http::problem::{Fault, Problem};
 use crate::records::RecordError;
+use crate::storage::StorageError;
 
 /// The problem of an error.
 pub(in crate::http) fn problem(error: RecordError) -> Problem {
@@ -12,6 +13,16 @@ pub(in crate::http) fn problem(error: RecordError) -> Problem {
         RecordError::Forbidden { object, action } => {
             Problem::forbidden(format!("Your roles do not allow `{action}` on {object}."))
         }
+        RecordError::FieldNotReadable { object, field } => {
+            let detail = format!(
+                "Your roles do not allow to read `{field}` of {object}, nor to filter or sort by it."
+            );
+            Problem::new(StatusCode::FORBIDDEN, "field_not_readable", detail)
+        }
+        RecordError::Storage(StorageError::Deadline) => Problem::malformed(
+            "query_too_costly",
+            "The query did not end in time. Narrow it: compare an indexed field, ask for fewer relations, or sort by nothing.",
+        ),
         RecordError::BadRequest { code, detail } => Problem::malformed(code, detail),
         RecordError::Invalid(faults) => Problem::invalid(faults.into_iter().map(fault).collect()),
         RecordError::Conflict { code, detail, extra, faults } => {

@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! GET  POST          /{plugin}/{entities}                 list, create
+//! POST               /{plugin}/{entities}/query           list by a filter in JSON
 //! GET  PATCH DELETE  /{plugin}/{entities}/{id}            one record
 //! POST (GET)         /{plugin}/{entities}/{id}/{verb}     action on a record (GET: a `read` action)
 //! POST (GET)         /{plugin}/{entities}/{verb}          action on the collection
@@ -14,6 +15,7 @@
 
 mod actions;
 mod error;
+mod listing;
 mod parameters;
 mod records;
 mod reports;
@@ -107,6 +109,7 @@ impl Call<'_> {
             [plural, rest @ ..] => {
                 let entity = self.module.entity_by_plural(plural).cloned().ok_or_else(no_route)?;
                 match rest {
+                    ["query"] => self.query(&entity, request).await,
                     [word] => match RecordId::from_str(word) {
                         Ok(id) => self.record(&entity, id, request).await,
                         Err(_) if self.knows(Some(&entity), ActionTarget::Collection, word) => {

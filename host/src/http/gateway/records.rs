@@ -40,9 +40,7 @@ impl Call<'_> {
     ) -> Result<Response, Problem> {
         let method = request.method().clone();
         if is_get(&method) {
-            let query = parameters::list(entity, &request, &self.scope.organization.currency)?;
-            let body = self.app.records.list(&self.scope, entity, &query).map_err(problem)?;
-            return Ok(json(StatusCode::OK, body));
+            return self.list(entity, &request).await;
         }
         match (method, entity.operations.create) {
             (Method::POST, true) => self.create(entity, request).await,
@@ -79,7 +77,7 @@ impl Call<'_> {
     ) -> Result<Response, Problem> {
         let method = request.method().clone();
         if is_get(&method) {
-            let view = parameters::view(entity, &request)?;
+            let view = parameters::view(&self.scope, entity, &request)?;
             let one = self.app.records.get(&self.scope, entity, id, &view).map_err(problem)?;
             return Ok(answer(StatusCode::OK, Some(one)));
         }

@@ -7,7 +7,7 @@ use crate::plugins::bindings::host::stoa::plugin::records::{Change as WitChange,
 use crate::plugins::bindings::host::stoa::plugin::types::{RecordId as WitId, Refusal};
 use crate::plugins::call::{Ground, State, from_wit, refusal, to_wit};
 use crate::records::cells::push;
-use crate::records::filter::{self, bind};
+use crate::records::filter::{self, Context, Filter, Sight, bind};
 use crate::records::list::{self, write_visible};
 use crate::records::schema::{
     CREATED_AT, CREATED_BY, Entity, OWNER, SYSTEM_COLUMNS, TEAM, UPDATED_AT, UPDATED_BY,
@@ -101,19 +101,24 @@ impl State {
     ) -> Result<Vec<Row>, RecordError> {
         let entity = self.entity(key)?;
         let filter = match json {
-            "" => filter::Filter::And(Vec::new()),
+            "" => Filter::all(),
             text => {
                 let parsed = serde_json::from_str(text)
                     .map_err(|_| RecordError::bad("invalid_filter", "the filter is not JSON"))?;
-                filter::from_json(&entity, &parsed, &self.scope().organization.currency)?
+                filter::parse_json(&Context::of(self.scope(), self.now()), &entity, &parsed)?
             }
         };
+        let sight = match self.authority(authority)? {
+            Authority::Plugin => Sight::Plugin,
+            _ => Sight::Caller,
+        };
+        let condition = filter.condition(self.engine(), self.scope(), &entity, sight)?;
         let sort = if sort.is_empty() { Sort::newest() } else { Sort::parse(&entity, sort)? };
         let mut order = String::new();
         sort.write_order(&mut order);
         let limit = usize::try_from(limit).unwrap_or(ROWS).clamp(1, ROWS);
         let _ = write!(order, " limit {limit}");
-        self.select(&entity, authority, |sql, params| filter.write_sql(sql, params), &order)
+        self.select(&entity, authority, |sql, params| condition.write(sql, params), &order)
     }
 
     fn create_rows(

@@ -1,5 +1,6 @@
 //! The engine on real files, with a module made by hand and hooks that a test scripts.
 
+mod agreement;
 mod deletion;
 mod evolution;
 mod filters;
