@@ -16,6 +16,7 @@ pub mod bulk;
 pub mod cells;
 pub mod claims;
 pub mod companions;
+pub mod configuration;
 pub mod cursor;
 pub mod derived;
 pub mod duplicates;

@@ -2,18 +2,20 @@
 
 mod field;
 mod kind;
+mod rule;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::duplicates::rule::Rule;
+use super::duplicates::rule::Rule as MatchingRule;
 use super::tx::Hook;
 
 pub use self::field::Field;
 use self::field::system_fields;
 pub use self::kind::{Choice, Kind, OnDelete, Stored, Target};
+pub use self::rule::{Condition, Rule};
 
 /// The columns that every table starts with, in this order. `_row` (not listed) is the integer key that breaks ties.
 pub const SYSTEM_COLUMNS: [&str; 11] = [
@@ -90,7 +92,7 @@ pub struct Operations {
 }
 
 /// A declared entity.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Entity {
     /// The plugin that declares it.
     pub plugin: Arc<str>,
@@ -115,13 +117,17 @@ pub struct Entity {
     /// What REST offers.
     pub operations: Operations,
     /// When two records are taken for one.
-    pub duplicates: Arc<[Rule]>,
+    pub duplicates: Arc<[MatchingRule]>,
+    /// What must hold of every record: rules of the organization.
+    pub rules: Arc<[Rule]>,
     /// Every column in order, quoted and joined: what a SELECT lists.
     pub select: String,
     /// Number of columns, system columns included.
     pub width: usize,
     /// Number of columns that plugin code knows: the system's and those of the manifest, which stand before the custom ones.
     pub plugin_width: usize,
+    /// Those columns, quoted and joined.
+    pub plugin_select: String,
     /// `insert into "…" (…) values (…)`.
     pub insert: String,
 }
@@ -158,6 +164,21 @@ impl Entity {
         SYSTEM_COLUMNS.iter().map(|name| (*name).to_owned()).chain(declared)
     }
 
+    /// The entity as its manifest declares it, with these fields of the organization's own behind the declared ones.
+    #[must_use]
+    pub fn with_fields(&self, custom: impl IntoIterator<Item = Field>) -> Self {
+        let parts = Parts {
+            key: self.key.to_string(),
+            plural: self.plural.to_string(),
+            label: self.label.clone(),
+            title: self.title.as_deref().map(str::to_owned),
+            fields: self.declared().cloned().chain(custom).collect(),
+            hooks: self.hooks.clone(),
+            operations: self.operations,
+        };
+        Self::new(&self.plugin, parts)
+    }
+
     /// Completes an entity from its parts: places the fields and prepares the statements.
     #[must_use]
     pub fn new(plugin: &str, parts: Parts) -> Self {
@@ -182,13 +203,16 @@ impl Entity {
             hooks: parts.hooks,
             operations: parts.operations,
             duplicates: parts.duplicates.into(),
+            rules: Arc::default(),
             select: String::new(),
             width: column,
             plugin_width,
+            plugin_select: String::new(),
             insert: String::new(),
         };
         let columns: Vec<String> = entity.columns().map(|name| format!("\"{name}\"")).collect();
         entity.select = columns.join(", ");
+        entity.plugin_select = columns.get(..plugin_width).unwrap_or(&columns).join(", ");
         let places: Vec<String> = (1..=columns.len()).map(|n| format!("?{n}")).collect();
         entity.insert =
             format!("insert into \"{}\" ({}) values ({})", entity.key, entity.select, places.join(", "));
@@ -214,7 +238,7 @@ pub struct Parts {
     /// Operations.
     pub operations: Operations,
     /// Matching rules.
-    pub duplicates: Vec<Rule>,
+    pub duplicates: Vec<MatchingRule>,
 }
 
 /// A private table (or index) of a plugin: one ordered, never edited step.
@@ -228,7 +252,7 @@ pub struct Step {
 }
 
 /// What the record engine knows of one plugin.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Module {
     /// The plugin's id; also the name of its file.
     pub plugin: Arc<str>,

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::records::companions::attachment;
+use crate::records::configuration::judge::judge;
 use crate::records::derived;
 use crate::records::error::{Fault, RecordError};
 use crate::records::input;
@@ -82,6 +83,7 @@ pub(in crate::records) fn complete(tx: &Tx, entity: &Entity, draft: &mut Draft) 
             ));
         }
     }
+    judge(tx, entity, draft)?;
     external_ids(tx, entity, draft)
 }
 

@@ -42,6 +42,7 @@ fn field(key: &str, kind: Kind) -> Field {
         kind,
         column: 0,
         required: key == "name",
+        required_when: None,
         unique: false,
         indexed: false,
         searchable: 0,
