@@ -22,7 +22,7 @@ mod stories {
     mod operators_look_in;
     mod people_see_what_they_may;
     mod the_document_is_walked;
-    mod words_are_searched;
     mod the_kitchen_sink_is_walked;
+    mod words_are_searched;
 }
 mod walk;

@@ -5,13 +5,11 @@
 //! change, whoever asks for it ([`write`]): permission, shape, declared rules, plugin hooks, store, change log, in one
 //! transaction. Plugin code is reached only through the [`Hooks`] trait, which `plugins` implements.
 //!
-//! Reading order: `value.rs`, `schema.rs`, `input.rs` (JSON to values), `json.rs` (rows to JSON), `filter/`, `sort.rs`,
-//! `members.rs`, `list.rs`, `expand.rs`, `tx.rs`, `write.rs`, `import/`.
+//! Reading order: `value.rs`, `schema/`, `input.rs` (JSON to values), `json.rs` (rows to JSON), `filter/`, `sort.rs`,
+//! `members.rs`, `list.rs`, `expand.rs`, `tx.rs`, `write/`, `derived.rs`, `trash/` (the recycle bin), `mutation.rs`
+//! (`dry_run.rs`, `idempotency/`), `bulk/`, `search/`, `duplicates/`, `companions/`, `configuration/`, `import/`.
 
 pub mod blobs;
-//! Reading order: `value.rs`, `schema.rs`, `input.rs` (JSON to values), `json.rs` (rows to JSON), `filter.rs`, `sort.rs`,
-//! `list.rs`, `tx.rs`, `write/`, `trash/` (the recycle bin), `mutation.rs` (`dry_run.rs`, `idempotency/`), `bulk/`, `import/`.
-
 pub mod bulk;
 pub mod cells;
 pub mod claims;
@@ -217,6 +215,7 @@ impl Records {
         let plan = Arc::clone(module);
         let unbuilt = file.write(platform_origin(), move |conn| {
             evolve::apply(conn, &plan)?;
+            trash::adopt(conn, &plan)?;
             search::unbuilt(conn, &plan.entities).map(Verdict::Keep)
         });
         let unbuilt = unbuilt.await?;
@@ -224,13 +223,6 @@ impl Records {
             tokio::spawn(search::build(file, unbuilt));
         }
         self.sweep_at_start(organization.id, module, platform_origin())?;
-        let origin =
-            ChangeOrigin { principal: PLATFORM, request: RequestId::new(), source: Source::Platform };
-        let apply = move |conn: &Rc<Connection>| {
-            evolve::apply(conn, &plan)?;
-            trash::adopt(conn, &plan).map(Verdict::Keep)
-        };
-        file.write(origin, apply).await?;
         self.ready.insert(key, Arc::clone(&module.fingerprint));
         Ok(())
     }

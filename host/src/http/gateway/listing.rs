@@ -16,7 +16,7 @@ use crate::records::sort::Sort;
 use crate::records::{RecordError, Records, Scope};
 
 /// Records per page, unless asked otherwise.
-const LIMIT: usize = 50;
+pub(super) const LIMIT: usize = 50;
 /// Most records per page.
 const MOST: usize = 200;
 
@@ -160,7 +160,7 @@ fn names(value: &Json) -> Option<String> {
     }
 }
 
-fn limit(number: Option<usize>) -> Result<usize, Problem> {
+pub(super) fn limit(number: Option<usize>) -> Result<usize, Problem> {
     number
         .filter(|number| (1..=MOST).contains(number))
         .ok_or_else(|| Problem::malformed("invalid_limit", format!("`limit` is a number from 1 to {MOST}.")))

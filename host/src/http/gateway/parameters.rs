@@ -43,14 +43,6 @@ pub(super) fn pairs(request: &Request) -> Result<Vec<(String, String)>, Problem>
     Ok(pairs)
 }
 
-/// How many records a page is to have.
-pub(super) fn limit(text: Option<&str>) -> Result<usize, Problem> {
-    let Some(text) = text else { return Ok(LIMIT) };
-    let number = usize::from_str(text).ok().filter(|number| (1..=MOST).contains(number));
-    number
-        .ok_or_else(|| Problem::malformed("invalid_limit", format!("`limit` is a number from 1 to {MOST}.")))
-}
-
 /// How one record is to be shown.
 pub(super) fn view(scope: &Scope, entity: &Entity, request: &Request) -> Result<View, Problem> {
     let (mut fields, mut expand) = (None, None);

@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Json, json as object};
 
 use super::mutate::{Sent, reply};
 use super::records::readback;
-use super::{Call, is_get, json, method_not_allowed, parameters, problem};
+use super::{listing, Call, is_get, json, method_not_allowed, parameters, problem};
 use crate::http::problem::{Fault, Problem};
 use crate::ids::RecordId;
 use crate::records::list::View;
@@ -33,7 +33,8 @@ impl Call<'_> {
                 _ => return Err(parameters::unknown(&name)),
             }
         }
-        let page = Page { limit: parameters::limit(limit.as_deref())?, cursor };
+        let limit = limit.map_or(Ok(listing::LIMIT), |text| listing::limit(text.parse().ok()))?;
+        let page = Page { limit, cursor };
         let body = trash::page(&self.app.records, &self.scope, entity, &page).map_err(problem)?;
         Ok(json(StatusCode::OK, body))
     }

@@ -29,9 +29,19 @@ use self::teams::TeamsApi;
 use self::users::UsersApi;
 
 /// All of them.
-pub type Resources =
-    (AuthApi, MeApi, OrganizationApi, UsersApi, TeamsApi, ApiKeysApi, ImportsApi, JobsApi, SearchApi);
-    (AuthApi, MeApi, OrganizationApi, UsersApi, TeamsApi, ApiKeysApi, ImportsApi, JobsApi, FilesApi);
+#[rustfmt::skip] // one on a line, so that adding one is one line
+pub type Resources = (
+    AuthApi,
+    MeApi,
+    OrganizationApi,
+    UsersApi,
+    TeamsApi,
+    ApiKeysApi,
+    ImportsApi,
+    JobsApi,
+    SearchApi,
+    FilesApi,
+);
 
 /// The headings of the document.
 #[derive(Tags)]
