@@ -13,6 +13,7 @@ pub mod claims;
 pub mod configuration;
 pub mod cursor;
 pub mod derived;
+pub mod duplicates;
 pub mod error;
 pub mod evolve;
 pub mod expand;

@@ -77,6 +77,7 @@ fn module() -> Arc<Module> {
             ],
             hooks: std::collections::HashSet::new(),
             operations: Operations { create: true, update: true, delete: true },
+            duplicates: Vec::new(),
         },
     );
     Arc::new(Module {
