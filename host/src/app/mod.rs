@@ -28,7 +28,7 @@ use crate::records::configuration::{Configuration, Ground};
 use crate::records::import::Imports;
 use crate::records::schema::Module;
 use crate::records::tx::Hooks;
-use crate::records::{Records, Scope, SettingsByPlugin};
+use crate::records::{Records, Scope};
 use crate::settings::Settings;
 use crate::storage::{ControlPlane, Secrets, TenantFiles, check_sqlite_version};
 

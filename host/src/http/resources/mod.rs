@@ -3,6 +3,7 @@
 pub mod api_keys;
 pub mod auth;
 pub mod files;
+pub mod configuration;
 pub mod imports;
 pub mod jobs;
 pub mod me;
@@ -20,6 +21,7 @@ use crate::app::App;
 use self::api_keys::ApiKeysApi;
 use self::auth::AuthApi;
 use self::files::FilesApi;
+use self::configuration::{ConfigurationApi, PartsApi};
 use self::imports::ImportsApi;
 use self::jobs::JobsApi;
 use self::me::MeApi;
@@ -42,6 +44,7 @@ pub type Resources = (
     SearchApi,
     FilesApi,
 );
+pub type Resources = (AuthApi, MeApi, OrganizationApi, UsersApi, TeamsApi, ApiKeysApi, ImportsApi, JobsApi, ConfigurationApi, PartsApi);
 
 /// The headings of the document.
 #[derive(Tags)]
@@ -64,6 +67,8 @@ pub enum Tag {
     Jobs,
     /// Finding records by words.
     Search,
+    /// The organization's own schema.
+    Configuration,
 }
 
 /// The resources over the handles they use.
@@ -81,5 +86,7 @@ pub fn all(app: &App) -> Resources {
         JobsApi { jobs: app.jobs.clone(), imports: app.imports.clone() },
         SearchApi { records: app.records.clone() },
         FilesApi { records: app.records.clone() },
+        ConfigurationApi { app: app.clone() },
+        PartsApi { app: app.clone() },
     )
 }

@@ -100,12 +100,15 @@ impl State {
         authority: &str,
     ) -> Result<Vec<Row>, RecordError> {
         let entity = self.entity(key)?;
+        // What the organization added is not the plugin's to ask for.
+        let declared = self.plugin.manifest.records.entity(key);
+        let declared = declared.as_deref().unwrap_or(&entity);
         let filter = match json {
             "" => Filter::all(),
             text => {
                 let parsed = serde_json::from_str(text)
                     .map_err(|_| RecordError::bad("invalid_filter", "the filter is not JSON"))?;
-                filter::parse_json(&Context::of(self.scope(), self.now()), &entity, &parsed)?
+                filter::parse_json(&Context::of(self.scope(), self.now()), declared, &parsed)?
             }
         };
         let sight = match self.authority(authority)? {
@@ -113,7 +116,7 @@ impl State {
             _ => Sight::Caller,
         };
         let condition = filter.condition(self.engine(), self.scope(), &entity, sight)?;
-        let sort = if sort.is_empty() { Sort::newest() } else { Sort::parse(&entity, sort)? };
+        let sort = if sort.is_empty() { Sort::newest() } else { Sort::parse(declared, sort)? };
         let mut order = String::new();
         sort.write_order(&mut order);
         let limit = usize::try_from(limit).unwrap_or(ROWS).clamp(1, ROWS);
@@ -130,6 +133,7 @@ impl State {
     ) -> Result<Vec<WitId>, RecordError> {
         let (tx, entity) = (self.writing(authority)?, self.entity(key)?);
         within_limit(rows.len())?;
+        declares(&entity, &fields)?;
         let fields: Arc<[String]> = fields.into();
         let inputs = rows
             .into_iter()
@@ -157,6 +161,7 @@ impl State {
     ) -> Result<Vec<u64>, RecordError> {
         let (tx, entity) = (self.writing(authority)?, self.entity(key)?);
         within_limit(changes.len())?;
+        declares(&entity, &fields)?;
         let fields: Arc<[String]> = fields.into();
         let changes = changes.into_iter().map(|change| Change {
             id: from_wit(change.id),
@@ -179,6 +184,14 @@ fn within_limit(rows: usize) -> Result<(), RecordError> {
         return Err(RecordError::bad("too_many_rows", format!("one call takes at most {ROWS} records")));
     }
     Ok(())
+}
+
+/// Refuses fields that the organization added: they are not the plugin's.
+fn declares(entity: &Entity, fields: &[String]) -> Result<(), RecordError> {
+    match fields.iter().find(|key| entity.field(key).is_some_and(|field| field.custom)) {
+        Some(key) => Err(RecordError::bad("unknown_field", format!("`{key}` is no field of this plugin's manifest"))),
+        None => Ok(()),
+    }
 }
 
 /// Runs a write in a savepoint of its own, so that a plugin may hear of a refusal and go on; what the plugin does on its

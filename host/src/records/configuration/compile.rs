@@ -39,6 +39,13 @@ pub(super) struct Site<'d> {
     pub(super) duplicates: Option<&'d [Json]>,
 }
 
+impl Site<'_> {
+    /// The entity among these modules.
+    pub(super) fn entity(&self, modules: &[Arc<Module>]) -> Option<Arc<Entity>> {
+        modules.iter().find(|module| module.plugin == self.plugin)?.entity(&self.entity)
+    }
+}
+
 /// Makes the modules. `before` is what is in force: what stands there already may refer to modules whose licence ended.
 #[must_use]
 pub fn compile(ground: &Ground, document: &Document, before: &Document, now: UnixMillis) -> Compiled {
@@ -50,6 +57,7 @@ pub fn compile(ground: &Ground, document: &Document, before: &Document, now: Uni
         sites.extend(own);
     }
     names::inverses(&modules, &sites, &mut making.faults);
+    let modules = conditions::match_by(&modules, &sites, &mut making.faults);
     let modules = conditions::attach(ground, &modules, &sites, now, &mut making.faults);
     let grants = names::grants(document);
     Compiled { modules: modules.into(), grants, faults: making.faults }
@@ -250,6 +258,7 @@ fn own_entity(object: &Object, fields: Vec<Field>) -> Arc<Entity> {
         fields,
         hooks: HashSet::new(),
         operations: Operations { create: true, update: true, delete: true },
+        duplicates: Vec::new(),
     };
     Arc::new(Entity::new(CUSTOM_MODULE, parts))
 }
@@ -258,8 +267,8 @@ fn own_entity(object: &Object, fields: Vec<Field>) -> Arc<Entity> {
 pub(super) fn rebuilt(module: &Module, entities: Vec<Arc<Entity>>) -> Arc<Module> {
     let mut digest = Sha256::new_with_prefix(module.fingerprint.as_bytes());
     for entity in &entities {
-        digest.update(format!("{}\n", entity.key));
-        for field in entity.fields.iter() {
+        digest.update(format!("{} {:?}\n", entity.key, entity.duplicates));
+        for field in &entity.fields {
             let Field { key, kind, unique, indexed, searchable, .. } = field;
             digest.update(format!("{key} {kind:?} {unique} {indexed} {searchable}\n"));
         }

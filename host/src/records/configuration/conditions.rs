@@ -7,12 +7,13 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use super::Ground;
-use super::compile::Site;
+use super::compile::{Site, rebuilt};
 use super::shape::{below, fault};
 use crate::clock::UnixMillis;
+use crate::records::duplicates::rule::Rule;
 use crate::records::error::{Fault, RecordError};
 use crate::records::filter::{self, Context};
-use crate::records::schema::{Condition, Entity, Kind, Module, Rule};
+use crate::records::schema::{Condition, Entity, Kind, Module, Validation};
 
 /// The modules with the conditions of these sites.
 pub(super) fn attach(
@@ -23,10 +24,9 @@ pub(super) fn attach(
     faults: &mut Vec<Fault>,
 ) -> Vec<Arc<Module>> {
     let context = Context::rules(modules, &ground.organization, &ground.settings, now);
-    let mut changed: HashMap<Arc<str>, Arc<Entity>> = HashMap::new();
+    let mut changed = Changed::new();
     for site in sites {
-        let module = modules.iter().find(|module| module.plugin == site.plugin);
-        let Some(entity) = module.and_then(|module| module.entity(&site.entity)) else { continue };
+        let Some(entity) = site.entity(modules) else { continue };
         let mut reading = Reading { context: &context, entity: &entity, faults };
         let (rules, needed) = (reading.rules(site), reading.needed(site));
         if rules.is_empty() && needed.is_empty() {
@@ -39,14 +39,79 @@ pub(super) fn attach(
         }
         changed.insert(Arc::clone(&entity.object), Arc::new(ruled));
     }
-    let ruled = |module: &Arc<Module>| {
+    with(modules, &changed)
+}
+
+/// The modules with the matching rules of these sites in the place of those that plugins declare. A rule is judged when all
+/// are known: one that looks into another entity needs one there.
+pub(super) fn match_by(modules: &[Arc<Module>], sites: &[Site<'_>], faults: &mut Vec<Fault>) -> Vec<Arc<Module>> {
+    let mut all = Changed::new();
+    let mut read: Vec<(&Site<'_>, Vec<(String, Rule)>)> = Vec::new();
+    for site in sites {
+        let (Some(written), Some(entity)) = (site.duplicates, site.entity(modules)) else { continue };
+        let rules = matching(written, &below(&site.at, "duplicates"), faults);
+        let mut matched = (*entity).clone();
+        matched.duplicates = rules.iter().map(|(_, rule)| rule.clone()).collect();
+        all.insert(Arc::clone(&entity.object), Arc::new(matched));
+        read.push((site, rules));
+    }
+    let candidates = with(modules, &all);
+    for (site, rules) in read {
+        let Some(entity) = site.entity(&candidates) else { continue };
+        let good = rules.into_iter().filter(|(at, rule)| {
+            let other = rule.against.as_deref().and_then(|object| find(&candidates, object));
+            let mut wrong = rule.check(&entity, other.as_deref());
+            if rule.against.is_some() && other.is_none() {
+                wrong.push(fault("/against", "unknown_entity", "this organization has no such entity"));
+            }
+            let fine = wrong.is_empty();
+            faults.extend(wrong.into_iter().map(|fault| Fault { pointer: format!("{at}{}", fault.pointer), ..fault }));
+            fine
+        });
+        let mut matched = (*entity).clone();
+        matched.duplicates = good.map(|(_, rule)| rule).collect();
+        all.insert(Arc::clone(&entity.object), Arc::new(matched));
+    }
+    with(modules, &all)
+}
+
+/// The rules of a list, each with its place.
+fn matching(written: &[Json], at: &str, faults: &mut Vec<Fault>) -> Vec<(String, Rule)> {
+    let (mut rules, mut seen) = (Vec::new(), HashSet::new());
+    for (index, json) in written.iter().enumerate() {
+        let at = format!("{at}/{index}");
+        match serde_json::from_value::<Rule>(json.clone()) {
+            Ok(rule) if seen.insert(rule.key.clone()) => rules.push((at, rule)),
+            Ok(rule) => {
+                faults.push(fault(below(&at, "key"), "duplicate_key", format!("another rule is `{}`", rule.key)));
+            }
+            // What serde says names members and words of this format only, and what was sent.
+            Err(error) => {
+                let said: String = error.to_string().chars().take(200).collect();
+                faults.push(fault(at, "invalid_rule", format!("this is no matching rule: {said}")));
+            }
+        }
+    }
+    rules
+}
+
+/// Entities by `plugin.entity`.
+type Changed = HashMap<Arc<str>, Arc<Entity>>;
+
+fn with(modules: &[Arc<Module>], changed: &Changed) -> Vec<Arc<Module>> {
+    let module = |module: &Arc<Module>| {
         if module.entities.iter().all(|entity| !changed.contains_key(&entity.object)) {
             return Arc::clone(module);
         }
         let entities = module.entities.iter().map(|entity| changed.get(&entity.object).unwrap_or(entity)).cloned();
-        Arc::new(Module { entities: entities.collect(), ..(**module).clone() })
+        rebuilt(module, entities.collect())
     };
-    modules.iter().map(ruled).collect()
+    modules.iter().map(module).collect()
+}
+
+fn find(modules: &[Arc<Module>], object: &str) -> Option<Arc<Entity>> {
+    let (plugin, key) = object.split_once('.')?;
+    modules.iter().find(|module| &*module.plugin == plugin)?.entity(key)
 }
 
 struct Reading<'r> {
@@ -70,7 +135,7 @@ impl Reading<'_> {
         }
     }
 
-    fn rules(&mut self, site: &Site<'_>) -> Vec<Rule> {
+    fn rules(&mut self, site: &Site<'_>) -> Vec<Validation> {
         let (mut rules, mut seen) = (Vec::new(), HashSet::new());
         for (index, rule) in site.rules.iter().enumerate() {
             let at = format!("{}/rules/{index}", site.at);
@@ -84,7 +149,7 @@ impl Reading<'_> {
                 self.faults.push(fault(below(&at, "field"), "unknown_field", detail));
             }
             let condition = self.condition(&rule.condition, &below(&at, "condition"));
-            rules.extend(condition.filter(|_| rule.active).map(|condition| Rule {
+            rules.extend(condition.filter(|_| rule.active).map(|condition| Validation {
                 key: rule.key.as_str().into(),
                 field: rule.field.as_deref().map(Into::into),
                 message: rule.message.clone(),

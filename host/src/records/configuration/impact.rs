@@ -12,7 +12,7 @@ use super::store;
 use crate::ids::RecordId;
 use crate::records::error::RecordError;
 use crate::records::filter::{Filter, Sight};
-use crate::records::schema::{Choice, Condition, Entity, Field, Kind, Module, Rule};
+use crate::records::schema::{Choice, Condition, Entity, Field, Kind, Module, Validation};
 use crate::records::value::Value;
 use crate::records::{Records, Scope};
 use crate::storage::Connection;
@@ -132,7 +132,7 @@ impl Counting<'_> {
             self.needed(field, before)?;
         }
         for rule in &*entity.rules {
-            let same = |old: &Rule| old.key == rule.key && old.condition == rule.condition;
+            let same = |old: &Validation| old.key == rule.key && old.condition == rule.condition;
             if !old.is_some_and(|old| old.rules.iter().any(same)) {
                 let detail = format!("records that break the rule `{}`; they stay, and cannot be saved until they keep it", rule.key);
                 let about = About { field: rule.field.as_deref(), code: "rule", detail, blocks: false };

@@ -5,11 +5,11 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::store;
-use crate::ids::RecordId;
+use crate::ids::{PrincipalId, RecordId, TeamId};
 use crate::records::error::{Fault, RecordError};
-use crate::records::filter::{Filter, Related, Satisfies};
+use crate::records::filter::{Filter, Related, Satisfies, people};
 use crate::records::input;
-use crate::records::schema::{Choice, Condition, Entity, Kind, Module, Target};
+use crate::records::schema::{Choice, Condition, Entity, Field, Kind, Module, SYSTEM_COLUMNS, Target};
 use crate::records::tx::{Draft, Tx};
 use crate::records::value::Value;
 
@@ -58,7 +58,7 @@ fn holds(
 }
 
 /// An archived option stays where it is and is not chosen anew.
-fn archived(field: &crate::records::schema::Field, draft: &Draft) -> Option<Fault> {
+fn archived(field: &Field, draft: &Draft) -> Option<Fault> {
     let (Kind::Option(choices) | Kind::Options(choices)) = &field.kind else { return None };
     if choices.iter().all(|choice| !choice.archived) {
         return None;
@@ -106,8 +106,35 @@ impl Around<'_> {
     }
 }
 
+impl Around<'_> {
+    /// A person or a team, by what can be asked of them.
+    fn person(&self, target: &Target, id: RecordId) -> Result<Option<(Arc<Entity>, Vec<Value>)>, RecordError> {
+        let Some(entity) = people::entity(&target.entity) else { return Ok(None) };
+        let (people, organization) = (&self.0.engine.people, self.0.scope.organization.id);
+        let (name, email) = if &*target.entity == "team" {
+            (people.team_name(organization, TeamId::from_bytes(*id.as_bytes()))?, None)
+        } else {
+            let person = PrincipalId::from_bytes(*id.as_bytes());
+            let email = people.user(organization, person).ok().and_then(|user| user.email);
+            (people.principal_name(organization, person)?, email)
+        };
+        Ok(name.map(|name| {
+            let mut values = vec![Value::Null; SYSTEM_COLUMNS.len()];
+            if let Some(first) = values.first_mut() {
+                *first = id.into();
+            }
+            values.push(Value::Text(name.to_string()));
+            values.push(email.map_or(Value::Null, Value::Text));
+            (entity, values)
+        }))
+    }
+}
+
 impl Related for Around<'_> {
     fn row(&self, target: &Target, id: RecordId) -> Result<Option<(Arc<Entity>, Vec<Value>)>, RecordError> {
+        if &*target.plugin == people::HOST {
+            return self.person(target, id);
+        }
         let Some(place) = self.place(target) else { return Ok(None) };
         let found = self.rows(&place, store::Wanted::Id(id))?.pop();
         Ok(found.map(|values| (place.1, values)))

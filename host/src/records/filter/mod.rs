@@ -14,7 +14,7 @@ mod memory;
 mod operand;
 mod parse;
 mod path;
-mod people;
+pub(in crate::records) mod people;
 pub mod period;
 mod sql;
 

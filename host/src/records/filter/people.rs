@@ -14,14 +14,14 @@ use crate::records::value::Value;
 use crate::records::{Records, Scope};
 
 /// The plugin in the targets of references to people.
-pub(super) const HOST: &str = "host";
+pub(in crate::records) const HOST: &str = "host";
 
 static USER: LazyLock<Arc<Entity>> =
     LazyLock::new(|| shaped("user", &[("name", Kind::Text), ("email", Kind::Email)]));
 static TEAM: LazyLock<Arc<Entity>> = LazyLock::new(|| shaped("team", &[("name", Kind::Text)]));
 
 /// What can be asked of them.
-pub(super) fn entity(key: &str) -> Option<Arc<Entity>> {
+pub(in crate::records) fn entity(key: &str) -> Option<Arc<Entity>> {
     match key {
         "user" => Some(Arc::clone(&USER)),
         "team" => Some(Arc::clone(&TEAM)),
@@ -38,6 +38,7 @@ fn shaped(key: &str, fields: &[(&str, Kind)]) -> Arc<Entity> {
         fields,
         hooks: HashSet::new(),
         operations: Operations::default(),
+        duplicates: Vec::new(),
     };
     let bare = Entity::new(HOST, parts(Vec::new()));
     let plain = bare.attribute("source").into_iter(); // a line of text, like what stands here

@@ -9,13 +9,12 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::duplicates::rule::Rule as MatchingRule;
 use super::tx::Hook;
 
 pub use self::field::Field;
 use self::field::system_fields;
 pub use self::kind::{Choice, Kind, OnDelete, Stored, Target};
-pub use self::rule::{Condition, Rule};
+pub use self::rule::{Condition, Validation};
 
 /// The columns that every table starts with, in this order. `_row` (not listed) is the integer key that breaks ties.
 pub const SYSTEM_COLUMNS: [&str; 11] = [
@@ -116,10 +115,10 @@ pub struct Entity {
     pub hooks: HashSet<Hook>,
     /// What REST offers.
     pub operations: Operations,
-    /// When two records are taken for one.
-    pub duplicates: Arc<[MatchingRule]>,
     /// What must hold of every record: rules of the organization.
-    pub rules: Arc<[Rule]>,
+    pub rules: Arc<[Validation]>,
+    /// When two records are taken for one.
+    pub duplicates: Arc<[Rule]>,
     /// Every column in order, quoted and joined: what a SELECT lists.
     pub select: String,
     /// Number of columns, system columns included.
@@ -175,6 +174,7 @@ impl Entity {
             fields: self.declared().cloned().chain(custom).collect(),
             hooks: self.hooks.clone(),
             operations: self.operations,
+            duplicates: self.duplicates.to_vec(),
         };
         Self::new(&self.plugin, parts)
     }
@@ -202,8 +202,8 @@ impl Entity {
             by_key,
             hooks: parts.hooks,
             operations: parts.operations,
-            duplicates: parts.duplicates.into(),
             rules: Arc::default(),
+            duplicates: parts.duplicates.into(),
             select: String::new(),
             width: column,
             plugin_width,
@@ -238,7 +238,7 @@ pub struct Parts {
     /// Operations.
     pub operations: Operations,
     /// Matching rules.
-    pub duplicates: Vec<MatchingRule>,
+    pub duplicates: Vec<Rule>,
 }
 
 /// A private table (or index) of a plugin: one ordered, never edited step.

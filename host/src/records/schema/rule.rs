@@ -11,7 +11,7 @@ pub struct Condition(pub Filter);
 
 /// A validation rule: a condition that must hold whenever a record is written.
 #[derive(Clone, Debug)]
-pub struct Rule {
+pub struct Validation {
     /// Its key.
     pub key: Arc<str>,
     /// The field that a broken rule is reported at; `None` for the record as a whole.
@@ -22,7 +22,7 @@ pub struct Rule {
     pub condition: Condition,
 }
 
-impl Rule {
+impl Validation {
     /// The code of the fault: `rule_` and the key.
     #[must_use]
     pub fn code(&self) -> String {

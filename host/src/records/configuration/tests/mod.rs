@@ -1,0 +1,1 @@
+//! Documents, what they make and what becomes of them.
