@@ -150,7 +150,12 @@ fn remember_forms(conn: &Rc<Connection>, entity: &Entity) -> Result<(), RecordEr
 }
 
 /// Why an index could not be made: how many records share a value.
-fn not_unique(conn: &Rc<Connection>, entity: &Entity, field: Option<&Field>, error: StorageError) -> RecordError {
+fn not_unique(
+    conn: &Rc<Connection>,
+    entity: &Entity,
+    field: Option<&Field>,
+    error: StorageError,
+) -> RecordError {
     let Some(field) = field.filter(|field| field.unique) else { return error.into() };
     let column = &field.key;
     let sql = format!(
@@ -158,7 +163,8 @@ fn not_unique(conn: &Rc<Connection>, entity: &Entity, field: Option<&Field>, err
          where deleted_at is null and \"{column}\" is not null group by \"{column}\" having count(*) > 1)",
         entity.key
     );
-    let counted = conn.prepare(&sql).and_then(|mut statement| Ok(statement.query_row([], |row| row.get::<_, i64>(0))?));
+    let counted =
+        conn.prepare(&sql).and_then(|mut statement| Ok(statement.query_row([], |row| row.get::<_, i64>(0))?));
     match counted {
         Ok(0) | Err(_) => error.into(),
         Ok(count) => RecordError::Schema(format!(

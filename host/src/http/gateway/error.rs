@@ -6,8 +6,8 @@ use serde_json::json;
 use crate::clock::rfc3339;
 use crate::http::problem::{Fault, Problem};
 use crate::records::RecordError;
-use crate::storage::StorageError;
 use crate::records::since::ChangedField;
+use crate::storage::StorageError;
 
 /// The problem of an error.
 pub(in crate::http) fn problem(error: RecordError) -> Problem {

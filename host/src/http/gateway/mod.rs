@@ -19,15 +19,15 @@
 //! Licence first, policy next, then the record engine; plugin code runs only behind all of them.
 
 mod actions;
+mod bulk;
 mod companions;
 mod error;
 mod listing;
+mod mutate;
 mod parameters;
 mod records;
 mod reports;
 mod search;
-mod bulk;
-mod mutate;
 mod trash;
 
 use std::str::FromStr as _;

@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Json, json as object};
 
 use super::mutate::{Sent, reply};
 use super::records::readback;
-use super::{listing, Call, is_get, json, method_not_allowed, parameters, problem};
+use super::{Call, is_get, json, listing, method_not_allowed, parameters, problem};
 use crate::http::problem::{Fault, Problem};
 use crate::ids::RecordId;
 use crate::records::list::View;

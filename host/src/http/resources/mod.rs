@@ -2,8 +2,8 @@
 
 pub mod api_keys;
 pub mod auth;
-pub mod files;
 pub mod configuration;
+pub mod files;
 pub mod imports;
 pub mod jobs;
 pub mod me;
@@ -20,8 +20,8 @@ use crate::app::App;
 
 use self::api_keys::ApiKeysApi;
 use self::auth::AuthApi;
-use self::files::FilesApi;
 use self::configuration::{ConfigurationApi, PartsApi};
+use self::files::FilesApi;
 use self::imports::ImportsApi;
 use self::jobs::JobsApi;
 use self::me::MeApi;
@@ -43,8 +43,9 @@ pub type Resources = (
     JobsApi,
     SearchApi,
     FilesApi,
+    ConfigurationApi,
+    PartsApi,
 );
-pub type Resources = (AuthApi, MeApi, OrganizationApi, UsersApi, TeamsApi, ApiKeysApi, ImportsApi, JobsApi, ConfigurationApi, PartsApi);
 
 /// The headings of the document.
 #[derive(Tags)]

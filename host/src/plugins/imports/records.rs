@@ -189,7 +189,9 @@ fn within_limit(rows: usize) -> Result<(), RecordError> {
 /// Refuses fields that the organization added: they are not the plugin's.
 fn declares(entity: &Entity, fields: &[String]) -> Result<(), RecordError> {
     match fields.iter().find(|key| entity.field(key).is_some_and(|field| field.custom)) {
-        Some(key) => Err(RecordError::bad("unknown_field", format!("`{key}` is no field of this plugin's manifest"))),
+        Some(key) => {
+            Err(RecordError::bad("unknown_field", format!("`{key}` is no field of this plugin's manifest")))
+        }
         None => Ok(()),
     }
 }

@@ -241,7 +241,7 @@ fn fresh(tx: &Tx, comment: &Comment, version: Option<u64>) -> Result<(), RecordE
     let Some(sent) = version.filter(|sent| *sent != comment.version) else { return Ok(()) };
     let mut views = shown(&tx.engine, &tx.scope, &tx.conn, vec![comment.clone()])?;
     let record = views.pop().and_then(|view| serde_json::to_vec(&view).ok()).unwrap_or_default();
-    Err(RecordError::Stale { current: comment.version, sent, record })
+    Err(RecordError::Stale { current: comment.version, sent, record, changed: Vec::new() })
 }
 
 fn live(

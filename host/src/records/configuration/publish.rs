@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use super::document::Document;
 use super::impact::{Impact, impacts};
-use super::{Compiled, Configuration, Draft, Ground, Published, Version, compile, faults_of, fill, history, store};
+use super::{
+    Compiled, Configuration, Draft, Ground, Published, Version, compile, faults_of, fill, history, store,
+};
 use crate::records::Scope;
 use crate::records::error::{Fault, RecordError};
 use crate::storage::{ChangeOrigin, Verdict};
@@ -54,6 +56,7 @@ pub(super) fn fresh(draft: &Draft, expected: Option<i64>) -> Result<(), RecordEr
             current: draft.revision.unsigned_abs(),
             sent: sent.unsigned_abs(),
             record: serde_json::to_vec(&draft.document).unwrap_or_default(),
+            changed: Vec::new(),
         }),
         _ => Ok(()),
     }
@@ -101,12 +104,20 @@ impl Configuration {
         let (draft, before) = (self.draft(ground.organization.id)?, self.published(ground.organization.id)?);
         fresh(&draft, expected)?;
         on_base(&draft, before.version.version)?;
-        if draft.document.clone().settled() == before.document.clone().settled() && !replaces(&draft.document) {
-            return Err(conflict("nothing_to_publish", "the draft says what is in force already; change it first".into()));
+        if draft.document.clone().settled() == before.document.clone().settled() && !replaces(&draft.document)
+        {
+            return Err(conflict(
+                "nothing_to_publish",
+                "the draft says what is in force already; change it first".into(),
+            ));
         }
         let revision = Some(draft.revision);
-        self.put_in_force(scope, ground, Plan { document: draft.document, before, revision, note, rolled_back_from: None })
-            .await
+        self.put_in_force(
+            scope,
+            ground,
+            Plan { document: draft.document, before, revision, note, rolled_back_from: None },
+        )
+        .await
     }
 
     /// Puts an old version in force again, as a new one; what was added since is archived.
@@ -127,10 +138,16 @@ impl Configuration {
         }
         let document = history::back_to(&target.document, &before.document);
         let rolled_back_from = Some(number);
-        self.put_in_force(scope, ground, Plan { document, before, revision: None, note, rolled_back_from }).await
+        self.put_in_force(scope, ground, Plan { document, before, revision: None, note, rolled_back_from })
+            .await
     }
 
-    async fn put_in_force(&self, scope: &Scope, ground: &Ground, plan: Plan) -> Result<Published, RecordError> {
+    async fn put_in_force(
+        &self,
+        scope: &Scope,
+        ground: &Ground,
+        plan: Plan,
+    ) -> Result<Published, RecordError> {
         let now = self.records.now();
         let compiled = compile(ground, &plan.document, &plan.before.document, now);
         let faults = faults_of(&compiled, &plan.before.document, &plan.document);

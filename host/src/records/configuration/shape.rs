@@ -44,8 +44,11 @@ pub enum Shape {
     Map(&'static Self, &'static Self),
 }
 
-const ITEM: Shape =
-    Shape::Members(&[("key", Shape::Key, true), ("label", Shape::Text(LABEL), true), ("archived", Shape::Flag, false)]);
+const ITEM: Shape = Shape::Members(&[
+    ("key", Shape::Key, true),
+    ("label", Shape::Text(LABEL), true),
+    ("archived", Shape::Flag, false),
+]);
 
 const REPLACEMENT: Shape = Shape::Members(&[("from", Shape::Key, true), ("to", Shape::Key, true)]);
 
@@ -102,10 +105,8 @@ pub const EXTENSION: Shape = Shape::Members(&[
     ("duplicates", Shape::List(&Shape::Any, 10), false),
 ]);
 
-const GRANT: Shape = Shape::Members(&[
-    ("actions", Shape::List(&Shape::Word, 40), true),
-    ("scope", Shape::Key, true),
-]);
+const GRANT: Shape =
+    Shape::Members(&[("actions", Shape::List(&Shape::Word, 40), true), ("scope", Shape::Key, true)]);
 
 /// An object of the organization's own.
 pub const OBJECT: Shape = Shape::Members(&[
@@ -139,7 +140,11 @@ pub fn document(json: &Json) -> Result<Document, Vec<Fault>> {
 ///
 /// # Errors
 /// Every fault of its shape, up to a hundred.
-pub fn read<T: serde::de::DeserializeOwned>(shape: &Shape, json: &Json, pointer: &str) -> Result<T, Vec<Fault>> {
+pub fn read<T: serde::de::DeserializeOwned>(
+    shape: &Shape,
+    json: &Json,
+    pointer: &str,
+) -> Result<T, Vec<Fault>> {
     let mut faults = Vec::new();
     if json.to_string().len() > LONGEST {
         faults.push(fault(pointer, "too_long", "the document is longer than 1 MiB"));
@@ -163,7 +168,8 @@ fn without_nulls(json: &Json) -> Json {
             .iter()
             .filter(|(_, value)| !value.is_null())
             .map(|(name, value)| {
-                let opaque = matches!(name.as_str(), "condition" | "default" | "required_when" | "duplicates");
+                let opaque =
+                    matches!(name.as_str(), "condition" | "default" | "required_when" | "duplicates");
                 (name.clone(), if opaque { value.clone() } else { without_nulls(value) })
             })
             .collect::<serde_json::Map<_, _>>()
@@ -214,7 +220,11 @@ impl Shape {
                             shape.check(value, &below(at, name), depth + 1, faults);
                         }
                         Some(_) => {}
-                        None => faults.push(fault(below(at, name), "unknown_field", "no member of this name is known")),
+                        None => faults.push(fault(
+                            below(at, name),
+                            "unknown_field",
+                            "no member of this name is known",
+                        )),
                     }
                 }
             }
@@ -255,12 +265,20 @@ impl Shape {
             (Self::Word, Json::String(_)) => Some(fault(
                 at,
                 "invalid_key",
-                format!("a word is a lower-case letter and then letters, digits, `-` or `_`, {KEY} characters at most"),
+                format!(
+                    "a word is a lower-case letter and then letters, digits, `-` or `_`, {KEY} characters at most"
+                ),
             )),
-            (Self::Target, Json::String(_)) => Some(fault(at, "invalid_key", "this is written `plugin.entity`")),
+            (Self::Target, Json::String(_)) => {
+                Some(fault(at, "invalid_key", "this is written `plugin.entity`"))
+            }
             (Self::Text(most), Json::String(text)) => text_fault(text, *most, at),
             (Self::Flag, Json::Bool(_)) => None,
-            (Self::Count(most), Json::Number(number)) if number.as_u64().is_some_and(|count| count <= *most) => None,
+            (Self::Count(most), Json::Number(number))
+                if number.as_u64().is_some_and(|count| count <= *most) =>
+            {
+                None
+            }
             (Self::Count(most), _) => wrong(&format!("a whole number from 0 to {most}")),
             (Self::Flag, _) => wrong("true or false"),
             (Self::List(..), _) => wrong("a list"),
@@ -280,7 +298,8 @@ fn text_fault(text: &str, most: usize, at: &str) -> Option<Fault> {
     }
     // Characters that reorder what stands beside them make one label look like another.
     let odd = |sign: char| {
-        (sign.is_control() && sign != '\n') || matches!(sign, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        (sign.is_control() && sign != '\n')
+            || matches!(sign, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     text.chars().any(odd).then(|| fault(at, "control_character", "control characters are not allowed"))
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use super::duplicates::rule::Rule;
 use super::tx::Hook;
 
 pub use self::field::Field;
