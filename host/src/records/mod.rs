@@ -6,7 +6,7 @@
 //! transaction. Plugin code is reached only through the [`Hooks`] trait, which `plugins` implements.
 //!
 //! Reading order: `value.rs`, `schema.rs`, `input.rs` (JSON to values), `json.rs` (rows to JSON), `filter/`, `sort.rs`,
-//! `members.rs`, `list.rs`, `expand.rs`, `tx.rs`, `write.rs`, `import/`.
+//! `members.rs`, `list.rs`, `expand.rs`, `views/`, `tx.rs`, `write.rs`, `import/`.
 
 pub mod cells;
 pub mod claims;
@@ -34,6 +34,7 @@ pub mod strict;
 pub(crate) mod tests;
 pub mod tx;
 pub mod value;
+pub mod views;
 pub mod write;
 
 use std::cell::RefCell;

@@ -6,12 +6,19 @@ use std::sync::Arc;
 use super::Records;
 use super::error::RecordError;
 use crate::ids::OrganizationId;
-use crate::storage::{FileKind, FileProfile, TenantFile};
+use crate::storage::{FileKind, FileProfile, Migration, TenantFile};
 
 /// The file's name, and what every such file has.
 const NAME: &str = "configuration";
 
-static PROFILE: FileProfile = FileProfile { kind: FileKind::Host, migrations: &[], redacted: &[] };
+static PROFILE: FileProfile = FileProfile {
+    kind: FileKind::Host,
+    migrations: &[Migration {
+        name: "0002_views",
+        sql: include_str!("../../../migrations/configuration/0002_views.sql"),
+    }],
+    redacted: &[],
+};
 
 impl Records {
     /// The organization's own file.

@@ -10,6 +10,7 @@ pub mod people;
 pub mod teams;
 pub mod upload;
 pub mod users;
+pub mod views;
 
 use poem_openapi::Tags;
 
@@ -23,9 +24,11 @@ use self::me::MeApi;
 use self::organization::OrganizationApi;
 use self::teams::TeamsApi;
 use self::users::UsersApi;
+use self::views::ViewsApi;
 
 /// All of them.
-pub type Resources = (AuthApi, MeApi, OrganizationApi, UsersApi, TeamsApi, ApiKeysApi, ImportsApi, JobsApi);
+pub type Resources =
+    (AuthApi, MeApi, OrganizationApi, UsersApi, TeamsApi, ApiKeysApi, ImportsApi, JobsApi, ViewsApi);
 
 /// The headings of the document.
 #[derive(Tags)]
@@ -44,6 +47,8 @@ pub enum Tag {
     Imports,
     /// Long-running work.
     Jobs,
+    /// Saved views of records.
+    Views,
 }
 
 /// The resources over the handles they use.
@@ -59,5 +64,6 @@ pub fn all(app: &App) -> Resources {
         ApiKeysApi { identity: identity.clone() },
         ImportsApi { imports: app.imports.clone() },
         JobsApi { jobs: app.jobs.clone(), imports: app.imports.clone() },
+        ViewsApi { records: app.records.clone() },
     )
 }
