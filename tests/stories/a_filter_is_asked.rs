@@ -108,6 +108,17 @@ fn the_json_form_nests_and_pages_like_the_address() {
     body["cursor"] = first["next_cursor"].clone();
     let second = owner.post(&format!("{ACCOUNTS}/query"), &body).ok();
     assert_eq!((names(&second), &second["next_cursor"]), (vec!["Öl Holding"], &Value::Null));
+    // The request of the documentation.
+    let documented = json!({
+        "filter": {"and": [
+            {"or": [{"field": "country", "value": "AT"}, {"field": "employees", "op": "gte", "value": 9}]},
+            {"not": {"field": "name", "op": "contains", "value": "shop"}},
+            {"field": "contacts", "op": "has", "value": {"field": "email", "op": "contains", "value": "@example.org"}},
+        ]},
+        "sort": ["-employees", "name"], "limit": 20, "count": "capped",
+    });
+    let page = owner.post(&format!("{ACCOUNTS}/query"), &documented).ok();
+    assert_eq!((names(&page), &page["count"]), (vec!["Öl Holding"], &json!(1)));
     let same = owner.get(&format!("{ACCOUNTS}?sort=-name&limit=2")).ok();
     assert_eq!(owner.post(&format!("{ACCOUNTS}/query"), &json!({"sort": "-name", "limit": 2})).ok(), same);
 }
@@ -124,6 +135,10 @@ fn days_are_named_relative_to_today() {
     assert_eq!(all("created_at[within]=last_month"), 0);
     assert_eq!(all("expected_close_on[within]=this_fiscal_year"), 0);
     assert_eq!(all("expected_close_on[lt]=2021-01-01"), 1);
+    assert_eq!(
+        all("account.industry=retail&expected_close_on[within]=this_quarter&expand=account.parent,owner"),
+        0
+    );
     let walked = owner.all(&format!("{OPPORTUNITIES}?created_at[within]=last_2_days&limit=1"));
     assert_eq!(walked.len(), 3);
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use rusqlite::types::Type;
 use rusqlite::{OptionalExtension as _, Row, params, params_from_iter};
 
-use super::{Audience, Content, SavedView};
+use super::{Content, SavedView};
 use crate::caller::Principal;
 use crate::ids::{PrincipalId, TeamId, ViewId};
 use crate::records::error::RecordError;
