@@ -9,6 +9,7 @@
 mod architecture;
 mod stories {
     mod a_deal_moves;
+    mod a_filter_is_asked;
     mod a_hostile_plugin_is_refused;
     mod a_list_is_walked;
     mod a_module_is_licensed;
@@ -16,6 +17,7 @@ mod stories {
     mod a_record_lives;
     mod a_reference_crosses_files;
     mod a_request_is_refused;
+    mod a_view_is_shared;
     mod an_import_is_killed;
     mod an_import_reports_its_dirt;
     mod many_writers_meet;

@@ -120,6 +120,9 @@ fn object_faults(
 }
 
 fn value_faults(registry: &Registry, schema: &MetaSchema, value: &Value, at: &str, faults: &mut Vec<Fault>) {
+    for part in schema.all_of.iter().filter_map(|part| look_up(registry, part)) {
+        value_faults(registry, part, value, at, faults); // a named type with a description of its own
+    }
     let mut fault = |code: &str, detail: String| faults.push(Fault::new(at, code, detail));
     match (schema.ty, value) {
         ("string", Value::String(text)) => text_faults(schema, text, &mut fault),

@@ -8,6 +8,8 @@
 //! Reading order: `value.rs`, `schema/`, `input.rs` (JSON to values), `json.rs` (rows to JSON), `filter/`, `sort.rs`,
 //! `members.rs`, `list.rs`, `expand.rs`, `tx.rs`, `write/`, `derived.rs`, `trash/` (the recycle bin), `mutation.rs`
 //! (`dry_run.rs`, `idempotency/`), `bulk/`, `search/`, `duplicates/`, `companions/`, `configuration/`, `import/`.
+//! Reading order: `value.rs`, `schema.rs`, `input.rs` (JSON to values), `json.rs` (rows to JSON), `filter/`, `sort.rs`,
+//! `members.rs`, `list.rs`, `expand.rs`, `views/`, `tx.rs`, `write.rs`, `import/`.
 
 pub mod blobs;
 pub mod bulk;
@@ -47,6 +49,7 @@ pub(crate) mod tests;
 pub mod trash;
 pub mod tx;
 pub mod value;
+pub mod views;
 pub mod write;
 
 use std::cell::RefCell;

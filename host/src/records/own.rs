@@ -16,6 +16,9 @@ static PROFILE: FileProfile = FileProfile {
     migrations: &[Migration {
         name: "configuration/0001_configuration",
         sql: include_str!("../../../migrations/configuration/0001_configuration.sql"),
+    }, Migration {
+        name: "configuration/0002_views",
+        sql: include_str!("../../../migrations/configuration/0002_views.sql"),
     }],
     redacted: &["draft.document"],
 };

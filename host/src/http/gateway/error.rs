@@ -75,3 +75,23 @@ fn stale(current: u64, sent: u64, record: &[u8], changed: &[ChangedField]) -> Pr
     }
     problem
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_that_takes_too_long_is_told_apart_from_a_file_that_fails() {
+        let late = problem(RecordError::Storage(StorageError::Deadline));
+        assert_eq!((late.status.as_u16(), &*late.code), (400, "query_too_costly"));
+        let failed = problem(RecordError::Storage(StorageError::Panicked));
+        assert_eq!((failed.status.as_u16(), &*failed.code), (500, "internal"));
+    }
+
+    #[test]
+    fn a_field_that_may_not_be_read_may_not_be_asked_about() {
+        let refused = problem(RecordError::FieldNotReadable { object: "a.b".into(), field: "c".into() });
+        assert_eq!((refused.status.as_u16(), &*refused.code), (403, "field_not_readable"));
+        assert!(refused.detail.contains("`c` of a.b"));
+    }
+}

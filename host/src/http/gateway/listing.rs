@@ -8,7 +8,10 @@ use poem::{Request, Response};
 use serde_json::{Map, Value as Json};
 
 use super::{Call, json, method_not_allowed, parameters, problem, records};
+use crate::http::access::missing;
 use crate::http::problem::{Fault, Problem};
+use crate::http::resources::views::MISSING;
+use crate::ids::ViewId;
 use crate::records::filter::{self, Context, Filter};
 use crate::records::list::{Count, Query, View};
 use crate::records::schema::Entity;
@@ -30,6 +33,7 @@ struct Asked {
     fields: Option<String>,
     expand: Option<String>,
     count: Count,
+    view: Option<String>,
 }
 
 impl Call<'_> {
@@ -56,6 +60,7 @@ impl Call<'_> {
     }
 
     async fn answer(self, entity: &Arc<Entity>, asked: Asked) -> Result<Response, Problem> {
+        let asked = asked.with_view(&self.app.records, &self.scope, entity)?;
         let query = asked.query(&self.scope, entity).map_err(problem)?;
         let (engine, scope, entity) = (self.app.records.clone(), self.scope, Arc::clone(entity));
         let body = run(engine, scope, entity, query).await?;
@@ -90,6 +95,7 @@ impl Asked {
                 "fields" => asked.fields = Some(value),
                 "expand" => asked.expand = Some(value),
                 "count" => asked.count = count(&value)?,
+                "view" => asked.view = Some(value),
                 _ => tests.push((name, value)),
             }
         }
@@ -104,7 +110,10 @@ impl Asked {
                 faults.push(Fault::new(format!("/{name}"), "wrong_type", format!("`{name}` is {what}.")));
             };
             match (name.as_str(), value) {
-                ("filter" | "sort" | "limit" | "cursor" | "fields" | "expand" | "count", Json::Null) => {}
+                (
+                    "filter" | "sort" | "limit" | "cursor" | "fields" | "expand" | "count" | "view",
+                    Json::Null,
+                ) => {}
                 ("filter", Json::Object(_)) => {
                     asked.filter = Some(filter::parse_json(context, entity, value).map_err(problem)?);
                 }
@@ -115,6 +124,8 @@ impl Asked {
                 }
                 ("limit", _) => wrong("a number"),
                 ("cursor", Json::String(text)) => asked.cursor = Some(text.clone()),
+                ("view", Json::String(text)) => asked.view = Some(text.clone()),
+                ("view", _) => wrong("the id of a saved view"),
                 ("cursor", _) => wrong("a text, `next_cursor` of the page before"),
                 ("count", Json::String(text)) => asked.count = count(text)?,
                 ("count", _) => wrong("none, capped or exact"),
@@ -126,13 +137,28 @@ impl Asked {
                 },
                 _ => {
                     let shown: String = name.chars().filter(|sign| !sign.is_control()).take(64).collect();
-                    let detail =
-                        "A query has `filter`, `sort`, `limit`, `cursor`, `fields`, `expand` and `count`.";
+                    let detail = "A query has `filter`, `sort`, `limit`, `cursor`, `fields`, `expand`, `count` and `view`.";
                     faults.push(Fault::new(format!("/{shown}"), "unknown_field", detail));
                 }
             }
         }
         if faults.is_empty() { Ok(asked) } else { Err(Problem::invalid(faults)) }
+    }
+
+    /// A saved view stands behind what the request says: its filter holds too, its order and columns unless there are
+    /// others.
+    fn with_view(mut self, engine: &Records, scope: &Scope, entity: &Entity) -> Result<Self, Problem> {
+        let Some(text) = &self.view else { return Ok(self) };
+        let gone = || missing(MISSING);
+        let id = ViewId::from_str(text).map_err(|_| gone())?;
+        let applied = engine.applied_view(scope, entity, id).map_err(|error| match error {
+            RecordError::NotFound => gone(),
+            other => problem(other),
+        })?;
+        self.filter = Some(applied.filter.and(self.filter.unwrap_or_else(Filter::all)));
+        self.sort = self.sort.or(applied.sort);
+        self.fields = self.fields.or(applied.fields);
+        Ok(self)
     }
 
     fn query(self, scope: &Scope, entity: &Entity) -> Result<Query, RecordError> {

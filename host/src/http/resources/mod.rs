@@ -13,6 +13,7 @@ pub mod search;
 pub mod teams;
 pub mod upload;
 pub mod users;
+pub mod views;
 
 use poem_openapi::Tags;
 
@@ -29,6 +30,7 @@ use self::organization::OrganizationApi;
 use self::search::SearchApi;
 use self::teams::TeamsApi;
 use self::users::UsersApi;
+use self::views::ViewsApi;
 
 /// All of them.
 #[rustfmt::skip] // one on a line, so that adding one is one line
@@ -46,6 +48,8 @@ pub type Resources = (
     ConfigurationApi,
     PartsApi,
 );
+pub type Resources =
+    (AuthApi, MeApi, OrganizationApi, UsersApi, TeamsApi, ApiKeysApi, ImportsApi, JobsApi, ViewsApi);
 
 /// The headings of the document.
 #[derive(Tags)]
@@ -70,6 +74,8 @@ pub enum Tag {
     Search,
     /// The organization's own schema.
     Configuration,
+    /// Saved views of records.
+    Views,
 }
 
 /// The resources over the handles they use.
@@ -89,5 +95,6 @@ pub fn all(app: &App) -> Resources {
         FilesApi { records: app.records.clone() },
         ConfigurationApi { app: app.clone() },
         PartsApi { app: app.clone() },
+        ViewsApi { records: app.records.clone() },
     )
 }

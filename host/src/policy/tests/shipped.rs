@@ -5,7 +5,7 @@ use crate::caller::{Caller, Source};
 use crate::ids::RequestId;
 use crate::policy::{ACTIONS, Policy};
 
-const HOST: [(&str, &[&str]); 7] = [
+const HOST: [(&str, &[&str]); 8] = [
     ("host.user", &["read", "create", "update", "delete"]),
     ("host.team", &["read", "create", "update", "delete"]),
     ("host.api-key", &["read", "create", "update", "delete"]),
@@ -13,6 +13,7 @@ const HOST: [(&str, &[&str]); 7] = [
     ("host.job", &["read", "create", "update", "delete"]),
     ("host.organization", &["read", "update"]),
     ("host.module", &["read", "update"]),
+    ("host.view", &["manage"]),
 ];
 
 fn proposed() -> Vec<Grant> {
@@ -63,6 +64,7 @@ async fn the_other_roles_may_do_what_is_written_and_nothing_else() {
         ("manager", "host.import", "read", own),
         ("manager", "host.import", "create", org),
         ("manager", "host.job", "read", own),
+        ("manager", "host.view", "manage", org),
         ("manager", "garden.tree", "read", scope(&[Scope::Team], &[])),
         ("rep", "host.user", "read", org),
         ("rep", "host.team", "read", org),

@@ -276,7 +276,7 @@ impl Desk<'_> {
         expand: Option<&str>,
     ) -> Result<Json, RecordError> {
         let entity = self.world.entity(entity);
-        let view = View::parse(&entity, None, expand)?;
+        let view = View::within(&self.scope, &entity, None, expand)?;
         let one = self.world.records.get(&self.scope, &entity, id, &view)?;
         Ok(serde_json::from_slice(&one.body).unwrap())
     }
