@@ -10,10 +10,10 @@ create table _stoa_idempotency (
     status    integer not null,                        -- the answer: its status,
     version   integer,                                 -- what it said as `ETag`,
     location  text,                                    -- as `Location`,
-    body      blob    not null                         -- and its body
+    body      blob    not null,                        -- and its body
+    unique (principal, key)
 ) strict;
 
-create unique index _stoa_idempotency_of_key on _stoa_idempotency (principal, key);
 create index _stoa_idempotency_by_age on _stoa_idempotency (at);
 
 -- One row for each record in the recycle bin. What was deleted together is a cohort and comes back together.

@@ -6,7 +6,7 @@ use poem::http::Method;
 use poem::{Request, Response};
 
 use super::mutate::Sent;
-use super::{Call, method_not_allowed, problem};
+use super::{Call, method_not_allowed, no_route, problem};
 use crate::http::body;
 use crate::http::problem::Problem;
 use crate::records::bulk;
@@ -17,7 +17,10 @@ use crate::records::tx::Tx;
 impl Call<'_> {
     pub(super) async fn bulk(self, entity: &Arc<Entity>, mut request: Request) -> Result<Response, Problem> {
         let offers = entity.operations;
-        if request.method() != Method::POST || !(offers.create || offers.update || offers.delete) {
+        if !(offers.create || offers.update || offers.delete) {
+            return Err(no_route());
+        }
+        if request.method() != Method::POST {
             return Err(method_not_allowed("POST"));
         }
         let sent = Sent::within(&mut request, body::BULK_LIMIT).await?;

@@ -54,18 +54,15 @@ impl Rows<'_> {
     pub(super) fn batch(&mut self, operations: Vec<(usize, Operation)>) -> Result<(), RecordError> {
         self.in_time()?;
         let (mut creates, mut updates) = (Vec::new(), Vec::new());
-        let (mut upserts, mut seen): (Vec<(usize, By, Fields)>, Vec<By>) = (Vec::new(), Vec::new());
+        let mut upserts: Vec<(usize, By, Fields)> = Vec::new();
         for (index, operation) in operations {
             match operation {
                 Operation::Create(fields) => creates.push((index, fields)),
                 Operation::Update { id, version, fields } => updates.push((index, id, version, fields)),
                 Operation::Upsert { by, fields } => {
-                    if seen.contains(&by) {
-                        // The second of two that are known by the same value finds what the first one made.
+                    if upserts.iter().any(|(_, known, fields)| may_meet(known, fields, &by)) {
                         self.upsert(std::mem::take(&mut upserts))?;
-                        seen.clear();
                     }
-                    seen.push(by.clone());
                     upserts.push((index, by, fields));
                 }
                 Operation::Delete { id, version } => self.delete((index, id, version))?,
@@ -201,6 +198,20 @@ fn holder(tx: &Tx, entity: &Entity, by: &By) -> Result<Option<RecordId>, RecordE
             let Some((field, stored)) = stored else { return Ok(None) };
             store::holder(&tx.conn, entity, field, &stored, RecordId::new())
         }
+    }
+}
+
+/// Whether an upsert may make, or take away, what a later one looks for: then the later one must find it written.
+fn may_meet(known: &By, fields: &Fields, later: &By) -> bool {
+    if known == later {
+        return true;
+    }
+    match later {
+        By::External { .. } => fields.contains_key("external_ids"),
+        By::Field { key, .. } => fields.get(&**key).is_some_and(|value| {
+            // What repeats the value that it is known by changes nothing.
+            !matches!(known, By::Field { key: own, value: said } if own == key && said == value)
+        }),
     }
 }
 

@@ -2,7 +2,9 @@
 
 mod agreement;
 mod crossing;
+mod bulk;
 mod deletion;
+mod dry_runs;
 mod evolution;
 mod filters;
 mod fuzz;
@@ -11,6 +13,11 @@ mod reading;
 mod rows;
 mod scopes;
 mod views;
+mod once;
+mod orchard;
+mod recycling;
+mod returning;
+mod stale;
 mod writes;
 
 pub(crate) mod garden;

@@ -24,7 +24,10 @@ use crate::storage::Connection;
 /// Most records that one deletion moves to the recycle bin.
 const COHORT: usize = 1_000;
 
-/// Records of one entity that go in one wave.
+/// Records whose hooks run together.
+const BATCH: usize = 250;
+
+/// Records of one entity that go in one wave, or some of them.
 pub(in crate::records) struct Part {
     /// Their entity.
     pub(in crate::records) entity: Arc<Entity>,
@@ -49,8 +52,11 @@ pub fn delete(tx: &Tx, entity: &Arc<Entity>, id: RecordId, version: Option<u64>)
     while from < cohort.len() {
         let wave = followers(tx, cohort.get(from..).unwrap_or_default(), &mut gone)?;
         from = cohort.len();
-        for (following, rows) in wave {
-            cohort.push(bury(&host, &following, rows)?);
+        for (following, mut rows) in wave {
+            while !rows.is_empty() {
+                let rest = rows.split_off(rows.len().min(BATCH));
+                cohort.push(bury(&host, &following, std::mem::replace(&mut rows, rest))?);
+            }
         }
     }
     held_back(tx, &cohort)?;
