@@ -18,8 +18,10 @@ mod stories {
     mod a_request_is_refused;
     mod an_import_is_killed;
     mod an_import_reports_its_dirt;
+    mod files_are_kept;
     mod many_writers_meet;
     mod operators_look_in;
     mod people_see_what_they_may;
+    mod people_talk_about_a_record;
     mod the_document_is_walked;
 }
