@@ -32,7 +32,7 @@ fn people_comment_call_each_other_and_follow() {
     let host = Host::start();
     let acme = host.organization("acme", &["sales"]);
     let owner = acme.owner();
-    let (ann, ann_id) = person(&host, &owner, "Ann", "owner");
+    let (ann, ann_id) = person(&host, &owner, "Ann", "rep");
     let (bob, bob_id) = person(&host, &owner, "Bob", "rep");
     let path = account(&ann, "Initech");
     let comments = format!("{path}/comments");
@@ -46,11 +46,18 @@ fn people_comment_call_each_other_and_follow() {
     assert_eq!(names(&ann.get(&format!("{path}/followers")).ok()), ["Ann"], "a commenter follows");
 
     // Whoever may not read the record cannot be called, nor anybody who does not exist.
-    if bob.get(&path).status() == 404 {
-        let refused = ann.post(&comments, &json!({"text": "x", "mentions": [bob_id]}));
-        let problem = refused.problem(422, "validation_failed").to_string();
-        assert!(problem.contains("mention_not_allowed") && problem.contains(&bob_id), "{problem}");
-    }
+    let stage = {
+        let pipeline = owner.post("/api/v1/sales/pipelines", &json!({"name": "Direct"})).created();
+        let stage = json!({"pipeline": id(&pipeline), "name": "Talk", "position": 1, "kind": "open", "probability": "20"});
+        let stage = owner.post("/api/v1/sales/stages", &stage).created();
+        json!({"name": "Ann's", "pipeline": id(&pipeline), "stage": id(&stage), "amount": {"amount": "1.00", "currency": "USD"}})
+    };
+    let own = ann.post("/api/v1/sales/opportunities", &stage).created();
+    let own = format!("/api/v1/sales/opportunities/{}", id(&own));
+    bob.get(&own).expect(404);
+    let refused = ann.post(&format!("{own}/comments"), &json!({"text": "x", "mentions": [bob_id]}));
+    let problem = refused.problem(422, "validation_failed").to_string();
+    assert!(problem.contains("mention_not_allowed") && problem.contains(&bob_id), "{problem}");
     let nobody = "00000000-0000-7000-8000-000000000000";
     let refused = ann.post(&comments, &json!({"text": format!("@[{nobody}]")}));
     assert!(refused.problem(422, "validation_failed").to_string().contains(nobody));
