@@ -196,7 +196,7 @@ pub fn edit(
     let values = access::read(&tx.conn, &tx.scope, entity, record)?;
     let comment = live(&tx.conn, entity, record, id)?;
     if comment.by != tx.scope.caller.principal.id {
-        return Err(not_yours(entity, "update: the comment is somebody else's"));
+        return Err(not_yours(entity, "change another person's comment"));
     }
     fresh(tx, &comment, version)?;
     let before = store::mentions(&tx.conn, id)?;
@@ -225,7 +225,7 @@ pub fn delete(
     let comment = live(&tx.conn, entity, record, id)?;
     let own = comment.by == tx.scope.caller.principal.id;
     if !own && !access::may(&tx.scope, entity, &values, "delete") {
-        return Err(not_yours(entity, "delete: the comment is somebody else's"));
+        return Err(not_yours(entity, "delete another person's comment"));
     }
     fresh(tx, &comment, version)?;
     store::bury(&tx.conn, id, tx.now)?;

@@ -280,7 +280,7 @@ pub(super) fn tag_counts(
 ) -> Result<Vec<(String, TagCount)>, RecordError> {
     let (mut sql, mut params) =
         (String::from("select t.fold, min(t.tag), count(*) from _stoa_tags t "), Vec::new());
-    // The tags lead, in the order of their index, so that a page ends where it is full.
+    // The tags come first, in the order of their index, so that a page ends where it is full.
     sql.push_str(&format!("cross join \"{}\" e on e.id = t.record where t.entity = ", entity.key));
     bind(Value::Text(entity.key.to_string()), &mut sql, &mut params);
     sql.push_str(" and t.fold > ");

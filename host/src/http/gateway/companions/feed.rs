@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use poem::{Request, Response};
 
-use super::{Behind, Call, is_get, method_not_allowed, only_paging, paging, problem};
+use super::{Behind, Call, is_get, method_not_allowed, paging, problem};
 use crate::http::problem::Problem;
 use crate::records::companions::history;
 use crate::records::companions::timeline::{self, Part, Query};

@@ -75,9 +75,7 @@ impl Call<'_> {
             })
             .await;
         drop(pin);
-        if dry || added.is_err() {
-            self.sweep(digest).await;
-        }
+        self.sweep((dry || added.is_err()).then_some(digest)).await;
         let mut view = added.map_err(problem)?.pop().ok_or_else(Problem::opaque)?;
         let location =
             record.map(|record| format!("{}/{}/{record}/files/{}", self.base, entity.plural, view.id));
@@ -109,8 +107,8 @@ impl Call<'_> {
             Method::DELETE => {
                 let dry = parameters::dry_run(&request)?;
                 let removed = self.change(dry, move |tx| attachment::remove(tx, &entity, record, id));
-                if let Some(digest) = removed.await.map_err(missing)?.filter(|_| !dry) {
-                    self.sweep(digest).await;
+                if removed.await.map_err(missing)?.is_some() && !dry {
+                    self.sweep(None).await;
                 }
                 Ok(done())
             }
@@ -118,11 +116,14 @@ impl Call<'_> {
         }
     }
 
-    /// Removes a content if nothing refers to it. What fails here is left for the sweep at the next start.
-    async fn sweep(&self, digest: Digest) {
+    /// Removes a content if nothing refers to it, or what deletions left. What fails here is left for the next start.
+    async fn sweep(&self, digest: Option<Digest>) {
         let (engine, module) = (self.app.records.clone(), Arc::clone(&self.module));
-        let organization = self.scope.organization.id;
-        let sweep = move || engine.sweep_content(organization, &module, &digest);
+        let (organization, origin) = (self.scope.organization.id, ChangeOrigin::from(&self.scope.caller));
+        let sweep = move || match digest {
+            Some(digest) => engine.sweep_content(organization, &module, &digest).map(usize::from),
+            None => engine.sweep_left(organization, &module, origin),
+        };
         match tokio::task::spawn_blocking(sweep).await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => tracing::warn!(%error, "a content that no file names is left"),

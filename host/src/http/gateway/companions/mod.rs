@@ -19,7 +19,7 @@ use std::rc::Rc;
 use std::str::FromStr as _;
 use std::sync::Arc;
 
-use poem::http::{Method, StatusCode};
+use poem::http::StatusCode;
 use poem::{Request, Response};
 use serde::Serialize;
 
