@@ -23,6 +23,7 @@ mod stories {
     mod an_import_is_killed;
     mod an_import_reports_its_dirt;
     mod files_are_kept;
+    mod an_organization_shapes_its_schema;
     mod many_writers_meet;
     mod operators_look_in;
     mod people_see_what_they_may;
