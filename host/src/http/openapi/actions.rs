@@ -68,11 +68,11 @@ fn posting(manifest: &Manifest, action: &Action, object: Option<&str>) -> Operat
         (output, _) => stated(output),
     };
     let mut parameters = vec!["dry_run"];
-    if action.target == ActionTarget::Record {
-        parameters.push("If-Match");
-    }
     if action.mode == ActionMode::Write {
         parameters.push("Idempotency-Key");
+        if action.target == ActionTarget::Record {
+            parameters.push("If-Match");
+        }
     }
     let operation = named(manifest, action, "")
         .takes(parameters.into_iter().map(shared_parameter))

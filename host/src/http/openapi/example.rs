@@ -8,7 +8,7 @@ use crate::records::money::{write_percent, write_scaled};
 use crate::records::schema::{Entity, Field, Kind};
 
 /// What a reference says in an example: a record of the reader's own.
-const SOME_ID: &str = "0199c0de-7b1f-7000-8000-000000000001";
+pub(super) const SOME_ID: &str = "0199c0de-7b1f-7000-8000-000000000001";
 
 /// What a new record cannot do without.
 pub(super) fn smallest(entity: &Entity) -> Json {

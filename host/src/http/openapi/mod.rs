@@ -2,15 +2,18 @@
 //! its own fields and objects.
 //!
 //! poem-openapi writes the host's part in 3.0; [`upgrade`] rewrites that once. The rest is made of the modules as the
-//! organization has them: entities become addresses ([`records`], [`collection`], [`companions`]), what a plugin
+//! organization has them: entities become addresses ([`records`], [`collection`], [`sameness`],
+//! [`companions`]), what a plugin
 //! declares beside them becomes operations ([`actions`]). The same configuration makes the same bytes, so a document is
 //! kept for everybody who has it.
 //!
 //! Reading order: this file, `part.rs`, `operation.rs`, `problems.rs`, `parameters.rs`, `fields.rs`, `filters.rs`,
-//! `example.rs`, `records.rs`, `collection.rs`, `companions.rs`, `actions.rs`.
+//! `example.rs`, `records.rs`, `collection.rs`, `sameness.rs`, `companions.rs`,
+//! `actions.rs`.
 
 mod actions;
 mod collection;
+mod companions;
 mod example;
 mod fields;
 mod filters;
@@ -20,6 +23,7 @@ mod parameters;
 mod part;
 mod problems;
 mod records;
+mod sameness;
 #[cfg(test)]
 mod tests;
 mod upgrade;

@@ -75,8 +75,8 @@ pub(super) fn shared() -> Vec<(String, Json)> {
             "allow_duplicates",
             query(
                 "allow_duplicates",
-                json!({ "type": "boolean", "default": false }),
-                "Write although the record looks like another one, where the rules leave that to you",
+                json!({ "type": "string", "minLength": 1, "maxLength": 500 }),
+                "Why the record is to be written although it looks like another one, where the rules leave that to you",
             ),
         ),
         (

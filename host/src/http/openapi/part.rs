@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value as Json, json};
 
 use super::operation::Operation;
-use super::{Offer, actions, collection, fields, filters, parameters, problems, records};
+use super::{
+    Offer, actions, collection, companions, fields, filters, parameters, problems, records, sameness,
+};
 use crate::records::schema::{CUSTOM_MODULE, Entity};
 
 /// Addresses and components, by name.
@@ -71,6 +73,8 @@ impl Part {
         part.components("headers", parameters::headers());
         part.components("schemas", records::shared());
         part.components("schemas", collection::shared());
+        part.components("schemas", sameness::shared());
+        part.components("schemas", companions::shared());
         for offer in offers {
             let id = &*offer.module.plugin;
             let name = offer.manifest.map_or("Objects of this organization", |manifest| &manifest.name);
@@ -81,6 +85,8 @@ impl Part {
                 part.components("parameters", filters::parameters(entity));
                 records::describe(&place, &mut part);
                 collection::describe(&place, &mut part);
+                sameness::describe(&place, &mut part);
+                companions::describe(&place, &mut part);
             }
             if let Some(manifest) = offer.manifest.filter(|_| id != CUSTOM_MODULE) {
                 actions::describe(manifest, offer.module, &mut part);

@@ -76,10 +76,32 @@ fn note(ctx: &Context, hook: &str, drafts: Drafts<'_>) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use stoa_sdk::backend::{Backend as _, RawDraft};
     use stoa_sdk::testing::Host;
+    use stoa_sdk::{Plugin as _, cells};
 
     use super::*;
     use crate::data::plain;
+
+    #[test]
+    fn a_draft_without_what_it_needs_is_not_shown_but_does_not_stop_the_others() {
+        let host = Host::new::<crate::Plugin>();
+        let good = Dish { invented_on: "2027-01-01".parse().ok(), ..plain("Good") };
+        let mut rows = [cells::Cells::new(), cells::Cells::new()];
+        for row in &mut rows {
+            (0..6).for_each(|_| row.push(cells::Cell::Null)); // the system's columns
+        }
+        let [mut empty, mut whole] = rows;
+        (0..=Dish::FIELDS.len()).for_each(|_| empty.push(cells::Cell::Null)); // money has two
+        good.write(&mut whole);
+        let draft =
+            |row: cells::Cells| RawDraft { id: host.random_id(), before: None, after: row.into_bytes() };
+        let drafts = || vec![draft(empty.clone()), draft(whole.clone())];
+        let verdicts = crate::Plugin::hook(&host.context(), "validate", "dish", drafts()).unwrap();
+        assert!(verdicts[0].failures.is_empty(), "the host says what is missing");
+        assert_eq!(verdicts[1].failures[0].code, "in_the_future");
+        assert!(crate::Plugin::hook(&host.context(), "before_create", "dish", drafts()).is_err());
+    }
 
     #[test]
     fn every_hook_has_its_say() {
