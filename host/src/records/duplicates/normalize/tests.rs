@@ -1,0 +1,1 @@
+//! Tables of what is the same to a reader and what is not.
