@@ -45,5 +45,7 @@ pub fn normal(raw: &str, provider_rules: bool) -> Option<String> {
 /// A host name in ASCII, without the dot of the root.
 pub(super) fn host(name: &str) -> Option<String> {
     let ascii = idna::domain_to_ascii(name.trim().trim_end_matches('.')).ok()?;
-    (!ascii.is_empty() && !ascii.starts_with('.') && !ascii.ends_with('.')).then_some(ascii)
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    let named = ascii.split('.').all(|label| !label.is_empty());
+    (named && ascii.bytes().all(plain)).then_some(ascii)
 }

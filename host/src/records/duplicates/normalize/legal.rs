@@ -11,6 +11,7 @@ const FORMS: &[(&str, &str)] = &[
     ("ag", "ag"),
     ("ag co kg", "ag co kg"),
     ("aktiengesellschaft", "ag"),
+    ("a s", "as"),
     ("anonim sirketi", "as"),
     ("aps", "aps"),
     ("as", "as"),
