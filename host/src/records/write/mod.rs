@@ -172,8 +172,7 @@ fn update_distinct(
     check::references(tx, entity, &mut drafts, &mut seen)?;
     run_hooks(tx, entity, &[Hook::Validate, Hook::BeforeUpdate], &mut drafts)?;
     check::references(tx, entity, &mut drafts, &mut seen)?; // hooks may have set some
-    let names: Vec<String> = entity.columns().collect();
-    let alone = drafts.len() == 1;
+    let (names, alone): (Vec<String>, bool) = (entity.columns().collect(), drafts.len() == 1);
     for draft in &mut drafts {
         if draft.faults.is_empty() && !permits(&rows, &tx.scope.caller, &draft.after) {
             draft.faults.push(Fault::at(

@@ -1,18 +1,20 @@
 //! The job that looks for duplicates in a whole table: along the stored keys in bounded stretches. How far it came stands
 //! in the same transaction as what it found, so that it can be interrupted anywhere.
 
+mod store;
+
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use serde_json::json;
 
 use super::unite::unite;
-use super::{Pair, SetsError, store as sets};
+use super::{Pair, SetsError};
 use crate::ids::{JobId, RecordId};
 use crate::jobs::{self, Jobs};
 use crate::records::duplicates::pair::{End, Forms, forms, score};
 use crate::records::duplicates::rule::Rule;
-use crate::records::duplicates::{COMMON, keys, store};
+use crate::records::duplicates::{COMMON, keys, store as stored};
 use crate::records::error::RecordError;
 use crate::records::schema::{Entity, Module};
 use crate::records::tx::{Hooks, Tx};
@@ -36,7 +38,7 @@ pub(super) struct Walk<'a> {
 
 /// What one stretch of keys brought.
 struct Stretch {
-    at: sets::Progress,
+    at: store::Progress,
     pairs: Vec<Pair>,
     last: bool,
 }
@@ -45,16 +47,16 @@ impl Walk<'_> {
     pub(super) fn run(&self) -> Result<String, SetsError> {
         let entity = Arc::clone(&self.entity);
         while self.write(move_step(&entity))? {
-            self.report(&sets::Progress::default(), None)?; // keys of new rules are still being made
+            self.report(&store::Progress::default(), None)?; // keys of new rules are still being made
         }
         let job = self.job;
-        let mut at = self.engine.read(self.scope, &self.module, |conn| sets::progress(conn, job))?;
-        let total = self.engine.read(self.scope, &self.module, |conn| store::count(conn, &self.entity))?;
+        let mut at = self.engine.read(self.scope, &self.module, |conn| store::progress(conn, job))?;
+        let total = self.engine.read(self.scope, &self.module, |conn| stored::count(conn, &self.entity))?;
         loop {
             let stretch = self.stretch(at)?;
             at = stretch.at.clone();
             let (progress, pairs) = (stretch.at, stretch.pairs);
-            self.write(move |tx| sets::advance(&tx.conn, job, &progress, &pairs))?;
+            self.write(move |tx| store::advance(&tx.conn, job, &progress, &pairs))?;
             self.report(&at, Some(total))?;
             if stretch.last {
                 break;
@@ -79,16 +81,16 @@ impl Walk<'_> {
     }
 
     /// Tells how far it is, and hears whether it was cancelled.
-    fn report(&self, at: &sets::Progress, total: Option<i64>) -> Result<(), SetsError> {
+    fn report(&self, at: &store::Progress, total: Option<i64>) -> Result<(), SetsError> {
         let progress =
             jobs::Progress { done: at.walked, total: total.map(|total| total.max(at.walked)), failed: 0 };
         Ok(tokio::runtime::Handle::current().block_on(self.jobs.set_progress(self.job, progress))?)
     }
 
     /// Compares the records that share the next keys.
-    fn stretch(&self, mut at: sets::Progress) -> Result<Stretch, RecordError> {
+    fn stretch(&self, mut at: store::Progress) -> Result<Stretch, RecordError> {
         let keys = self.engine.read(self.scope, &self.module, |conn| {
-            store::stretch(conn, &self.entity, (&at.sort, at.hash), STRETCH)
+            stored::stretch(conn, &self.entity, (&at.sort, at.hash), STRETCH)
         })?;
         let last = keys.len() < STRETCH;
         let mut groups: Vec<Vec<RecordId>> = Vec::new();
@@ -121,7 +123,7 @@ impl Walk<'_> {
         let own: Vec<(&Rule, End)> = rules.iter().map(|rule| (*rule, End::Own)).collect();
         let fields = keys::compared(&self.entity, &own);
         let (rows, region) = self.engine.read(self.scope, &self.module, |conn| {
-            Ok((store::rows(conn, &self.entity, &fields, records)?, keys::region(conn)?))
+            Ok((stored::rows(conn, &self.entity, &fields, records)?, keys::region(conn)?))
         })?;
         let read: HashMap<RecordId, Vec<Forms>> = rows
             .iter()
@@ -145,7 +147,7 @@ impl Walk<'_> {
         let undismissed = self.engine.read(self.scope, &self.module, |conn| {
             let mut kept = Vec::with_capacity(pairs.len());
             for pair in pairs {
-                if !store::dismissed(conn, &self.entity, pair.a, pair.b)? {
+                if !stored::dismissed(conn, &self.entity, pair.a, pair.b)? {
                     kept.push(pair);
                 }
             }
@@ -161,7 +163,7 @@ impl Walk<'_> {
         loop {
             let next = self
                 .engine
-                .read(self.scope, &self.module, |conn| sets::pairs_after(conn, self.job, behind, BATCH))?;
+                .read(self.scope, &self.module, |conn| store::pairs_after(conn, self.job, behind, BATCH))?;
             let Some(last) = next.last() else { break };
             behind = (last.a, last.b);
             pairs.extend(next);
@@ -169,13 +171,13 @@ impl Walk<'_> {
         let built = unite(pairs);
         let (count, members) = (built.len(), built.iter().map(|set| set.members.len()).sum());
         let (entity, job) = (Arc::clone(&self.entity), self.job);
-        self.write(move |tx| sets::rebuild(&tx.conn, &entity))?;
+        self.write(move |tx| store::rebuild(&tx.conn, &entity))?;
         for batch in built.chunks(BATCH) {
             let (entity, batch) = (Arc::clone(&self.entity), batch.to_vec());
-            self.write(move |tx| sets::build(&tx.conn, &entity, job, &batch, tx.now))?;
+            self.write(move |tx| store::build(&tx.conn, &entity, job, &batch, tx.now))?;
         }
         let entity = Arc::clone(&self.entity);
-        self.write(move |tx| sets::publish(&tx.conn, &entity, job))?;
+        self.write(move |tx| store::publish(&tx.conn, &entity, job))?;
         Ok((count, members))
     }
 }
