@@ -24,6 +24,7 @@ mod stories {
     mod an_import_reports_its_dirt;
     mod files_are_kept;
     mod an_organization_shapes_its_schema;
+    mod duplicates_are_found;
     mod many_writers_meet;
     mod operators_look_in;
     mod people_see_what_they_may;

@@ -25,6 +25,7 @@ use crate::organizations::{Organization, Organizations};
 use crate::plugins::{Package, Plugin, Plugins};
 use crate::policy::{Policy, PolicyIndex};
 use crate::records::configuration::{Configuration, Ground};
+use crate::records::duplicates::sets::DuplicateSets;
 use crate::records::import::Imports;
 use crate::records::schema::Module;
 use crate::records::tx::Hooks;
@@ -57,6 +58,8 @@ pub struct App {
     pub configuration: Configuration,
     /// Imports.
     pub imports: Imports,
+    /// Duplicates in whole tables.
+    pub duplicates: DuplicateSets,
     /// Installation secrets.
     pub secrets: Secrets,
     /// Per-organization files.
@@ -107,6 +110,7 @@ impl Entered {
             policy: Arc::clone(&self.policy),
             modules: Arc::clone(&self.modules),
             settings: Arc::clone(&self.ground.settings),
+            allow_duplicates: None,
         }
     }
 }
@@ -135,6 +139,7 @@ impl App {
             policy: Policy::new(),
             configuration: Configuration::new(records.clone()),
             imports: Imports::new(records.clone(), jobs.clone(), files.clone()),
+            duplicates: DuplicateSets::new(records.clone(), jobs.clone()),
             identity,
             jobs,
             records,

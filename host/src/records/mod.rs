@@ -71,6 +71,7 @@ use crate::storage::{
 
 use self::blobs::Blobs;
 use self::claims::{Claim, Claims};
+use self::duplicates::normalize::Region;
 pub use self::error::{Fault, RecordError};
 use self::schema::{Entity, Module};
 pub use self::tx::{Authority, Draft, Hook, Hooks, Tx};
@@ -92,6 +93,9 @@ static PROFILE: FileProfile = FileProfile {
             sql: include_str!("../../../migrations/tenant/0008_companions.sql"),
         },
         Migration { name: "0004_writing", sql: include_str!("../../../migrations/tenant/0004_writing.sql") },
+            name: "0006_matching",
+            sql: include_str!("../../../migrations/tenant/0006_matching.sql"),
+        },
     ],
     redacted: &[],
 };
@@ -118,6 +122,8 @@ pub struct Scope {
     pub modules: Arc<[Arc<Module>]>,
     /// What the organization set for its plugins: JSON by plugin and key.
     pub settings: Arc<SettingsByPlugin>,
+    /// Why the caller wants to write what matching rules take for a duplicate, if the request says so.
+    pub allow_duplicates: Option<Arc<str>>,
 }
 
 impl Scope {
@@ -211,7 +217,9 @@ impl Records {
         module: &Arc<Module>,
     ) -> Result<(), RecordError> {
         let key = (organization.id, Arc::clone(&module.plugin));
-        if self.ready.get(&key).is_some_and(|fingerprint| *fingerprint == module.fingerprint) {
+        // Telephone numbers are read by the organization's region, so its locale counts too.
+        let state: Arc<str> = format!("{} {}", module.fingerprint, organization.locale).into();
+        if self.ready.get(&key).is_some_and(|ready| *ready == state) {
             return Ok(());
         }
         let file = self.file(organization.id, module)?;
@@ -227,6 +235,18 @@ impl Records {
         }
         self.sweep_at_start(organization.id, module, platform_origin())?;
         self.ready.insert(key, Arc::clone(&module.fingerprint));
+        let origin =
+            ChangeOrigin { principal: PLATFORM, request: RequestId::new(), source: Source::Platform };
+        let region = Region::of_locale(&organization.locale);
+        let work = move |conn: &Rc<Connection>| {
+            evolve::apply(conn, &plan)?;
+            duplicates::keys::prepare(conn, &plan, region).map(Verdict::Keep)
+        };
+        let more: Result<bool, RecordError> = file.write(origin, work).await;
+        if more? {
+            tokio::spawn(duplicates::keys::finish(file, Arc::clone(module)));
+        }
+        self.ready.insert(key, state);
         Ok(())
     }
 

@@ -6,6 +6,7 @@
 //! POST               /{plugin}/{entities}/query           list by a filter in JSON
 //! POST               /{plugin}/{entities}/bulk            many changes in one transaction
 //! GET                /{plugin}/{entities}/deleted         the recycle bin
+//! POST               /{plugin}/{entities}/duplicates      check payloads against the records that are there
 //! GET  PATCH DELETE  /{plugin}/{entities}/{id}            one record
 //! POST               /{plugin}/{entities}/{id}/restore    out of the recycle bin
 //! POST               /{plugin}/{entities}/{id}/purge      for good
@@ -21,6 +22,7 @@
 mod actions;
 mod bulk;
 mod companions;
+mod duplicates;
 mod error;
 mod listing;
 mod mutate;
@@ -109,7 +111,8 @@ impl Gateway {
 }
 
 impl Call<'_> {
-    async fn dispatch(self, segments: &[&str], request: Request) -> Result<Response, Problem> {
+    async fn dispatch(mut self, segments: &[&str], mut request: Request) -> Result<Response, Problem> {
+        self.scope.allow_duplicates = duplicates::reason(&mut request)?;
         match segments {
             ["reports", report] => self.report(report, request).await,
             [word] => match self.module.entity_by_plural(word).cloned() {
@@ -127,6 +130,7 @@ impl Call<'_> {
                     }
                     ["bulk"] => self.bulk(&entity, request).await,
                     ["deleted"] => self.deleted(&entity, request).await,
+                    ["duplicates"] => self.duplicates(&entity, request).await,
                     [word] => match RecordId::from_str(word) {
                         Ok(id) => self.record(&entity, id, request).await,
                         Err(_) if self.knows(Some(&entity), ActionTarget::Collection, word) => {

@@ -4,6 +4,7 @@ pub mod api_keys;
 pub mod auth;
 pub mod configuration;
 pub mod files;
+pub mod duplicates;
 pub mod imports;
 pub mod jobs;
 pub mod me;
@@ -23,6 +24,7 @@ use self::api_keys::ApiKeysApi;
 use self::auth::AuthApi;
 use self::configuration::{ConfigurationApi, PartsApi};
 use self::files::FilesApi;
+use self::duplicates::DuplicatesApi;
 use self::imports::ImportsApi;
 use self::jobs::JobsApi;
 use self::me::MeApi;
@@ -50,6 +52,8 @@ pub type Resources = (
 );
 pub type Resources =
     (AuthApi, MeApi, OrganizationApi, UsersApi, TeamsApi, ApiKeysApi, ImportsApi, JobsApi, ViewsApi);
+pub type Resources =
+    (AuthApi, MeApi, OrganizationApi, UsersApi, TeamsApi, ApiKeysApi, ImportsApi, JobsApi, DuplicatesApi);
 
 /// The headings of the document.
 #[derive(Tags)]
@@ -76,6 +80,8 @@ pub enum Tag {
     Configuration,
     /// Saved views of records.
     Views,
+    /// Records that are taken for one.
+    Duplicates,
 }
 
 /// The resources over the handles they use.
@@ -96,5 +102,6 @@ pub fn all(app: &App) -> Resources {
         ConfigurationApi { app: app.clone() },
         PartsApi { app: app.clone() },
         ViewsApi { records: app.records.clone() },
+        DuplicatesApi { sets: app.duplicates.clone(), app: app.clone() },
     )
 }

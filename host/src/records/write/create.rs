@@ -12,7 +12,7 @@ use crate::records::reference::Seen;
 use crate::records::schema::{Entity, Kind};
 use crate::records::tx::{Draft, Hook, Tx};
 use crate::records::value::Value;
-use crate::records::{derived, number, store};
+use crate::records::{derived, duplicates, number, store};
 
 /// Creates records. Rows that break rules are answered with their faults, the others are written.
 ///
@@ -20,7 +20,7 @@ use crate::records::{derived, number, store};
 /// The caller may not create at all, a hook refused the whole batch, or the file fails: then nothing was written, once
 /// the caller's savepoint is gone.
 pub fn create(tx: &Tx, entity: &Arc<Entity>, inputs: Vec<Changes>) -> Result<Vec<RowOutcome>, RecordError> {
-    let rows = allowed(tx, entity, "create")?;
+    let (rows, alone) = (allowed(tx, entity, "create")?, inputs.len() == 1);
     let mut drafts = Vec::with_capacity(inputs.len());
     for changes in inputs {
         let mut draft = shape::new_draft(tx, entity, changes)?;
@@ -39,6 +39,7 @@ pub fn create(tx: &Tx, entity: &Arc<Entity>, inputs: Vec<Changes>) -> Result<Vec
     check::references(tx, entity, &mut drafts, &mut seen)?; // hooks may have set some
     for draft in &mut drafts {
         check::complete(tx, entity, draft)?;
+        duplicates::gate::pass(tx, entity, draft, alone)?;
         if draft.faults.is_empty() {
             give_numbers(tx, entity, draft)?;
             store::insert(&tx.conn, entity, &draft.after)?;

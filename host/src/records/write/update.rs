@@ -8,6 +8,7 @@ use super::keep::write_changes;
 use super::reach::{current, fresh, permits, reach};
 use super::{Change, ChangeOutcome, UpdateOutcome, check, shape};
 use crate::policy::RowScope;
+use crate::records::duplicates;
 use crate::records::error::{Fault, RecordError};
 use crate::records::list;
 use crate::records::reference::Seen;
@@ -129,7 +130,7 @@ fn write(
     check::references(tx, entity, drafts, &mut seen)?;
     run_hooks(tx, entity, &[Hook::Validate, Hook::BeforeUpdate], drafts)?;
     check::references(tx, entity, drafts, &mut seen)?; // hooks may have set some
-    let names: Vec<String> = entity.columns().collect();
+    let (names, alone): (Vec<String>, bool) = (entity.columns().collect(), drafts.len() == 1);
     for draft in drafts.iter_mut() {
         if draft.faults.is_empty() && !permits(rows, &tx.scope.caller, &draft.after) {
             draft.faults.push(Fault::at(
@@ -139,6 +140,7 @@ fn write(
             ));
         }
         check::complete(tx, entity, draft)?;
+        duplicates::gate::pass(tx, entity, draft, alone)?;
         if draft.faults.is_empty() {
             write_changes(tx, entity, &names, draft)?;
         }

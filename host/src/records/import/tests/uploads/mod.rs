@@ -148,6 +148,7 @@ impl World {
             policy: Arc::clone(&self.policy),
             modules: Arc::clone(&self.modules),
             settings: Arc::new(HashMap::new()),
+            allow_duplicates: None,
         }
     }
 
