@@ -20,6 +20,7 @@ pub mod import;
 pub mod input;
 pub mod json;
 pub mod list;
+pub mod merge;
 pub mod money;
 pub mod number;
 mod own;
@@ -69,6 +70,7 @@ static PROFILE: FileProfile = FileProfile {
             name: "0003_links_and_counters",
             sql: include_str!("../../../migrations/tenant/0003_links_and_counters.sql"),
         },
+        Migration { name: "0007_merge", sql: include_str!("../../../migrations/tenant/0007_merge.sql") },
     ],
     redacted: &[],
 };

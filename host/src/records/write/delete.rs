@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{Authority, Draft, Hook, Tx, bury, current, fresh, reach};
 use crate::ids::RecordId;
 use crate::records::error::RecordError;
+use crate::records::merge;
 use crate::records::schema::{Entity, Kind, OnDelete};
 use crate::records::store;
 use crate::records::write::{Change, Changes, run_hooks, update};
@@ -37,6 +38,7 @@ fn delete_one(
     })?;
     let rows = reach(tx, entity, "delete");
     let before = current(tx, entity, id, &rows, "delete")?;
+    merge::refuse_pending(tx, entity, id)?;
     fresh(tx, entity, id, version, &before)?;
     let draft = Draft { id, after: before.clone(), before: Some(before), faults: Vec::new() };
     let mut drafts = vec![draft];

@@ -3,6 +3,7 @@
 
 mod check;
 mod delete;
+pub(crate) mod rewrite;
 mod shape;
 
 use std::collections::{HashMap, HashSet};
@@ -11,8 +12,6 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
 
-use super::Scope;
-use super::derived;
 use super::error::{Fault, RecordError};
 use super::list::{self, View, write_visible};
 use super::number;
@@ -23,6 +22,7 @@ use super::schema::{
 use super::store;
 use super::tx::{Authority, Draft, Hook, Tx};
 use super::value::Value;
+use super::{Scope, derived};
 use crate::caller::Caller;
 use crate::ids::{PrincipalId, RecordId, TeamId};
 use crate::policy::RowScope;
