@@ -24,7 +24,7 @@ create table _stoa_merges (
     before    text    not null check (json_valid(before)),   -- rows by column: {"survivor":{…},"losers":[{…}]}
     after     text    not null check (json_valid(after)),    -- the survivor's row when the merge was done
     broken    text    not null check (json_valid(broken)),   -- references that were emptied
-    beside    text    not null check (json_valid(beside)),   -- comments, files, tags … that moved, by loser
+    beside    text    not null check (json_valid(beside)),   -- comments, files, tags … that moved
     state     text    not null check (state in ('pending', 'done', 'undoing', 'undone')),
     at        integer not null,
     by        blob    not null,

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use rusqlite::params;
 
+use super::companions::attachment;
 use super::error::RecordError;
 use super::schema::{DELETED_AT, Entity, Field, ID, Kind};
 use super::value::Value;
@@ -30,7 +31,7 @@ pub(super) fn refresh(
     for field in entity.fields.iter().filter(|field| matches!(field.kind, Kind::References(..))) {
         links(conn, entity, field, before, after)?;
     }
-    Ok(())
+    attachment::attach_fields(conn, entity, before, after)
 }
 
 fn links(

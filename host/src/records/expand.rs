@@ -7,7 +7,7 @@ use super::error::RecordError;
 use super::filter::{Filter, Op};
 use super::json::{ID_LENGTH, Place, write_id, write_text};
 use super::list::{Count, Query, View, page};
-use super::schema::Target;
+use super::schema::{Entity, Module, Target};
 use super::sort::Sort;
 use super::value::Value;
 use super::{Records, Scope};
@@ -70,6 +70,27 @@ fn fetch(
     else {
         return Ok(HashMap::new());
     };
+    let mut found = load(engine, scope, module, &entity, ids)?;
+    // A record that was merged away is shown as the one that stands for it, until the reference has followed.
+    let missing: Vec<RecordId> = ids.iter().copied().filter(|id| !found.contains_key(id)).collect();
+    let stand_ins = engine.stand_ins(scope, &entity, &missing)?;
+    if !stand_ins.is_empty() {
+        let others =
+            load(engine, scope, module, &entity, &stand_ins.iter().map(|(_, into)| *into).collect())?;
+        for (record, into) in stand_ins {
+            found.extend(others.get(&into).map(|shown| (record, shown.clone())));
+        }
+    }
+    Ok(found)
+}
+
+fn load(
+    engine: &Records,
+    scope: &Scope,
+    module: &Module,
+    entity: &Arc<Entity>,
+    ids: &BTreeSet<RecordId>,
+) -> Result<HashMap<RecordId, Vec<u8>>, RecordError> {
     let query = Query {
         filter: Filter::Test {
             column: "id".into(),
@@ -80,10 +101,10 @@ fn fetch(
         sort: Sort::newest(),
         limit: ids.len(),
         cursor: None,
-        view: View::parse(&entity, None, None)?,
+        view: View::parse(entity, None, None)?,
         count: Count::None,
     };
-    let page = match engine.read(scope, module, |conn| page(conn, scope, &entity, &query, &engine.cursor_key))
+    let page = match engine.read(scope, module, |conn| page(conn, scope, entity, &query, &engine.cursor_key))
     {
         Err(RecordError::Forbidden { .. }) => return Ok(HashMap::new()),
         other => other?,

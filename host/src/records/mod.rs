@@ -8,8 +8,10 @@
 //! Reading order: `value.rs`, `schema.rs`, `input.rs` (JSON to values), `json.rs` (rows to JSON), `filter.rs`, `sort.rs`,
 //! `list.rs`, `tx.rs`, `write.rs`, `import/`.
 
+pub mod blobs;
 pub mod cells;
 pub mod claims;
+pub mod companions;
 pub mod cursor;
 pub mod derived;
 pub mod error;
@@ -53,6 +55,7 @@ use crate::storage::{
     ChangeOrigin, Connection, FileKind, FileProfile, Migration, Secrets, TenantFile, TenantFiles, Verdict,
 };
 
+use self::blobs::Blobs;
 use self::claims::{Claim, Claims};
 pub use self::error::{Fault, RecordError};
 use self::schema::{Entity, Module};
@@ -71,6 +74,10 @@ static PROFILE: FileProfile = FileProfile {
             sql: include_str!("../../../migrations/tenant/0003_links_and_counters.sql"),
         },
         Migration { name: "0007_merge", sql: include_str!("../../../migrations/tenant/0007_merge.sql") },
+        Migration {
+            name: "0008_companions",
+            sql: include_str!("../../../migrations/tenant/0008_companions.sql"),
+        },
     ],
     redacted: &[],
 };
@@ -121,6 +128,10 @@ pub struct Records {
     pub(crate) people: Identity,
     /// Signs cursors.
     pub(crate) cursor_key: Arc<[u8; 32]>,
+    /// Signs links to files.
+    pub(crate) link_key: Arc<[u8; 32]>,
+    /// Contents of files.
+    pub(crate) blobs: Blobs,
     clock: Clock,
     /// Records that writes under way rely on.
     pub(crate) claims: Claims,
@@ -133,9 +144,11 @@ impl Records {
     #[must_use]
     pub fn new(files: TenantFiles, people: Identity, secrets: &Secrets, clock: Clock) -> Self {
         Self {
+            blobs: Blobs::new(files.clone()),
             files,
             people,
             cursor_key: Arc::new(secrets.key("cursor")),
+            link_key: Arc::new(secrets.key("file-link")),
             clock,
             claims: Claims::default(),
             ready: Arc::new(DashMap::new()),
@@ -178,6 +191,7 @@ impl Records {
         let origin =
             ChangeOrigin { principal: PLATFORM, request: RequestId::new(), source: Source::Platform };
         file.write(origin, move |conn| evolve::apply(conn, &plan).map(Verdict::Keep)).await?;
+        self.sweep_at_start(organization.id, module, origin)?;
         self.ready.insert(key, Arc::clone(&module.fingerprint));
         Ok(())
     }

@@ -5,6 +5,7 @@ pub mod auth;
 pub mod imports;
 pub mod jobs;
 pub mod me;
+pub mod merges;
 pub mod organization;
 pub mod people;
 pub mod teams;
@@ -20,12 +21,14 @@ use self::auth::AuthApi;
 use self::imports::ImportsApi;
 use self::jobs::JobsApi;
 use self::me::MeApi;
+use self::merges::MergesApi;
 use self::organization::OrganizationApi;
 use self::teams::TeamsApi;
 use self::users::UsersApi;
 
 /// All of them.
-pub type Resources = (AuthApi, MeApi, OrganizationApi, UsersApi, TeamsApi, ApiKeysApi, ImportsApi, JobsApi);
+pub type Resources =
+    (AuthApi, MeApi, OrganizationApi, UsersApi, TeamsApi, ApiKeysApi, ImportsApi, JobsApi, MergesApi);
 
 /// The headings of the document.
 #[derive(Tags)]
@@ -44,6 +47,8 @@ pub enum Tag {
     Imports,
     /// Long-running work.
     Jobs,
+    /// Records that became one.
+    Merges,
 }
 
 /// The resources over the handles they use.
@@ -59,5 +64,6 @@ pub fn all(app: &App) -> Resources {
         ApiKeysApi { identity: identity.clone() },
         ImportsApi { imports: app.imports.clone() },
         JobsApi { jobs: app.jobs.clone(), imports: app.imports.clone() },
+        MergesApi { records: app.records.clone(), hooks: app.hooks() },
     )
 }

@@ -120,7 +120,7 @@ pub(super) struct Images {
     pub(super) after: Json,
     /// References that were emptied.
     pub(super) broken: Json,
-    /// What stood beside the losers and moved, by loser.
+    /// The companions of the losers that moved.
     pub(super) beside: Json,
     /// What the undoing said; null: it was not undone.
     pub(super) undo: Json,

@@ -7,9 +7,8 @@
 //! can point at a merged record, and whoever asks for one is told where it went ([`tombstone`]).
 //!
 //! Reading order: `plan.rs` (what the survivor holds), `circle.rs`, `reparent.rs` (references that follow), `perform.rs`,
-//! `steps.rs`, `undo.rs`, `log.rs` (what is told of merges), `beside.rs` (comments, files, tags), `store.rs`.
+//! `steps.rs`, `undo.rs`, `log.rs` (what is told of merges), `store.rs`.
 
-mod beside;
 mod circle;
 mod entry;
 mod image;

@@ -9,8 +9,9 @@ use super::circle;
 use super::entry::{Entry, Images, State};
 use super::plan::{self, Choice, Choices, Origin, Plan};
 use super::reparent::{self, Relation};
-use super::{beside, image, store, tombstone};
+use super::{image, store, tombstone};
 use crate::ids::{MergeId, RecordId};
+use crate::records::companions;
 use crate::records::derived;
 use crate::records::error::{Fault, RecordError};
 use crate::records::reference::Seen;
@@ -73,9 +74,10 @@ pub(super) fn perform(
     for relation in reparent::relations(&tx.module, entity) {
         relation.follow(tx, id, (request.survivor, &request.losers), &[request.survivor], usize::MAX >> 1)?;
     }
-    let mut moved = Map::new();
+    // Before the survivor takes over a file: it takes only files of its own.
+    let mut beside = Vec::new();
     for loser in &request.losers {
-        moved.insert(loser.to_string(), beside::reassign(&tx.conn, entity, *loser, request.survivor)?);
+        beside.extend(companions::reassign(&tx.conn, &entity.key, *loser, request.survivor)?);
     }
     uncircle(tx, entity, &mut plan, &circles)?;
     if plan.after != cast.survivor {
@@ -96,7 +98,7 @@ pub(super) fn perform(
         broken: emptied
             .map(|field| json!({ "entity": &*entity.object, "field": &**field, "record": request.survivor }))
             .collect(),
-        beside: moved.into(),
+        beside: json!(beside),
         undo: Json::Null,
     };
     store::insert(&tx.conn, &entry, &images)?;

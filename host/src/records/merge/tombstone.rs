@@ -9,6 +9,8 @@ use crate::ids::{MergeId, RecordId};
 use crate::records::error::{Fault, RecordError};
 use crate::records::schema::Entity;
 use crate::records::tx::Tx;
+use crate::records::write::readable;
+use crate::records::{Records, Scope};
 use crate::storage::Connection;
 
 /// Longest chain of merges that is followed: a record that was merged into one that was merged, and so on.
@@ -75,6 +77,48 @@ pub fn refusal(record: RecordId, into: RecordId, merge: MergeId) -> RecordError 
         ),
         extra,
         faults: Vec::new(),
+    }
+}
+
+impl Records {
+    /// The record that stands for one that was merged away, and the merge, if the caller may read that record.
+    ///
+    /// # Errors
+    /// A file fails.
+    pub fn merged_into(
+        &self,
+        scope: &Scope,
+        entity: &Entity,
+        record: RecordId,
+    ) -> Result<Option<(RecordId, MergeId)>, RecordError> {
+        let module = scope.module(&entity.plugin).ok_or(RecordError::NotFound)?;
+        self.read(scope, module, |conn| {
+            let found = successor(conn, entity, record)?;
+            let Some((into, _)) = found else { return Ok(None) };
+            Ok(found.filter(|_| readable(conn, scope, entity, into).is_ok_and(|row| row.is_some())))
+        })
+    }
+
+    /// Of records that are not there, those that were merged away, each with the record that stands for it.
+    ///
+    /// # Errors
+    /// A file fails.
+    pub(in crate::records) fn stand_ins(
+        &self,
+        scope: &Scope,
+        entity: &Entity,
+        missing: &[RecordId],
+    ) -> Result<Vec<(RecordId, RecordId)>, RecordError> {
+        let Some(module) = scope.module(&entity.plugin).filter(|_| !missing.is_empty()) else {
+            return Ok(Vec::new());
+        };
+        self.read(scope, module, |conn| {
+            let mut found = Vec::new();
+            for record in missing {
+                found.extend(successor(conn, entity, *record)?.map(|(into, _)| (*record, into)));
+            }
+            Ok(found)
+        })
     }
 }
 

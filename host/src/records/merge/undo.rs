@@ -8,8 +8,9 @@ use serde_json::{Map, Value as Json, json};
 
 use super::entry::{Entry, Images, Move, State};
 use super::perform::conflict;
-use super::{beside, image, reparent, store, tombstone};
+use super::{image, reparent, store, tombstone};
 use crate::ids::{MergeId, RecordId};
+use crate::records::companions;
 use crate::records::derived;
 use crate::records::error::{Fault, RecordError};
 use crate::records::reference::Seen;
@@ -60,11 +61,9 @@ pub(super) fn undo(tx: &Tx, id: MergeId) -> Result<Entry, RecordError> {
     {
         rewrite::change(tx, &entity, entry.survivor, now, after)?;
     }
-    for loser in entry.losers.iter().filter(|id| !purged.contains(id)) {
-        if let Some(moved) = images.beside.get(loser.to_string()) {
-            beside::give_back(&tx.conn, &entity, *loser, entry.survivor, moved)?;
-        }
-    }
+    let mut beside: Vec<companions::Move> = serde_json::from_value(images.beside).unwrap_or_default();
+    beside.retain(|moved| !purged.contains(&moved.from));
+    companions::put_back(&tx.conn, &beside)?;
     move_back(tx, id, &purged, usize::MAX >> 1)?;
     let steps = store::steps(&tx.conn, id)?;
     let state = if steps.is_empty() { State::Undone } else { State::Undoing };

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::records::companions::attachment;
 use crate::records::derived;
 use crate::records::error::{Fault, RecordError};
 use crate::records::input;
@@ -42,7 +43,7 @@ pub(super) fn references(
             }
         }
     }
-    Ok(())
+    attachment::check_fields(tx, entity, drafts)
 }
 
 /// Checks what must be there and well formed once the hooks have run, and what no two records may share. There is one
