@@ -21,5 +21,6 @@ mod stories {
     mod many_writers_meet;
     mod operators_look_in;
     mod people_see_what_they_may;
+    mod records_are_merged;
     mod the_document_is_walked;
 }

@@ -116,8 +116,8 @@ fn refusal(error: RecordError) -> Problem {
 }
 
 /// What a request for a record asks, in case that the record is not there: it may have been merged.
-pub(super) struct Asked {
-    app: App,
+pub(super) struct Asked<'a> {
+    app: &'a App,
     scope: Scope,
     entity: Arc<Entity>,
     record: RecordId,
@@ -128,16 +128,16 @@ pub(super) struct Asked {
     rest: String,
 }
 
-impl Asked {
+impl<'a> Asked<'a> {
     /// What `segments` behind the plugin's id ask, if it is something of one record.
-    pub(super) fn of(call: &Call<'_>, segments: &[&str], request: &Request) -> Option<Self> {
+    pub(super) fn of(call: &Call<'a>, segments: &[&str], request: &Request) -> Option<Self> {
         let [plural, id, rest @ ..] = segments else { return None };
         let mut after: String = rest.iter().flat_map(|segment| ["/", *segment]).collect();
         if let Some(query) = request.uri().query() {
             after.extend(["?", query]);
         }
         Some(Self {
-            app: call.app.clone(),
+            app: call.app,
             scope: call.scope.clone(),
             entity: call.module.entity_by_plural(plural).cloned()?,
             record: RecordId::from_str(id).ok()?,

@@ -95,7 +95,7 @@ impl Records {
         self.read(scope, module, |conn| {
             let found = successor(conn, entity, record)?;
             let Some((into, _)) = found else { return Ok(None) };
-            Ok(found.filter(|_| readable(conn, scope, entity, into).is_ok_and(|row| row.is_some())))
+            Ok(if readable(conn, scope, entity, into)?.is_some() { found } else { None })
         })
     }
 
