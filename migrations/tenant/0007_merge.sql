@@ -34,6 +34,7 @@ create table _stoa_merges (
     undo      text    check (undo is null or json_valid(undo)) -- what the undoing kept, and what is gone
 ) strict;
 
+create index _stoa_merges_of_entity on _stoa_merges (entity, id);
 create index _stoa_merges_unfinished on _stoa_merges (state) where state in ('pending', 'undoing');
 
 -- Every record that took part in a merge.

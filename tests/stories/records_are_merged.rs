@@ -19,7 +19,8 @@ fn made(client: &Client, path: &str, body: &Value) -> String {
 
 /// The names of the records of a list, in alphabetical order.
 fn names(client: &Client, path: &str) -> Vec<String> {
-    let mut names: Vec<String> = client.all(path).iter().map(|record| text(record, "name").to_owned()).collect();
+    let mut names: Vec<String> =
+        client.all(path).iter().map(|record| text(record, "name").to_owned()).collect();
     names.sort();
     names
 }
@@ -57,7 +58,10 @@ fn two_accounts_become_one_and_two_again() {
     let done = owner.post(MERGE, &body).ok();
     assert_eq!((&tried["moved"], &tried["fields"]), (&done["moved"], &done["fields"]));
     assert_eq!(done["merge"]["state"], "done");
-    assert_eq!((&done["record"]["name"], &done["record"]["industry"]), (&json!("Initech"), &json!("software")));
+    assert_eq!(
+        (&done["record"]["name"], &done["record"]["industry"]),
+        (&json!("Initech"), &json!("software"))
+    );
     assert_eq!(done["record"]["external_ids"], json!({"erp": "1", "web": "w"}));
 
     assert_eq!(names(&owner, &format!("{DEALS}?account={first}")), ["Printers", "Staplers"]);
@@ -81,8 +85,7 @@ fn whoever_asks_for_a_merged_record_is_told_where_it_went() {
     let host = Host::start();
     let acme = host.organization("acme", &["sales"]);
     let owner = acme.owner();
-    let [first, second, third] =
-        ["A", "B", "C"].map(|name| made(&owner, ACCOUNTS, &json!({"name": name})));
+    let [first, second, third] = ["A", "B", "C"].map(|name| made(&owner, ACCOUNTS, &json!({"name": name})));
     let merge = |survivor: &str, loser: &str| {
         owner.post(MERGE, &json!({"survivor_id": survivor, "loser_ids": [loser]})).ok()
     };
@@ -99,7 +102,11 @@ fn whoever_asks_for_a_merged_record_is_told_where_it_went() {
     owner.delete(&gone).problem(409, "merged");
     let refused = owner.post(CONTACTS, &json!({"last_name": "x", "account": second}));
     refused.problem(422, "validation_failed");
-    assert!(refused.text().contains("reference_merged") && refused.text().contains(&third), "{}", refused.text());
+    assert!(
+        refused.text().contains("reference_merged") && refused.text().contains(&third),
+        "{}",
+        refused.text()
+    );
     owner.post(DEALS, &json!({"name": "x", "account": second})).problem(422, "validation_failed");
     owner.get(&format!("{ACCOUNTS}/00000000-0000-7000-8000-000000000000")).problem(404, "record_not_found");
     acme.anonymous().get(&gone).expect(401);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::entry::{Entry, State};
 use super::{reparent, store, undo};
 use crate::caller::{Caller, Principal, PrincipalKind, Source};
-use crate::ids::{PrincipalId, RecordId, RequestId};
+use crate::ids::{MergeId, PrincipalId, RecordId, RequestId};
 use crate::records::error::RecordError;
 use crate::records::schema::{Entity, Module};
 use crate::records::tx::{Hooks, Tx};
@@ -99,7 +99,7 @@ impl Records {
         for (plugin, state) in steps.into_iter().filter(|(_, state)| state.open()) {
             let Some(module) = scope.module(&plugin).cloned() else { continue };
             match state {
-                State::Pending => self.carry_over(&scope, &module, hooks, &entity, entry).await?,
+                State::Pending => self.carry_over(&scope, home, &module, hooks, &entity, entry).await?,
                 _ => self.carry_back(&scope, home, &module, hooks, entry).await?,
             }
             self.close_step(&scope, home, hooks, entry, plugin, state).await?;
@@ -112,15 +112,19 @@ impl Records {
     async fn carry_over(
         &self,
         scope: &Scope,
+        home: &Arc<Module>,
         module: &Arc<Module>,
         hooks: &Code,
         entity: &Arc<Entity>,
         entry: &Entry,
     ) -> Result<(), RecordError> {
         loop {
-            let (entity, entry) = (Arc::clone(entity), entry.clone());
+            let (entity, entry, home) = (Arc::clone(entity), entry.clone(), Arc::clone(home));
             let work = move |tx: &Tx| {
                 let mut room = BATCH;
+                if !stands(tx, &home, entry.id, State::Pending)? {
+                    return Ok(Verdict::Keep(room));
+                }
                 for relation in reparent::relations(&tx.module, &entity) {
                     let target = (entry.survivor, entry.losers.as_slice());
                     room -= relation.follow(tx, entry.id, target, &[], room)?.min(room);
@@ -144,8 +148,15 @@ impl Records {
     ) -> Result<(), RecordError> {
         let purged = self.read(scope, home, |conn| store::images(conn, entry.id))?.missing();
         loop {
-            let (id, purged) = (entry.id, purged.iter().copied().collect());
-            let work = move |tx: &Tx| undo::move_back(tx, id, &purged, BATCH).map(Verdict::Keep);
+            let (id, purged, home) = (entry.id, purged.iter().copied().collect(), Arc::clone(home));
+            let work = move |tx: &Tx| {
+                let back = if stands(tx, &home, id, State::Undoing)? {
+                    undo::move_back(tx, id, &purged, BATCH)?
+                } else {
+                    0
+                };
+                Ok(Verdict::Keep(back))
+            };
             if self.write(scope, module, hooks, work).await? < BATCH {
                 return Ok(());
             }
@@ -176,6 +187,13 @@ impl Records {
         };
         self.write(scope, home, hooks, work).await
     }
+}
+
+/// Whether the step of this file is still in that state. Asked inside each batch: whoever is late must not move what an
+/// undoing has moved back meanwhile, which needs this file's one writer too.
+fn stands(tx: &Tx, home: &Module, id: MergeId, state: State) -> Result<bool, RecordError> {
+    let steps = tx.engine.read(&tx.scope, home, |conn| store::steps(conn, id))?;
+    Ok(steps.iter().any(|(module, now)| **module == *tx.module.plugin && *now == state))
 }
 
 /// The scope with whoever merged, or undid, as the caller: what follows is their doing, whenever it happens.

@@ -44,7 +44,8 @@ pub(super) fn undo(tx: &Tx, id: MergeId) -> Result<Entry, RecordError> {
         entry.losers.iter().copied().filter(|id| !comrades.contains(id)).collect();
     let (mut kept, mut emptied) = (Vec::new(), Vec::new());
 
-    // First the survivor lets go of what is unique, then the losers come back, then it may name them again.
+    // First the survivor lets go of what is unique, then the losers come back with whoever named them; then the survivor
+    // may name them again, and its hooks see everything in place.
     let rows = match survivor {
         Some(row) => {
             let after = given_back(tx, &entity, &row, &images, &comrades, &mut kept)?;
@@ -56,15 +57,15 @@ pub(super) fn undo(tx: &Tx, id: MergeId) -> Result<Entry, RecordError> {
     for loser in returning {
         revive(tx, &entity, loser, &comrades, &mut emptied)?;
     }
+    let mut beside: Vec<companions::Move> = serde_json::from_value(images.beside).unwrap_or_default();
+    beside.retain(|moved| !purged.contains(&moved.from));
+    companions::put_back(&tx.conn, &beside)?;
+    move_back(tx, id, &purged, usize::MAX >> 1)?;
     if let Some((now, row, after)) = rows
         && row != after
     {
         rewrite::change(tx, &entity, entry.survivor, now, after)?;
     }
-    let mut beside: Vec<companions::Move> = serde_json::from_value(images.beside).unwrap_or_default();
-    beside.retain(|moved| !purged.contains(&moved.from));
-    companions::put_back(&tx.conn, &beside)?;
-    move_back(tx, id, &purged, usize::MAX >> 1)?;
     let steps = store::steps(&tx.conn, id)?;
     let state = if steps.is_empty() { State::Undone } else { State::Undoing };
     for (module, _) in steps {

@@ -60,7 +60,7 @@ impl World {
             .entities
             .iter()
             .flat_map(|entity| {
-                ["read", "create", "update", "delete", "merge"]
+                ["read", "create", "update", "delete"]
                     .map(|action| grant("rep", &entity.object, action, Reach::Own))
             })
             .collect();

@@ -1,12 +1,10 @@
 //! Rows that the host itself decides as a whole: a survivor that takes in other records, records that become part of
 //! it, those that come back, and references that follow. The doors of the pipeline for merges.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{
-    Authority, Draft, Hook, Tx, after_hooks, allowed, bind_external_ids, bury, check, current, fresh,
-    run_hooks,
-};
+use super::{Authority, Draft, Hook, Tx, after_hooks, allowed, check, current, fresh, run_hooks};
 use super::{permits, write_changes};
 use crate::ids::RecordId;
 use crate::policy::RowScope;
@@ -14,6 +12,7 @@ use crate::records::error::RecordError;
 use crate::records::list;
 use crate::records::reference::Seen;
 use crate::records::schema::{DELETED_AT, EXTERNAL_IDS, Entity};
+use crate::records::store;
 use crate::records::value::Value;
 
 /// Rows for which the caller may do all of these.
@@ -153,7 +152,11 @@ pub(crate) fn retire(
     }
     let names: Vec<String> = entity.columns().collect();
     for draft in &mut drafts {
-        bury(tx, entity, &names, draft)?;
+        if let Some(slot) = draft.after.get_mut(DELETED_AT) {
+            *slot = Value::Integer(tx.now);
+        }
+        write_changes(tx, entity, &names, draft)?;
+        store::set_external_ids(&tx.conn, entity, draft.id, &[])?; // the survivor takes them
     }
     Ok(())
 }
@@ -173,11 +176,11 @@ pub(crate) fn revive(
         *slot = Value::Null;
     }
     let after = settle(tx, entity, id, before, after)?;
-    if after.get(EXTERNAL_IDS).is_some_and(|ids| !ids.is_null()) {
-        // The bin had let them go.
-        bind_external_ids(tx, entity, &mut Draft { id, before: None, after, faults: Vec::new() })?;
-    }
-    Ok(())
+    let ids = after.get(EXTERNAL_IDS).and_then(Value::text);
+    let ids: BTreeMap<String, String> =
+        ids.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let ids: Vec<(String, String)> = ids.into_iter().collect();
+    store::set_external_ids(&tx.conn, entity, id, &ids) // the bin had let them go
 }
 
 /// Sets one column of a record because what it names is called differently now: no hook, but a new version, an entry

@@ -8,10 +8,11 @@ use serde_json::{Map, Value as Json};
 
 use crate::caller::Caller;
 use crate::ids::{MergeId, OrganizationId, PrincipalId, RecordId};
+use crate::policy::{Grant, Policy, PolicyIndex, Scope as Reach};
 use crate::records::merge::Request;
 use crate::records::schema::{Choice, Entity, Field, Kind, Module, OnDelete, Operations, Parts, Target};
 use crate::records::tests::garden::{PLUGIN, entity, field, module, tree_fields};
-use crate::records::tests::world::{Desk, Script, World, acting};
+use crate::records::tests::world::{Desk, Script, World, acting, grant};
 use crate::records::tx::{Hook, Hooks, Tx};
 use crate::records::write::{self, Change, Changes};
 use crate::records::{RecordError, Scope};
@@ -82,6 +83,7 @@ pub(crate) struct Estate {
     pub(crate) world: World,
     pub(crate) orchard: Arc<Module>,
     pub(crate) owner: Caller,
+    policy: Arc<PolicyIndex>,
     pub(crate) hooks: Arc<Script>,
 }
 
@@ -91,7 +93,17 @@ impl Estate {
         let (world, orchard) = (World::of(organization, garden()), orchard());
         world.runtime.block_on(world.records.prepare(&world.organization, &orchard)).unwrap();
         let owner = acting(organization, PrincipalId::new(), "owner", &[]);
-        Self { world, orchard, owner, hooks: Script::silent() }
+        let modules = [&world.module, &orchard];
+        let grants: Vec<Grant> = modules
+            .iter()
+            .flat_map(|module| &module.entities)
+            .flat_map(|entity| {
+                ["read", "create", "update", "delete", "merge"]
+                    .map(|action| grant("rep", &entity.object, action, Reach::Own))
+            })
+            .collect();
+        let policy = world.runtime.block_on(Policy::new().load(organization, &grants)).unwrap();
+        Self { world, orchard, owner, policy, hooks: Script::silent() }
     }
 
     pub(crate) fn code(&self) -> Arc<dyn Hooks + Send + Sync> {
@@ -101,7 +113,11 @@ impl Estate {
     /// Both modules, as a caller meets them.
     pub(crate) fn scope(&self, caller: &Caller) -> Scope {
         let modules = vec![Arc::clone(&self.world.module), Arc::clone(&self.orchard)];
-        Scope { modules: modules.into(), ..self.world.scope(caller.clone()) }
+        Scope {
+            modules: modules.into(),
+            policy: Arc::clone(&self.policy),
+            ..self.world.scope(caller.clone())
+        }
     }
 
     pub(crate) fn desk(&self) -> Desk<'_> {
