@@ -107,7 +107,8 @@ fn a_module_that_comes_later_follows_too() {
     let estate = Estate::new();
     let (oak, elm) = (estate.tree(json!({ "name": "Oak" })), estate.tree(json!({ "name": "Elm" })));
     let basket = estate.basket(json!({ "tree": elm })).unwrap();
-    let alone = estate.world.scope(estate.owner.clone());
+    let modules = vec![std::sync::Arc::clone(&estate.world.module)].into();
+    let alone = crate::records::Scope { modules, ..estate.scope(&estate.owner) };
     let (tree, request) = (estate.world.entity("tree"), estate.request(oak, &[elm]));
     let hooks = estate.code();
     let merge = estate.world.records.merge(&alone, &tree, &hooks, request, false);
