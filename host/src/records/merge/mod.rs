@@ -35,7 +35,7 @@ use super::schema::{Entity, Module};
 use super::tx::{Hooks, Tx};
 use super::{Records, Scope};
 use crate::ids::{MergeId, RecordId};
-use crate::storage::Verdict;
+use crate::storage::{StorageError, Verdict};
 
 pub use self::entry::{Entry, State};
 pub use self::log::Which;
@@ -137,7 +137,14 @@ impl Records {
             self.write(scope, &home, hooks, work).await?;
         if dry {
             let purged: HashSet<RecordId> = images.missing().into_iter().collect();
-            left += self.foresee_back(scope, &home, id, &purged, (&mut back, &mut refused))?;
+            let (engine, scope) = (self.clone(), scope.clone());
+            // Thousands of rows may have to be looked at: nothing for an async worker.
+            let look = move || engine.foresee_back(&scope, &home, id, &purged);
+            let seen = tokio::task::spawn_blocking(look).await;
+            let (more, stay, count) = seen.map_err(|_| RecordError::Storage(StorageError::Panicked))??;
+            log::add(&mut back, more);
+            refused.extend(stay);
+            left += count;
         } else {
             self.try_finish(scope, &home, hooks, &mut entry).await;
             self.moved_elsewhere(scope, &home, id, "back", &mut back)?;
@@ -227,38 +234,36 @@ impl Records {
         Ok(())
     }
 
-    /// Adds what would come back, or stay, in the files of other modules.
+    /// What would come back from the files of other modules, what the caller may know of those that would stay, and how
+    /// many these are.
     fn foresee_back(
         &self,
         scope: &Scope,
         home: &Module,
         id: MergeId,
         purged: &HashSet<RecordId>,
-        (back, refused): (&mut Followers, &mut Vec<Json>),
-    ) -> Result<i64, RecordError> {
+    ) -> Result<(Followers, Vec<Json>, i64), RecordError> {
         let most = usize::try_from(FOLLOWERS).unwrap_or(usize::MAX);
-        let mut left = 0;
+        let (mut back, mut stay, mut left) = (Followers::new(), Vec::new(), 0);
         for module in scope.modules.iter().filter(|module| module.plugin != home.plugin) {
             self.read(scope, module, |conn| {
-                let mut more = Followers::new();
                 for moved in store::moves(conn, id, most)? {
                     if let Some(reason) = reparent::would_stay(conn, module, &moved, purged)? {
                         left += 1;
-                        refused.extend(log::told(conn, scope, module, &moved, Some(reason))?);
+                        stay.extend(log::told(conn, scope, module, &moved, Some(reason))?);
                         continue;
                     }
                     let object = format!("{}.{}", module.plugin, moved.entity);
-                    let (count, ids) = more.entry((object, moved.field)).or_default();
+                    let (count, ids) = back.entry((object, moved.field)).or_default();
                     *count += 1;
                     if *count <= u64::from(SHOWN) {
                         let entity = module.entity(&moved.entity);
                         ids.extend(log::readable(conn, scope, entity.as_deref(), vec![moved.record])?);
                     }
                 }
-                log::add(back, more);
                 Ok(())
             })?;
         }
-        Ok(left)
+        Ok((back, stay, left))
     }
 }
