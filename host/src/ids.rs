@@ -98,6 +98,8 @@ id! {
     JobId;
     /// A saved view.
     ViewId;
+    /// A merge of records.
+    MergeId;
     /// One request, for logs and the change log.
     RequestId;
 }

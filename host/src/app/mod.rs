@@ -17,8 +17,8 @@ use tokio::sync::Mutex;
 use crate::caller::Caller;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::identity::Identity;
-use crate::ids::OrganizationId;
+use crate::identity::{Identity, platform};
+use crate::ids::{OrganizationId, RequestId};
 use crate::jobs::Jobs;
 use crate::licensing::{Entitlement, Licensing};
 use crate::organizations::{Organization, Organizations};
@@ -195,6 +195,15 @@ impl App {
         Ok(same.then_some(entered))
     }
 
+    /// What a crash interrupted is finished before anybody looks. A failure keeps nobody out: it is logged, and tried
+    /// again before the records are merged anew.
+    async fn resume_merges(&self, entered: &Entered) {
+        let scope = entered.scope(&platform(entered.organization.id, RequestId::new()));
+        if let Err(error) = self.records.resume_merges(&scope, &self.hooks()).await {
+            tracing::error!(%error, organization = %entered.organization.slug, "merges could not be finished");
+        }
+    }
+
     async fn make_ready(
         &self,
         organization: &Arc<Organization>,
@@ -237,6 +246,7 @@ impl App {
         for plugin in &entered.plugins {
             self.seed(&entered, plugin).await?;
         }
+        self.resume_merges(&entered).await;
         tracing::debug!(organization = %organization.slug, plugins = entered.plugins.len(), "organization is ready");
         Ok(entered)
     }

@@ -9,7 +9,7 @@ use super::filter::Filter;
 use super::json::{ID_LENGTH, Place, write_id, write_text};
 use super::list::{Count, Query, View, page};
 use super::members::Expansion;
-use super::schema::Target;
+use super::schema::{Entity, Module, Target};
 use super::sort::Sort;
 use super::{Records, Scope};
 use crate::ids::{PrincipalId, RecordId, TeamId};
@@ -80,15 +80,36 @@ fn fetch(
     else {
         return Ok(HashMap::new());
     };
+    let mut found = load(engine, scope, (module, &entity), expansion, ids)?;
+    // A record that was merged away is shown as the one that stands for it, until the reference has followed.
+    let missing: Vec<RecordId> = ids.iter().copied().filter(|id| !found.contains_key(id)).collect();
+    let stand_ins = engine.stand_ins(scope, &entity, &missing)?;
+    if !stand_ins.is_empty() {
+        let others =
+            load(engine, scope, (module, &entity), expansion, &stand_ins.iter().map(|(_, into)| *into).collect())?;
+        for (record, into) in stand_ins {
+            found.extend(others.get(&into).map(|shown| (record, shown.clone())));
+        }
+    }
+    Ok(found)
+}
+
+fn load(
+    engine: &Records,
+    scope: &Scope,
+    (module, entity): (&Module, &Arc<Entity>),
+    expansion: &Expansion,
+    ids: &BTreeSet<RecordId>,
+) -> Result<HashMap<RecordId, Vec<u8>>, RecordError> {
     let query = Query {
         filter: Filter::Among(ids.iter().copied().collect()),
         sort: Sort::newest(),
         limit: ids.len(),
         cursor: None,
-        view: expansion.view.clone().map_or_else(|| View::parse(&entity, None, None), Ok)?,
+        view: expansion.view.clone().map_or_else(|| View::parse(entity, None, None), Ok)?,
         count: Count::None,
     };
-    let page = match engine.read(scope, module, |conn| page(engine, conn, scope, &entity, &query)) {
+    let page = match engine.read(scope, module, |conn| page(engine, conn, scope, entity, &query)) {
         Err(RecordError::Forbidden { .. }) => return Ok(HashMap::new()),
         other => other?,
     };

@@ -31,6 +31,7 @@ pub mod input;
 pub mod json;
 pub mod list;
 mod members;
+pub mod merge;
 pub mod money;
 pub mod mutation;
 pub mod number;
@@ -88,6 +89,7 @@ static PROFILE: FileProfile = FileProfile {
             name: "0003_links_and_counters",
             sql: include_str!("../../../migrations/tenant/0003_links_and_counters.sql"),
         },
+        Migration { name: "0007_merge", sql: include_str!("../../../migrations/tenant/0007_merge.sql") },
         Migration {
             name: "0008_companions",
             sql: include_str!("../../../migrations/tenant/0008_companions.sql"),

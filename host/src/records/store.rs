@@ -6,6 +6,7 @@ use std::rc::Rc;
 use rusqlite::{OptionalExtension as _, params, params_from_iter};
 
 use super::error::RecordError;
+use super::merge;
 use super::schema::{Entity, Field, Kind};
 use super::value::Value;
 use crate::ids::RecordId;
@@ -73,7 +74,10 @@ pub(super) fn by_external_id(
     let sql = "select record from _stoa_external_ids where entity = ?1 and source = ?2 and value = ?3";
     let found: Option<[u8; 16]> =
         conn.prepare(sql)?.query_row(params![&*entity.key, source, value], |row| row.get(0)).optional()?;
-    Ok(found.map(RecordId::from_bytes))
+    match found {
+        Some(id) => Ok(Some(RecordId::from_bytes(id))),
+        None => merge::by_spare_id(conn, entity, source, value),
+    }
 }
 
 /// Replaces the external ids of a record.

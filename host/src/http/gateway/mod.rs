@@ -26,6 +26,7 @@ mod duplicates;
 mod error;
 mod listing;
 mod mutate;
+mod merge;
 mod parameters;
 mod records;
 mod reports;
@@ -91,7 +92,12 @@ impl Gateway {
             request.data::<super::access::Prefix>().map(|prefix| Arc::clone(&prefix.0)).unwrap_or_default();
         let base = format!("{prefix}/api/v1/{id}");
         let call = Call { app: &self.app, scope, plugin, module, base };
-        call.dispatch(segments, request).await
+        let asked = merge::Asked::of(&call, segments, &request);
+        let outcome = call.dispatch(segments, request).await;
+        outcome.map_err(|problem| match asked {
+            Some(asked) => asked.or_merged(problem),
+            None => problem,
+        })
     }
 
     /// The plugin, if the organization may use it.
@@ -131,6 +137,7 @@ impl Call<'_> {
                     ["bulk"] => self.bulk(&entity, request).await,
                     ["deleted"] => self.deleted(&entity, request).await,
                     ["duplicates"] => self.duplicates(&entity, request).await,
+                    ["merge"] => self.merge(&entity, request).await,
                     [word] => match RecordId::from_str(word) {
                         Ok(id) => self.record(&entity, id, request).await,
                         Err(_) if self.knows(Some(&entity), ActionTarget::Collection, word) => {

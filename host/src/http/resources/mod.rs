@@ -8,6 +8,7 @@ pub mod duplicates;
 pub mod imports;
 pub mod jobs;
 pub mod me;
+pub mod merges;
 pub mod organization;
 pub mod people;
 pub mod search;
@@ -28,6 +29,7 @@ use self::duplicates::DuplicatesApi;
 use self::imports::ImportsApi;
 use self::jobs::JobsApi;
 use self::me::MeApi;
+use self::merges::MergesApi;
 use self::organization::OrganizationApi;
 use self::search::SearchApi;
 use self::teams::TeamsApi;
@@ -82,6 +84,8 @@ pub enum Tag {
     Views,
     /// Records that are taken for one.
     Duplicates,
+    /// Records that became one.
+    Merges,
 }
 
 /// The resources over the handles they use.
@@ -103,5 +107,6 @@ pub fn all(app: &App) -> Resources {
         PartsApi { app: app.clone() },
         ViewsApi { records: app.records.clone() },
         DuplicatesApi { sets: app.duplicates.clone(), app: app.clone() },
+        MergesApi { records: app.records.clone(), hooks: app.hooks() },
     )
 }

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::error::RecordError;
+use super::merge;
 use super::schema::{Entity, Module};
 use super::tx::Tx;
 use super::value::Value;
@@ -120,6 +121,7 @@ fn find(
     if !reaches(tx, entity, action, &row) {
         return Err(RecordError::Forbidden { object: entity.object.to_string(), action: action.to_owned() });
     }
+    merge::refuse_merged(tx, entity, id)?;
     let entry = store::entry(&tx.conn, id)?;
     let entry = entry.ok_or_else(|| {
         RecordError::conflict("not_deleted", "this record is not in the recycle bin; delete it first")

@@ -14,6 +14,7 @@ use super::reach::{current, fresh, reach};
 use crate::ids::RecordId;
 use crate::records::error::RecordError;
 use crate::records::list;
+use crate::records::merge;
 use crate::records::schema::{DELETED_AT, Entity, Field, Kind, Module, OnDelete};
 use crate::records::store;
 use crate::records::trash;
@@ -43,6 +44,7 @@ pub(in crate::records) struct Part {
 pub fn delete(tx: &Tx, entity: &Arc<Entity>, id: RecordId, version: Option<u64>) -> Result<(), RecordError> {
     let rows = reach(tx, entity, "delete");
     let before = current(tx, entity, id, &rows, "delete")?;
+    merge::refuse_pending(tx, entity, id)?;
     fresh(tx, entity, id, version, &before)?;
     let host = tx.on(Authority::Host); // the declaration decides, not the caller's rights on the other records
 

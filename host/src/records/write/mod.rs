@@ -12,6 +12,7 @@ pub(in crate::records) mod detach;
 pub(in crate::records) mod hooks;
 pub(in crate::records) mod keep;
 pub(in crate::records) mod reach;
+pub(crate) mod rewrite;
 pub(in crate::records) mod shape;
 mod update;
 
