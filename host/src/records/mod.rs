@@ -15,7 +15,9 @@ pub mod derived;
 pub mod error;
 pub mod evolve;
 pub mod expand;
+pub mod export;
 pub mod filter;
+pub mod guard;
 pub mod import;
 pub mod input;
 pub mod json;
@@ -68,6 +70,10 @@ static PROFILE: FileProfile = FileProfile {
         Migration {
             name: "0003_links_and_counters",
             sql: include_str!("../../../migrations/tenant/0003_links_and_counters.sql"),
+        },
+        Migration {
+            name: "0009_transfer",
+            sql: include_str!("../../../migrations/tenant/0009_transfer.sql"),
         },
     ],
     redacted: &[],

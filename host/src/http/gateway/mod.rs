@@ -5,6 +5,7 @@
 //! GET  POST          /{plugin}/{entities}                 list, create
 //! GET  PATCH DELETE  /{plugin}/{entities}/{id}            one record
 //! POST (GET)         /{plugin}/{entities}/{id}/{verb}     action on a record (GET: a `read` action)
+//! GET                /{plugin}/{entities}/export          all of them, as a file
 //! POST (GET)         /{plugin}/{entities}/{verb}          action on the collection
 //! POST (GET)         /{plugin}/{verb}                     action of the module
 //! GET                /{plugin}/reports/{report}           figures
@@ -14,6 +15,7 @@
 
 mod actions;
 mod error;
+mod export;
 mod parameters;
 mod records;
 mod reports;
@@ -107,6 +109,7 @@ impl Call<'_> {
             [plural, rest @ ..] => {
                 let entity = self.module.entity_by_plural(plural).cloned().ok_or_else(no_route)?;
                 match rest {
+                    ["export"] => self.export(&entity, request).await,
                     [word] => match RecordId::from_str(word) {
                         Ok(id) => self.record(&entity, id, request).await,
                         Err(_) if self.knows(Some(&entity), ActionTarget::Collection, word) => {

@@ -2,8 +2,10 @@
 
 pub mod api_keys;
 pub mod auth;
+pub mod exports;
 pub mod imports;
 pub mod jobs;
+pub mod mappings;
 pub mod me;
 pub mod organization;
 pub mod people;
@@ -17,15 +19,28 @@ use crate::app::App;
 
 use self::api_keys::ApiKeysApi;
 use self::auth::AuthApi;
+use self::exports::ExportsApi;
 use self::imports::ImportsApi;
 use self::jobs::JobsApi;
+use self::mappings::MappingsApi;
 use self::me::MeApi;
 use self::organization::OrganizationApi;
 use self::teams::TeamsApi;
 use self::users::UsersApi;
 
 /// All of them.
-pub type Resources = (AuthApi, MeApi, OrganizationApi, UsersApi, TeamsApi, ApiKeysApi, ImportsApi, JobsApi);
+pub type Resources = (
+    AuthApi,
+    MeApi,
+    OrganizationApi,
+    UsersApi,
+    TeamsApi,
+    ApiKeysApi,
+    ImportsApi,
+    MappingsApi,
+    ExportsApi,
+    JobsApi,
+);
 
 /// The headings of the document.
 #[derive(Tags)]
@@ -42,6 +57,8 @@ pub enum Tag {
     ApiKeys,
     /// Files that become records.
     Imports,
+    /// Records that went out.
+    Exports,
     /// Long-running work.
     Jobs,
 }
@@ -57,7 +74,9 @@ pub fn all(app: &App) -> Resources {
         UsersApi { identity: identity.clone() },
         TeamsApi { identity: identity.clone() },
         ApiKeysApi { identity: identity.clone() },
-        ImportsApi { imports: app.imports.clone() },
+        ImportsApi { imports: app.imports.clone(), jobs: app.jobs.clone() },
+        MappingsApi { imports: app.imports.clone() },
+        ExportsApi { records: app.records.clone() },
         JobsApi { jobs: app.jobs.clone(), imports: app.imports.clone() },
     )
 }
