@@ -3,13 +3,13 @@
 -- The change-log entries of one import. Only imports are in it, so that no other write pays for it.
 create index _stoa_changes_of_import on _stoa_changes (request, seq) where source = 'import';
 
--- How far an undo came: first records that the import changed (phase 0), then those that it made (phase 1), each newest
--- first. Written in the same transaction as what it undid.
+-- How far an undo came: in phase 0 records that the import changed, in 1 those of its entity that it made, in 2 what hooks
+-- made along the way; each newest first. Written in the same transaction as what it undid.
 create table _stoa_import_undo (
     job        blob    not null primary key,
-    phase      integer not null check (phase in (0, 1, 2)), -- 2: done
-    round      integer not null,                       -- of phase 1: again while a round frees what others referred to
-    freed      integer not null,                       -- records that this round deleted
+    phase      integer not null check (phase in (0, 1, 2, 3)), -- 3: done
+    round      integer not null,                       -- again for what was left, while a round frees what stood in its way
+    freed      integer not null,                       -- records that this round undid
     before_seq integer not null,                       -- the next entry is below this one
     restored   integer not null,
     deleted    integer not null,

@@ -128,7 +128,8 @@ impl Guess<'_> {
         let mut mapping = from(column);
         match &field.kind {
             Kind::Money => {
-                mapping.currency_column = self.exact(&format!("{column}.currency")).cloned();
+                let named = [format!("{column}.currency"), format!("{}.currency", field.key)];
+                mapping.currency_column = named.iter().find_map(|name| self.exact(name)).cloned();
                 if mapping.currency_column.is_none() {
                     mapping.currency = Some(self.scope.organization.currency.clone());
                 }

@@ -125,6 +125,6 @@ mod tests {
         };
         assert_eq!(of(super::super::MAX_COLUMNS).unwrap().0.len(), super::super::MAX_COLUMNS);
         assert_eq!(of(super::super::MAX_COLUMNS + 1).unwrap_err().0, "too_many_columns");
-        assert_eq!(of(200_000).unwrap_err().0, "too_many_columns");
+        assert_eq!(of(100_000).unwrap_err().0, "too_many_columns");
     }
 }

@@ -65,11 +65,6 @@ impl Image {
         }
         values
     }
-
-    /// Whether the import changed this column.
-    pub(super) fn has(&self, column: usize) -> bool {
-        self.0.contains_key(&column)
-    }
 }
 
 /// The keys of the fields in these columns, each once.

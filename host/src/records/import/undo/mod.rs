@@ -5,8 +5,9 @@
 //! reported with those fields, and so is one that the import made and others refer to by now. `force` undoes them too.
 //! What is as before already counts as such, so an undo can be repeated, and resumed.
 //!
-//! Values go back through the store and not through plugin hooks: the state before was one that hooks had seen. Records
-//! of other entities that hooks made along the way are undone as well.
+//! Old values go back through the store and not through plugin hooks: the state before was one that hooks had seen. A
+//! record is deleted as anybody would delete it, hooks included, and comes back from the recycle bin as such. Records of
+//! other entities that hooks made along the way are undone as well.
 //!
 //! Reading order: `image.rs` (what an import did to a record), `restore.rs`, `remove.rs` (one record), this file (the job),
 //! `store.rs` (SQL).
@@ -39,7 +40,7 @@ pub const KIND: &str = "import-undo";
 
 /// Records per transaction.
 const BATCH: usize = 200;
-/// Most rounds through what an import made: each frees what the one before left.
+/// Most rounds: what one undid may have stood in the way of what it left.
 const ROUNDS: i64 = 10;
 /// Most records that a result lists.
 const LISTED: usize = 1_000;
@@ -162,7 +163,7 @@ impl Imports {
         let total = plan.read(|conn| store::records(conn, import.request))?;
         let mut progress = plan.read(|conn| store::progress(conn, job.id))?;
         let mut listed = Vec::new();
-        while progress.phase < 2 {
+        while progress.phase < store::DONE {
             let (next, left) = plan.batch(progress)?;
             listed.extend(left);
             progress = next;
@@ -245,13 +246,15 @@ impl Plan<'_> {
         let object = Arc::clone(&self.entity.object);
         let work = move |tx: &Tx| {
             let undo = Undo { tx, request, object: &object, options };
-            let entries = store::entries(&tx.conn, request, &progress, BATCH)?;
+            let entries = store::entries(&tx.conn, (job, request), &object, &progress, BATCH)?;
             let mut next = progress.after(&entries);
             let mut left = Vec::new();
             for entry in &entries {
                 left.extend(undo.one(job, entry, &progress, &mut next)?);
             }
-            next.end_of_phase(entries.len() < BATCH, options.dry_run);
+            if entries.len() < BATCH {
+                next.next_phase(!options.dry_run && store::left(&tx.conn, job)? > 0);
+            }
             store::keep_progress(&tx.conn, job, &next, tx.now)?;
             Ok(if options.dry_run { Verdict::Undo((next, left)) } else { Verdict::Keep((next, Vec::new())) })
         };
@@ -271,7 +274,7 @@ impl Undo<'_> {
         let Some(entity) = self.tx.module.entity(&entry.entity) else {
             return Ok(None); // a plugin's own table, or an entity that is gone: what hooks keep there is theirs
         };
-        let outcome = if progress.phase == 0 {
+        let outcome = if progress.phase == store::CHANGED {
             self.tx.conn.savepoint(|| self.restore(&entity, entry))
         } else {
             self.tx.conn.savepoint(|| self.remove(&entity, entry))
@@ -287,9 +290,11 @@ impl Undo<'_> {
         };
         store::forget_left(&self.tx.conn, job, entry.seq)?;
         match outcome {
-            Outcome::Restored => next.restored += 1,
+            Outcome::Restored => (next.restored, next.freed) = (next.restored + 1, next.freed + 1),
             Outcome::Deleted => (next.deleted, next.freed) = (next.deleted + 1, next.freed + 1),
-            Outcome::Unchanged if progress.round == 0 => next.unchanged += 1,
+            Outcome::Unchanged if progress.round == 0 && progress.phase != store::ALONG => {
+                next.unchanged += 1
+            }
             Outcome::Unchanged => {}
             Outcome::Left(code, fields, detail) => {
                 let left = json!({

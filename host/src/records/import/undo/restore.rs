@@ -21,12 +21,12 @@ impl Undo<'_> {
         let Some(current) = self.current(entity, entry.record)? else {
             return Ok(Outcome::Left("record_gone", Vec::new(), "the record was deleted for good".into()));
         };
-        let mut changed = image.changed_since(entity, &current);
-        let binned = current.get(DELETED_AT).is_some_and(|at| !at.is_null());
-        if binned && !image.has(DELETED_AT) && !changed.iter().any(|field| field == "deleted_at") {
-            changed.push("deleted_at".to_owned());
+        if current.get(DELETED_AT).is_some_and(|at| !at.is_null()) {
+            let detail = "it is in the recycle bin; restore it there, then undo again".to_owned();
+            return Ok(Outcome::Left("record_deleted", Vec::new(), detail));
         }
-        if !changed.is_empty() && (!self.options.force || binned && !image.has(DELETED_AT)) {
+        let changed = image.changed_since(entity, &current);
+        if !changed.is_empty() && !self.options.force {
             return Ok(changed_since(changed));
         }
         let after = image.before(&current);
@@ -56,7 +56,8 @@ impl Undo<'_> {
         write::permits(&rows, &self.tx.scope.caller, current)
     }
 
-    /// What keeps old values from coming back: others have them by now, or what they point at is gone.
+    /// What keeps old values from coming back: others have them by now, or what they point at is gone. In a dry run what
+    /// the import made is still there, and is in nobody's way.
     fn in_the_way(
         &self,
         entity: &Arc<Entity>,
@@ -71,7 +72,12 @@ impl Undo<'_> {
             if value.is_null() || current.get(field.column) == Some(&value) {
                 continue;
             }
-            if field.unique && rows::holder(&self.tx.conn, entity, field, &value, id)?.is_some() {
+            let holder =
+                if field.unique { rows::holder(&self.tx.conn, entity, field, &value, id)? } else { None };
+            if let Some(holder) = holder {
+                if self.vanishes(holder)? {
+                    return Ok(Some(Outcome::Restored));
+                }
                 let detail = format!("another record has the old value of {} by now", field.label);
                 return Ok(Some(Outcome::Left("not_unique", vec![field.key.to_string()], detail)));
             }
@@ -91,7 +97,10 @@ impl Undo<'_> {
         }
         for (source, value) in external_ids(after) {
             let holder = rows::by_external_id(&self.tx.conn, entity, &source, &value)?;
-            if holder.is_some_and(|holder| holder != id) {
+            if let Some(holder) = holder.filter(|holder| *holder != id) {
+                if self.vanishes(holder)? {
+                    return Ok(Some(Outcome::Restored));
+                }
                 let detail = format!("another record has the old external id from {source} by now");
                 return Ok(Some(Outcome::Left("not_unique", vec!["external_ids".into()], detail)));
             }
@@ -99,13 +108,13 @@ impl Undo<'_> {
         Ok(None)
     }
 
+    /// Whether a record would be gone, were this no dry run.
+    fn vanishes(&self, record: RecordId) -> Result<bool, RecordError> {
+        Ok(self.options.dry_run && store::made(&self.tx.conn, self.request, record)?)
+    }
+
     /// Writes the values with everything that is kept beside a row.
-    pub(super) fn write(
-        &self,
-        entity: &Entity,
-        current: &[Value],
-        mut after: Vec<Value>,
-    ) -> Result<(), RecordError> {
+    fn write(&self, entity: &Entity, current: &[Value], mut after: Vec<Value>) -> Result<(), RecordError> {
         let (_, version) = list::identity_of(current);
         let author = Value::Id(*self.tx.scope.caller.principal.id.as_bytes());
         for (at, value) in [
@@ -125,10 +134,7 @@ impl Undo<'_> {
         let Some(id) = after.get(ID).and_then(Value::id) else {
             return Ok(());
         };
-        // A record in the recycle bin bears no external id.
-        let binned = after.get(DELETED_AT).is_some_and(|at| !at.is_null());
-        let ids = if binned { Vec::new() } else { external_ids(&after) };
-        rows::set_external_ids(&self.tx.conn, entity, id, &ids)
+        rows::set_external_ids(&self.tx.conn, entity, id, &external_ids(&after))
     }
 }
 

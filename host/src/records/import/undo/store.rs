@@ -7,9 +7,10 @@ use rusqlite::{OptionalExtension as _, params};
 use crate::clock::UnixMillis;
 use crate::ids::{JobId, RecordId, RequestId};
 use crate::records::error::RecordError;
+use crate::records::schema::{Entity, Field, Kind};
 use crate::storage::Connection;
 
-/// An entry of the change log: the last of its record for phase 0, the one that made it for phase 1.
+/// An entry of the change log: the last of its record for phase 0, the one that made it for the others.
 pub(super) struct Entry {
     pub(super) seq: i64,
     pub(super) entity: String,
@@ -19,7 +20,6 @@ pub(super) struct Entry {
 /// How far an undo came.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Progress {
-    /// 0: changes, 1: creations, 2: over.
     pub(super) phase: i64,
     pub(super) round: i64,
     pub(super) freed: i64,
@@ -29,27 +29,34 @@ pub(super) struct Progress {
     pub(super) unchanged: i64,
 }
 
+/// The phase of records that the import changed.
+pub(super) const CHANGED: i64 = 0;
+/// The phase of records that it made.
+const MADE: i64 = 1;
+/// The phase of records of other entities that hooks made.
+pub(super) const ALONG: i64 = 2;
+/// Over.
+pub(super) const DONE: i64 = 3;
+
 impl Progress {
     const START: Self =
-        Self { phase: 0, round: 0, freed: 0, before: i64::MAX, restored: 0, deleted: 0, unchanged: 0 };
+        Self { phase: CHANGED, round: 0, freed: 0, before: i64::MAX, restored: 0, deleted: 0, unchanged: 0 };
 
     /// Past these entries.
     pub(super) fn after(self, entries: &[Entry]) -> Self {
         Self { before: entries.last().map_or(self.before, |entry| entry.seq), ..self }
     }
 
-    /// Goes on to the next phase or round when nothing is left of this one.
-    pub(super) fn end_of_phase(&mut self, over: bool, dry_run: bool) {
-        if !over {
+    /// Goes on to the next phase; after the last to the next round, if that may free what was left.
+    pub(super) fn next_phase(&mut self, again: bool) {
+        self.before = i64::MAX;
+        self.phase += 1;
+        if self.phase < DONE {
             return;
         }
-        let again = self.phase == 1 && self.freed > 0 && self.round + 1 < super::ROUNDS && !dry_run;
-        (self.phase, self.round) = match (self.phase, again) {
-            (0, _) => (1, 0),
-            (_, true) => (1, self.round + 1),
-            _ => (2, self.round),
-        };
-        (self.freed, self.before) = (0, i64::MAX);
+        if again && self.freed > 0 && self.round + 1 < super::ROUNDS {
+            (self.phase, self.round, self.freed) = (CHANGED, self.round + 1, 0);
+        }
     }
 }
 
@@ -96,28 +103,37 @@ pub(super) fn keep_progress(
     Ok(())
 }
 
-/// The next entries, newest first. Of phase 0: each record that the import changed and did not make, once. Of phase 1:
-/// each that it made.
+/// The next entries of a phase, newest first: of each record that the import changed and did not make the last, of each
+/// that it made the one that made it. After the first round only of those that were left.
 pub(super) fn entries(
     conn: &Rc<Connection>,
-    request: RequestId,
+    (job, request): (JobId, RequestId),
+    object: &str,
     progress: &Progress,
     limit: usize,
 ) -> Result<Vec<Entry>, RecordError> {
-    let of_phase = if progress.phase == 0 {
-        "c.operation = 'update' and not exists (select 1 from _stoa_changes n where n.record = c.record \
-         and n.entity = c.entity and n.request = c.request and (n.seq > c.seq or n.operation = 'insert'))"
-    } else {
-        "c.operation = 'insert'"
+    let of_phase = match progress.phase {
+        CHANGED => {
+            "c.operation = 'update' and not exists (select 1 from _stoa_changes n where n.record = c.record \
+             and n.entity = c.entity and n.request = c.request and (n.seq > c.seq or n.operation = 'insert'))"
+        }
+        MADE => "c.operation = 'insert' and c.entity = ?5",
+        _ => "c.operation = 'insert' and c.entity is not ?5",
+    };
+    let left = match progress.round {
+        0 => "?1 is not null", // every parameter has its place
+        _ => "c.seq in (select row from _stoa_import_errors where job = ?1)",
     };
     let sql = format!(
-        "select c.seq, c.entity, c.record from _stoa_changes c where c.request = ?1 and c.source = 'import' \
-         and c.seq < ?2 and typeof(c.record) = 'blob' and length(c.record) = 16 and {of_phase} \
-         order by c.seq desc limit ?3"
+        "select c.seq, c.entity, c.record from _stoa_changes c where {left} and c.request = ?2 and c.source = 'import' \
+         and c.seq < ?3 and typeof(c.record) = 'blob' and length(c.record) = 16 and ?5 is not null and {of_phase} \
+         order by c.seq desc limit ?4"
     );
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let (limit, entity) =
+        (i64::try_from(limit).unwrap_or(i64::MAX), object.split_once('.').map_or(object, |(_, key)| key));
     let mut statement = conn.prepare(&sql)?;
-    let rows = statement.query_map(params![request.as_bytes(), progress.before, limit], |row| {
+    let params = params![job.as_bytes(), request.as_bytes(), progress.before, limit, entity];
+    let rows = statement.query_map(params, |row| {
         Ok(Entry { seq: row.get(0)?, entity: row.get(1)?, record: RecordId::from_bytes(row.get(2)?) })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
@@ -153,17 +169,27 @@ pub(super) fn made(conn: &Rc<Connection>, request: RequestId, record: RecordId) 
     Ok(conn.prepare(sql)?.exists(params![record.as_bytes(), request.as_bytes()])?)
 }
 
-/// Records of `entity` whose multi-reference `field` names `target`: at most `limit`.
-pub(super) fn linking(
+/// Live records of an entity that point at `target` with a field, of one reference or several: at most `limit`.
+pub(super) fn pointing(
     conn: &Rc<Connection>,
-    (entity, field): (&str, &str),
+    entity: &Entity,
+    field: &Field,
     target: RecordId,
-    limit: u32,
+    limit: i64,
 ) -> Result<Vec<RecordId>, RecordError> {
-    let sql = "select record from _stoa_links where target = ?1 and entity = ?2 and field = ?3 limit ?4";
-    let mut statement = conn.prepare(sql)?;
-    let ids = statement
-        .query_map(params![target.as_bytes(), entity, field, limit], |row| row.get::<_, [u8; 16]>(0))?;
+    let sql = match field.kind {
+        Kind::References(..) => {
+            "select record from _stoa_links where target = ?1 and entity = ?3 and field = ?4 limit ?2"
+                .to_owned()
+        }
+        _ => format!(
+            "select id from \"{}\" where \"{}\" = ?1 and deleted_at is null and ?3 || ?4 is not null limit ?2",
+            entity.key, field.key
+        ),
+    };
+    let mut statement = conn.prepare(&sql)?;
+    let params = params![target.as_bytes(), limit, &*entity.key, &*field.key];
+    let ids = statement.query_map(params, |row| row.get::<_, [u8; 16]>(0))?;
     Ok(ids.map(|id| id.map(RecordId::from_bytes)).collect::<rusqlite::Result<_>>()?)
 }
 
