@@ -24,8 +24,10 @@ pub mod duplicates;
 pub mod error;
 pub mod evolve;
 pub mod expand;
+pub mod export;
 pub mod filter;
 pub mod idempotency;
+pub mod guard;
 pub mod import;
 pub mod input;
 pub mod json;
@@ -97,6 +99,9 @@ static PROFILE: FileProfile = FileProfile {
         Migration { name: "0004_writing", sql: include_str!("../../../migrations/tenant/0004_writing.sql") },
             name: "0006_matching",
             sql: include_str!("../../../migrations/tenant/0006_matching.sql"),
+        Migration {
+            name: "0009_transfer",
+            sql: include_str!("../../../migrations/tenant/0009_transfer.sql"),
         },
     ],
     redacted: &[],

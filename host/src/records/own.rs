@@ -19,6 +19,9 @@ static PROFILE: FileProfile = FileProfile {
     }, Migration {
         name: "configuration/0002_views",
         sql: include_str!("../../../migrations/configuration/0002_views.sql"),
+    }, Migration {
+        name: "configuration/0003_mappings",
+        sql: include_str!("../../../migrations/configuration/0003_mappings.sql"),
     }],
     redacted: &["draft.document"],
 };

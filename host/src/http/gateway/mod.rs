@@ -12,6 +12,7 @@
 //! POST               /{plugin}/{entities}/{id}/purge      for good
 //! POST (GET)         /{plugin}/{entities}/{id}/{verb}     action on a record (GET: a `read` action)
 //! GET                /{plugin}/{entities}/search         found by words
+//! GET                /{plugin}/{entities}/export          all of them, as a file
 //! POST (GET)         /{plugin}/{entities}/{verb}          action on the collection
 //! POST (GET)         /{plugin}/{verb}                     action of the module
 //! GET                /{plugin}/reports/{report}           figures
@@ -27,6 +28,7 @@ mod error;
 mod listing;
 mod mutate;
 mod merge;
+mod export;
 mod parameters;
 mod records;
 mod reports;
@@ -138,6 +140,7 @@ impl Call<'_> {
                     ["deleted"] => self.deleted(&entity, request).await,
                     ["duplicates"] => self.duplicates(&entity, request).await,
                     ["merge"] => self.merge(&entity, request).await,
+                    ["export"] => self.export(&entity, request).await,
                     [word] => match RecordId::from_str(word) {
                         Ok(id) => self.record(&entity, id, request).await,
                         Err(_) if self.knows(Some(&entity), ActionTarget::Collection, word) => {

@@ -5,8 +5,10 @@ pub mod auth;
 pub mod configuration;
 pub mod files;
 pub mod duplicates;
+pub mod exports;
 pub mod imports;
 pub mod jobs;
+pub mod mappings;
 pub mod me;
 pub mod merges;
 pub mod organization;
@@ -26,8 +28,10 @@ use self::auth::AuthApi;
 use self::configuration::{ConfigurationApi, PartsApi};
 use self::files::FilesApi;
 use self::duplicates::DuplicatesApi;
+use self::exports::ExportsApi;
 use self::imports::ImportsApi;
 use self::jobs::JobsApi;
+use self::mappings::MappingsApi;
 use self::me::MeApi;
 use self::merges::MergesApi;
 use self::organization::OrganizationApi;
@@ -37,25 +41,15 @@ use self::users::UsersApi;
 use self::views::ViewsApi;
 
 /// All of them.
-#[rustfmt::skip] // one on a line, so that adding one is one line
-pub type Resources = (
-    AuthApi,
-    MeApi,
-    OrganizationApi,
-    UsersApi,
-    TeamsApi,
-    ApiKeysApi,
-    ImportsApi,
-    JobsApi,
-    SearchApi,
-    FilesApi,
-    ConfigurationApi,
-    PartsApi,
-);
-pub type Resources =
-    (AuthApi, MeApi, OrganizationApi, UsersApi, TeamsApi, ApiKeysApi, ImportsApi, JobsApi, ViewsApi);
-pub type Resources =
-    (AuthApi, MeApi, OrganizationApi, UsersApi, TeamsApi, ApiKeysApi, ImportsApi, JobsApi, DuplicatesApi);
+pub type Resources = (Members, Arranging, Finding, Moving);
+/// Who is who.
+type Members = (AuthApi, MeApi, OrganizationApi, UsersApi, TeamsApi, ApiKeysApi);
+/// What the organization arranges for itself.
+type Arranging = (ConfigurationApi, PartsApi, ViewsApi);
+/// Across all records.
+type Finding = (SearchApi, FilesApi, DuplicatesApi, MergesApi);
+/// Records in and out, and the work that this is.
+type Moving = (ImportsApi, MappingsApi, ExportsApi, JobsApi);
 
 /// The headings of the document.
 #[derive(Tags)]
@@ -74,6 +68,8 @@ pub enum Tag {
     Files,
     /// Files that become records.
     Imports,
+    /// Records that went out.
+    Exports,
     /// Long-running work.
     Jobs,
     /// Finding records by words.
@@ -93,20 +89,30 @@ pub enum Tag {
 pub fn all(app: &App) -> Resources {
     let identity = &app.identity;
     (
-        AuthApi { identity: identity.clone() },
-        MeApi { identity: identity.clone() },
-        OrganizationApi { clock: app.clock.clone() },
-        UsersApi { identity: identity.clone() },
-        TeamsApi { identity: identity.clone() },
-        ApiKeysApi { identity: identity.clone() },
-        ImportsApi { imports: app.imports.clone() },
-        JobsApi { jobs: app.jobs.clone(), imports: app.imports.clone() },
-        SearchApi { records: app.records.clone() },
-        FilesApi { records: app.records.clone() },
-        ConfigurationApi { app: app.clone() },
-        PartsApi { app: app.clone() },
-        ViewsApi { records: app.records.clone() },
-        DuplicatesApi { sets: app.duplicates.clone(), app: app.clone() },
-        MergesApi { records: app.records.clone(), hooks: app.hooks() },
+        (
+            AuthApi { identity: identity.clone() },
+            MeApi { identity: identity.clone() },
+            OrganizationApi { clock: app.clock.clone() },
+            UsersApi { identity: identity.clone() },
+            TeamsApi { identity: identity.clone() },
+            ApiKeysApi { identity: identity.clone() },
+        ),
+        (
+            ConfigurationApi { app: app.clone() },
+            PartsApi { app: app.clone() },
+            ViewsApi { records: app.records.clone() },
+        ),
+        (
+            SearchApi { records: app.records.clone() },
+            FilesApi { records: app.records.clone() },
+            DuplicatesApi { sets: app.duplicates.clone(), app: app.clone() },
+            MergesApi { records: app.records.clone(), hooks: app.hooks() },
+        ),
+        (
+            ImportsApi { imports: app.imports.clone(), jobs: app.jobs.clone() },
+            MappingsApi { imports: app.imports.clone() },
+            ExportsApi { records: app.records.clone() },
+            JobsApi { jobs: app.jobs.clone(), imports: app.imports.clone() },
+        ),
     )
 }

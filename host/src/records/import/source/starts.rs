@@ -7,18 +7,18 @@ use std::path::Path;
 use csv::Position;
 
 /// Follows the parser through the file. The parser skips blank lines, and says where it was before them.
-pub(super) struct Starts {
+pub(in crate::records::import) struct Starts {
     file: BufReader<File>,
     at: u64,
 }
 
 impl Starts {
-    pub(super) fn new(path: &Path) -> Result<Self> {
+    pub(in crate::records::import) fn new(path: &Path) -> Result<Self> {
         Ok(Self { file: BufReader::new(File::open(path)?), at: 0 })
     }
 
     /// The line of the record that the parser found from `position` on.
-    pub(super) fn line(&mut self, position: Option<&Position>) -> Result<u64> {
+    pub(in crate::records::import) fn line(&mut self, position: Option<&Position>) -> Result<u64> {
         let Some(position) = position else {
             return Ok(0);
         };
