@@ -22,15 +22,15 @@ mod stories {
     mod a_view_is_shared;
     mod an_import_is_killed;
     mod an_import_reports_its_dirt;
-    mod files_are_kept;
     mod an_organization_shapes_its_schema;
     mod duplicates_are_found;
+    mod files_are_kept;
     mod many_writers_meet;
     mod operators_look_in;
     mod people_see_what_they_may;
-    mod rows_come_in_bulk;
     mod people_talk_about_a_record;
     mod records_are_merged;
+    mod rows_come_in_bulk;
     mod the_document_is_walked;
     mod the_kitchen_sink_is_walked;
     mod words_are_searched;

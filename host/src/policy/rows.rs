@@ -13,7 +13,17 @@ pub(super) const SHIPPED: &str = include_str!("../../../policies/roles.csv");
 
 /// Actions that every object may know. Others are verbs of a plugin's object.
 pub const ACTIONS: [&str; 12] = [
-    "list", "read", "create", "update", "delete", "import", "export", "restore", "purge", "publish", "manage",
+    "list",
+    "read",
+    "create",
+    "update",
+    "delete",
+    "import",
+    "export",
+    "restore",
+    "purge",
+    "publish",
+    "manage",
     "bypass-duplicates",
 ];
 

@@ -85,8 +85,13 @@ fn fetch(
     let missing: Vec<RecordId> = ids.iter().copied().filter(|id| !found.contains_key(id)).collect();
     let stand_ins = engine.stand_ins(scope, &entity, &missing)?;
     if !stand_ins.is_empty() {
-        let others =
-            load(engine, scope, (module, &entity), expansion, &stand_ins.iter().map(|(_, into)| *into).collect())?;
+        let others = load(
+            engine,
+            scope,
+            (module, &entity),
+            expansion,
+            &stand_ins.iter().map(|(_, into)| *into).collect(),
+        )?;
         for (record, into) in stand_ins {
             found.extend(others.get(&into).map(|shown| (record, shown.clone())));
         }
@@ -103,6 +108,7 @@ fn load(
 ) -> Result<HashMap<RecordId, Vec<u8>>, RecordError> {
     let query = Query {
         filter: Filter::Among(ids.iter().copied().collect()),
+        words: None,
         sort: Sort::newest(),
         limit: ids.len(),
         cursor: None,

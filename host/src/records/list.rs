@@ -13,6 +13,7 @@ use super::filter::{Filter, Sight, bind};
 use super::json::{Place, write_row, write_text};
 pub use super::members::View;
 use super::schema::{Entity, ID, VERSION};
+use super::search::{self, Words};
 use super::sort::{After, Sort};
 use super::value::Value;
 use super::{Records, Scope};
@@ -44,6 +45,8 @@ pub enum Count {
 pub struct Query {
     /// Which records.
     pub filter: Filter,
+    /// The words that they hold.
+    pub words: Option<Words>,
     /// In which order.
     pub sort: Sort,
     /// How many: 1 to 200.
@@ -146,6 +149,7 @@ pub fn page(
     query: &Query,
 ) -> Result<Page, RecordError> {
     let (mut condition, mut params) = (String::with_capacity(256), Vec::new());
+    let from = source(scope, entity, query.words.as_ref(), &mut condition, &mut params)?;
     write_visible(scope, entity, "read", &mut condition, &mut params)?;
     let binding = binding(scope, entity, &condition, &params, query);
     let start = match &query.cursor {
@@ -160,13 +164,13 @@ pub fn page(
         condition.push_str(" and ");
         filter.condition(engine, scope, entity, Sight::Caller)?.write(&mut condition, &mut params);
     }
-    let count = count(conn, entity, query.count, &condition, &params)?;
+    let count = count(conn, &from, query.count, &condition, &params)?;
     let mut writing = Writing::new(query);
     let ranges =
         start.map_or_else(|| vec![After::start()], |start| query.sort.after(&start.values, start.row));
     for after in &ranges {
         let missing = query.limit + 1 - writing.seen;
-        let (sql, params) = statement(entity, query, after, missing, &condition, &params);
+        let (sql, params) = statement(&from, query, after, missing, &condition, &params);
         writing.rows(conn, &sql, &params)?;
         if writing.seen > query.limit {
             break;
@@ -203,9 +207,27 @@ impl Start {
     }
 }
 
+/// What a list selects from: the table, or what the words find in it. Comes before everything else that is bound.
+pub(super) fn source(
+    scope: &Scope,
+    entity: &Entity,
+    words: Option<&Words>,
+    condition: &mut String,
+    params: &mut Vec<Value>,
+) -> Result<String, RecordError> {
+    let table = format!("\"{}\"", entity.key);
+    let Some(words) = words else { return Ok(table) };
+    let Some((from, expression)) = search::source(scope, entity, words)? else {
+        condition.push_str("0 and "); // none of the records is the caller's
+        return Ok(table);
+    };
+    params.push(Value::Text(expression));
+    Ok(from)
+}
+
 /// The statement for a page, or for the part of it that lies in one range of the order.
 pub(super) fn statement(
-    entity: &Entity,
+    from: &str,
     query: &Query,
     after: &After,
     limit: usize,
@@ -217,9 +239,13 @@ pub(super) fn statement(
     for key in &query.sort.keys {
         let _ = write!(sql, ", \"{}\"", key.column);
     }
-    let _ = write!(sql, ", _row from \"{}\" where {condition}", entity.key);
-    query.sort.write_after(after, &mut sql, &mut params);
-    query.sort.write_order(&mut sql);
+    let _ = write!(sql, ", _row from {from} where {condition}");
+    let mut place = String::new();
+    query.sort.write_after(after, &mut place, &mut params);
+    query.sort.write_order(&mut place);
+    // The index hands its hits out in the order of rows: let SQLite see that there is nothing to sort.
+    let by_hit = query.words.is_some() && query.sort.keys.is_empty();
+    sql.push_str(&if by_hit { place.replace("_row", search::HIT) } else { place });
     sql.push_str(" limit ");
     bind(Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX)), &mut sql, &mut params);
     (sql, params)
@@ -289,13 +315,13 @@ fn binding(scope: &Scope, entity: &Entity, visible: &str, params: &[Value], quer
     for value in params {
         let _ = write!(text, " {value:?}");
     }
-    let _ = write!(text, " {:?}", query.filter);
+    let _ = write!(text, " {:?} {:?}", query.filter, query.words);
     text
 }
 
 fn count(
     conn: &Rc<Connection>,
-    entity: &Entity,
+    from: &str,
     count: Count,
     condition: &str,
     params: &[Value],
@@ -303,9 +329,9 @@ fn count(
     let sql = match count {
         Count::None => return Ok(None),
         Count::Capped => {
-            format!("select count(*) from (select 1 from \"{}\" where {condition} limit {CAP})", entity.key)
+            format!("select count(*) from (select 1 from {from} where {condition} limit {CAP})")
         }
-        Count::Exact => format!("select count(*) from \"{}\" where {condition}", entity.key),
+        Count::Exact => format!("select count(*) from {from} where {condition}"),
     };
     let _deadline = conn.limited(COUNTING);
     let counted = conn.prepare(&sql)?.query_row(params_from_iter(params), |row| row.get(0));

@@ -26,8 +26,8 @@ pub mod evolve;
 pub mod expand;
 pub mod export;
 pub mod filter;
-pub mod idempotency;
 pub mod guard;
+pub mod idempotency;
 pub mod import;
 pub mod input;
 pub mod json;
@@ -91,14 +91,16 @@ static PROFILE: FileProfile = FileProfile {
             name: "0003_links_and_counters",
             sql: include_str!("../../../migrations/tenant/0003_links_and_counters.sql"),
         },
+        Migration { name: "0004_writing", sql: include_str!("../../../migrations/tenant/0004_writing.sql") },
+        Migration {
+            name: "0006_matching",
+            sql: include_str!("../../../migrations/tenant/0006_matching.sql"),
+        },
         Migration { name: "0007_merge", sql: include_str!("../../../migrations/tenant/0007_merge.sql") },
         Migration {
             name: "0008_companions",
             sql: include_str!("../../../migrations/tenant/0008_companions.sql"),
         },
-        Migration { name: "0004_writing", sql: include_str!("../../../migrations/tenant/0004_writing.sql") },
-            name: "0006_matching",
-            sql: include_str!("../../../migrations/tenant/0006_matching.sql"),
         Migration {
             name: "0009_transfer",
             sql: include_str!("../../../migrations/tenant/0009_transfer.sql"),
@@ -231,28 +233,21 @@ impl Records {
         }
         let file = self.file(organization.id, module)?;
         let plan = Arc::clone(module);
-        let unbuilt = file.write(platform_origin(), move |conn| {
+        let region = Region::of_locale(&organization.locale);
+        let work = move |conn: &Rc<Connection>| -> Result<_, RecordError> {
             evolve::apply(conn, &plan)?;
             trash::adopt(conn, &plan)?;
-            search::unbuilt(conn, &plan.entities).map(Verdict::Keep)
-        });
-        let unbuilt = unbuilt.await?;
-        if !unbuilt.is_empty() {
-            tokio::spawn(search::build(file, unbuilt));
-        }
-        self.sweep_at_start(organization.id, module, platform_origin())?;
-        self.ready.insert(key, Arc::clone(&module.fingerprint));
-        let origin =
-            ChangeOrigin { principal: PLATFORM, request: RequestId::new(), source: Source::Platform };
-        let region = Region::of_locale(&organization.locale);
-        let work = move |conn: &Rc<Connection>| {
-            evolve::apply(conn, &plan)?;
-            duplicates::keys::prepare(conn, &plan, region).map(Verdict::Keep)
+            let unkeyed = duplicates::keys::prepare(conn, &plan, region)?;
+            Ok(Verdict::Keep((search::unbuilt(conn, &plan.entities)?, unkeyed)))
         };
-        let more: Result<bool, RecordError> = file.write(origin, work).await;
-        if more? {
+        let (unbuilt, unkeyed) = file.write(platform_origin(), work).await?;
+        if !unbuilt.is_empty() {
+            tokio::spawn(search::build(Arc::clone(&file), unbuilt));
+        }
+        if unkeyed {
             tokio::spawn(duplicates::keys::finish(file, Arc::clone(module)));
         }
+        self.sweep_at_start(organization.id, module, platform_origin())?;
         self.ready.insert(key, state);
         Ok(())
     }

@@ -13,16 +13,20 @@ const NAME: &str = "configuration";
 
 static PROFILE: FileProfile = FileProfile {
     kind: FileKind::Host,
-    migrations: &[Migration {
-        name: "configuration/0001_configuration",
-        sql: include_str!("../../../migrations/configuration/0001_configuration.sql"),
-    }, Migration {
-        name: "configuration/0002_views",
-        sql: include_str!("../../../migrations/configuration/0002_views.sql"),
-    }, Migration {
-        name: "configuration/0003_mappings",
-        sql: include_str!("../../../migrations/configuration/0003_mappings.sql"),
-    }],
+    migrations: &[
+        Migration {
+            name: "configuration/0001_configuration",
+            sql: include_str!("../../../migrations/configuration/0001_configuration.sql"),
+        },
+        Migration {
+            name: "configuration/0002_views",
+            sql: include_str!("../../../migrations/configuration/0002_views.sql"),
+        },
+        Migration {
+            name: "configuration/0003_mappings",
+            sql: include_str!("../../../migrations/configuration/0003_mappings.sql"),
+        },
+    ],
     redacted: &["draft.document"],
 };
 

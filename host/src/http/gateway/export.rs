@@ -34,7 +34,7 @@ impl Call<'_> {
         if *request.method() != Method::GET {
             return Err(method_not_allowed("GET"));
         }
-        let wanted = wanted(entity, &request, &self.scope.organization.currency)?;
+        let wanted = self.wanted(entity, &request)?;
         let place = Arc::clone(&ROOM).try_acquire_owned().map_err(|_| {
             Problem::busy("busy", format!("{AT_ONCE} exports run already; try again soon."), 10)
         })?;
@@ -76,51 +76,38 @@ impl Call<'_> {
     }
 }
 
-/// What the query string asks for: the export's own parameters, and those of a list.
-fn wanted(entity: &Entity, request: &Request, currency: &str) -> Result<Wanted, Problem> {
-    let bad = |code, detail: &str| Problem::malformed(code, detail);
-    let (mut format, mut fields, mut titles, mut mark) = (None, None, false, false);
-    let (mut rest, mut sorted) = (Vec::new(), false);
-    for (name, value) in parameters::pairs(request)? {
-        let flag = || match value.as_str() {
-            "true" => Ok(true),
-            "false" => Ok(false),
-            _ => Err(bad("invalid_parameter", "`titles` and `bom` are true or false.")),
-        };
-        match name.as_str() {
-            "format" => {
-                let detail = "`format` is csv, xlsx or jsonl.";
-                format = Some(Format::parse(&value).ok_or_else(|| bad("invalid_format", detail))?);
-            }
-            "fields" => fields = Some(value),
-            "titles" => titles = flag()?,
-            "bom" => mark = flag()?,
-            "limit" | "cursor" | "count" | "expand" => return Err(parameters::unknown(&name)),
-            _ => {
-                sorted |= name == "sort";
-                rest.push((name, value));
+impl Call<'_> {
+    /// What the query string asks for: the export's own parameters, and those of a list.
+    fn wanted(&self, entity: &Entity, request: &Request) -> Result<Wanted, Problem> {
+        let bad = |code, detail: &str| Problem::malformed(code, detail);
+        let (mut format, mut fields, mut titles, mut mark) = (None, None, false, false);
+        let (mut rest, mut sorted) = (Vec::new(), false);
+        for (name, value) in parameters::pairs(request)? {
+            let flag = || match value.as_str() {
+                "true" => Ok(true),
+                "false" => Ok(false),
+                _ => Err(bad("invalid_parameter", "`titles` and `bom` are true or false.")),
+            };
+            match name.as_str() {
+                "format" => {
+                    let detail = "`format` is csv, xlsx or jsonl.";
+                    format = Some(Format::parse(&value).ok_or_else(|| bad("invalid_format", detail))?);
+                }
+                "fields" => fields = Some(value),
+                "titles" => titles = flag()?,
+                "bom" => mark = flag()?,
+                "limit" | "cursor" | "count" | "expand" => return Err(parameters::unknown(&name)),
+                _ => {
+                    sorted |= name == "sort" || name == "view";
+                    rest.push((name, value));
+                }
             }
         }
+        let format = format.ok_or_else(|| bad("invalid_format", "Say the `format`: csv, xlsx or jsonl."))?;
+        let Query { filter, words, sort, .. } = self.understood(entity, rest)?;
+        let query = request.uri().query().unwrap_or_default().to_owned();
+        Ok(Wanted { format, fields, filter, words, sort: sorted.then_some(sort), titles, mark, query })
     }
-    let format = format.ok_or_else(|| bad("invalid_format", "Say the `format`: csv, xlsx or jsonl."))?;
-    let Query { filter, sort, .. } = parameters::list(entity, &as_list(&rest)?, currency)?;
-    let query = request.uri().query().unwrap_or_default().to_owned();
-    Ok(Wanted { format, fields, filter, sort: sorted.then_some(sort), titles, mark, query })
-}
-
-/// A request for a list with these parameters: a list and an export of it understand the same.
-fn as_list(pairs: &[(String, String)]) -> Result<Request, Problem> {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
-    let encoded = |text: &str| -> String {
-        text.bytes()
-            .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
-            .collect()
-    };
-    let query: Vec<String> =
-        pairs.iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(value))).collect();
-    let uri: Result<Uri, _> = format!("/?{}", query.join("&")).parse();
-    let uri = uri.map_err(|_| Problem::malformed("invalid_query", "The query string cannot be read."))?;
-    Ok(Request::builder().uri(uri).finish())
 }
 
 /// A body that is read while it is sent.

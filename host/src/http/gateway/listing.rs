@@ -15,6 +15,7 @@ use crate::ids::ViewId;
 use crate::records::filter::{self, Context, Filter};
 use crate::records::list::{Count, Query, View};
 use crate::records::schema::Entity;
+use crate::records::search::Words;
 use crate::records::sort::Sort;
 use crate::records::{RecordError, Records, Scope};
 
@@ -27,6 +28,7 @@ const MOST: usize = 200;
 #[derive(Default)]
 struct Asked {
     filter: Option<Filter>,
+    words: Option<Words>,
     sort: Option<String>,
     limit: Option<usize>,
     cursor: Option<String>,
@@ -59,6 +61,13 @@ impl Call<'_> {
         self.answer(entity, asked).await
     }
 
+    /// The records that parameters of a list select, for whoever selects records in the same words.
+    pub(super) fn understood(&self, entity: &Entity, pairs: Vec<(String, String)>) -> Result<Query, Problem> {
+        let context = Context::of(&self.scope, self.app.records.now());
+        let asked = Asked::of_address(&context, entity, pairs)?;
+        asked.with_view(&self.app.records, &self.scope, entity)?.query(&self.scope, entity).map_err(problem)
+    }
+
     async fn answer(self, entity: &Arc<Entity>, asked: Asked) -> Result<Response, Problem> {
         let asked = asked.with_view(&self.app.records, &self.scope, entity)?;
         let query = asked.query(&self.scope, entity).map_err(problem)?;
@@ -70,7 +79,10 @@ impl Call<'_> {
 
 /// The newest records are read at once; whatever looks for records or counts them may take its time, on a thread that may.
 async fn run(engine: Records, scope: Scope, entity: Arc<Entity>, query: Query) -> Result<Vec<u8>, Problem> {
-    let quick = query.filter.is_all() && query.sort.keys.is_empty() && query.count == Count::None;
+    let quick = query.filter.is_all()
+        && query.words.is_none()
+        && query.sort.keys.is_empty()
+        && query.count == Count::None;
     let list = move || engine.list(&scope, &entity, &query);
     let body = if quick {
         list()
@@ -96,6 +108,7 @@ impl Asked {
                 "expand" => asked.expand = Some(value),
                 "count" => asked.count = count(&value)?,
                 "view" => asked.view = Some(value),
+                "q" => asked.words = Some(Words::parse(&value).map_err(problem)?),
                 _ => tests.push((name, value)),
             }
         }
@@ -111,7 +124,7 @@ impl Asked {
             };
             match (name.as_str(), value) {
                 (
-                    "filter" | "sort" | "limit" | "cursor" | "fields" | "expand" | "count" | "view",
+                    "filter" | "sort" | "limit" | "cursor" | "fields" | "expand" | "count" | "view" | "q",
                     Json::Null,
                 ) => {}
                 ("filter", Json::Object(_)) => {
@@ -124,6 +137,8 @@ impl Asked {
                 }
                 ("limit", _) => wrong("a number"),
                 ("cursor", Json::String(text)) => asked.cursor = Some(text.clone()),
+                ("q", Json::String(text)) => asked.words = Some(Words::parse(text).map_err(problem)?),
+                ("q", _) => wrong("a text"),
                 ("view", Json::String(text)) => asked.view = Some(text.clone()),
                 ("view", _) => wrong("the id of a saved view"),
                 ("cursor", _) => wrong("a text, `next_cursor` of the page before"),
@@ -137,7 +152,7 @@ impl Asked {
                 },
                 _ => {
                     let shown: String = name.chars().filter(|sign| !sign.is_control()).take(64).collect();
-                    let detail = "A query has `filter`, `sort`, `limit`, `cursor`, `fields`, `expand`, `count` and `view`.";
+                    let detail = "A query has `filter`, `sort`, `limit`, `cursor`, `fields`, `expand`, `count`, `view` and `q`.";
                     faults.push(Fault::new(format!("/{shown}"), "unknown_field", detail));
                 }
             }
@@ -165,6 +180,7 @@ impl Asked {
         let sort = self.sort.as_deref().map(|text| Sort::within(scope, entity, text)).transpose()?;
         Ok(Query {
             filter: self.filter.unwrap_or_else(Filter::all),
+            words: self.words,
             sort: sort.unwrap_or_else(Sort::newest),
             limit: self.limit.unwrap_or(LIMIT),
             cursor: self.cursor,

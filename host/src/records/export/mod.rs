@@ -28,6 +28,7 @@ use std::sync::Arc;
 use super::error::RecordError;
 use super::filter::Filter;
 use super::schema::{Entity, Module};
+use super::search::Words;
 use super::sort::Sort;
 use super::{Records, Scope};
 use crate::clock::UnixMillis;
@@ -80,6 +81,8 @@ pub struct Wanted {
     pub fields: Option<String>,
     /// Which records.
     pub filter: Filter,
+    /// The words that they hold.
+    pub words: Option<Words>,
     /// In which order; `None`: as they were made.
     pub sort: Option<Sort>,
     /// Whether references get a column with the title of what they refer to.

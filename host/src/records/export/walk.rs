@@ -9,8 +9,8 @@ use rusqlite::{Row, params_from_iter};
 
 use super::Wanted;
 use crate::records::error::RecordError;
-use crate::records::filter::{Filter, bind};
-use crate::records::list::write_visible;
+use crate::records::filter::{Sight, bind};
+use crate::records::list::{self, write_visible};
 use crate::records::schema::{Entity, Module};
 use crate::records::value::Value;
 use crate::records::{Records, Scope};
@@ -42,16 +42,17 @@ impl Walk {
         wanted: &Wanted,
     ) -> Result<Self, RecordError> {
         let (mut condition, mut params) = (String::new(), Vec::new());
+        let from = list::source(scope, entity, wanted.words.as_ref(), &mut condition, &mut params)?;
         visible(scope, entity, &mut condition, &mut params)?;
-        let filtered = wanted.filter != Filter::And(Vec::new());
-        if !filtered && wanted.sort.is_none() {
+        let filtered = !wanted.filter.is_all();
+        if !filtered && wanted.words.is_none() && wanted.sort.is_none() {
             return Ok(Self::All(i64::MIN));
         }
         if filtered {
             condition.push_str(" and ");
-            wanted.filter.write_sql(&mut condition, &mut params);
+            wanted.filter.condition(engine, scope, entity, Sight::Caller)?.write(&mut condition, &mut params);
         }
-        let mut sql = format!("select _row from \"{}\" where {condition}", entity.key);
+        let mut sql = format!("select _row from {from} where {condition}");
         match &wanted.sort {
             Some(sort) => sort.write_order(&mut sql),
             None => sql.push_str(" order by _row"),

@@ -39,6 +39,9 @@ const CAP: i64 = 10_000;
 /// Records that one transaction adds to an index that is being built.
 const BATCH: usize = 1_000;
 
+/// The column of a hit's row number, in what [`source`] answers.
+pub(super) const HIT: &str = "_hit";
+
 /// A record that was found.
 #[derive(Clone, Debug)]
 pub struct Hit {

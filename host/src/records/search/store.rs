@@ -9,7 +9,7 @@ use std::rc::Rc;
 use rusqlite::{OptionalExtension as _, params, params_from_iter};
 use serde::{Deserialize, Serialize};
 
-use super::text;
+use super::{HIT, text};
 use crate::ids::RecordId;
 use crate::records::error::RecordError;
 use crate::records::filter::bind;
@@ -165,11 +165,11 @@ pub(super) fn token(letter: char, id: &[u8; 16]) -> String {
     format!("{letter}{:032x}", u128::from_be_bytes(*id))
 }
 
-/// The FROM and WHERE of a search: `match` is the first parameter, `hit` the found row, newest first.
+/// The FROM and WHERE of a search: `match` is the first parameter, `_hit` the found row, newest first.
 pub(super) fn hits(entity: &Entity) -> String {
     let name = table(entity);
     format!(
-        "(select rowid as hit from {name} where {name} match ?1 order by rowid desc) cross join \"{}\" on _row = hit",
+        "(select rowid as {HIT} from {name} where {name} match ?1 order by rowid desc) cross join \"{}\" on _row = {HIT}",
         entity.key
     )
 }

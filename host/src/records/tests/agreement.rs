@@ -20,7 +20,9 @@ use crate::records::value::Value;
 
 /// Beds with herbs in them; herbs have mates.
 pub(super) fn plot() -> Arc<Module> {
-    let choices = ["red", "green", "blue"].map(|key| Choice { key: key.into(), label: key.into(), archived: false }).to_vec();
+    let choices = ["red", "green", "blue"]
+        .map(|key| Choice { key: key.into(), label: key.into(), archived: false })
+        .to_vec();
     let to = |key: &str| Target { plugin: "garden".into(), entity: key.into() };
     let bed = vec![
         Field { indexed: true, ..field("name", Kind::Text) },

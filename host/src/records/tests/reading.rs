@@ -51,8 +51,16 @@ fn a_page_however_deep_is_a_range_of_the_index() {
     let plan = |sort: &str, after: &After| -> String {
         let sort = Sort::parse(&tree, sort).unwrap();
         let view = View::parse(&tree, Some("name"), None).unwrap();
-        let query = Query { filter: Filter::all(), sort, limit: 50, cursor: None, view, count: Count::None };
-        let (sql, params) = statement(&tree, &query, after, 51, "deleted_at is null", &[]);
+        let query = Query {
+            filter: Filter::all(),
+            words: None,
+            sort,
+            limit: 50,
+            cursor: None,
+            view,
+            count: Count::None,
+        };
+        let (sql, params) = statement("\"tree\"", &query, after, 51, "deleted_at is null", &[]);
         world.raw(move |conn| {
             let mut statement = conn.prepare(&format!("explain query plan {sql}"))?;
             let steps =

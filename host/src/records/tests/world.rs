@@ -303,7 +303,7 @@ impl Desk<'_> {
         };
         let sort = if sort.is_empty() { Sort::newest() } else { Sort::parse(&entity, sort)? };
         let view = View::parse(&entity, None, None)?;
-        let query = Query { filter, sort, limit, cursor, view, count: Count::Exact };
+        let query = Query { filter, words: None, sort, limit, cursor, view, count: Count::Exact };
         let body = self.world.records.list(&self.scope, &entity, &query)?;
         Ok(serde_json::from_slice(&body).unwrap())
     }

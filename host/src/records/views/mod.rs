@@ -300,6 +300,7 @@ fn current(view: &SavedView, version: Option<i64>) -> Result<(), RecordError> {
             current: view.version.unsigned_abs(),
             sent: sent.unsigned_abs(),
             record: b"null".to_vec(),
+            changed: Vec::new(),
         }),
         _ => Ok(()),
     }
@@ -311,5 +312,6 @@ fn gone(known: i64) -> RecordError {
         current: known.unsigned_abs() + 1,
         sent: known.unsigned_abs(),
         record: b"null".to_vec(),
+        changed: Vec::new(),
     }
 }

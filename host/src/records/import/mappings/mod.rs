@@ -210,7 +210,12 @@ impl Imports {
             {
                 let sent = expected.unwrap_or(mapping.version - 1).unsigned_abs();
                 let record = known.spec.to_string().into_bytes();
-                return Err(RecordError::Stale { current: known.version.unsigned_abs(), sent, record });
+                return Err(RecordError::Stale {
+                    current: known.version.unsigned_abs(),
+                    sent,
+                    record,
+                    changed: Vec::new(),
+                });
             }
             if change.is_some() && known.is_none() {
                 return Err(RecordError::NotFound);
