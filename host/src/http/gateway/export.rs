@@ -205,11 +205,4 @@ mod tests {
         assert_eq!(&read, b"abcde");
         assert!(received.read(&mut read).await.is_err());
     }
-
-    #[test]
-    fn the_rest_of_the_query_reaches_the_list_as_it_was() {
-        let pairs = vec![("name[contains]".to_owned(), "a&b=ü %".to_owned())];
-        let request = as_list(&pairs).unwrap();
-        assert_eq!(parameters::pairs(&request).unwrap(), pairs);
-    }
 }

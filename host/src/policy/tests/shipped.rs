@@ -5,7 +5,7 @@ use crate::caller::{Caller, Source};
 use crate::ids::RequestId;
 use crate::policy::{ACTIONS, Policy};
 
-const HOST: [(&str, &[&str]); 8] = [
+const HOST: [(&str, &[&str]); 10] = [
     ("host.user", &["read", "create", "update", "delete"]),
     ("host.team", &["read", "create", "update", "delete"]),
     ("host.api-key", &["read", "create", "update", "delete"]),
@@ -15,6 +15,7 @@ const HOST: [(&str, &[&str]); 8] = [
     ("host.organization", &["read", "update"]),
     ("host.module", &["read", "update"]),
     ("host.view", &["manage"]),
+    ("host.configuration", &["read", "update", "publish"]),
 ];
 
 fn proposed() -> Vec<Grant> {

@@ -25,6 +25,7 @@ fn wanted(format: Format, fields: &str) -> Wanted {
         format,
         fields: Some(fields.to_owned()),
         filter: Filter::And(Vec::new()),
+        words: None,
         sort: None,
         titles: false,
         mark: false,
@@ -90,7 +91,7 @@ fn records_come_as_they_were_made_or_in_the_order_that_is_asked_for() {
     assert_eq!(sorted.len(), 1_201);
     assert!(sorted.is_sorted_by(|a, b| a > b));
     let json = json!({"field": "amount", "op": "lt", "value": 600});
-    let filter = crate::records::filter::from_json(&entity, &json, "EUR").unwrap();
+    let filter = crate::records::filter::parse_json(&owner.context(), &entity, &json).unwrap();
     let some = names(out(&owner, "tree", Wanted { filter, ..wanted(Format::Csv, "amount") }).unwrap());
     assert_eq!(some, (0..600).map(|at| at.to_string()).collect::<Vec<_>>());
 }

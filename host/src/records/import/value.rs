@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn texts_become_what_the_api_takes() {
         let plain = Mapping::default();
-        let choices = || vec![Choice { key: "deep".into(), label: "Deep Blue".into() }];
+        let choices = || vec![Choice { key: "deep".into(), label: "Deep Blue".into(), archived: false }];
         let cases = [
             (Kind::Integer, "12", json!(12)),
             (Kind::Integer, "x", json!("x")),

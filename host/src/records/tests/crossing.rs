@@ -32,6 +32,7 @@ fn shed() -> Arc<Module> {
         title: Some("name".to_owned()),
         fields,
         hooks: HashSet::new(),
+        duplicates: Vec::new(),
         operations: Operations { create: true, update: true, delete: true },
     };
     Arc::new(Module {

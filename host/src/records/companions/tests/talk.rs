@@ -69,7 +69,7 @@ fn a_comment_is_changed_by_its_writer_and_deleted_by_whoever_may_delete_the_reco
     edit(&bench, Some(1), "first").unwrap();
     edit(&bench, Some(2), "first").unwrap(); // changes nothing
     let stale = edit(&bench, Some(1), "third");
-    let Err(RecordError::Stale { current: 2, sent: 1, record }) = stale else { panic!("{stale:?}") };
+    let Err(RecordError::Stale { current: 2, sent: 1, record, .. }) = stale else { panic!("{stale:?}") };
     assert!(String::from_utf8(record).unwrap().contains("\"text\":\"first\""));
     let page = bench.comments(oak, &first(50)).unwrap();
     assert_eq!((page.data[0].text.as_str(), page.data[0].version), ("first", 2));

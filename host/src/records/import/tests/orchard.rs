@@ -11,7 +11,7 @@ fn target(key: &str) -> Target {
 
 /// Every kind there is, but for files.
 pub(super) fn fields() -> Vec<Field> {
-    let choice = |key: &str, label: &str| Choice { key: key.into(), label: label.into() };
+    let choice = |key: &str, label: &str| Choice { key: key.into(), label: label.into(), archived: false };
     let uses = vec![choice("food", "Food"), choice("wood", "Timber wood"), choice("shade", "Shade")];
     let of_garden = tree_fields().into_iter().map(|field| match &*field.key {
         "root" | "parent" => Field { kind: Kind::Reference(target("plant"), OnDelete::Detach), ..field },

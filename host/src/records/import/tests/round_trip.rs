@@ -23,6 +23,7 @@ impl Desk {
             format,
             fields: None,
             filter: Filter::And(Vec::new()),
+            words: None,
             sort: None,
             titles: true,
             mark: format == Out::Csv,
