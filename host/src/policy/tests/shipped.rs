@@ -68,14 +68,17 @@ async fn the_other_roles_may_do_what_is_written_and_nothing_else() {
         ("manager", "host.export", "read", own),
         ("manager", "host.job", "read", own),
         ("manager", "host.view", "manage", org),
+        ("manager", "host.configuration", "read", org),
         ("manager", "garden.tree", "read", scope(&[Scope::Team], &[])),
         ("rep", "host.user", "read", org),
         ("rep", "host.team", "read", org),
         ("rep", "host.job", "read", own),
+        ("rep", "host.configuration", "read", org),
         ("rep", "garden.tree", "read", own),
         ("rep", "garden.tree", "prune", own),
         ("readonly", "host.user", "read", org),
         ("readonly", "host.team", "read", org),
+        ("readonly", "host.configuration", "read", org),
     ];
     for (role, object, action, decision) in table(&index) {
         if role != "owner" {
