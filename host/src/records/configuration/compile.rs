@@ -141,11 +141,14 @@ impl<'d> Making<'d> {
         let (plugin, key) = object.split_once('.')?;
         let module = self.ground.declared.iter().find(|module| &*module.plugin == plugin);
         let found = module.and_then(|module| module.entity(key));
-        if found.is_none() && !self.before.entities.contains_key(object) {
+        if found.is_none() && self.before.entities.get(object) != self.document.entities.get(object) {
             let (code, detail) = if is_own(plugin) {
                 ("own_object", "the fields and rules of your own objects stand under `objects`".to_owned())
             } else {
-                ("unknown_entity", format!("this organization has no `{object}`; its modules are at /api/v1/modules"))
+                (
+                    "unknown_entity",
+                    format!("this organization has no `{object}` now; its modules are at /api/v1/modules"),
+                )
             };
             self.faults.push(fault(at, code, detail));
         }
@@ -205,14 +208,17 @@ impl<'d> Making<'d> {
                 continue;
             }
             let targets = Known { names: &self.known, before };
-            let mut reading = Reading { document: self.document, module, targets: &targets, at, faults: Vec::new() };
+            let mut reading =
+                Reading { document: self.document, module, targets: &targets, at, faults: Vec::new() };
             let read = reading.field(field);
             self.faults.append(&mut reading.faults);
             fields.extend(read.filter(|_| clear));
         }
         if taken.len() > names::COLUMNS {
             let most = names::COLUMNS;
-            let detail = format!("with these fields (money takes two columns, archived ones count) the table has more than {most} columns");
+            let detail = format!(
+                "with these fields (money takes two columns, archived ones count) the table has more than {most} columns"
+            );
             self.faults.push(fault(below(at, "fields"), "too_many", detail));
         }
         fields
@@ -221,7 +227,8 @@ impl<'d> Making<'d> {
 
 fn titles(fields: &[Field], title: &str) -> bool {
     fields.iter().any(|field| {
-        &*field.key == title && matches!(field.kind, Kind::Text | Kind::Email | Kind::Phone | Kind::Url | Kind::AutoNumber(_))
+        &*field.key == title
+            && matches!(field.kind, Kind::Text | Kind::Email | Kind::Phone | Kind::Url | Kind::AutoNumber(_))
     })
 }
 

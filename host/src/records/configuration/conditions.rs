@@ -44,7 +44,11 @@ pub(super) fn attach(
 
 /// The modules with the matching rules of these sites in the place of those that plugins declare. A rule is judged when all
 /// are known: one that looks into another entity needs one there.
-pub(super) fn match_by(modules: &[Arc<Module>], sites: &[Site<'_>], faults: &mut Vec<Fault>) -> Vec<Arc<Module>> {
+pub(super) fn match_by(
+    modules: &[Arc<Module>],
+    sites: &[Site<'_>],
+    faults: &mut Vec<Fault>,
+) -> Vec<Arc<Module>> {
     let mut all = Changed::new();
     let mut read: Vec<(&Site<'_>, Vec<(String, Rule)>)> = Vec::new();
     for site in sites {
@@ -65,7 +69,9 @@ pub(super) fn match_by(modules: &[Arc<Module>], sites: &[Site<'_>], faults: &mut
                 wrong.push(fault("/against", "unknown_entity", "this organization has no such entity"));
             }
             let fine = wrong.is_empty();
-            faults.extend(wrong.into_iter().map(|fault| Fault { pointer: format!("{at}{}", fault.pointer), ..fault }));
+            faults.extend(
+                wrong.into_iter().map(|fault| Fault { pointer: format!("{at}{}", fault.pointer), ..fault }),
+            );
             fine
         });
         let mut matched = (*entity).clone();
@@ -83,7 +89,11 @@ fn matching(written: &[Json], at: &str, faults: &mut Vec<Fault>) -> Vec<(String,
         match serde_json::from_value::<Rule>(json.clone()) {
             Ok(rule) if seen.insert(rule.key.clone()) => rules.push((at, rule)),
             Ok(rule) => {
-                faults.push(fault(below(&at, "key"), "duplicate_key", format!("another rule is `{}`", rule.key)));
+                faults.push(fault(
+                    below(&at, "key"),
+                    "duplicate_key",
+                    format!("another rule is `{}`", rule.key),
+                ));
             }
             // What serde says names members and words of this format only, and what was sent.
             Err(error) => {
@@ -103,7 +113,8 @@ fn with(modules: &[Arc<Module>], changed: &Changed) -> Vec<Arc<Module>> {
         if module.entities.iter().all(|entity| !changed.contains_key(&entity.object)) {
             return Arc::clone(module);
         }
-        let entities = module.entities.iter().map(|entity| changed.get(&entity.object).unwrap_or(entity)).cloned();
+        let entities =
+            module.entities.iter().map(|entity| changed.get(&entity.object).unwrap_or(entity)).cloned();
         rebuilt(module, entities.collect())
     };
     modules.iter().map(module).collect()
@@ -144,7 +155,8 @@ impl Reading<'_> {
                 self.faults.push(fault(below(&at, "key"), "duplicate_key", detail));
                 continue;
             }
-            if let Some(field) = rule.field.as_deref().filter(|field| self.entity.attribute(field).is_none()) {
+            if let Some(field) = rule.field.as_deref().filter(|field| self.entity.attribute(field).is_none())
+            {
                 let detail = format!("`{field}` is not a field of {}", self.entity.object);
                 self.faults.push(fault(below(&at, "field"), "unknown_field", detail));
             }

@@ -84,7 +84,8 @@ fn own(object: &str) -> Option<&str> {
 }
 
 fn named(object: &str) -> Result<String, RecordError> {
-    let good = object.split_once('.').is_some_and(|(plugin, key)| shape::is_key(plugin) && shape::is_key(key));
+    let good =
+        object.split_once('.').is_some_and(|(plugin, key)| shape::is_key(plugin) && shape::is_key(key));
     if good { Ok(object.to_owned()) } else { Err(RecordError::NotFound) }
 }
 
@@ -220,7 +221,8 @@ pub fn change_option_set(document: &mut Document, key: &str, patch: &Json) -> Ed
         let items: Vec<Json> = options.as_array().cloned().unwrap_or_default();
         let known = set.options.iter().map(|item| {
             let mut json = serde_json::to_value(item).unwrap_or_default();
-            let named = items.iter().find(|other| other.get("key") == json.get("key")).and_then(Json::as_object);
+            let named =
+                items.iter().find(|other| other.get("key") == json.get("key")).and_then(Json::as_object);
             if let (Some(members), Some(changes)) = (json.as_object_mut(), named) {
                 members.extend(changes.clone());
             }

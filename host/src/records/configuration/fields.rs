@@ -17,8 +17,6 @@ use crate::records::schema::{CUSTOM_MODULE, Choice, Field, Kind, OnDelete, Targe
 const TEXT: usize = 255;
 /// Characters of a text with paragraphs, and the most that any text may have.
 const RICH_TEXT: usize = 100_000;
-/// How private a field is.
-const CLASSES: [&str; 6] = ["public", "internal", "personal", "sensitive", "special", "secret"];
 /// The types, for people.
 const TYPES: &str = "text, rich_text, integer, decimal, money, percent, boolean, date, date_time, duration, option, options, \
                      reference, references, email, phone, url, address, file, auto_number, json";
@@ -52,12 +50,10 @@ impl Reading<'_> {
     pub(super) fn field(&mut self, written: &FieldDocument) -> Option<Field> {
         let kind = self.kind(written);
         self.members_fit(written);
-        if written.class.as_deref().is_some_and(|class| !CLASSES.contains(&class)) {
-            self.fault("class", "unknown_class", format!("one of {}", CLASSES.join(", ")));
-        }
         let kind = kind?;
         let numbered = matches!(kind, Kind::AutoNumber(_));
-        let (min, max) = (self.bound("min", written.min.as_ref(), &kind), self.bound("max", written.max.as_ref(), &kind));
+        let (min, max) =
+            (self.bound("min", written.min.as_ref(), &kind), self.bound("max", written.max.as_ref(), &kind));
         if min.zip(max).is_some_and(|(min, max)| min > max) {
             self.fault("min", "invalid_bound", "`min` is above `max`");
         }
@@ -65,7 +61,11 @@ impl Reading<'_> {
         let max_length = written.max_length.map_or(longest, |length| length as usize);
         let min_length = written.min_length.map(|length| length as usize);
         if min_length.is_some_and(|min| min > max_length) || !(1..=RICH_TEXT).contains(&max_length) {
-            self.fault("max_length", "invalid_bound", format!("is 1 to {RICH_TEXT} and not below `min_length`"));
+            self.fault(
+                "max_length",
+                "invalid_bound",
+                format!("is 1 to {RICH_TEXT} and not below `min_length`"),
+            );
         }
         let field = Field {
             json_key: json_key(&written.key),
@@ -99,18 +99,34 @@ impl Reading<'_> {
             let detail = "only text, e-mail, phone, url, address and auto_number fields are searched";
             self.fault("searchable", "not_searchable", detail);
         }
-        let plain = !kind.structured() && !matches!(kind, Kind::RichText | Kind::Money | Kind::File | Kind::Boolean);
+        let plain =
+            !kind.structured() && !matches!(kind, Kind::RichText | Kind::Money | Kind::File | Kind::Boolean);
         if written.unique && !plain {
-            self.fault("unique", "not_unique_kind", format!("a field of type {} cannot be unique", written.kind));
+            self.fault(
+                "unique",
+                "not_unique_kind",
+                format!("a field of type {} cannot be unique", written.kind),
+            );
         }
         if written.indexed && kind.structured() {
-            self.fault("indexed", "not_indexable", format!("a field of type {} cannot be indexed", written.kind));
+            self.fault(
+                "indexed",
+                "not_indexable",
+                format!("a field of type {} cannot be indexed", written.kind),
+            );
         }
-        if matches!(kind, Kind::AutoNumber(_)) && (written.required || written.default.is_some() || written.required_when.is_some()) {
-            self.fault("type", "not_settable", "an auto_number is given by the host: leave out `required`, `required_when` and `default`");
+        if matches!(kind, Kind::AutoNumber(_))
+            && (written.required || written.default.is_some() || written.required_when.is_some())
+        {
+            self.fault(
+                "type",
+                "not_settable",
+                "an auto_number is given by the host: leave out `required`, `required_when` and `default`",
+            );
         }
         let Some(default) = &field.default else { return };
-        let chosen = input::field(field, default).and_then(|(value, second)| input::stored(field, &value, &second));
+        let chosen =
+            input::field(field, default).and_then(|(value, second)| input::stored(field, &value, &second));
         if matches!(kind, Kind::Reference(..) | Kind::References(..) | Kind::File) {
             self.fault("default", "no_default", format!("a field of type {} has no default", written.kind));
         } else if let Err(wrong) = chosen {
@@ -138,7 +154,11 @@ impl Reading<'_> {
             ("on_delete", written.on_delete.is_some() && !references),
         ];
         for (member, _) in stray.iter().filter(|(_, stray)| *stray) {
-            self.fault(member, "not_of_this_type", format!("a field of type {} has no `{member}`", written.kind));
+            self.fault(
+                member,
+                "not_of_this_type",
+                format!("a field of type {} has no `{member}`", written.kind),
+            );
         }
     }
 
@@ -190,7 +210,11 @@ impl Reading<'_> {
         let items = match &written.option_set {
             None => &written.options,
             Some(_) if !written.options.is_empty() => {
-                self.fault("options", "ambiguous", "a field has an `option_set` or its own `options`, not both");
+                self.fault(
+                    "options",
+                    "ambiguous",
+                    "a field has an `option_set` or its own `options`, not both",
+                );
                 return None;
             }
             Some(key) => match document.option_set(key) {
@@ -209,24 +233,30 @@ impl Reading<'_> {
             let at = below(&self.at, "options");
             self.faults.extend(doubles(items, &at));
         }
-        let choice =
-            |item: &Item| Choice { key: item.key.clone(), label: item.label.clone(), archived: item.archived };
+        let choice = |item: &Item| Choice {
+            key: item.key.clone(),
+            label: item.label.clone(),
+            archived: item.archived,
+        };
         Some(items.iter().map(choice).collect())
     }
 
     fn target(&mut self, written: &FieldDocument) -> Option<Target> {
-        let Some((plugin, entity)) = written.references.as_deref().and_then(|text| text.split_once('.')) else {
+        let Some((plugin, entity)) = written.references.as_deref().and_then(|text| text.split_once('.'))
+        else {
             self.fault("references", "required", "a reference names its target, `plugin.entity`");
             return None;
         };
         let target = Target { plugin: plugin.into(), entity: entity.into() };
         if !self.targets.knows(&target, written) {
-            let detail = format!("this organization has no `{plugin}.{entity}`; its modules are at /api/v1/modules");
+            let detail =
+                format!("this organization has no `{plugin}.{entity}`; its modules are at /api/v1/modules");
             self.fault("references", "unknown_entity", detail);
             return None;
         }
         if plugin != self.module && written.on_delete.is_some_and(|rule| rule != OnDelete::Restrict) {
-            let detail = "a record of another module can only be held back: `restrict`, or leave `on_delete` out";
+            let detail =
+                "a record of another module can only be held back: `restrict`, or leave `on_delete` out";
             self.fault("on_delete", "other_module", detail);
         }
         Some(target)
@@ -235,6 +265,11 @@ impl Reading<'_> {
     /// A bound in the units that people write: an integer, or a text for decimals and percent; for money minor units.
     fn bound(&mut self, member: &str, json: Option<&Json>, kind: &Kind) -> Option<i64> {
         let json = json?;
+        let numeric =
+            matches!(kind, Kind::Integer | Kind::Duration | Kind::Money | Kind::Decimal(_) | Kind::Percent);
+        if !numeric {
+            return None; // said already: the type has no bounds
+        }
         let value = match (kind, json) {
             (Kind::Decimal(scale), Json::String(text)) => parse_scaled(text, *scale),
             (Kind::Percent, Json::String(text)) => parse_scaled(text, 4),
@@ -254,7 +289,9 @@ pub(super) fn doubles(items: &[Item], at: &str) -> Vec<Fault> {
     let mut seen = HashSet::new();
     let doubled = items.iter().enumerate().filter(|(_, item)| !seen.insert(&item.key));
     doubled
-        .map(|(index, item)| fault(format!("{at}/{index}/key"), "duplicate_key", format!("another option is `{}`", item.key)))
+        .map(|(index, item)| {
+            fault(format!("{at}/{index}/key"), "duplicate_key", format!("another option is `{}`", item.key))
+        })
         .collect()
 }
 

@@ -43,12 +43,18 @@ pub(super) fn replaced(document: &Document, module: &Module) -> Vec<Replaced> {
                 own.map_or(&[][..], |own| &own.fields)
             }
         };
-        for (field, written) in entity.fields.iter().filter(|field| field.custom).filter_map(|field| {
-            Some((field, written.iter().find(|written| *written.key == *field.key)?))
-        }) {
+        for (field, written) in entity
+            .fields
+            .iter()
+            .filter(|field| field.custom)
+            .filter_map(|field| Some((field, written.iter().find(|written| *written.key == *field.key)?)))
+        {
             let set = written.option_set.as_deref().and_then(|key| document.option_set(key));
-            let options: Vec<_> =
-                set.into_iter().flat_map(|set| &set.replace).map(|one| (one.from.clone(), one.to.clone())).collect();
+            let options: Vec<_> = set
+                .into_iter()
+                .flat_map(|set| &set.replace)
+                .map(|one| (one.from.clone(), one.to.clone()))
+                .collect();
             if !options.is_empty() {
                 all.push(Replaced { entity: Arc::clone(&entity.key), field: field.clone(), options });
             }
@@ -64,7 +70,9 @@ pub(super) fn holding(field: &Field, options: &[&str]) -> (String, Vec<Value>) {
     let (column, places) = (format!("\"{}\"", field.key), places.join(", "));
     let condition = match field.kind {
         Kind::Options(_) => {
-            format!("{column} is not null and exists (select 1 from json_each({column}) where value in ({places}))")
+            format!(
+                "{column} is not null and exists (select 1 from json_each({column}) where value in ({places}))"
+            )
         }
         _ => format!("{column} in ({places})"),
     };
@@ -86,7 +94,8 @@ pub(super) async fn fill(
     for module in &*scope.modules {
         for change in replaced(document, module) {
             let Some(entity) = module.entity(&change.entity) else { continue };
-            run(engine, scope, module, usize::MAX, move |conn, doing| replace(conn, doing, &entity, &change)).await?;
+            run(engine, scope, module, usize::MAX, move |conn, doing| replace(conn, doing, &entity, &change))
+                .await?;
         }
         let old = before.iter().find(|old| old.plugin == module.plugin);
         for entity in &module.entities {
@@ -98,7 +107,8 @@ pub(super) async fn fill(
             };
             for field in entity.fields.iter().filter(fresh) {
                 let (entity, field) = (Arc::clone(entity), field.clone());
-                run(engine, scope, module, numbers, move |conn, doing| give(conn, doing, &entity, &field)).await?;
+                run(engine, scope, module, numbers, move |conn, doing| give(conn, doing, &entity, &field))
+                    .await?;
             }
         }
     }
@@ -124,11 +134,8 @@ async fn run(
     let (mut done, batch) = (0, Arc::new(batch));
     while done < most {
         let file = engine.file(scope.organization.id, module)?;
-        let doing = Doing {
-            by: scope.caller.principal.id,
-            at: engine.now(),
-            zone: scope.organization.zone.clone(),
-        };
+        let doing =
+            Doing { by: scope.caller.principal.id, at: engine.now(), zone: scope.organization.zone.clone() };
         let batch = Arc::clone(&batch);
         let changed = file
             .write(ChangeOrigin::from(&scope.caller), move |conn| batch(conn, &doing).map(Verdict::Keep))
@@ -141,7 +148,12 @@ async fn run(
     Ok(())
 }
 
-fn replace(conn: &Rc<Connection>, doing: &Doing, entity: &Entity, change: &Replaced) -> Result<usize, RecordError> {
+fn replace(
+    conn: &Rc<Connection>,
+    doing: &Doing,
+    entity: &Entity,
+    change: &Replaced,
+) -> Result<usize, RecordError> {
     let from: Vec<&str> = change.options.iter().map(|(from, _)| from.as_str()).collect();
     let (condition, params) = holding(&change.field, &from);
     let found = store::some(conn, entity, &condition, &params, BATCH)?;
@@ -160,8 +172,11 @@ fn replace(conn: &Rc<Connection>, doing: &Doing, entity: &Entity, change: &Repla
 fn chosen(kind: &Kind, keys: Vec<String>) -> Value {
     match kind {
         Kind::Options(choices) => {
-            let keys: Vec<&str> =
-                choices.iter().map(|choice| choice.key.as_str()).filter(|key| keys.iter().any(|held| held == key)).collect();
+            let keys: Vec<&str> = choices
+                .iter()
+                .map(|choice| choice.key.as_str())
+                .filter(|key| keys.iter().any(|held| held == key))
+                .collect();
             Value::Text(serde_json::Value::from(keys).to_string())
         }
         _ => keys.into_iter().next().map_or(Value::Null, Value::Text),

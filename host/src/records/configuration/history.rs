@@ -23,14 +23,18 @@ struct Comparing<'d> {
 
 impl Comparing<'_> {
     fn gone(&mut self, at: &str, what: &str) {
-        let detail = format!("{what} is missing; keep it and set `archived` to true, so that its values stay readable");
+        let detail = format!(
+            "{what} is missing; keep it and set `archived` to true, so that its values stay readable"
+        );
         self.faults.push(fault(at, "removed", detail));
     }
 
     fn option_sets(&mut self) {
         for old in &self.before.option_sets {
             let found = self.after.option_sets.iter().position(|set| set.key == old.key);
-            let Some((index, set)) = found.and_then(|index| Some((index, self.after.option_sets.get(index)?))) else {
+            let Some((index, set)) =
+                found.and_then(|index| Some((index, self.after.option_sets.get(index)?)))
+            else {
                 let detail = format!("the option set `{}` is missing; archive its options instead", old.key);
                 self.faults.push(fault("/option_sets", "removed", detail));
                 continue;
@@ -58,7 +62,8 @@ impl Comparing<'_> {
     fn objects(&mut self) {
         for old in &self.before.objects {
             let found = self.after.objects.iter().position(|object| object.key == old.key);
-            let Some((index, object)) = found.and_then(|index| Some((index, self.after.objects.get(index)?))) else {
+            let Some((index, object)) = found.and_then(|index| Some((index, self.after.objects.get(index)?)))
+            else {
                 self.gone("/objects", &format!("the object `{}`", old.key));
                 continue;
             };
@@ -78,7 +83,8 @@ impl Comparing<'_> {
     }
 
     fn field(&mut self, old: &FieldDocument, field: &FieldDocument, at: &str) {
-        let another = "make another field, move the values there with an import or a bulk update, and archive this one";
+        let another =
+            "make another field, move the values there with an import or a bulk update, and archive this one";
         if !castable(&old.kind, &field.kind) {
             let detail = format!("a field of type {} cannot become {}: {another}", old.kind, field.kind);
             self.faults.push(fault(below(at, "type"), "type_changed", detail));
@@ -147,7 +153,9 @@ fn keep_fields(fields: &mut Vec<FieldDocument>, later: &[FieldDocument]) {
         match fields.iter_mut().find(|old| old.key == field.key) {
             None => fields.push(FieldDocument { archived: true, ..field.clone() }),
             // Values may have been written that the narrower type does not have.
-            Some(old) if old.kind != field.kind => *old = FieldDocument { archived: old.archived, ..field.clone() },
+            Some(old) if old.kind != field.kind => {
+                *old = FieldDocument { archived: old.archived, ..field.clone() }
+            }
             Some(old) => keep_items_of(old, field),
         }
     }
@@ -185,7 +193,9 @@ mod tests {
     #[test]
     fn a_type_changes_only_where_the_stored_values_stay_what_they_are() {
         let of = |kind: &str| json!([{"key": "c_x", "type": kind}]);
-        for (from, to) in [("text", "rich_text"), ("email", "text"), ("url", "rich_text"), ("auto_number", "text")] {
+        for (from, to) in
+            [("text", "rich_text"), ("email", "text"), ("url", "rich_text"), ("auto_number", "text")]
+        {
             assert_eq!(found(&of(from), &of(to)), [""; 0], "{from} to {to}");
         }
         for (from, to) in [
@@ -246,11 +256,17 @@ mod tests {
         let back = back_to(&old, &new);
         assert_eq!(faults(&new, &back), []);
         let fields = |object: &str| &back.entities[object].fields;
-        let shown: Vec<_> =
-            fields("crm.account").iter().map(|f| (f.key.as_str(), f.kind.as_str(), f.required, f.archived)).collect();
+        let shown: Vec<_> = fields("crm.account")
+            .iter()
+            .map(|f| (f.key.as_str(), f.kind.as_str(), f.required, f.archived))
+            .collect();
         assert_eq!(
             shown,
-            [("c_a", "rich_text", false, false), ("c_b", "text", true, false), ("c_c", "integer", false, true)]
+            [
+                ("c_a", "rich_text", false, false),
+                ("c_b", "text", true, false),
+                ("c_c", "integer", false, true)
+            ]
         );
         assert!(fields("crm.contact")[0].archived && back.objects[0].archived);
         let items: Vec<_> =

@@ -86,8 +86,11 @@ fn shadow(conn: &Rc<Connection>, module: &Module) -> Result<String, RecordError>
     let mut sql = String::new();
     for entity in &module.entities {
         let there = store::columns(conn, &entity.key)?;
-        let lacking: Vec<String> =
-            entity.columns().filter(|column| !there.contains(column)).map(|column| format!("null as \"{column}\"")).collect();
+        let lacking: Vec<String> = entity
+            .columns()
+            .filter(|column| !there.contains(column))
+            .map(|column| format!("null as \"{column}\""))
+            .collect();
         if lacking.is_empty() {
             continue;
         }
@@ -134,7 +137,10 @@ impl Counting<'_> {
         for rule in &*entity.rules {
             let same = |old: &Validation| old.key == rule.key && old.condition == rule.condition;
             if !old.is_some_and(|old| old.rules.iter().any(same)) {
-                let detail = format!("records that break the rule `{}`; they stay, and cannot be saved until they keep it", rule.key);
+                let detail = format!(
+                    "records that break the rule `{}`; they stay, and cannot be saved until they keep it",
+                    rule.key
+                );
                 let about = About { field: rule.field.as_deref(), code: "rule", detail, blocks: false };
                 self.filter(&about, &Condition(Filter::Not(Box::new(rule.condition.0.clone()))), "1")?;
             }
@@ -155,10 +161,8 @@ impl Counting<'_> {
     /// asked yet.
     fn filter(&mut self, about: &About<'_>, filter: &Condition, and: &str) -> Result<(), RecordError> {
         let (mut sql, mut params) = (format!("{and} and "), Vec::new());
-        let counted = filter
-            .0
-            .condition(self.engine, self.scope, self.entity, Sight::Plugin)
-            .and_then(|condition| {
+        let counted =
+            filter.0.condition(self.engine, self.scope, self.entity, Sight::Plugin).and_then(|condition| {
                 condition.write(&mut sql, &mut params);
                 store::count(self.conn, self.shadow, &self.entity.key, &sql, &params, SHOWN)
             });
@@ -190,7 +194,10 @@ impl Counting<'_> {
         if before.is_some_and(|before| before.required_when.as_ref() == Some(condition)) {
             return Ok(());
         }
-        let detail = format!("records that need a value for `{}` and have none; they are asked for it when next saved", field.key);
+        let detail = format!(
+            "records that need a value for `{}` and have none; they are asked for it when next saved",
+            field.key
+        );
         let about = About { field: Some(&field.key), code: "required_when", detail, blocks: false };
         self.filter(&about, condition, &format!("\"{}\" is null", field.key))
     }
@@ -199,11 +206,13 @@ impl Counting<'_> {
         let (key, column) = (&*field.key, format!("\"{}\"", field.key));
         let about = |code, detail: String, blocks| About { field: Some(key), code, detail, blocks };
         if field.required && !before.is_some_and(|before| before.required) {
-            let detail = format!("records without a value for `{key}`; they are asked for it when next saved");
+            let detail =
+                format!("records without a value for `{key}`; they are asked for it when next saved");
             self.plain(&about("required", detail, false), &format!("{column} is null"), &[])?;
         }
         if field.unique && !before.is_some_and(|before| before.unique) {
-            let detail = format!("records that share a value of `{key}`; change them before it becomes unique");
+            let detail =
+                format!("records that share a value of `{key}`; change them before it becomes unique");
             let twice = format!(
                 "{column} in (select {column} from \"{}\" where deleted_at is null and {column} is not null \
                  group by {column} having count(*) > 1)",
@@ -218,14 +227,19 @@ impl Counting<'_> {
         }
         self.bounds(field, before)?;
         let (Kind::Option(now) | Kind::Options(now)) = &field.kind else { return Ok(()) };
-        let (Some(Kind::Option(then) | Kind::Options(then)), false) = (before.map(|before| &before.kind), now.is_empty()) else {
+        let (Some(Kind::Option(then) | Kind::Options(then)), false) =
+            (before.map(|before| &before.kind), now.is_empty())
+        else {
             return Ok(());
         };
         let open = |choice: &&Choice| {
             choice.archived && then.iter().any(|old| old.key == choice.key && !old.archived)
         };
         for choice in now.iter().filter(open) {
-            let detail = format!("records that hold the option `{}`; they keep it, and it is not chosen anew", choice.key);
+            let detail = format!(
+                "records that hold the option `{}`; they keep it, and it is not chosen anew",
+                choice.key
+            );
             let (condition, params) = fill::holding(field, &[choice.key.as_str()]);
             self.plain(&about("option_archived", detail, false), &condition, &params)?;
         }
@@ -241,8 +255,14 @@ impl Counting<'_> {
         if let Some(max) = field.max.filter(|max| before.max.is_none_or(|old| old > *max)) {
             parts.push(format!("{column} > {max}"));
         }
-        let detail = |what: &str| format!("records whose `{}` is {what}; they stay, and cannot be given such a value again", field.key);
-        let about = |code, what: &str| About { field: Some(&field.key), code, detail: detail(what), blocks: false };
+        let detail = |what: &str| {
+            format!(
+                "records whose `{}` is {what}; they stay, and cannot be given such a value again",
+                field.key
+            )
+        };
+        let about =
+            |code, what: &str| About { field: Some(&field.key), code, detail: detail(what), blocks: false };
         if !parts.is_empty() {
             self.plain(&about("bounds", "below `min` or above `max`"), &parts.join(" or "), &[])?;
         }
@@ -262,7 +282,8 @@ impl Counting<'_> {
     fn replaced(&mut self, change: &fill::Replaced) -> Result<(), RecordError> {
         for (from, to) in &change.options {
             let detail = format!("records whose option `{from}` becomes `{to}`");
-            let about = About { field: Some(&change.field.key), code: "option_replaced", detail, blocks: false };
+            let about =
+                About { field: Some(&change.field.key), code: "option_replaced", detail, blocks: false };
             let (condition, params) = fill::holding(&change.field, &[from.as_str()]);
             self.plain(&about, &condition, &params)?;
         }

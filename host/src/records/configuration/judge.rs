@@ -71,7 +71,8 @@ fn archived(field: &Field, draft: &Draft) -> Option<Fault> {
     let key = after.iter().find(gone)?;
     let open: Vec<&str> =
         choices.iter().filter(|choice| !choice.archived).map(|choice| choice.key.as_str()).collect();
-    let detail = format!("{}: the option `{key}` is archived; choose one of {}", field.label, open.join(", "));
+    let detail =
+        format!("{}: the option `{key}` is archived; choose one of {}", field.label, open.join(", "));
     Some(Fault::at(&field.key, "archived_option", detail))
 }
 
@@ -108,7 +109,11 @@ impl Around<'_> {
 
 impl Around<'_> {
     /// A person or a team, by what can be asked of them.
-    fn person(&self, target: &Target, id: RecordId) -> Result<Option<(Arc<Entity>, Vec<Value>)>, RecordError> {
+    fn person(
+        &self,
+        target: &Target,
+        id: RecordId,
+    ) -> Result<Option<(Arc<Entity>, Vec<Value>)>, RecordError> {
         let Some(entity) = people::entity(&target.entity) else { return Ok(None) };
         let (people, organization) = (&self.0.engine.people, self.0.scope.organization.id);
         let (name, email) = if &*target.entity == "team" {

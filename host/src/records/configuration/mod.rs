@@ -81,8 +81,13 @@ pub struct Published {
 impl Published {
     fn nothing() -> Self {
         let nobody = PrincipalId::from_bytes([0; 16]);
-        let version =
-            Version { version: 0, published_at: 0, published_by: nobody, note: String::new(), rolled_back_from: None };
+        let version = Version {
+            version: 0,
+            published_at: 0,
+            published_by: nobody,
+            note: String::new(),
+            rolled_back_from: None,
+        };
         Self { version, document: Document::default() }
     }
 }
@@ -153,7 +158,8 @@ impl Configuration {
     /// # Errors
     /// The file fails.
     pub fn published(&self, organization: OrganizationId) -> Result<Published, RecordError> {
-        let found = self.records.own_file(organization)?.read(|conn| store::find(conn, store::current(conn)?))?;
+        let found =
+            self.records.own_file(organization)?.read(|conn| store::find(conn, store::current(conn)?))?;
         let published = found.map_or_else(|| Ok(Published::nothing()), stored)?;
         self.saw(organization, published.version.version);
         Ok(published)
@@ -238,7 +244,9 @@ impl Configuration {
             match serde_json::to_value(&draft.document) {
                 // Lengths of lists and of the whole are judged on the result.
                 Ok(json) => shape::document(&json).map(drop).map_err(RecordError::Invalid),
-                Err(_) => Err(RecordError::invalid("", "wrong_type", "the document cannot be written as JSON")),
+                Err(_) => {
+                    Err(RecordError::invalid("", "wrong_type", "the document cannot be written as JSON"))
+                }
             }
         })
         .await

@@ -25,8 +25,8 @@ const TABLES: [&str; 8] =
 
 /// Names that mean something else in a list's address, in `expand`, or to SQLite.
 const FIELDS: [&str; 15] = [
-    "limit", "cursor", "sort", "fields", "expand", "q", "count", "view", "format", "dry_run", "owner", "team", "rowid",
-    "oid", "reason",
+    "limit", "cursor", "sort", "fields", "expand", "q", "count", "view", "format", "dry_run", "owner",
+    "team", "rowid", "oid", "reason",
 ];
 
 /// The words in addresses that no object can have.
@@ -48,7 +48,10 @@ pub(super) fn field(
     let at = below(at, "key");
     let own = is_own(module);
     let wrong = if !own && !field.key.starts_with(CUSTOM) {
-        Some(format!("fields that you add to an entity of a module start with `{CUSTOM}`: `{CUSTOM}{}`", field.key))
+        Some(format!(
+            "fields that you add to an entity of a module start with `{CUSTOM}`: `{CUSTOM}{}`",
+            field.key
+        ))
     } else if own && FIELDS.contains(&field.key.as_str()) {
         Some(format!("`{}` means something else in addresses; choose another key", field.key))
     } else {
@@ -128,7 +131,9 @@ pub(super) fn grants(document: &Document) -> Vec<Grant> {
             }
         };
         ACTIONS.iter().for_each(|action| grant(OWNER, action, Scope::Org));
-        for (role, given) in object.grants.iter().filter(|(role, _)| *role != OWNER && ROLES.contains(&role.as_str())) {
+        for (role, given) in
+            object.grants.iter().filter(|(role, _)| *role != OWNER && ROLES.contains(&role.as_str()))
+        {
             let Ok(scope) = given.scope.parse::<Scope>() else { continue };
             let known = given.actions.iter().filter(|action| ACTIONS.contains(&action.as_str()));
             known.for_each(|action| grant(role, action, scope));
@@ -152,7 +157,8 @@ pub(super) fn replacements(set: &OptionSet, at: &str) -> Vec<Fault> {
         }
         let taken = set.replace.iter().any(|other| other.from == replacement.to);
         if taken || item(&replacement.to).is_some_and(|item| item.archived) {
-            let detail = format!("`{}` is archived or replaced itself; name an option that stays", replacement.to);
+            let detail =
+                format!("`{}` is archived or replaced itself; name an option that stays", replacement.to);
             faults.push(fault(below(&at, "to"), "archived_option", detail));
         }
         if item(&replacement.from).is_some_and(|item| !item.archived) {
@@ -171,14 +177,18 @@ pub(super) fn replacements(set: &OptionSet, at: &str) -> Vec<Fault> {
 pub(super) fn inverses(modules: &[Arc<Module>], sites: &[Site<'_>], faults: &mut Vec<Fault>) {
     let entities = || modules.iter().flat_map(|module| &module.entities);
     let mut seen: HashSet<(String, Arc<str>)> = HashSet::new();
-    let mut ordered: Vec<_> = entities().flat_map(|entity| entity.fields.iter().map(move |field| (entity, field))).collect();
+    let mut ordered: Vec<_> =
+        entities().flat_map(|entity| entity.fields.iter().map(move |field| (entity, field))).collect();
     ordered.sort_by_key(|(_, field)| field.custom); // what is declared was there first
     for (entity, field) in ordered {
-        let (Kind::Reference(target, _) | Kind::References(target, _), Some(inverse)) = (&field.kind, &field.inverse) else {
+        let (Kind::Reference(target, _) | Kind::References(target, _), Some(inverse)) =
+            (&field.kind, &field.inverse)
+        else {
             continue;
         };
         let name = format!("{}.{}", target.plugin, target.entity);
-        let field_there = entities().any(|entity| *entity.object == *name && entity.attribute(inverse).is_some());
+        let field_there =
+            entities().any(|entity| *entity.object == *name && entity.attribute(inverse).is_some());
         let twice = !seen.insert((name.clone(), Arc::clone(inverse)));
         if !field.custom || !(field_there || twice) {
             continue;

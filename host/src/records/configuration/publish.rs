@@ -2,14 +2,18 @@
 //! then one row says that it is in force: that row is the switch. What comes to nothing before it leaves columns that
 //! nobody uses.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::document::Document;
 use super::impact::{Impact, impacts};
-use super::{Compiled, Configuration, Draft, Ground, Published, Version, compile, faults_of, fill, history, store};
-use crate::records::Scope;
+use super::{
+    Compiled, Configuration, Draft, Ground, Published, Version, compile, faults_of, fill, history, store,
+};
 use crate::records::error::{Fault, RecordError};
-use crate::storage::{ChangeOrigin, Verdict};
+use crate::records::schema::Module;
+use crate::records::{Scope, evolve};
+use crate::storage::{ChangeOrigin, Connection, Verdict};
 
 /// What a check found.
 #[derive(Debug)]
@@ -101,12 +105,20 @@ impl Configuration {
         let (draft, before) = (self.draft(ground.organization.id)?, self.published(ground.organization.id)?);
         fresh(&draft, expected)?;
         on_base(&draft, before.version.version)?;
-        if draft.document.clone().settled() == before.document.clone().settled() && !replaces(&draft.document) {
-            return Err(conflict("nothing_to_publish", "the draft says what is in force already; change it first".into()));
+        if draft.document.clone().settled() == before.document.clone().settled() && !replaces(&draft.document)
+        {
+            return Err(conflict(
+                "nothing_to_publish",
+                "the draft says what is in force already; change it first".into(),
+            ));
         }
         let revision = Some(draft.revision);
-        self.put_in_force(scope, ground, Plan { document: draft.document, before, revision, note, rolled_back_from: None })
-            .await
+        self.put_in_force(
+            scope,
+            ground,
+            Plan { document: draft.document, before, revision, note, rolled_back_from: None },
+        )
+        .await
     }
 
     /// Puts an old version in force again, as a new one; what was added since is archived.
@@ -127,10 +139,16 @@ impl Configuration {
         }
         let document = history::back_to(&target.document, &before.document);
         let rolled_back_from = Some(number);
-        self.put_in_force(scope, ground, Plan { document, before, revision: None, note, rolled_back_from }).await
+        self.put_in_force(scope, ground, Plan { document, before, revision: None, note, rolled_back_from })
+            .await
     }
 
-    async fn put_in_force(&self, scope: &Scope, ground: &Ground, plan: Plan) -> Result<Published, RecordError> {
+    async fn put_in_force(
+        &self,
+        scope: &Scope,
+        ground: &Ground,
+        plan: Plan,
+    ) -> Result<Published, RecordError> {
         let now = self.records.now();
         let compiled = compile(ground, &plan.document, &plan.before.document, now);
         let faults = faults_of(&compiled, &plan.before.document, &plan.document);
@@ -141,6 +159,7 @@ impl Configuration {
         let scope = within(scope, &compiled);
         self.allowed(&scope, &old, &plan.document).await?;
         for module in &*compiled.modules {
+            self.add_columns(&scope, module).await?;
             self.records.prepare(&ground.organization, module).await.map_err(refused)?;
         }
         fill::fill(&self.records, &scope, &old.modules, &plan.document, fill::NUMBERED).await?;
@@ -149,6 +168,16 @@ impl Configuration {
         // What was written between the filling and the switch.
         fill::fill(&self.records, &scope, &old.modules, &document, 2 * fill::BATCH).await?;
         Ok(published)
+    }
+
+    /// Adds what the tables lack, each column in a write of its own: other writes go on in between.
+    async fn add_columns(&self, scope: &Scope, module: &Arc<Module>) -> Result<(), RecordError> {
+        let file = self.records.file(scope.organization.id, module)?;
+        for sql in file.read(|conn| evolve::lacking(conn, module))? {
+            let add = move |conn: &Rc<Connection>| Ok::<_, RecordError>(Verdict::Keep(conn.batch(&sql)?));
+            file.write(ChangeOrigin::from(&scope.caller), add).await?;
+        }
+        Ok(())
     }
 
     /// Refuses what the records that are there do not allow.

@@ -36,6 +36,8 @@ pub enum Shape {
     Count(u64),
     /// Anything.
     Any,
+    /// One of these words.
+    OneOf(&'static [&'static str]),
     /// A list of such things, at most so many.
     List(&'static Self, usize),
     /// An object with these members; `true`: it must be there.
@@ -44,8 +46,11 @@ pub enum Shape {
     Map(&'static Self, &'static Self),
 }
 
-const ITEM: Shape =
-    Shape::Members(&[("key", Shape::Key, true), ("label", Shape::Text(LABEL), true), ("archived", Shape::Flag, false)]);
+const ITEM: Shape = Shape::Members(&[
+    ("key", Shape::Key, true),
+    ("label", Shape::Text(LABEL), true),
+    ("archived", Shape::Flag, false),
+]);
 
 const REPLACEMENT: Shape = Shape::Members(&[("from", Shape::Key, true), ("to", Shape::Key, true)]);
 
@@ -63,7 +68,7 @@ pub const FIELD: Shape = Shape::Members(&[
     ("type", Shape::Key, true),
     ("label", Shape::Text(LABEL), false),
     ("help", Shape::Text(TEXT), false),
-    ("class", Shape::Key, false),
+    ("class", Shape::OneOf(&["public", "internal", "personal", "sensitive", "special", "secret"]), false),
     ("required", Shape::Flag, false),
     ("required_when", Shape::Any, false),
     ("unique", Shape::Flag, false),
@@ -79,7 +84,7 @@ pub const FIELD: Shape = Shape::Members(&[
     ("options", Shape::List(&ITEM, 500), false),
     ("references", Shape::Target, false),
     ("inverse", Shape::Key, false),
-    ("on_delete", Shape::Key, false),
+    ("on_delete", Shape::OneOf(&["restrict", "detach", "cascade"]), false),
     ("default", Shape::Any, false),
     ("archived", Shape::Flag, false),
 ]);
@@ -102,10 +107,8 @@ pub const EXTENSION: Shape = Shape::Members(&[
     ("duplicates", Shape::List(&Shape::Any, 10), false),
 ]);
 
-const GRANT: Shape = Shape::Members(&[
-    ("actions", Shape::List(&Shape::Word, 40), true),
-    ("scope", Shape::Key, true),
-]);
+const GRANT: Shape =
+    Shape::Members(&[("actions", Shape::List(&Shape::Word, 40), true), ("scope", Shape::Key, true)]);
 
 /// An object of the organization's own.
 pub const OBJECT: Shape = Shape::Members(&[
@@ -121,7 +124,7 @@ pub const OBJECT: Shape = Shape::Members(&[
 ]);
 
 const DOCUMENT: Shape = Shape::Members(&[
-    ("v", Shape::Count(FORMAT as u64), false),
+    ("v", Shape::Count(255), false),
     ("option_sets", Shape::List(&OPTION_SET, 200), false),
     ("entities", Shape::Map(&Shape::Target, &EXTENSION), false),
     ("objects", Shape::List(&OBJECT, 100), false),
@@ -132,14 +135,26 @@ const DOCUMENT: Shape = Shape::Members(&[
 /// # Errors
 /// Every fault of its shape, up to a hundred.
 pub fn document(json: &Json) -> Result<Document, Vec<Fault>> {
-    read(&DOCUMENT, json, "")
+    let document: Document = read(&DOCUMENT, json, "")?;
+    if document.v != FORMAT {
+        return Err(vec![fault(
+            "/v",
+            "unknown_format",
+            format!("this host reads documents of format {FORMAT}"),
+        )]);
+    }
+    Ok(document)
 }
 
 /// Reads a part of a document that stands at `pointer`.
 ///
 /// # Errors
 /// Every fault of its shape, up to a hundred.
-pub fn read<T: serde::de::DeserializeOwned>(shape: &Shape, json: &Json, pointer: &str) -> Result<T, Vec<Fault>> {
+pub fn read<T: serde::de::DeserializeOwned>(
+    shape: &Shape,
+    json: &Json,
+    pointer: &str,
+) -> Result<T, Vec<Fault>> {
     let mut faults = Vec::new();
     if json.to_string().len() > LONGEST {
         faults.push(fault(pointer, "too_long", "the document is longer than 1 MiB"));
@@ -163,7 +178,8 @@ fn without_nulls(json: &Json) -> Json {
             .iter()
             .filter(|(_, value)| !value.is_null())
             .map(|(name, value)| {
-                let opaque = matches!(name.as_str(), "condition" | "default" | "required_when" | "duplicates");
+                let opaque =
+                    matches!(name.as_str(), "condition" | "default" | "required_when" | "duplicates");
                 (name.clone(), if opaque { value.clone() } else { without_nulls(value) })
             })
             .collect::<serde_json::Map<_, _>>()
@@ -214,7 +230,11 @@ impl Shape {
                             shape.check(value, &below(at, name), depth + 1, faults);
                         }
                         Some(_) => {}
-                        None => faults.push(fault(below(at, name), "unknown_field", "no member of this name is known")),
+                        None => faults.push(fault(
+                            below(at, name),
+                            "unknown_field",
+                            "no member of this name is known",
+                        )),
                     }
                 }
             }
@@ -249,18 +269,30 @@ impl Shape {
             {
                 None
             }
+            (Self::OneOf(words), Json::String(text)) if words.contains(&text.as_str()) => None,
+            (Self::OneOf(words), _) => {
+                Some(fault(at, "not_an_option", format!("one of {}", words.join(", "))))
+            }
             (Self::Key, Json::String(_)) => {
                 Some(fault(at, "invalid_key", format!("a key is [a-z][a-z0-9_]*, {KEY} characters at most")))
             }
             (Self::Word, Json::String(_)) => Some(fault(
                 at,
                 "invalid_key",
-                format!("a word is a lower-case letter and then letters, digits, `-` or `_`, {KEY} characters at most"),
+                format!(
+                    "a word is a lower-case letter and then letters, digits, `-` or `_`, {KEY} characters at most"
+                ),
             )),
-            (Self::Target, Json::String(_)) => Some(fault(at, "invalid_key", "this is written `plugin.entity`")),
+            (Self::Target, Json::String(_)) => {
+                Some(fault(at, "invalid_key", "this is written `plugin.entity`"))
+            }
             (Self::Text(most), Json::String(text)) => text_fault(text, *most, at),
             (Self::Flag, Json::Bool(_)) => None,
-            (Self::Count(most), Json::Number(number)) if number.as_u64().is_some_and(|count| count <= *most) => None,
+            (Self::Count(most), Json::Number(number))
+                if number.as_u64().is_some_and(|count| count <= *most) =>
+            {
+                None
+            }
             (Self::Count(most), _) => wrong(&format!("a whole number from 0 to {most}")),
             (Self::Flag, _) => wrong("true or false"),
             (Self::List(..), _) => wrong("a list"),
@@ -280,7 +312,8 @@ fn text_fault(text: &str, most: usize, at: &str) -> Option<Fault> {
     }
     // Characters that reorder what stands beside them make one label look like another.
     let odd = |sign: char| {
-        (sign.is_control() && sign != '\n') || matches!(sign, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        (sign.is_control() && sign != '\n')
+            || matches!(sign, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     text.chars().any(odd).then(|| fault(at, "control_character", "control characters are not allowed"))
 }

@@ -62,12 +62,14 @@ impl ConfigurationApi {
     ) -> Result<Found<DraftView>, Problem> {
         access.must(OBJECT, "update")?;
         if if_match.0.is_none() {
-            let detail = "Send `If-Match` with the ETag of the draft that you have seen, or `*` to replace any.";
+            let detail =
+                "Send `If-Match` with the ETag of the draft that you have seen, or `*` to replace any.";
             return Err(Problem::new(StatusCode::PRECONDITION_REQUIRED, "precondition_required", detail));
         }
         let revision = expected_version(if_match.0.as_deref())?;
         let document = shape::document(&input.0.0).map_err(|faults| problem(RecordError::Invalid(faults)))?;
-        let draft = self.app.configuration.replace(&access.caller, revision, document).await.map_err(problem)?;
+        let draft =
+            self.app.configuration.replace(&access.caller, revision, document).await.map_err(problem)?;
         Ok(shown(&draft))
     }
 
@@ -132,7 +134,8 @@ impl ConfigurationApi {
     ) -> Result<Found<VersionList>, Problem> {
         access.must(OBJECT, "read")?;
         let (size, before) = (page_size(limit.0)?, self::cursor(cursor.0.as_deref())?);
-        let versions = self.app.configuration.versions(access.organization().id, before, size + 1).map_err(problem)?;
+        let versions =
+            self.app.configuration.versions(access.organization().id, before, size + 1).map_err(problem)?;
         let (versions, next) = cut(versions, size, |version| version.version.to_string());
         Ok(Found::new(VersionList::new(&versions, next)))
     }
@@ -158,7 +161,8 @@ impl ConfigurationApi {
     ) -> Result<Created<PublishedView>, Problem> {
         access.must(OBJECT, "publish")?;
         let (number, note) = (numbered(&version.0)?, input.0.note.unwrap_or_default());
-        let published = self.app.roll_back(&access.entered, &access.caller, number, note).await.map_err(refused)?;
+        let published =
+            self.app.roll_back(&access.entered, &access.caller, number, note).await.map_err(refused)?;
         Ok(created(&access, &published))
     }
 }

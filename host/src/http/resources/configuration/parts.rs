@@ -45,7 +45,11 @@ impl PartsApi {
     /// Change a field
     ///
     /// Members that are null are left out; a filter is replaced as a whole.
-    #[oai(path = "/entities/:object/fields/:key", method = "patch", operation_id = "change_configuration_field")]
+    #[oai(
+        path = "/entities/:object/fields/:key",
+        method = "patch",
+        operation_id = "change_configuration_field"
+    )]
     async fn change_field(
         &self,
         access: Access,
@@ -55,13 +59,18 @@ impl PartsApi {
         #[oai(name = "If-Match")] if_match: IfMatch,
     ) -> Result<Found<DraftView>, Problem> {
         let (object, key, json) = (object.0, key.0, input.0.0);
-        self.edit(&access, &if_match, move |document, _| edit::change_field(document, &object, &key, &json)).await
+        self.edit(&access, &if_match, move |document, _| edit::change_field(document, &object, &key, &json))
+            .await
     }
 
     /// Archive a field
     ///
     /// Its values are kept and it can come back: PATCH `archived` to false.
-    #[oai(path = "/entities/:object/fields/:key", method = "delete", operation_id = "archive_configuration_field")]
+    #[oai(
+        path = "/entities/:object/fields/:key",
+        method = "delete",
+        operation_id = "archive_configuration_field"
+    )]
     async fn archive_field(
         &self,
         access: Access,
@@ -70,7 +79,10 @@ impl PartsApi {
         #[oai(name = "If-Match")] if_match: IfMatch,
     ) -> Result<Found<DraftView>, Problem> {
         let (object, key) = (object.0, key.0);
-        self.edit(&access, &if_match, move |document, in_force| edit::archive_field(document, in_force, &object, &key)).await
+        self.edit(&access, &if_match, move |document, in_force| {
+            edit::archive_field(document, in_force, &object, &key)
+        })
+        .await
     }
 
     /// Add a rule
@@ -89,7 +101,11 @@ impl PartsApi {
     }
 
     /// Change a rule
-    #[oai(path = "/entities/:object/rules/:key", method = "patch", operation_id = "change_configuration_rule")]
+    #[oai(
+        path = "/entities/:object/rules/:key",
+        method = "patch",
+        operation_id = "change_configuration_rule"
+    )]
     async fn change_rule(
         &self,
         access: Access,
@@ -99,11 +115,16 @@ impl PartsApi {
         #[oai(name = "If-Match")] if_match: IfMatch,
     ) -> Result<Found<DraftView>, Problem> {
         let (object, key, json) = (object.0, key.0, input.0.0);
-        self.edit(&access, &if_match, move |document, _| edit::change_rule(document, &object, &key, &json)).await
+        self.edit(&access, &if_match, move |document, _| edit::change_rule(document, &object, &key, &json))
+            .await
     }
 
     /// Remove a rule
-    #[oai(path = "/entities/:object/rules/:key", method = "delete", operation_id = "remove_configuration_rule")]
+    #[oai(
+        path = "/entities/:object/rules/:key",
+        method = "delete",
+        operation_id = "remove_configuration_rule"
+    )]
     async fn remove_rule(
         &self,
         access: Access,
@@ -168,7 +189,10 @@ impl PartsApi {
         #[oai(name = "If-Match")] if_match: IfMatch,
     ) -> Result<Found<DraftView>, Problem> {
         let key = key.0;
-        self.edit(&access, &if_match, move |document, in_force| edit::archive_object(document, in_force, &key)).await
+        self.edit(&access, &if_match, move |document, in_force| {
+            edit::archive_object(document, in_force, &key)
+        })
+        .await
     }
 
     /// Add an option set
@@ -210,7 +234,8 @@ impl PartsApi {
         #[oai(name = "If-Match")] if_match: IfMatch,
     ) -> Result<Found<DraftView>, Problem> {
         let (key, ReplaceInput { from, to }) = (key.0, input.0);
-        self.edit(&access, &if_match, move |document, _| edit::replace_option(document, &key, &from, &to)).await
+        self.edit(&access, &if_match, move |document, _| edit::replace_option(document, &key, &from, &to))
+            .await
     }
 }
 

@@ -31,11 +31,17 @@ fn impact(shop: &Shop, json: &Json) -> Vec<(&'static str, Option<u64>)> {
 fn a_field_is_there_at_once_and_survives_an_upgrade_of_the_plugin() {
     let mut shop = Shop::new();
     let old = shop.desk().create("tree", json!({"name": "old"})).unwrap();
-    shop.publish(&tree(&json!([{"key": "c_price", "type": "money"}, {"key": "c_code", "type": "text", "unique": true}]))).unwrap();
+    shop.publish(&tree(
+        &json!([{"key": "c_price", "type": "money"}, {"key": "c_code", "type": "text", "unique": true}]),
+    ))
+    .unwrap();
     let price = json!({"amount": "1.50", "currency": "EUR"});
     shop.desk().update("tree", old, None, json!({"c_price": price, "c_code": "A"})).unwrap();
     assert_eq!(shop.desk().get("tree", old).unwrap()["c_price"], price);
-    assert_eq!(faults(shop.desk().create("tree", json!({"name": "x", "c_code": "A"}))), ["/c_code not_unique"]);
+    assert_eq!(
+        faults(shop.desk().create("tree", json!({"name": "x", "c_code": "A"}))),
+        ["/c_code not_unique"]
+    );
     let logged = shop.world.number("select count(*) from _stoa_changes where new like '%\"c_price\":150%'");
     assert_eq!(logged, 1);
 
@@ -65,11 +71,17 @@ fn an_object_of_its_own_has_records_and_points_at_others() {
         {"key": "from", "type": "date"}, {"key": "where", "type": "reference", "references": "custom.select"},
     ]}]});
     shop.publish(&json).unwrap();
-    let visit = shop.create("select", json!({"name": "first", "tree": tree.to_string(), "from": "2026-01-01"})).unwrap();
+    let visit = shop
+        .create("select", json!({"name": "first", "tree": tree.to_string(), "from": "2026-01-01"}))
+        .unwrap();
     let seen = shop.get("select", visit);
     assert_eq!((&seen["number"], &seen["tree"]), (&json!("V-001"), &json!(tree.to_string())));
     assert_eq!(faults(shop.create("select", json!({"from": "x"}))), ["/from invalid_date", "/name required"]);
-    assert_eq!(conflict(shop.desk().delete("tree", tree)).0, "record_in_use", "a reference of another file holds");
+    assert_eq!(
+        conflict(shop.desk().delete("tree", tree)).0,
+        "record_in_use",
+        "a reference of another file holds"
+    );
 }
 
 #[test]
@@ -93,7 +105,8 @@ fn rules_and_conditional_requirements_hold_on_every_write() {
         ["/c_why required", "/day required", "/rank rule_cheap"]
     );
     assert_eq!(create(json!({"name": "x", "parent": root.to_string()})), [" rule_open"]);
-    let tree = desk.create("tree", json!({"name": "x", "color": "red", "c_why": "because", "rank": 7})).unwrap();
+    let tree =
+        desk.create("tree", json!({"name": "x", "color": "red", "c_why": "because", "rank": 7})).unwrap();
     assert_eq!(faults(desk.update("tree", tree, None, json!({"c_why": null}))), ["/c_why required"]);
     assert_eq!(faults(desk.update("tree", tree, None, json!({"rank": 9}))), ["/rank rule_cheap"]);
     desk.update("tree", root, None, json!({"done": false})).unwrap();
@@ -105,7 +118,9 @@ fn an_archived_option_stays_where_it_is_and_is_not_chosen_anew() {
     let mut shop = Shop::new();
     let options = |archived: bool| {
         let items = json!([{"key": "a", "label": "A", "archived": archived}, {"key": "b", "label": "B"}]);
-        tree(&json!([{"key": "c_one", "type": "option", "options": items}, {"key": "c_some", "type": "options", "options": items}]))
+        tree(
+            &json!([{"key": "c_one", "type": "option", "options": items}, {"key": "c_some", "type": "options", "options": items}]),
+        )
     };
     shop.publish(&options(false)).unwrap();
     let old = shop.desk().create("tree", json!({"name": "x", "c_one": "a", "c_some": ["a"]})).unwrap();
@@ -146,7 +161,8 @@ fn an_option_gives_way_to_another_in_every_record_and_in_the_change_log() {
     let published = shop.publish(&replacing).unwrap();
     assert!(published.document.option_sets[0].replace.is_empty(), "done once");
     assert_eq!(shop.world.number("select count(*) from tree where c_one = 'c' and version = 2"), 1_200);
-    let logged = "select count(*) from _stoa_changes where operation = 'update' and old like '%\"c_one\":\"a\"%'";
+    let logged =
+        "select count(*) from _stoa_changes where operation = 'update' and old like '%\"c_one\":\"a\"%'";
     assert_eq!(shop.world.number(logged), 1_200);
     let seen = shop.desk().get("tree", several).unwrap();
     assert_eq!((&seen["c_some"], &seen["version"]), (&json!(["c"]), &json!(2)));
@@ -203,7 +219,11 @@ fn the_impact_counts_what_would_break() {
     let (code, extra) = conflict(shop.publish(&json));
     assert_eq!((code.as_str(), &extra["impact"][0]["count"]), ("values_not_unique", &json!(2)));
     assert_eq!(extra["impact"][0]["ids"].as_array().unwrap().len(), 2);
-    assert_eq!(shop.configuration.published(shop.ground.organization.id).unwrap().version.version, 1, "nothing published");
+    assert_eq!(
+        shop.configuration.published(shop.ground.organization.id).unwrap().version.version,
+        1,
+        "nothing published"
+    );
     shop.desk().create("tree", json!({"name": "still works", "c_code": "A"})).unwrap();
 }
 
@@ -211,7 +231,10 @@ fn the_impact_counts_what_would_break() {
 fn going_back_keeps_every_value_and_coming_again_finds_it() {
     let mut shop = Shop::new();
     shop.publish(&tree(&json!([{"key": "c_a", "type": "text"}]))).unwrap();
-    shop.publish(&tree(&json!([{"key": "c_a", "type": "text"}, {"key": "c_b", "type": "text", "unique": true}]))).unwrap();
+    shop.publish(&tree(
+        &json!([{"key": "c_a", "type": "text"}, {"key": "c_b", "type": "text", "unique": true}]),
+    ))
+    .unwrap();
     let id = shop.desk().create("tree", json!({"name": "x", "c_a": "1", "c_b": "2"})).unwrap();
     let back = shop.roll_back(1).unwrap();
     assert_eq!((back.version.version, back.version.rolled_back_from), (3, Some(1)));
@@ -238,7 +261,9 @@ fn two_publishers_and_two_editors_do_not_overwrite_each_other() {
     assert_eq!((draft.base, draft.document.entities.len()), (1, 1));
     let caller = shop.world.owner().scope.caller;
     let field = |key: &'static str| {
-        move |document: &mut _, _: &_| edit::add_field(document, "garden.tree", &json!({"key": key, "type": "text"}))
+        move |document: &mut _, _: &_| {
+            edit::add_field(document, "garden.tree", &json!({"key": key, "type": "text"}))
+        }
     };
     let editing = |revision: i64, key| {
         shop.world.runtime.block_on(shop.configuration.edit(&caller, Some(revision), field(key)))
@@ -250,7 +275,12 @@ fn two_publishers_and_two_editors_do_not_overwrite_each_other() {
 
     let publish = |revision| {
         let scope = shop.scope();
-        shop.world.runtime.block_on(shop.configuration.publish(&scope, &shop.ground, Some(revision), String::new()))
+        shop.world.runtime.block_on(shop.configuration.publish(
+            &scope,
+            &shop.ground,
+            Some(revision),
+            String::new(),
+        ))
     };
     assert!(matches!(publish(draft.revision), Err(RecordError::Stale { .. })));
     assert_eq!(publish(next.revision).unwrap().version.version, 2);
@@ -265,7 +295,8 @@ fn two_publishers_and_two_editors_do_not_overwrite_each_other() {
     let scope = shop.scope();
     let going = shop.configuration.publish(&scope, &shop.ground, None, String::new());
     assert_eq!(conflict(shop.world.runtime.block_on(going)).0, "draft_outdated");
-    let discarded = shop.world.runtime.block_on(shop.configuration.discard(&caller, Some(late.revision))).unwrap();
+    let discarded =
+        shop.world.runtime.block_on(shop.configuration.discard(&caller, Some(late.revision))).unwrap();
     assert_eq!(discarded.base, 3);
 }
 
@@ -298,7 +329,10 @@ fn a_column_joins_a_large_table_without_rewriting_it() {
     println!("two fields (three columns) on 100,000 rows: {:?}", started.elapsed());
     assert!(shop.world.number(pages) - before < 20, "no page of the rows was written");
     let started = std::time::Instant::now();
-    shop.publish(&tree(&json!([{"key": "c_a", "type": "text", "indexed": true}, {"key": "c_b", "type": "money"}]))).unwrap();
+    shop.publish(&tree(
+        &json!([{"key": "c_a", "type": "text", "indexed": true}, {"key": "c_b", "type": "money"}]),
+    ))
+    .unwrap();
     println!("an index on 100,000 rows: {:?}", started.elapsed());
     assert_eq!(shop.world.number("select count(*) from tree where c_a is null"), 100_000);
 }
