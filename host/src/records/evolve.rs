@@ -81,6 +81,22 @@ fn create_table(entity: &Entity) -> String {
     format!("create table \"{}\" ({}) strict", entity.key, parts.join(", "))
 }
 
+/// The statements that add what the tables of the module lack. Each reads its whole table once (`strict` tables are checked
+/// when they change), so a large one is better given them one by one.
+pub(super) fn lacking(conn: &Rc<Connection>, module: &Module) -> Result<Vec<String>, RecordError> {
+    let mut all = Vec::new();
+    for entity in &module.entities {
+        let existing = columns(conn, &entity.key)?;
+        let new = declared(entity).filter(|(name, _)| !existing.is_empty() && !existing.contains_key(name));
+        all.extend(new.map(|(name, kind)| add_column(entity, &name, kind)));
+    }
+    Ok(all)
+}
+
+fn add_column(entity: &Entity, name: &str, kind: &str) -> String {
+    format!("alter table \"{}\" add column \"{name}\" {kind}", entity.key)
+}
+
 fn add_columns(
     conn: &Rc<Connection>,
     entity: &Entity,
@@ -88,7 +104,7 @@ fn add_columns(
 ) -> Result<(), RecordError> {
     for (name, kind) in declared(entity) {
         match existing.get(&name) {
-            None => conn.batch(&format!("alter table \"{}\" add column \"{name}\" {kind}", entity.key))?,
+            None => conn.batch(&add_column(entity, &name, kind))?,
             Some(stored) if stored == kind => {}
             Some(stored) => {
                 return Err(RecordError::Schema(format!(

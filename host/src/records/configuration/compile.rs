@@ -141,13 +141,13 @@ impl<'d> Making<'d> {
         let (plugin, key) = object.split_once('.')?;
         let module = self.ground.declared.iter().find(|module| &*module.plugin == plugin);
         let found = module.and_then(|module| module.entity(key));
-        if found.is_none() && !self.before.entities.contains_key(object) {
+        if found.is_none() && self.before.entities.get(object) != self.document.entities.get(object) {
             let (code, detail) = if is_own(plugin) {
                 ("own_object", "the fields and rules of your own objects stand under `objects`".to_owned())
             } else {
                 (
                     "unknown_entity",
-                    format!("this organization has no `{object}`; its modules are at /api/v1/modules"),
+                    format!("this organization has no `{object}` now; its modules are at /api/v1/modules"),
                 )
             };
             self.faults.push(fault(at, code, detail));

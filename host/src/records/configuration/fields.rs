@@ -17,8 +17,6 @@ use crate::records::schema::{CUSTOM_MODULE, Choice, Field, Kind, OnDelete, Targe
 const TEXT: usize = 255;
 /// Characters of a text with paragraphs, and the most that any text may have.
 const RICH_TEXT: usize = 100_000;
-/// How private a field is.
-const CLASSES: [&str; 6] = ["public", "internal", "personal", "sensitive", "special", "secret"];
 /// The types, for people.
 const TYPES: &str = "text, rich_text, integer, decimal, money, percent, boolean, date, date_time, duration, option, options, \
                      reference, references, email, phone, url, address, file, auto_number, json";
@@ -52,9 +50,6 @@ impl Reading<'_> {
     pub(super) fn field(&mut self, written: &FieldDocument) -> Option<Field> {
         let kind = self.kind(written);
         self.members_fit(written);
-        if written.class.as_deref().is_some_and(|class| !CLASSES.contains(&class)) {
-            self.fault("class", "unknown_class", format!("one of {}", CLASSES.join(", ")));
-        }
         let kind = kind?;
         let numbered = matches!(kind, Kind::AutoNumber(_));
         let (min, max) =
@@ -270,6 +265,11 @@ impl Reading<'_> {
     /// A bound in the units that people write: an integer, or a text for decimals and percent; for money minor units.
     fn bound(&mut self, member: &str, json: Option<&Json>, kind: &Kind) -> Option<i64> {
         let json = json?;
+        let numeric =
+            matches!(kind, Kind::Integer | Kind::Duration | Kind::Money | Kind::Decimal(_) | Kind::Percent);
+        if !numeric {
+            return None; // said already: the type has no bounds
+        }
         let value = match (kind, json) {
             (Kind::Decimal(scale), Json::String(text)) => parse_scaled(text, *scale),
             (Kind::Percent, Json::String(text)) => parse_scaled(text, 4),

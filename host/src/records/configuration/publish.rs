@@ -2,6 +2,7 @@
 //! then one row says that it is in force: that row is the switch. What comes to nothing before it leaves columns that
 //! nobody uses.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::document::Document;
@@ -9,9 +10,10 @@ use super::impact::{Impact, impacts};
 use super::{
     Compiled, Configuration, Draft, Ground, Published, Version, compile, faults_of, fill, history, store,
 };
-use crate::records::Scope;
 use crate::records::error::{Fault, RecordError};
-use crate::storage::{ChangeOrigin, Verdict};
+use crate::records::schema::Module;
+use crate::records::{Scope, evolve};
+use crate::storage::{ChangeOrigin, Connection, Verdict};
 
 /// What a check found.
 #[derive(Debug)]
@@ -56,7 +58,6 @@ pub(super) fn fresh(draft: &Draft, expected: Option<i64>) -> Result<(), RecordEr
             current: draft.revision.unsigned_abs(),
             sent: sent.unsigned_abs(),
             record: serde_json::to_vec(&draft.document).unwrap_or_default(),
-            changed: Vec::new(),
         }),
         _ => Ok(()),
     }
@@ -158,6 +159,7 @@ impl Configuration {
         let scope = within(scope, &compiled);
         self.allowed(&scope, &old, &plan.document).await?;
         for module in &*compiled.modules {
+            self.add_columns(&scope, module).await?;
             self.records.prepare(&ground.organization, module).await.map_err(refused)?;
         }
         fill::fill(&self.records, &scope, &old.modules, &plan.document, fill::NUMBERED).await?;
@@ -166,6 +168,16 @@ impl Configuration {
         // What was written between the filling and the switch.
         fill::fill(&self.records, &scope, &old.modules, &document, 2 * fill::BATCH).await?;
         Ok(published)
+    }
+
+    /// Adds what the tables lack, each column in a write of its own: other writes go on in between.
+    async fn add_columns(&self, scope: &Scope, module: &Arc<Module>) -> Result<(), RecordError> {
+        let file = self.records.file(scope.organization.id, module)?;
+        for sql in file.read(|conn| evolve::lacking(conn, module))? {
+            let add = move |conn: &Rc<Connection>| Ok::<_, RecordError>(Verdict::Keep(conn.batch(&sql)?));
+            file.write(ChangeOrigin::from(&scope.caller), add).await?;
+        }
+        Ok(())
     }
 
     /// Refuses what the records that are there do not allow.

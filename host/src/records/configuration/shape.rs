@@ -36,6 +36,8 @@ pub enum Shape {
     Count(u64),
     /// Anything.
     Any,
+    /// One of these words.
+    OneOf(&'static [&'static str]),
     /// A list of such things, at most so many.
     List(&'static Self, usize),
     /// An object with these members; `true`: it must be there.
@@ -66,7 +68,7 @@ pub const FIELD: Shape = Shape::Members(&[
     ("type", Shape::Key, true),
     ("label", Shape::Text(LABEL), false),
     ("help", Shape::Text(TEXT), false),
-    ("class", Shape::Key, false),
+    ("class", Shape::OneOf(&["public", "internal", "personal", "sensitive", "special", "secret"]), false),
     ("required", Shape::Flag, false),
     ("required_when", Shape::Any, false),
     ("unique", Shape::Flag, false),
@@ -82,7 +84,7 @@ pub const FIELD: Shape = Shape::Members(&[
     ("options", Shape::List(&ITEM, 500), false),
     ("references", Shape::Target, false),
     ("inverse", Shape::Key, false),
-    ("on_delete", Shape::Key, false),
+    ("on_delete", Shape::OneOf(&["restrict", "detach", "cascade"]), false),
     ("default", Shape::Any, false),
     ("archived", Shape::Flag, false),
 ]);
@@ -122,7 +124,7 @@ pub const OBJECT: Shape = Shape::Members(&[
 ]);
 
 const DOCUMENT: Shape = Shape::Members(&[
-    ("v", Shape::Count(FORMAT as u64), false),
+    ("v", Shape::Count(255), false),
     ("option_sets", Shape::List(&OPTION_SET, 200), false),
     ("entities", Shape::Map(&Shape::Target, &EXTENSION), false),
     ("objects", Shape::List(&OBJECT, 100), false),
@@ -133,7 +135,15 @@ const DOCUMENT: Shape = Shape::Members(&[
 /// # Errors
 /// Every fault of its shape, up to a hundred.
 pub fn document(json: &Json) -> Result<Document, Vec<Fault>> {
-    read(&DOCUMENT, json, "")
+    let document: Document = read(&DOCUMENT, json, "")?;
+    if document.v != FORMAT {
+        return Err(vec![fault(
+            "/v",
+            "unknown_format",
+            format!("this host reads documents of format {FORMAT}"),
+        )]);
+    }
+    Ok(document)
 }
 
 /// Reads a part of a document that stands at `pointer`.
@@ -258,6 +268,10 @@ impl Shape {
                 if text.split_once('.').is_some_and(|(plugin, entity)| is_key(plugin) && is_key(entity)) =>
             {
                 None
+            }
+            (Self::OneOf(words), Json::String(text)) if words.contains(&text.as_str()) => None,
+            (Self::OneOf(words), _) => {
+                Some(fault(at, "not_an_option", format!("one of {}", words.join(", "))))
             }
             (Self::Key, Json::String(_)) => {
                 Some(fault(at, "invalid_key", format!("a key is [a-z][a-z0-9_]*, {KEY} characters at most")))

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json};
 
 use crate::ids::RecordId;
+use crate::policy::{Policy, Scope as Reach};
 use crate::records::configuration::{Compiled, Configuration, Ground, Published, compile, shape};
 use crate::records::error::Fault;
 use crate::records::list::View;
 use crate::records::schema::Module;
-use crate::records::tests::world::{Desk, World};
+use crate::records::tests::world::{Desk, World, grant};
 use crate::records::tx::Hooks;
 use crate::records::write::{self, Changes};
 use crate::records::{RecordError, Scope};
@@ -85,6 +86,12 @@ impl Shop {
         self.modules = compiled.modules;
         let garden = self.modules.iter().find(|module| &*module.plugin == "garden").unwrap();
         self.world.module = Arc::clone(garden);
+        let declared = self.world.module.entities.iter();
+        let seen = declared.map(|entity| grant("rep", &entity.object, "read", Reach::Own));
+        let grants: Vec<_> = seen.chain(compiled.grants).collect();
+        let loading = Policy::new();
+        let organization = self.ground.organization.id;
+        self.world.policy = self.world.runtime.block_on(loading.load(organization, &grants)).unwrap();
     }
 
     /// The desk of the owner, with the modules as they are now.
