@@ -285,7 +285,7 @@ pub fn check(
         }));
     }
     let complete = engine.read(scope, module, |conn| keys::complete(conn, entity))?;
-    Ok(json!({ "data": data, "complete": complete || entity.duplicates.is_empty() }))
+    Ok(json!({ "data": data, "complete": complete }))
 }
 
 enum Subject {
