@@ -161,6 +161,7 @@ fn field(part: &Part<'_>, key: Option<&str>, around: &Around) -> Option<Field> {
         kind,
         column: 0,
         required,
+        required_when: None,
         unique: unique || numbered,
         indexed,
         searchable,
@@ -253,7 +254,7 @@ fn options(part: &Part<'_>) -> Vec<Choice> {
         if !seen.insert(key.to_owned()) {
             choice.fault("key", "another option has this key");
         }
-        Choice { key: key.to_owned(), label: choice.needed("label").to_owned() }
+        Choice { key: key.to_owned(), label: choice.needed("label").to_owned(), archived: false }
     };
     part.parts("options", &["key", "label"]).iter().map(choice).collect()
 }

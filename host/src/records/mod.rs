@@ -5,35 +5,54 @@
 //! change, whoever asks for it ([`write`]): permission, shape, declared rules, plugin hooks, store, change log, in one
 //! transaction. Plugin code is reached only through the [`Hooks`] trait, which `plugins` implements.
 //!
-//! Reading order: `value.rs`, `schema.rs`, `input.rs` (JSON to values), `json.rs` (rows to JSON), `filter.rs`, `sort.rs`,
-//! `list.rs`, `tx.rs`, `write.rs`, `import/`.
+//! Reading order: `value.rs`, `schema/`, `input.rs` (JSON to values), `json.rs` (rows to JSON), `filter/`, `sort.rs`,
+//! `members.rs`, `list.rs`, `expand.rs`, `tx.rs`, `write/`, `derived.rs`, `trash/` (the recycle bin), `mutation.rs`
+//! (`dry_run.rs`, `idempotency/`), `bulk/`, `search/`, `duplicates/`, `companions/`, `configuration/`, `import/`.
+//! Reading order: `value.rs`, `schema.rs`, `input.rs` (JSON to values), `json.rs` (rows to JSON), `filter/`, `sort.rs`,
+//! `members.rs`, `list.rs`, `expand.rs`, `views/`, `tx.rs`, `write.rs`, `import/`.
 
+pub mod blobs;
+pub mod bulk;
 pub mod cells;
 pub mod claims;
+pub mod companions;
+pub mod configuration;
 pub mod cursor;
 pub mod derived;
+mod dry_run;
 pub mod duplicates;
 pub mod error;
 pub mod evolve;
 pub mod expand;
+pub mod export;
 pub mod filter;
+pub mod guard;
+pub mod idempotency;
 pub mod import;
 pub mod input;
 pub mod json;
 pub mod list;
+mod members;
+pub mod merge;
 pub mod money;
+pub mod mutation;
 pub mod number;
 mod own;
 pub mod plugin_sql;
 pub mod reference;
 pub mod schema;
+pub mod search;
+mod shown;
+pub mod since;
 pub mod sort;
 pub mod store;
 pub mod strict;
 #[cfg(test)]
 pub(crate) mod tests;
+pub mod trash;
 pub mod tx;
 pub mod value;
+pub mod views;
 pub mod write;
 
 use std::cell::RefCell;
@@ -53,6 +72,7 @@ use crate::storage::{
     ChangeOrigin, Connection, FileKind, FileProfile, Migration, Secrets, TenantFile, TenantFiles, Verdict,
 };
 
+use self::blobs::Blobs;
 use self::claims::{Claim, Claims};
 use self::duplicates::normalize::Region;
 pub use self::error::{Fault, RecordError};
@@ -71,9 +91,19 @@ static PROFILE: FileProfile = FileProfile {
             name: "0003_links_and_counters",
             sql: include_str!("../../../migrations/tenant/0003_links_and_counters.sql"),
         },
+        Migration { name: "0004_writing", sql: include_str!("../../../migrations/tenant/0004_writing.sql") },
         Migration {
             name: "0006_matching",
             sql: include_str!("../../../migrations/tenant/0006_matching.sql"),
+        },
+        Migration { name: "0007_merge", sql: include_str!("../../../migrations/tenant/0007_merge.sql") },
+        Migration {
+            name: "0008_companions",
+            sql: include_str!("../../../migrations/tenant/0008_companions.sql"),
+        },
+        Migration {
+            name: "0009_transfer",
+            sql: include_str!("../../../migrations/tenant/0009_transfer.sql"),
         },
     ],
     redacted: &[],
@@ -112,6 +142,15 @@ impl Scope {
         self.module(plugin)?.entity(key)
     }
 
+    /// The field of `entity` that a request names, if there is one. Filters, orders, lists of fields, expansions and
+    /// searches all find their fields here: the one place where rights on fields are asked.
+    ///
+    /// # Errors
+    /// [`RecordError::FieldNotReadable`].
+    pub fn field<'e>(&self, entity: &'e Entity, key: &str) -> Result<Option<&'e schema::Field>, RecordError> {
+        Ok(entity.attribute(key))
+    }
+
     /// The module of `plugin`, if the organization has it.
     #[must_use]
     pub fn module(&self, plugin: &str) -> Option<&Arc<Module>> {
@@ -127,6 +166,10 @@ pub struct Records {
     pub(crate) people: Identity,
     /// Signs cursors.
     pub(crate) cursor_key: Arc<[u8; 32]>,
+    /// Signs links to files.
+    pub(crate) link_key: Arc<[u8; 32]>,
+    /// Contents of files.
+    pub(crate) blobs: Blobs,
     clock: Clock,
     /// Records that writes under way rely on.
     pub(crate) claims: Claims,
@@ -139,9 +182,11 @@ impl Records {
     #[must_use]
     pub fn new(files: TenantFiles, people: Identity, secrets: &Secrets, clock: Clock) -> Self {
         Self {
+            blobs: Blobs::new(files.clone()),
             files,
             people,
             cursor_key: Arc::new(secrets.key("cursor")),
+            link_key: Arc::new(secrets.key("file-link")),
             clock,
             claims: Claims::default(),
             ready: Arc::new(DashMap::new()),
@@ -163,7 +208,12 @@ impl Records {
         organization: OrganizationId,
         module: &Module,
     ) -> Result<Arc<TenantFile>, RecordError> {
-        Ok(self.files.open(organization, &module.plugin, &PROFILE)?)
+        self.file_of(organization, &module.plugin)
+    }
+
+    /// The organization's file of the plugin with this id.
+    fn file_of(&self, organization: OrganizationId, plugin: &str) -> Result<Arc<TenantFile>, RecordError> {
+        Ok(self.files.open(organization, plugin, &PROFILE)?)
     }
 
     /// Brings the organization's file of this module to the declared schema. Once per file, process and version.
@@ -183,17 +233,21 @@ impl Records {
         }
         let file = self.file(organization.id, module)?;
         let plan = Arc::clone(module);
-        let origin =
-            ChangeOrigin { principal: PLATFORM, request: RequestId::new(), source: Source::Platform };
         let region = Region::of_locale(&organization.locale);
-        let work = move |conn: &Rc<Connection>| {
+        let work = move |conn: &Rc<Connection>| -> Result<_, RecordError> {
             evolve::apply(conn, &plan)?;
-            duplicates::keys::prepare(conn, &plan, region).map(Verdict::Keep)
+            trash::adopt(conn, &plan)?;
+            let unkeyed = duplicates::keys::prepare(conn, &plan, region)?;
+            Ok(Verdict::Keep((search::unbuilt(conn, &plan.entities)?, unkeyed)))
         };
-        let more: Result<bool, RecordError> = file.write(origin, work).await;
-        if more? {
+        let (unbuilt, unkeyed) = file.write(platform_origin(), work).await?;
+        if !unbuilt.is_empty() {
+            tokio::spawn(search::build(Arc::clone(&file), unbuilt));
+        }
+        if unkeyed {
             tokio::spawn(duplicates::keys::finish(file, Arc::clone(module)));
         }
+        self.sweep_at_start(organization.id, module, platform_origin())?;
         self.ready.insert(key, state);
         Ok(())
     }
@@ -310,10 +364,14 @@ impl Records {
         query: &list::Query,
     ) -> Result<Vec<u8>, RecordError> {
         let module = scope.module(&entity.plugin).ok_or(RecordError::NotFound)?;
-        let page =
-            self.read(scope, module, |conn| list::page(conn, scope, entity, query, &self.cursor_key))?;
+        let page = self.read(scope, module, |conn| list::page(self, conn, scope, entity, query))?;
         expand::splice(self, scope, page.body, &page.places, &query.view.expansions)
     }
+}
+
+/// Whom the change log names when nobody asked.
+fn platform_origin() -> ChangeOrigin {
+    ChangeOrigin { principal: PLATFORM, request: RequestId::new(), source: Source::Platform }
 }
 
 /// The record of `target` that bears an external id, in this file or another plugin's, whoever may read it.

@@ -10,6 +10,7 @@ use rusqlite::params_from_iter;
 use super::error::{Fault, RecordError};
 use super::filter::bind;
 use super::list::write_visible;
+use super::merge;
 use super::schema::{Entity, Field, Kind, Target};
 use super::store;
 use super::tx::Tx;
@@ -21,6 +22,11 @@ use crate::storage::Connection;
 pub struct Seen(HashMap<(Arc<str>, RecordId), bool>);
 
 impl Seen {
+    /// Takes it as known that this record of `object` is there.
+    pub fn know(&mut self, object: &Arc<str>, id: RecordId) {
+        self.0.insert((Arc::clone(object), id), true);
+    }
+
     /// Checks the reference in `field`.
     ///
     /// # Errors
@@ -42,9 +48,23 @@ impl Seen {
         if there {
             return Ok(Ok(()));
         }
+        if let Some(into) = merged(tx, target, id)? {
+            return Ok(Err(merge::fault(&field.key, &field.label, into)));
+        }
         let detail = format!("{} points at no record of {key} that you may read", field.label);
         Ok(Err(Fault::at(&field.key, "reference_not_found", detail)))
     }
+}
+
+/// The record that stands for one that was merged away, if this authority may read it.
+fn merged(tx: &Tx, target: &Target, id: RecordId) -> Result<Option<RecordId>, RecordError> {
+    let Some(module) = tx.scope.module(&target.plugin) else { return Ok(None) };
+    let Some(entity) = module.entity(&target.entity) else { return Ok(None) };
+    let ask = |conn: &Rc<Connection>| match merge::successor(conn, &entity, id)? {
+        Some((into, _)) if look(tx, conn, &entity, into)? => Ok(Some(into)),
+        _ => Ok(None),
+    };
+    if module.plugin == tx.module.plugin { ask(&tx.conn) } else { tx.engine.read(&tx.scope, module, ask) }
 }
 
 fn readable(tx: &Tx, target: &Target, id: RecordId) -> Result<bool, RecordError> {

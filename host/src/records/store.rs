@@ -6,6 +6,7 @@ use std::rc::Rc;
 use rusqlite::{OptionalExtension as _, params, params_from_iter};
 
 use super::error::RecordError;
+use super::merge;
 use super::schema::{Entity, Field, Kind};
 use super::value::Value;
 use crate::ids::RecordId;
@@ -73,7 +74,10 @@ pub(super) fn by_external_id(
     let sql = "select record from _stoa_external_ids where entity = ?1 and source = ?2 and value = ?3";
     let found: Option<[u8; 16]> =
         conn.prepare(sql)?.query_row(params![&*entity.key, source, value], |row| row.get(0)).optional()?;
-    Ok(found.map(RecordId::from_bytes))
+    match found {
+        Some(id) => Ok(Some(RecordId::from_bytes(id))),
+        None => merge::by_spare_id(conn, entity, source, value),
+    }
 }
 
 /// Replaces the external ids of a record.
@@ -92,20 +96,29 @@ pub(super) fn set_external_ids(
     Ok(())
 }
 
-/// Records of `entity` whose reference `field` points at `id`: at most `limit`.
+/// Records of `entity` that are not in the recycle bin and whose `field`, of one reference or several, points at `id`: at
+/// most `limit`.
 pub(super) fn referrers(
     conn: &Rc<Connection>,
     entity: &Entity,
     field: &Field,
     id: RecordId,
-    limit: u32,
+    limit: usize,
 ) -> Result<Vec<RecordId>, RecordError> {
-    debug_assert!(matches!(field.kind, Kind::Reference(..)));
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    if matches!(field.kind, Kind::References(..)) {
+        // Links are those of live records only.
+        let sql = "select record from _stoa_links where target = ?1 and entity = ?2 and field = ?3 limit ?4";
+        let params = params![id.as_bytes(), &*entity.key, &*field.key, limit];
+        return ids(conn.prepare(sql)?.query_map(params, |row| row.get(0))?);
+    }
     let sql = format!(
         "select id from \"{}\" where \"{}\" = ?1 and deleted_at is null limit ?2",
         entity.key, field.key
     );
-    let mut statement = conn.prepare(&sql)?;
-    let ids = statement.query_map(params![id.as_bytes(), limit], |row| row.get::<_, [u8; 16]>(0))?;
-    Ok(ids.map(|id| id.map(RecordId::from_bytes)).collect::<rusqlite::Result<_>>()?)
+    ids(conn.prepare(&sql)?.query_map(params![id.as_bytes(), limit], |row| row.get(0))?)
+}
+
+fn ids(rows: impl Iterator<Item = rusqlite::Result<[u8; 16]>>) -> Result<Vec<RecordId>, RecordError> {
+    Ok(rows.map(|id| id.map(RecordId::from_bytes)).collect::<rusqlite::Result<_>>()?)
 }

@@ -27,16 +27,17 @@ pub(crate) enum AccountKind {
 )]
 pub(crate) struct Account {
     /// The name that people use.
-    #[field(max = 200, searchable = 3, indexed)]
+    #[field(max = 200, searchable = 10, indexed)]
     pub name: String,
     /// The name in the register of companies.
-    #[field(max = 200, searchable = 1)]
+    #[field(max = 200, searchable = 6)]
     pub legal_name: Option<String>,
     /// What the company is to us.
     pub kind: Option<AccountKind>,
     /// The company that this one belongs to. Ten levels at most.
-    #[field(indexed)]
+    #[field(indexed, inverse = "subsidiaries")]
     pub parent: Option<Reference<Account>>,
+    #[field(searchable = 3)]
     pub website: Option<Url>,
     #[field(indexed, options(
         "agriculture" = "Agriculture",
@@ -74,7 +75,9 @@ pub(crate) struct Account {
     /// Where the head office is.
     #[field(max = 100, indexed)]
     pub country: Option<String>,
+    #[field(searchable = 4)]
     pub phone: Option<Phone>,
+    #[field(searchable = 1)]
     pub description: Option<RichText>,
 }
 

@@ -12,24 +12,24 @@ use stoa_sdk::prelude::*;
     hooks(before_create = write_names, before_update = write_names)
 )]
 pub(crate) struct Contact {
-    #[field(max = 100, searchable = 2, class = "personal")]
+    #[field(max = 100, class = "personal")]
     pub first_name: Option<String>,
-    #[field(max = 100, searchable = 3, class = "personal", indexed)]
+    #[field(max = 100, class = "personal", indexed)]
     pub last_name: String,
-    /// First and last name, written by the plugin.
-    #[field(max = 201, read_only, class = "personal")]
+    /// First and last name, written by the plugin; search finds people by it.
+    #[field(max = 201, read_only, searchable = 10, class = "personal")]
     pub name: Option<String>,
     /// What the person does there.
-    #[field(max = 100)]
+    #[field(max = 100, searchable = 3)]
     pub title: Option<String>,
-    #[field(class = "personal", indexed)]
+    #[field(class = "personal", searchable = 6, indexed)]
     pub email: Option<Email>,
-    #[field(class = "personal")]
+    #[field(class = "personal", searchable = 5)]
     pub phone: Option<Phone>,
     /// Where the person works.
-    #[field(on_delete = "detach", indexed)]
+    #[field(on_delete = "detach", inverse = "contacts", indexed)]
     pub account: Option<Reference<crate::accounts::Account>>,
-    #[field(class = "personal")]
+    #[field(class = "personal", searchable = 1)]
     pub description: Option<RichText>,
 }
 

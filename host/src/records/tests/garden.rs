@@ -19,6 +19,7 @@ pub(crate) fn field(key: &str, kind: Kind) -> Field {
         kind,
         column: 0,
         required: false,
+        required_when: None,
         unique: false,
         indexed: false,
         searchable: 0,
@@ -46,7 +47,7 @@ fn named() -> Field {
 
 /// The fields of `tree`: every kind there is.
 pub(crate) fn tree_fields() -> Vec<Field> {
-    let choice = |key: &str, label: &str| Choice { key: key.into(), label: label.into() };
+    let choice = |key: &str, label: &str| Choice { key: key.into(), label: label.into(), archived: false };
     let colors = vec![choice("red", "Red"), choice("green", "Green"), choice("blue", "Deep blue")];
     vec![
         named(),

@@ -1,0 +1,102 @@
+//! The history of a record: what was changed in it, field by field, by whom, the newest first.
+
+use std::rc::Rc;
+
+use serde::Serialize;
+
+use super::changes::{Amounts, Entry, FieldChange, entries};
+use super::{Names, Page, Paging, Person, access, binding, opened, sealed};
+use crate::clock::rfc3339;
+use crate::ids::{RecordId, RequestId};
+use crate::records::schema::{Entity, Field};
+use crate::records::value::Value;
+use crate::records::{RecordError, Records, Scope};
+use crate::storage::Connection;
+
+/// One change of a record.
+#[derive(Debug, Serialize)]
+pub struct ChangeView {
+    /// Its number in the log.
+    pub id: String,
+    /// `created`, `updated`, `deleted`, `restored`.
+    pub event: &'static str,
+    /// When.
+    pub at: String,
+    /// Who.
+    pub by: Person,
+    /// How it came in.
+    pub source: String,
+    /// Whether the plugin did it on its own authority.
+    pub as_plugin: bool,
+    /// In which request.
+    pub request: RequestId,
+    /// The fields.
+    pub changes: Vec<FieldChange>,
+}
+
+impl ChangeView {
+    pub(super) fn new(entry: &Entry, changes: Vec<FieldChange>, by: Person) -> Self {
+        Self {
+            id: entry.seq.to_string(),
+            event: entry.event(),
+            at: rfc3339(entry.at),
+            by,
+            source: entry.source.clone(),
+            as_plugin: entry.as_plugin,
+            request: entry.request,
+            changes,
+        }
+    }
+}
+
+/// The key of a field that a history can be asked for.
+///
+/// # Errors
+/// [`RecordError::BadRequest`] for a name that the entity does not have.
+pub fn field(entity: &Entity, name: &str) -> Result<String, RecordError> {
+    let shown: String = name.chars().filter(|letter| !letter.is_control()).take(64).collect();
+    let unknown =
+        || RecordError::bad("unknown_field", format!("`{shown}` is not a field of {}", entity.object));
+    entity.attribute(name).map(|field| field.key.to_string()).ok_or_else(unknown)
+}
+
+/// A page of a record's history; of one field only, if `field` is given. A page may be short though more follow.
+///
+/// # Errors
+/// [`RecordError::NotFound`], a cursor of another list, or a file fails.
+pub fn page(
+    engine: &Records,
+    scope: &Scope,
+    conn: &Rc<Connection>,
+    entity: &Entity,
+    record: RecordId,
+    (field, paging): (Option<&Field>, &Paging),
+) -> Result<Page<ChangeView>, RecordError> {
+    let values = access::read(conn, scope, entity, record)?;
+    let key = field.map(|field| &*field.key).unwrap_or_default();
+    let binding = format!("{} {key}", binding("history", scope, entity, Some(record)));
+    let (mut below, mut amounts) = (i64::MAX, Amounts::now(entity, &values));
+    if let Some(values) = opened(engine, &binding, paging, 2)? {
+        below = values.first().and_then(Value::integer).unwrap_or_default();
+        amounts = Amounts::read(values.get(1).and_then(Value::text).unwrap_or_default());
+    }
+    let (found, ended) = entries(conn, entity, record, below, field, paging.limit)?;
+    let names = Names::of(engine, scope, found.iter().map(|entry| entry.by))?;
+    let mut data = Vec::with_capacity(found.len());
+    for entry in &found {
+        let changes = amounts.step_back(entity, entry, field);
+        if field.is_none() || !changes.is_empty() {
+            data.push(ChangeView::new(entry, changes, names.person(entry.by)));
+        }
+    }
+    let first = |ended: i64| -> Result<bool, RecordError> {
+        Ok(entries(conn, entity, record, ended, None, 1)?.0.is_empty())
+    };
+    let next_cursor = match ended {
+        Some(ended) if !first(ended)? => {
+            Some(sealed(engine, &binding, &[Value::Integer(ended), Value::Text(amounts.written())]))
+        }
+        _ => None,
+    };
+    Ok(Page { data, next_cursor })
+}
