@@ -12,7 +12,7 @@ use super::pair::{End, Forms};
 use super::rule::{Criterion, Method, Rule, Sort};
 
 /// Words of a name whose sound makes keys.
-const WORDS: usize = 3;
+const WORDS: usize = 4;
 /// Letters of a prefix that makes a key.
 const PREFIX: usize = 6;
 
@@ -38,18 +38,28 @@ pub fn keys(rule: &Rule, end: End, forms: &Forms) -> Vec<Key> {
     keys
 }
 
-fn add(criterion: &Criterion, fields: &str, form: &Form, keys: &mut Vec<Key>) {
+/// The key that records share exactly when they are equal under a criterion; `None` for those that ask for less.
+#[must_use]
+pub fn equality(criterion: &Criterion, end: End, form: &Form) -> Option<Key> {
+    (!criterion.method.fuzzy()).then(|| key(criterion, end.keys(criterion), &form.text))
+}
+
+fn key(criterion: &Criterion, fields: &str, value: &str) -> Key {
     let family = family(criterion.method);
+    Key {
+        sort: format!("{}.{family}", criterion.kind.as_str()),
+        hash: hash(&[fields, if criterion.provider_rules { "p" } else { "" }, family, value]),
+    }
+}
+
+fn add(criterion: &Criterion, fields: &str, form: &Form, keys: &mut Vec<Key>) {
     let values = match criterion.method {
         Method::Exact | Method::Normalized => vec![form.text.clone()],
         _ if criterion.kind == Sort::Person => by_names(&form.words),
         _ => by_words(&form.words),
     };
     for value in values {
-        let key = Key {
-            sort: format!("{}.{family}", criterion.kind.as_str()),
-            hash: hash(&[fields, if criterion.provider_rules { "p" } else { "" }, family, &value]),
-        };
+        let key = key(criterion, fields, &value);
         if !keys.contains(&key) {
             keys.push(key);
         }

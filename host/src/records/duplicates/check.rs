@@ -1,15 +1,15 @@
 //! Checking a record against those that are there: candidates by equal keys, compared under every rule.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::blocking::{self, Key};
-use super::pair::{End, Forms, Score, forms, score};
+use super::candidates::Search;
+use super::pair::{End, Score};
 use super::rule::{Policy, Rule};
-use super::{COMMON, keys, store};
+use super::{keys, store};
 use crate::ids::RecordId;
 use crate::records::error::{Fault, RecordError};
 use crate::records::schema::{Entity, Module};
@@ -119,31 +119,25 @@ pub(super) fn look(
     let region = keys::region(place.conn)?;
     let mut found = Found::default();
     for target in targets(place.scope, entity, &policy) {
-        let own: Vec<Forms> =
-            target.rules.iter().map(|(rule, _)| forms(rule, End::Own, entity, values, region)).collect();
-        let keys: BTreeSet<Key> = target
-            .rules
-            .iter()
-            .zip(&own)
-            .flat_map(|((rule, end), forms)| blocking::keys(rule, *end, forms))
-            .collect();
+        let search = Search::new(&target.rules, entity, values, region);
         let seek = |conn: &Rc<Connection>| {
-            let (candidates, skipped) = candidates(conn, &target.entity, &keys, id)?;
+            let candidates = search.candidates(conn, &target.entity, id)?;
             let fields = keys::compared(&target.entity, &target.rules);
-            let rows = store::rows(conn, &target.entity, &fields, candidates)?;
+            let rows = store::rows(conn, &target.entity, &fields, candidates.found.keys().copied())?;
             let mut best: BTreeMap<RecordId, (usize, Score, Policy)> = BTreeMap::new();
             for (candidate, row) in &rows {
-                for (at, ((rule, end), own)) in target.rules.iter().zip(&own).enumerate() {
-                    let score = score(rule, own, &forms(rule, *end, &target.entity, row, region));
-                    let policy = policy(rule).unwrap_or(Policy::AllowAndReport);
+                for (at, score) in search.scores(&candidates, *candidate, &target.entity, row) {
+                    let rule = target.rules.get(at).and_then(|(rule, _)| policy(rule));
+                    let policy = rule.unwrap_or(Policy::AllowAndReport);
                     let better = best
                         .get(candidate)
                         .is_none_or(|(_, known, then)| (policy, score.total) > (*then, known.total));
-                    if score.matches && better {
+                    if better {
                         best.insert(*candidate, (at, score, policy));
                     }
                 }
             }
+            let skipped = candidates.common.len();
             let matches = matches(place.scope, conn, &target, id, best)?;
             Ok((matches, skipped))
         };
@@ -179,25 +173,6 @@ fn targets<'a>(
         }
     }
     targets
-}
-
-/// Records that share a key, and how many keys are too common to tell anything.
-fn candidates(
-    conn: &Rc<Connection>,
-    entity: &Entity,
-    keys: &BTreeSet<Key>,
-    except: Option<RecordId>,
-) -> Result<(BTreeSet<RecordId>, usize), RecordError> {
-    let (mut candidates, mut skipped) = (BTreeSet::new(), 0);
-    for key in keys {
-        let having = store::having(conn, entity, key, COMMON + 1)?;
-        if having.len() > COMMON {
-            skipped += 1;
-        } else {
-            candidates.extend(having.into_iter().filter(|id| Some(*id) != except));
-        }
-    }
-    Ok((candidates, skipped))
 }
 
 fn matches(
@@ -285,7 +260,7 @@ pub fn check(
         }));
     }
     let complete = engine.read(scope, module, |conn| keys::complete(conn, entity))?;
-    Ok(json!({ "data": data, "complete": complete || entity.duplicates.is_empty() }))
+    Ok(json!({ "data": data, "complete": complete }))
 }
 
 enum Subject {

@@ -188,7 +188,7 @@ pub(in crate::records) fn step(conn: &Rc<Connection>, entity: &Entity) -> Result
 /// The file fails.
 pub(super) fn complete(conn: &Rc<Connection>, entity: &Entity) -> Result<bool, RecordError> {
     let state: Option<State> = store::remembered(conn, &place(&entity.key))?;
-    Ok(state.is_some_and(|state| state.phase == Phase::Done))
+    Ok(state.map_or_else(|| keeping(entity).next().is_none(), |state| state.phase == Phase::Done))
 }
 
 /// Makes the rest of a module's keys, step by step, behind whoever prepared the file.

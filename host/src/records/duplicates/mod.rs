@@ -5,9 +5,10 @@
 //! walked by a job that leaves sets for people to look at ([`sets`]).
 //!
 //! Reading order: `rule.rs`, `normalize/`, `method.rs`, `pair.rs`, `blocking.rs` (all pure), `keys.rs` (stored keys in
-//! step with rows and rules), `check.rs`, `gate.rs`, `sets/`, `store.rs` (SQL).
+//! step with rows and rules), `candidates.rs`, `check.rs`, `gate.rs`, `sets/`, `store.rs` (SQL).
 
 pub mod blocking;
+mod candidates;
 pub mod check;
 pub(super) mod gate;
 pub(super) mod keys;

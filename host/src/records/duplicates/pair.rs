@@ -34,8 +34,46 @@ impl End {
 /// What the criteria of a rule compare of this record.
 #[must_use]
 pub fn forms(rule: &Rule, end: End, entity: &Entity, values: &[Value], region: Region) -> Forms {
-    let one = |criterion: &Criterion| form_of(criterion, end.keys(criterion), entity, values, region);
-    rule.criteria.iter().map(one).collect()
+    forms_where(rule, end, entity, values, region, |_| true)
+}
+
+/// The same, of the criteria that are wanted; the others have no form.
+#[must_use]
+pub fn forms_where(
+    rule: &Rule,
+    end: End,
+    entity: &Entity,
+    values: &[Value],
+    region: Region,
+    wanted: impl Fn(usize) -> bool,
+) -> Forms {
+    let one = |(at, criterion): (usize, &Criterion)| {
+        wanted(at).then(|| form_of(criterion, end.keys(criterion), entity, values, region)).flatten()
+    };
+    rule.criteria.iter().enumerate().map(one).collect()
+}
+
+/// Whether the rule could match if every criterion that can count did so in full.
+#[must_use]
+pub fn reachable(rule: &Rule, can_count: impl Fn(usize) -> bool) -> bool {
+    let weight = |criterion: &Criterion| u64::from(criterion.weight);
+    let all: u64 = rule.criteria.iter().map(weight).sum();
+    let most: u64 =
+        rule.criteria.iter().enumerate().filter(|(at, _)| can_count(*at)).map(|(_, one)| weight(one)).sum();
+    most * 100 / all.max(1) >= u64::from(rule.threshold)
+}
+
+/// Whether a pair is worth comparing: what must be equal is looked at, which is cheap.
+#[must_use]
+pub fn worth(rule: &Rule, a: &[Option<Form>], b: &[Option<Form>]) -> bool {
+    reachable(rule, |at| {
+        let Some(criterion) = rule.criteria.get(at) else { return false };
+        match (a.get(at).and_then(Option::as_ref), b.get(at).and_then(Option::as_ref)) {
+            (Some(a), Some(b)) => criterion.method.fuzzy() || a.text == b.text,
+            (None, None) => criterion.null_matches,
+            _ => false,
+        }
+    })
 }
 
 fn form_of(

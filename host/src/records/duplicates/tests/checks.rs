@@ -10,11 +10,13 @@ use crate::ids::{OrganizationId, RecordId};
 use crate::records::RecordError;
 use crate::records::duplicates::check::{self, Subjects};
 use crate::records::duplicates::normalize::Region;
+use crate::records::duplicates::pair::{End, forms, score};
 use crate::records::duplicates::rule::{Rule, check_all};
 use crate::records::duplicates::{COMMON, keys};
 use crate::records::schema::{Kind, Module};
 use crate::records::tests::garden::{field, module};
 use crate::records::tests::world::{World, told};
+use crate::records::value::Value;
 
 #[test]
 fn a_check_answers_scores_and_writes_nothing() {
@@ -140,4 +142,49 @@ fn rules_compare_records_of_two_entities() {
         (&json!("garden.person"), BTreeSet::from([ada.to_string()]))
     );
     owner.create("visitor", json!({ "name": "B", "contact_email": "bea@example.com" })).unwrap();
+}
+
+#[test]
+fn a_search_by_keys_finds_what_comparing_with_every_record_would() {
+    let world = world("allow_and_report");
+    let owner = world.owner();
+    let (names, firms) =
+        (["Ada Byron", "Bob Smith", "Robert Smyth", "Ada Lovelace"], ["Acme GmbH", "ACME AG", "Zenith"]);
+    let phones = ["+49 30 901820", "0049 (0)30 90 18 20", "+49 30 901821"];
+    let mut rows = Vec::new();
+    for n in 0..48 {
+        let mut row = json!({ "name": names[n % 4] });
+        if n % 3 > 0 {
+            row["phone"] = phones[n % 3].into();
+        }
+        if n % 5 == 0 {
+            row["firm"] = firms[n % 3].into();
+        }
+        if n % 7 == 0 {
+            row["email"] = format!("p{}@example.com", n % 2).into();
+        }
+        rows.push(row);
+    }
+    owner.create_all("person", rows).unwrap();
+    let entity = world.entity("person");
+    let read = Arc::clone(&entity);
+    let all = world.raw(move |conn| crate::records::list::rows(conn, &read, "true", "", &[]));
+    for one in &all {
+        let id = one[0].id().unwrap();
+        let subjects = Subjects::Ids(vec![id]);
+        let found = check::check(&world.records, &owner.scope, &entity, &subjects).unwrap();
+        let expected: BTreeSet<String> = all
+            .iter()
+            .filter(|other| other[0] != one[0])
+            .filter(|other| {
+                entity.duplicates.iter().any(|rule| {
+                    let side = |row: &[Value]| forms(rule, End::Own, &entity, row, Region::of_locale("en"));
+                    score(rule, &side(one), &side(other)).matches
+                })
+            })
+            .map(|other| other[0].id().unwrap().to_string())
+            .collect();
+        assert!(!expected.is_empty());
+        assert_eq!(ids(&found["data"][0]["duplicates"]), expected, "{one:?}");
+    }
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{person, rules};
 use crate::records::duplicates::blocking;
 use crate::records::duplicates::normalize::Region;
-use crate::records::duplicates::pair::{End, forms, score};
+use crate::records::duplicates::pair::{End, forms, score, worth};
 use crate::records::duplicates::rule::{Rule, check_all};
 use crate::records::schema::Entity;
 use crate::records::tests::world::told;
@@ -108,6 +108,7 @@ proptest! {
             let there = score(rule, &a, &b);
             prop_assert_eq!(&there, &score(rule, &b, &a));
             prop_assert!(there.total <= 100);
+            prop_assert!(!there.matches || worth(rule, &a, &b), "a match was not worth comparing");
             let keys = |forms| blocking::keys(rule, End::Own, forms);
             let (left, right) = (keys(&a), keys(&b));
             let equal = a.iter().zip(&b).any(|(a, b)| a.is_some() && a.as_ref().map(|form| &form.text) == b.as_ref().map(|form| &form.text));

@@ -12,7 +12,7 @@ use super::unite::unite;
 use super::{Pair, SetsError};
 use crate::ids::{JobId, RecordId};
 use crate::jobs::{self, Jobs};
-use crate::records::duplicates::pair::{End, Forms, forms, score};
+use crate::records::duplicates::pair::{End, Forms, forms, score, worth};
 use crate::records::duplicates::rule::Rule;
 use crate::records::duplicates::{COMMON, keys, store as stored};
 use crate::records::error::RecordError;
@@ -185,7 +185,8 @@ impl Walk<'_> {
 /// What the rules make of two records: the best that matches.
 fn best(rules: &[&Rule], a: RecordId, b: RecordId, read: &HashMap<RecordId, Vec<Forms>>) -> Option<Pair> {
     let (left, right) = (read.get(&a)?, read.get(&b)?);
-    let scores = rules.iter().zip(left.iter().zip(right)).map(|(rule, (a, b))| (rule, score(rule, a, b)));
+    let sides = rules.iter().zip(left.iter().zip(right)).filter(|(rule, (a, b))| worth(rule, a, b));
+    let scores = sides.map(|(rule, (a, b))| (rule, score(rule, a, b)));
     let matching = scores.filter(|(_, score)| score.matches);
     let (rule, score) = matching.max_by_key(|(_, score)| (score.total, score.automatic))?;
     Some(Pair { a, b, score: score.total, rule: rule.key.clone(), automatic: score.automatic })
