@@ -9,18 +9,30 @@
 mod architecture;
 mod stories {
     mod a_deal_moves;
+    mod a_filter_is_asked;
     mod a_hostile_plugin_is_refused;
+    mod a_key_makes_it_once;
     mod a_list_is_walked;
     mod a_module_is_licensed;
     mod a_newcomer_imports_a_crm;
+    mod a_record_comes_back;
     mod a_record_lives;
     mod a_reference_crosses_files;
     mod a_request_is_refused;
+    mod a_view_is_shared;
     mod an_import_is_killed;
     mod an_import_reports_its_dirt;
+    mod an_organization_shapes_its_schema;
+    mod duplicates_are_found;
+    mod files_are_kept;
     mod many_writers_meet;
     mod operators_look_in;
     mod people_see_what_they_may;
+    mod people_talk_about_a_record;
     mod records_are_merged;
+    mod rows_come_in_bulk;
     mod the_document_is_walked;
+    mod the_kitchen_sink_is_walked;
+    mod words_are_searched;
 }
+mod walk;

@@ -96,6 +96,8 @@ id! {
     RecordId;
     /// A long-running piece of work.
     JobId;
+    /// A saved view.
+    ViewId;
     /// A merge of records.
     MergeId;
     /// One request, for logs and the change log.

@@ -64,6 +64,11 @@ create index _stoa_attachments_of_record on _stoa_attachments (entity, record, a
 create index _stoa_attachments_of_content on _stoa_attachments (sha256, size);
 create index _stoa_attachments_loose on _stoa_attachments (at) where record is null;
 
+-- Contents that a row named and none names any more: to be removed from the disk after the commit that says so.
+create table _stoa_contents_left (
+    sha256 blob not null primary key check (length(sha256) = 32)
+) strict, without rowid;
+
 -- Bytes and files that are stored for this module, each content counted once.
 create table _stoa_storage (
     one   integer not null primary key check (one = 1),

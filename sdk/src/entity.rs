@@ -98,18 +98,20 @@ fn packed<T: Entity>(fields: &T) -> Vec<u8> {
     cells.into_bytes()
 }
 
-/// A record as it stands in the file. Change its fields, then [`save`](crate::Records::save) it.
+/// A record as it stands in the file. Change its fields, or its owner in `system`, then
+/// [`save`](crate::Records::save) it.
 #[derive(Clone, Debug)]
 pub struct Record<T> {
     /// Its id.
     pub id: Reference<T>,
     /// Grows by one with every change.
     pub version: u64,
-    /// Who made and owns it, and when.
+    /// Who made and owns it, and when. Of these only the owner can be changed; the team follows the owner.
     pub system: System,
     /// The declared fields.
     pub fields: T,
     stored: Vec<u8>,
+    stored_owner: Option<UserId>,
 }
 
 impl<T: Entity> Record<T> {
@@ -119,7 +121,12 @@ impl<T: Entity> Record<T> {
     /// The row is not one of this entity.
     pub fn from_row(id: RecordId, version: u64, cells: &[u8]) -> Result<Self, Malformed> {
         let (system, fields, stored) = read_row(cells)?;
-        Ok(Self { id: id.into(), version, system, fields, stored })
+        Ok(Self { id: id.into(), version, stored_owner: system.owner, system, fields, stored })
+    }
+
+    /// Whether the owner differs from the one in the file.
+    pub(crate) fn changed_owner(&self) -> bool {
+        self.system.owner != self.stored_owner
     }
 
     /// Positions of the declared fields that differ from what the file holds.
@@ -135,11 +142,14 @@ impl<T: Entity> Record<T> {
         Ok(changed)
     }
 
-    /// The cells of the fields at these positions.
-    pub(crate) fn cells_of(&self, positions: &[usize]) -> Result<Vec<u8>, Malformed> {
+    /// The owner's cell if it is asked for, then those of the fields at these positions.
+    pub(crate) fn cells_of(&self, owner: bool, positions: &[usize]) -> Result<Vec<u8>, Malformed> {
         let now = packed(&self.fields);
         let mut reader = Reader::new(&now);
         let mut cells = Cells::new();
+        if owner {
+            self.system.owner.write(&mut cells);
+        }
         for (at, (_, width)) in T::FIELDS.iter().enumerate() {
             let field = reader.packed(*width)?;
             if positions.contains(&at) {
@@ -152,6 +162,7 @@ impl<T: Entity> Record<T> {
     pub(crate) fn saved(&mut self, version: u64) {
         self.version = version;
         self.stored = packed(&self.fields);
+        self.stored_owner = self.system.owner;
     }
 
     /// The record as REST shows it: id, version, declared fields.
@@ -192,6 +203,7 @@ pub struct Draft<T> {
     /// Who made and owns it, and when.
     pub system: System,
     before: Option<T>,
+    owner_before: Option<UserId>,
     after: T,
     given: Vec<u8>,
     failures: Vec<Failure>,
@@ -204,8 +216,11 @@ impl<T: Entity> Draft<T> {
     /// The rows are not of this entity.
     pub fn from_rows(id: RecordId, before: Option<&[u8]>, after: &[u8]) -> Result<Self, Malformed> {
         let (system, fields, given) = read_row(after)?;
-        let before = before.map(read_row::<T>).transpose()?.map(|(_, before, _)| before);
-        Ok(Self { id: id.into(), system, before, after: fields, given, failures: Vec::new() })
+        let (owner_before, before) = match before.map(read_row::<T>).transpose()? {
+            Some((system, before, _)) => (system.owner, Some(before)),
+            None => (None, None),
+        };
+        Ok(Self { id: id.into(), system, before, owner_before, after: fields, given, failures: Vec::new() })
     }
 
     /// The record as it stands in the file; `None` when it is being created.
@@ -221,6 +236,11 @@ impl<T: Entity> Draft<T> {
     /// Whether the write changes what `field` picks; true for a new record.
     pub fn changes<V: PartialEq>(&self, field: impl Fn(&T) -> V) -> bool {
         self.before.as_ref().is_none_or(|before| field(before) != field(&self.after))
+    }
+
+    /// Whether the write gives the record to another owner; true for a new record.
+    pub fn changes_owner(&self) -> bool {
+        self.before.is_none() || self.owner_before != self.system.owner
     }
 
     /// Refuses this record: `pointer` says where (`/amount`), `code` is stable, `detail` tells people what to do. Can

@@ -115,11 +115,15 @@
 //!
 //! - [`entity`] on a struct declares a kind of record; on an enum, the choices of an option field; with `value`, an
 //!   action's input or output; with `row`, a row of a report. `#[field(...)]` says more: `required`, `unique`,
-//!   `indexed`, `read_only`, `searchable`, `min`, `max`, `references`, `on_delete`, `options("a" = "A")`,
-//!   `default`, `class`, `label`, `help`, `key`. A doc comment is the help text. A field that is no `Option` is required.
+//!   `indexed`, `read_only`, `searchable`, `min`, `max`, `references`, `on_delete`, `inverse`, `options("a" = "A")`,
+//!   `format`, `default`, `class`, `label`, `help`, `key`. A doc comment is the help text. A field that is no `Option` is required.
 //! - [`plugin!`] lists what the plugin offers and makes the component, [`describe`](Plugin::describe) included.
 //! - Hooks: `validate`, `before_create`, `before_update`, `before_delete`, `after_create`, `after_update`,
 //!   `after_delete`. They get batches; refuse single drafts with [`Draft::refuse`], the whole call with a [`Refusal`].
+//! - Fields are plain Rust: texts, numbers, [`Date`], [`Money`], an enum or [`Options`] of one, a [`Reference`] or a
+//!   `Vec` of them, [`Address`], [`FileId`], [`Duration`], [`AutoNumber`], [`Json`]. `docs/PLUGINS.md` has the table, and
+//!   `plugins/examples/kitchen-sink` uses every one.
+//! - A record's owner is `record.system.owner`: change it and [`save`](Records::save) the record.
 //! - [`sql!`] writes a statement; nothing else converts to [`Sql`].
 
 #![warn(missing_docs)]
@@ -129,9 +133,11 @@ extern crate self as stoa_sdk;
 
 pub mod backend;
 pub mod cells;
+mod composite;
 mod context;
 mod date;
 mod decimal;
+mod duration;
 pub mod entity;
 mod error;
 #[cfg(target_family = "wasm")]
@@ -153,27 +159,29 @@ mod text;
 pub use stoa_sdk_macros::{entity, plugin};
 
 pub use crate::backend::{Organization, Principal};
+pub use crate::composite::{Address, Options};
 pub use crate::context::Context;
 pub use crate::date::{Date, DateTime, InvalidDate};
 pub use crate::decimal::{Decimal, InvalidNumber, Percent, divide_rounded};
+pub use crate::duration::Duration;
 pub use crate::entity::{Draft, Entity, Record, System};
 pub use crate::error::{Failure, Refusal, Result};
 pub use crate::field::{Stored, Wire};
-pub use crate::id::{InvalidId, RecordId, Reference, UserId};
+pub use crate::id::{FileId, InvalidId, RecordId, Reference, TeamId, UserId};
 pub use crate::manifest::Manifest;
 pub use crate::money::{Currency, Money};
 pub use crate::plugin::{Plugin, Report, Row, unknown as unknown_name};
 pub use crate::records::{Find, Records};
 pub use crate::sql::{Cursor, Database, Sql};
-pub use crate::text::{Choice, Email, Json, Phone, RichText, Url};
+pub use crate::text::{AutoNumber, Choice, Email, Json, Phone, RichText, Url};
 
 /// What most plugins need: `use stoa_sdk::prelude::*;` is the one glob import that the house style allows.
 pub mod prelude {
     pub use crate::manifest::{Grant, Seed, Setting, Step};
     pub use crate::{
-        Choice, Context, Currency, Date, DateTime, Decimal, Draft, Email, Entity, Failure, Find, Json, Money,
-        Percent, Phone, Record, RecordId, Reference, Refusal, Report, Result, RichText, Sql, Url, UserId,
-        entity, sql,
+        Address, AutoNumber, Choice, Context, Currency, Date, DateTime, Decimal, Draft, Duration, Email,
+        Entity, Failure, FileId, Find, Json, Money, Options, Percent, Phone, Record, RecordId, Reference,
+        Refusal, Report, Result, RichText, Sql, TeamId, Url, UserId, entity, sql,
     };
 }
 

@@ -108,6 +108,9 @@ pub struct Entity {
     pub hooks: Vec<String>,
     /// What REST offers beyond reading: `create`, `update`, `delete`.
     pub operations: Vec<String>,
+    /// Matching rules: when two records are taken for one, and what then happens to a write.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub duplicates: Vec<Value>,
 }
 
 /// A field of an entity.
@@ -125,7 +128,7 @@ pub struct Field {
     pub unique: bool,
     /// Whether the table has an index on it.
     pub indexed: bool,
-    /// Weight in full-text search; 0 for none.
+    /// Weight in full-text search, 1 to 10; 0 for none.
     pub searchable: u8,
     /// Whether only plugin code writes it.
     pub read_only: bool,
@@ -146,9 +149,15 @@ pub struct Field {
     pub scale: Option<u8>,
     /// The choices of an option field.
     pub options: Vec<Choice>,
-    /// Target of a reference: `crm.account`.
+    /// Target of a reference, or of each of several: `crm.account`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub references: Option<String>,
+    /// What the reference is called from its other end; a plural, such as `contacts`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inverse: Option<String>,
+    /// How an auto-number is written: `INV-{YYYY}-{00000}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
     /// What happens here when the target is deleted: `restrict`, `detach` or `cascade`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_delete: Option<String>,
@@ -179,9 +188,11 @@ impl Field {
         if self.is_text() { self.min_length = u32::try_from(min).ok() } else { self.min = Some(min) }
     }
 
-    /// Makes it a choice of these keys and labels.
+    /// Makes it a choice of these keys and labels; of several where it is one of several already.
     pub fn choose_from(&mut self, options: &[(&str, &str)]) {
-        "option".clone_into(&mut self.kind);
+        if self.kind != "options" {
+            "option".clone_into(&mut self.kind);
+        }
         self.options = options
             .iter()
             .map(|(key, label)| Choice { key: (*key).into(), label: (*label).into() })
@@ -265,7 +276,8 @@ pub struct Report {
 pub struct Column {
     /// Key in JSON.
     pub key: String,
-    /// `user`, `text`, `integer`, `decimal`, `percent`, `money`, `date`, `date_time` or `reference`.
+    /// `text`, `integer`, `decimal`, `percent`, `money`, `boolean`, `date`, `date_time`, `duration`, `option`,
+    /// `reference`, `user` or `team`.
     #[serde(rename = "type")]
     pub kind: String,
     /// Places of a decimal.
@@ -286,7 +298,8 @@ pub struct Grant {
     pub role: String,
     /// `sales.opportunity`
     pub object: String,
-    /// `list`, `read`, `create`, `update`, `delete`, `import`, `export`, and verbs of actions.
+    /// `list`, `read`, `create`, `update`, `delete`, `import`, `export`, `merge`, `restore`, `purge`, and verbs of
+    /// actions.
     pub actions: Vec<String>,
     /// `own`, `team` or `org`.
     pub scope: String,

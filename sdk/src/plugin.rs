@@ -78,14 +78,16 @@ pub mod glue {
     pub fn column<T: Stored>(key: &str, label: &str) -> manifest::Column {
         let mut field = manifest::Field::default();
         T::declare(&mut field);
-        let user = field.references.as_deref() == Some("host.user");
-        let kind = match field.kind.as_str() {
-            _ if user => "user",
-            "option" | "email" | "phone" | "url" | "json" | "rich_text" => "text",
-            "boolean" => "integer",
-            kind => kind,
+        let kind = match (field.kind.as_str(), field.references.as_deref()) {
+            ("reference", Some("host.user")) => "user",
+            ("reference", Some("host.team")) => "team",
+            ("file", _) => "reference",
+            ("email" | "phone" | "url" | "rich_text" | "auto_number", _) => "text",
+            // A table has one line for each row: what has parts stands in it as JSON text.
+            ("json" | "options" | "references" | "address", _) => "text",
+            (kind, _) => kind,
         };
-        let references = field.references.filter(|_| !user);
+        let references = field.references.filter(|_| kind == "reference");
         manifest::Column {
             key: key.into(),
             kind: kind.into(),
@@ -100,15 +102,28 @@ pub mod glue {
     /// # Errors
     /// What the hook answers.
     pub fn hook<T: Entity>(ctx: &Context<'_>, hook: &str, drafts: Vec<RawDraft>) -> Result<Vec<RawVerdict>> {
-        let unpack = |raw: &RawDraft| Draft::<T>::from_rows(raw.id, raw.before.as_deref(), &raw.after);
-        let mut drafts: Vec<Draft<T>> = drafts.iter().map(unpack).collect::<Result<_, _>>()?;
-        T::hook(ctx, hook, &mut drafts)?;
+        let mut verdicts = vec![RawVerdict::default(); drafts.len()];
+        let (mut typed, mut places) = (Vec::with_capacity(drafts.len()), Vec::with_capacity(drafts.len()));
+        for (place, raw) in drafts.iter().enumerate() {
+            match Draft::<T>::from_rows(raw.id, raw.before.as_deref(), &raw.after) {
+                Ok(draft) => {
+                    typed.push(draft);
+                    places.push(place);
+                }
+                // It lacks what `T` cannot be without. The host has found that already and tells the caller.
+                Err(_) if hook == "validate" => {}
+                Err(malformed) => return Err(malformed.into()),
+            }
+        }
+        T::hook(ctx, hook, &mut typed)?;
         let may_change = matches!(hook, "before_create" | "before_update");
-        let verdict = |draft: Draft<T>| {
+        for (draft, place) in typed.into_iter().zip(places) {
             let (fields, failures) = draft.into_verdict();
-            RawVerdict { fields: fields.filter(|_| may_change), failures }
-        };
-        Ok(drafts.into_iter().map(verdict).collect())
+            if let Some(verdict) = verdicts.get_mut(place) {
+                *verdict = RawVerdict { fields: fields.filter(|_| may_change), failures };
+            }
+        }
+        Ok(verdicts)
     }
 
     fn input<I: Wire>(text: &str) -> Result<I> {

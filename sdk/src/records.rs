@@ -13,6 +13,8 @@ use crate::id::{Reference, UserId};
 
 const AS_CALLER: &str = "caller";
 const AS_PLUGIN: &str = "plugin";
+/// The one system column that a plugin may write beside the declared fields.
+const OWNER: &str = "owner_id";
 
 /// What to find: conditions that all must hold, an order, a limit.
 #[derive(Clone, Debug)]
@@ -142,7 +144,7 @@ impl<'a, T: Entity> Records<'a, T> {
     /// # Errors
     /// As for [`Records::create_all`].
     pub fn create_for(&self, records: &[(Option<UserId>, T)]) -> Result<Vec<Reference<T>>> {
-        let own = ["owner_id"].into_iter().chain(T::FIELDS.iter().map(|(key, _)| *key));
+        let own = [OWNER].into_iter().chain(T::FIELDS.iter().map(|(key, _)| *key));
         let fields: Vec<String> = own.map(str::to_owned).collect();
         let rows = records.iter().map(|(owner, record)| packed(record, Some(*owner))).collect();
         self.create_rows(&fields, rows)
@@ -156,7 +158,7 @@ impl<'a, T: Entity> Records<'a, T> {
         Ok(ids.into_iter().map(Reference::from).collect())
     }
 
-    /// Writes the changed fields of a record, if it still has the version that was read. Hooks may change more of it:
+    /// Writes the changed fields of a record, its owner among them, if it still has the version that was read. Hooks may change more of it:
     /// [`get`](Self::get) it again to see.
     ///
     /// # Errors
@@ -165,16 +167,18 @@ impl<'a, T: Entity> Records<'a, T> {
         self.save_all(std::slice::from_mut(record))
     }
 
-    /// Writes the changed fields of these records in one call.
+    /// Writes the changed fields of these records, and their changed owners, in one call.
     ///
     /// # Errors
     /// Every rule that one of the changes breaks; then none is written.
     pub fn save_all(&self, records: &mut [Record<T>]) -> Result<()> {
         let mut changed = Vec::new();
         let mut positions = Vec::new();
+        let mut owners = false;
         for record in records {
             let of_record = record.changed()?;
-            if !of_record.is_empty() {
+            if !of_record.is_empty() || record.changed_owner() {
+                owners |= record.changed_owner();
                 positions.extend(of_record);
                 changed.push(record);
             }
@@ -185,11 +189,12 @@ impl<'a, T: Entity> Records<'a, T> {
         positions.sort_unstable();
         positions.dedup();
 
-        let keys = positions.iter().filter_map(|at| T::FIELDS.get(*at)).map(|(key, _)| (*key).to_owned());
-        let fields: Vec<String> = keys.collect();
+        let keys = positions.iter().filter_map(|at| T::FIELDS.get(*at)).map(|(key, _)| *key);
+        let fields: Vec<String> =
+            owners.then_some(OWNER).into_iter().chain(keys).map(str::to_owned).collect();
         let mut changes = Vec::with_capacity(changed.len());
         for record in &changed {
-            let cells = record.cells_of(&positions)?;
+            let cells = record.cells_of(owners, &positions)?;
             changes.push(RawChange { id: record.id.id(), version: Some(record.version), cells });
         }
         let versions = self.backend.update(T::KEY, &fields, changes, self.authority)?;

@@ -1,6 +1,7 @@
 //! The field types: [`Wire`] and [`Stored`] for every Rust type that a field, a parameter or a column may have. Texts,
-//! integers and booleans stand here; `number.rs`, `date.rs` and `id.rs` have the others.
+//! integers and booleans stand here; `number.rs`, `date.rs`, `id.rs` and `composite.rs` have the others.
 
+mod composite;
 mod date;
 mod id;
 mod number;

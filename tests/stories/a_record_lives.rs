@@ -81,25 +81,44 @@ fn a_change_based_on_an_old_version_is_refused_with_the_current_record() {
 
     let refused = owner.patch_if(&path, &old, &json!({"name": "Intertrode"}));
     assert_eq!(refused.status(), 412, "{}", refused.text());
-    assert!(refused.text().contains("Initrode"), "the current record is missing: {}", refused.text());
+    let problem = refused.problem(412, "version_conflict");
+    assert_eq!(problem["current"]["name"], "Initrode", "{problem}");
+    let changed = problem["changed_since"].as_array().unwrap();
+    assert_eq!((changed.len(), &changed[0]["field"]), (1, &json!("name")), "{problem}");
+    assert!(text(&changed[0], "at").ends_with('Z') && changed[0]["by"] == problem["current"]["updated_by"]);
     owner.call("DELETE", &path).header("If-Match", &old).send().expect(412);
     assert_eq!(owner.get(&path).ok()["name"], "Initrode");
     owner.patch_if(&path, &owner.get(&path).etag(), &json!({"name": "Intertrode"})).ok();
 }
 
 #[test]
-fn a_dry_run_answers_like_the_real_thing_and_changes_nothing() {
+fn a_dry_run_tells_what_would_be_answered_and_changed_and_changes_nothing() {
     let host = Host::start();
     let acme = host.organization("acme", &["sales"]);
     let owner = acme.owner();
-    owner.post("/api/v1/crm/accounts?dry_run=true", &json!({"name": "Initech"})).success();
+    let answer = owner.post("/api/v1/crm/accounts?dry_run=true", &json!({"name": "Initech"}));
+    let tried = answer.ok();
+    assert_eq!((&tried["dry_run"], &tried["result"]["name"]), (&json!(true), &json!("Initech")));
+    assert_eq!((tried["changes"].as_array().unwrap().len(), &tried["hidden"]), (1, &json!(0)), "{tried}");
+    let change = &tried["changes"][0];
+    assert_eq!(
+        (&change["entity"], &change["operation"], &change["before"], &change["after"]["name"]),
+        (&json!("crm.account"), &json!("created"), &json!(null), &json!("Initech"))
+    );
+    assert!(answer.header("location").is_none() && answer.header("etag").is_none());
     owner.post("/api/v1/crm/accounts?dry_run=true", &json!({"name": ""})).problem(422, "validation_failed");
     assert!(owner.all("/api/v1/crm/accounts").is_empty());
 
     let account = owner.post("/api/v1/crm/accounts", &json!({"name": "Initech"})).created();
     let path = format!("/api/v1/crm/accounts/{}", id(&account));
-    owner.patch(&format!("{path}?dry_run=true"), &json!({"name": "Initrode"})).success();
-    owner.delete(&format!("{path}?dry_run=true")).success();
+    let tried = owner.patch(&format!("{path}?dry_run=true"), &json!({"name": "Initrode"})).ok();
+    assert_eq!(tried["result"]["version"], 2);
+    assert_eq!(
+        (&tried["changes"][0]["before"]["name"], &tried["changes"][0]["after"]["name"]),
+        (&json!("Initech"), &json!("Initrode"))
+    );
+    let tried = owner.delete(&format!("{path}?dry_run=true")).ok();
+    assert_eq!((&tried["result"], &tried["changes"][0]["operation"]), (&json!(null), &json!("deleted")));
     assert_eq!(owner.get(&path).ok(), account);
 }
 

@@ -18,12 +18,37 @@ const TRIPLE: &str = "wasm32-wasip2";
 
 /// Builds the first-party plugins and lays them out in the folder that the host embeds.
 pub(crate) fn first_party(workspace: &Workspace) -> Result<(), Fault> {
-    let plugins: Vec<Plugin> = found(&workspace.root.join("Cargo.toml"))?
-        .into_iter()
-        .filter(|plugin| plugin.folder.starts_with(workspace.root.join("plugins")))
-        .collect();
-    if plugins.is_empty() {
+    let (shipped, _) = members(workspace)?;
+    if shipped.is_empty() {
         return Err(Fault::new("no plugin under plugins/ has a manifest.json"));
+    }
+    lay_out(&build_members(workspace, shipped)?, &workspace.packages())
+}
+
+/// Builds what only tests load, the examples and the misbehaving guests of the test tree, and gives the folder of their
+/// packages.
+pub(crate) fn guests(workspace: &Workspace) -> Result<PathBuf, Fault> {
+    let (_, examples) = members(workspace)?;
+    let mut built = build_members(workspace, examples)?;
+    built.extend(misbehaving(workspace)?);
+    let packages = workspace.target.join("guest-packages");
+    fs::create_dir_all(&packages).map_err(Fault::at(packages.display()))?;
+    lay_out(&built, &packages)?;
+    Ok(packages)
+}
+
+/// The plugins of the workspace: those that are embedded, and the examples, which are not.
+fn members(workspace: &Workspace) -> Result<(Vec<Plugin>, Vec<Plugin>), Fault> {
+    let folder = workspace.root.join("plugins");
+    let plugins = found(&workspace.root.join("Cargo.toml"))?.into_iter();
+    let plugins = plugins.filter(|plugin| plugin.folder.starts_with(&folder));
+    Ok(plugins.partition(|plugin| !plugin.folder.starts_with(folder.join("examples"))))
+}
+
+/// Builds plugins of the workspace.
+fn build_members(workspace: &Workspace, plugins: Vec<Plugin>) -> Result<Vec<Built>, Fault> {
+    if plugins.is_empty() {
+        return Ok(Vec::new());
     }
     ensure_target(&workspace.root)?;
     let mut build = workspace.cargo();
@@ -32,14 +57,14 @@ pub(crate) fn first_party(workspace: &Workspace) -> Result<(), Fault> {
         build.args(["-p", &plugin.package]);
     }
     run(&mut build)?;
-    lay_out(&plugins, &workspace.target.join(TRIPLE).join("component"), &workspace.packages())
+    Ok(in_folder(plugins, &workspace.target.join(TRIPLE).join("component")))
 }
 
-/// Builds the misbehaving guests of the test tree, when there are any, and gives the folder of their packages.
-pub(crate) fn guests(workspace: &Workspace) -> Result<Option<PathBuf>, Fault> {
+/// Builds the guests that misbehave, when there are any.
+fn misbehaving(workspace: &Workspace) -> Result<Vec<Built>, Fault> {
     let manifest = workspace.root.join("tests/guests/Cargo.toml");
     if !manifest.exists() {
-        return Ok(None);
+        return Ok(Vec::new());
     }
     let plugins = found(&manifest)?;
     let target = workspace.target.join("guests");
@@ -51,15 +76,24 @@ pub(crate) fn guests(workspace: &Workspace) -> Result<Option<PathBuf>, Fault> {
         build.args(["-p", &plugin.package]);
     }
     run(&mut build)?;
-    let packages = workspace.target.join("guest-packages");
-    lay_out(&plugins, &target.join(TRIPLE).join("release"), &packages)?;
-    Ok(Some(packages))
+    Ok(in_folder(plugins, &target.join(TRIPLE).join("release")))
 }
 
 struct Plugin {
     package: String,
     file: String,
     folder: PathBuf,
+}
+
+/// A plugin and its component.
+struct Built {
+    plugin: Plugin,
+    component: PathBuf,
+}
+
+fn in_folder(plugins: Vec<Plugin>, folder: &Path) -> Vec<Built> {
+    let built = |plugin: Plugin| Built { component: folder.join(&plugin.file), plugin };
+    plugins.into_iter().map(built).collect()
 }
 
 /// The packages of a workspace that are plugins: a `cdylib` with a `manifest.json` beside its `Cargo.toml`.
@@ -79,16 +113,16 @@ fn plugin(package: &Value) -> Option<Plugin> {
     folder.join("manifest.json").exists().then_some(Plugin { package, file, folder })
 }
 
-fn lay_out(plugins: &[Plugin], built: &Path, packages: &Path) -> Result<(), Fault> {
+fn lay_out(built: &[Built], packages: &Path) -> Result<(), Fault> {
     let mut ids = BTreeSet::new();
-    for plugin in plugins {
+    for Built { plugin, component } in built {
         let manifest = plugin.folder.join("manifest.json");
         let text = fs::read_to_string(&manifest).map_err(Fault::at(manifest.display()))?;
         let parsed: Value = serde_json::from_str(&text).map_err(Fault::at(manifest.display()))?;
         let id = parsed["id"].as_str().ok_or_else(|| Fault::new(format!("{}: no id", manifest.display())))?;
         let folder = packages.join(id);
         fs::create_dir_all(&folder).map_err(Fault::at(folder.display()))?;
-        copy_when_different(&built.join(&plugin.file), &folder.join("component.wasm"))?;
+        copy_when_different(component, &folder.join("component.wasm"))?;
         copy_when_different(&manifest, &folder.join("manifest.json"))?;
         ids.insert(id.to_owned());
     }

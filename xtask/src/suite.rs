@@ -15,7 +15,8 @@ use crate::workspace::{Workspace, run, say};
 pub(crate) const HELP: &str = "\
 cargo xtask test [FILTER...]
 
-  1. builds the plugins, the host with the plugins inside (debug), and the misbehaving guests of tests/guests;
+  1. builds the plugins, the host with the plugins inside (debug), the examples of plugins/examples and the misbehaving
+     guests of tests/guests;
   2. starts the host once, so that the stories begin with compiled components (<target>/stories-seed);
   3. runs the documentation tests of the SDK;
   4. runs `cargo nextest run --workspace` when cargo-nextest is installed, else `cargo test --workspace`.
@@ -42,9 +43,7 @@ pub(crate) fn command(workspace: &Workspace, arguments: Arguments) -> Result<(),
         tests.args(["test", "--workspace"]);
     }
     tests.args(filter).env("STOA_BIN", &binary).env("STOA_TEST_SEED", seed);
-    if let Some(guests) = guests {
-        tests.env("STOA_GUESTS", guests);
-    }
+    tests.env("STOA_GUESTS", guests);
     run(&mut tests)
 }
 

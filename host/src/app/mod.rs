@@ -2,6 +2,7 @@
 //!
 //! Reading order: this file, `seed.rs` (what an organization starts with), `work.rs` (jobs), `demo.rs`.
 
+mod configuration;
 mod demo;
 mod error;
 mod seed;
@@ -23,10 +24,12 @@ use crate::licensing::{Entitlement, Licensing};
 use crate::organizations::{Organization, Organizations};
 use crate::plugins::{Package, Plugin, Plugins};
 use crate::policy::{Policy, PolicyIndex};
+use crate::records::configuration::{Configuration, Ground};
+use crate::records::duplicates::sets::DuplicateSets;
 use crate::records::import::Imports;
 use crate::records::schema::Module;
 use crate::records::tx::Hooks;
-use crate::records::{Records, Scope, SettingsByPlugin};
+use crate::records::{Records, Scope};
 use crate::settings::Settings;
 use crate::storage::{ControlPlane, Secrets, TenantFiles, check_sqlite_version};
 
@@ -51,8 +54,12 @@ pub struct App {
     pub records: Records,
     /// Plugin code.
     pub plugins: Plugins,
+    /// The schemas that organizations arrange themselves.
+    pub configuration: Configuration,
     /// Imports.
     pub imports: Imports,
+    /// Duplicates in whole tables.
+    pub duplicates: DuplicateSets,
     /// Installation secrets.
     pub secrets: Secrets,
     /// Per-organization files.
@@ -74,11 +81,26 @@ pub struct Entered {
     pub policy: Arc<PolicyIndex>,
     /// The plugins that it may use.
     pub plugins: Vec<Arc<Plugin>>,
+    /// The modules as this organization has them: its own fields, rules and objects included.
     modules: Arc<[Arc<Module>]>,
-    settings: Arc<SettingsByPlugin>,
+    /// The version of its configuration that they are of.
+    version: i64,
+    ground: Ground,
 }
 
 impl Entered {
+    /// What it has, module by module: the plugins' entities with its own fields, and its own objects.
+    #[must_use]
+    pub fn modules(&self) -> &[Arc<Module>] {
+        &self.modules
+    }
+
+    /// What a configuration is read against here: the modules as their plugins declare them.
+    #[must_use]
+    pub const fn ground(&self) -> &Ground {
+        &self.ground
+    }
+
     /// What this caller may do where.
     #[must_use]
     pub fn scope(&self, caller: &Caller) -> Scope {
@@ -87,7 +109,8 @@ impl Entered {
             organization: Arc::clone(&self.organization),
             policy: Arc::clone(&self.policy),
             modules: Arc::clone(&self.modules),
-            settings: Arc::clone(&self.settings),
+            settings: Arc::clone(&self.ground.settings),
+            allow_duplicates: None,
         }
     }
 }
@@ -114,7 +137,9 @@ impl App {
             licensing: Licensing::new(control.clone(), clock.clone()),
             settings: Settings::new(control, clock.clone()),
             policy: Policy::new(),
+            configuration: Configuration::new(records.clone()),
             imports: Imports::new(records.clone(), jobs.clone(), files.clone()),
+            duplicates: DuplicateSets::new(records.clone(), jobs.clone()),
             identity,
             jobs,
             records,
@@ -140,12 +165,12 @@ impl App {
     /// A schema change that is not additive, a policy that does not load, or storage fails.
     pub async fn enter(&self, organization: &Arc<Organization>) -> Result<Arc<Entered>, AppError> {
         let entitlement = self.licensing.entitlement(organization.id).await?;
-        if let Some(entered) = self.known(organization, &entitlement) {
+        if let Some(entered) = self.known(organization, &entitlement)? {
             return Ok(entered);
         }
         let entrance = Arc::clone(&self.entrances.entry(organization.id).or_default());
         let _entrance = entrance.lock().await;
-        if let Some(entered) = self.known(organization, &entitlement) {
+        if let Some(entered) = self.known(organization, &entitlement)? {
             return Ok(entered);
         }
         let entered = Arc::new(self.make_ready(organization, entitlement).await?);
@@ -153,18 +178,21 @@ impl App {
         Ok(entered)
     }
 
-    /// What was made ready before, if the organization and the plugins that it may use are still the same.
+    /// What was made ready before, if the organization, the plugins that it may use and its configuration are still the same.
     fn known(
         &self,
         organization: &Arc<Organization>,
         entitlement: &Arc<Entitlement>,
-    ) -> Option<Arc<Entered>> {
-        let entered = Arc::clone(&*self.entered.get(&organization.id)?);
+    ) -> Result<Option<Arc<Entered>>, AppError> {
+        let Some(entered) = self.entered.get(&organization.id).map(|entered| Arc::clone(&entered)) else {
+            return Ok(None);
+        };
         let now = self.clock.now();
         let licensed = self.plugins.all().filter(|plugin| plugin.licensed(entitlement, now));
         let same = Arc::ptr_eq(&entered.organization, organization)
-            && licensed.map(Arc::as_ptr).eq(entered.plugins.iter().map(Arc::as_ptr));
-        same.then_some(entered)
+            && licensed.map(Arc::as_ptr).eq(entered.plugins.iter().map(Arc::as_ptr))
+            && self.configuration.version_in_force(organization.id)? == entered.version;
+        Ok(same.then_some(entered))
     }
 
     /// What a crash interrupted is finished before anybody looks. A failure keeps nobody out: it is logged, and tried
@@ -182,27 +210,40 @@ impl App {
         entitlement: Arc<Entitlement>,
     ) -> Result<Entered, AppError> {
         let plugins = self.plugins.enabled(&entitlement, self.clock.now());
-        let modules: Arc<[Arc<Module>]> =
-            plugins.iter().map(|plugin| Arc::clone(&plugin.manifest.records)).collect();
-        let grants: Vec<_> = plugins.iter().flat_map(|plugin| plugin.grants()).collect();
-        let policy = self.policy.load(organization.id, &grants).await?;
         let mut settings = HashMap::new();
+        settings.insert(Arc::from("host"), self.settings.all(organization.id, "host").await?);
         for plugin in &plugins {
             settings.insert(
                 Arc::clone(&plugin.manifest.id),
                 self.settings.all(organization.id, &plugin.manifest.id).await?,
             );
         }
+        let ground = Ground {
+            declared: plugins.iter().map(|plugin| Arc::clone(&plugin.manifest.records)).collect(),
+            organization: Arc::clone(organization),
+            settings: Arc::new(settings),
+        };
+        let published = self.configuration.published(organization.id)?;
+        let compiled = self.configuration.modules(&ground, &published);
+        for fault in &compiled.faults {
+            let (at, why) = (&fault.pointer, &fault.detail);
+            tracing::warn!(organization = %organization.slug, at, why, "a part of the configuration does not fit any more");
+        }
+        let declared = plugins.iter().flat_map(|plugin| plugin.grants());
+        let grants: Vec<_> = declared.chain(compiled.grants).collect();
         let entered = Entered {
             organization: Arc::clone(organization),
             entitlement,
-            policy,
+            policy: self.policy.load(organization.id, &grants).await?,
             plugins,
-            modules,
-            settings: Arc::new(settings),
+            modules: compiled.modules,
+            version: published.version.version,
+            ground,
         };
+        for module in &*entered.modules {
+            self.records.prepare(organization, module).await?;
+        }
         for plugin in &entered.plugins {
-            self.records.prepare(organization, &plugin.manifest.records).await?;
             self.seed(&entered, plugin).await?;
         }
         self.resume_merges(&entered).await;

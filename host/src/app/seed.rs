@@ -8,7 +8,7 @@ use super::{App, AppError, Entered};
 use crate::identity::platform;
 use crate::ids::RequestId;
 use crate::plugins::{Plugin, Seed};
-use crate::records::schema::{Entity, Kind};
+use crate::records::schema::{Entity, Kind, Target};
 use crate::records::tx::{Authority, Tx};
 use crate::records::write::{self, Changes};
 use crate::records::{RecordError, Scope, find_external};
@@ -61,25 +61,23 @@ fn resolved(
             members.insert("external_ids".into(), json!({ SOURCE: value }));
             continue;
         }
-        let target = match entity.field(key).map(|field| &field.kind) {
-            Some(Kind::Reference(target, _)) => {
-                value.get("external_id").and_then(Json::as_str).map(|id| (target, id))
-            }
-            _ => None,
+        let seeded = |target: &Target, value: &Json| -> Result<Json, RecordError> {
+            let Some(id) = value.get("external_id").and_then(Json::as_str) else {
+                return Ok(value.clone());
+            };
+            let missing = || {
+                let detail = format!("no seed has the external id `{id}`");
+                RecordError::invalid(key, "reference_not_found", detail)
+            };
+            let found = find_external(scope, tx, target, SOURCE, id)?;
+            Ok(Json::String(found.ok_or_else(missing)?.to_string()))
         };
-        let value = match target {
-            None => value.clone(),
-            Some((target, id)) => {
-                let found = find_external(scope, tx, target, SOURCE, id)?;
-                let missing = || {
-                    RecordError::invalid(
-                        key,
-                        "reference_not_found",
-                        format!("no seed has the external id `{id}`"),
-                    )
-                };
-                Json::String(found.ok_or_else(missing)?.to_string())
+        let value = match (entity.field(key).map(|field| &field.kind), value) {
+            (Some(Kind::Reference(target, _)), value) => seeded(target, value)?,
+            (Some(Kind::References(target, _)), Json::Array(list)) => {
+                Json::Array(list.iter().map(|item| seeded(target, item)).collect::<Result<_, _>>()?)
             }
+            (_, value) => value.clone(),
         };
         members.insert(key.clone(), value);
     }

@@ -6,7 +6,6 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::{CliError, output};
 use crate::caller::{Caller, Source};
@@ -16,6 +15,7 @@ use crate::http::problem::Problem;
 use crate::identity::{self, NewApiKey, OWNER};
 use crate::ids::RequestId;
 use crate::organizations::Organization;
+use crate::records::schema::Entity;
 use std::sync::Arc;
 
 const SLUG: &str = "demo";
@@ -125,11 +125,9 @@ fn write(file: &Path, credentials: &Credentials) -> std::io::Result<()> {
 async fn a_list(operator: &Operator) -> Result<String, Problem> {
     let organization = operator.app.organizations.by_slug(SLUG).await?.ok_or_else(Problem::opaque)?;
     let entered = operator.app.enter(&organization).await.map_err(|error| Problem::internal(&error))?;
-    let documents: Vec<Value> = entered.plugins.iter().map(|plugin| plugin.openapi()).collect();
-    let paths = documents.iter().filter_map(|document| document["paths"].as_object()).flatten();
-    let mut lists = paths
-        .filter(|(path, item)| !path.contains('{') && !path.contains("/reports") && item["get"].is_object());
-    Ok(lists.next().map_or_else(|| "/api/v1/modules".to_owned(), |(path, _)| format!("{path}?limit=3")))
+    let first = entered.modules().iter().flat_map(|module| &module.entities).next();
+    let list = |entity: &Arc<Entity>| format!("/api/v1/{}/{}?limit=3", entity.plugin, entity.plural);
+    Ok(first.map_or_else(|| "/api/v1/modules".to_owned(), list))
 }
 
 fn welcome(address: &str, credentials: &Credentials, list: &str) -> String {

@@ -13,6 +13,9 @@ use crate::http::problem::Problem;
 /// The most bytes of a body, unless its route says otherwise.
 pub const LIMIT: usize = 1024 * 1024;
 
+/// The most bytes of many operations in one body.
+pub const BULK_LIMIT: usize = 8 * 1024 * 1024;
+
 /// The most bytes of an uploaded file.
 pub const UPLOAD_LIMIT: usize = 64 * 1024 * 1024;
 
@@ -47,9 +50,17 @@ fn declared_length(headers: &HeaderMap) -> Option<u64> {
 /// # Errors
 /// 408 when the client is too slow, 413, 400 when the connection broke.
 pub async fn read(body: Body) -> Result<Vec<u8>, Problem> {
+    read_within(body, LIMIT).await
+}
+
+/// [`read`] where [`bound`] let more pass.
+///
+/// # Errors
+/// Those of [`read`].
+pub async fn read_within(body: Body, limit: usize) -> Result<Vec<u8>, Problem> {
     match tokio::time::timeout(PATIENCE, body.into_bytes()).await {
         Ok(Ok(bytes)) => Ok(bytes.into()),
-        Ok(Err(error)) => Err(unreadable(&error)),
+        Ok(Err(error)) => Err(unreadable_within(&error, limit)),
         Err(_) => Err(Problem::new(
             StatusCode::REQUEST_TIMEOUT,
             "body_too_slow",
@@ -61,9 +72,13 @@ pub async fn read(body: Body) -> Result<Vec<u8>, Problem> {
 /// The problem of a body that could not be read.
 #[must_use]
 pub fn unreadable(error: &ReadBodyError) -> Problem {
+    unreadable_within(error, LIMIT)
+}
+
+fn unreadable_within(error: &ReadBodyError, limit: usize) -> Problem {
     match error {
-        ReadBodyError::PayloadTooLarge => too_large(LIMIT),
-        ReadBodyError::Io(cause) if over_limit(cause) => too_large(LIMIT),
+        ReadBodyError::PayloadTooLarge => too_large(limit),
+        ReadBodyError::Io(cause) if over_limit(cause) => too_large(limit),
         _ => Problem::malformed("body_unreadable", "The body could not be read to its end."),
     }
 }

@@ -78,7 +78,8 @@ fn faults_of<T: Type>(members: &Map<String, Value>) -> Vec<Fault> {
     let mut registry = Registry::new();
     T::register(&mut registry);
     let mut faults = Vec::new();
-    if let Some(schema) = look_up(&registry, &T::schema_ref()) {
+    // What is read member by member elsewhere has no schema here.
+    if let Some(schema) = look_up(&registry, &T::schema_ref()).filter(|schema| schema.ty == "object") {
         object_faults(&registry, schema, members, "", &mut faults);
     }
     faults
@@ -119,6 +120,9 @@ fn object_faults(
 }
 
 fn value_faults(registry: &Registry, schema: &MetaSchema, value: &Value, at: &str, faults: &mut Vec<Fault>) {
+    for part in schema.all_of.iter().filter_map(|part| look_up(registry, part)) {
+        value_faults(registry, part, value, at, faults); // a named type with a description of its own
+    }
     let mut fault = |code: &str, detail: String| faults.push(Fault::new(at, code, detail));
     match (schema.ty, value) {
         ("string", Value::String(text)) => text_faults(schema, text, &mut fault),

@@ -77,7 +77,7 @@ pub struct Plane {
     site: Site,
     host: BoxEndpoint<'static>,
     gateway: Gateway,
-    document: Document,
+    document: Arc<Document>,
     queries: QueryTable,
     pages: Pages,
 }
@@ -98,7 +98,7 @@ impl Plane {
             pages: Pages::new(),
             app,
             site,
-            document,
+            document: Arc::new(document),
         })
     }
 
@@ -117,7 +117,12 @@ impl Plane {
     async fn route(&self, part: Part, mut request: Request, address: &Address) -> poem::Result<Response> {
         let organization = self.organization(&address.slug).await?;
         set_path(&mut request, &address.path)?;
-        let limit = if part == Part::Import { body::UPLOAD_LIMIT + body::LIMIT } else { body::LIMIT };
+        let limit = match part {
+            Part::Import => body::UPLOAD_LIMIT + body::LIMIT,
+            Part::Plugin if takes_files(&address.path, request.method()) => body::UPLOAD_LIMIT + body::LIMIT,
+            Part::Plugin if address.path.ends_with("/bulk") => body::BULK_LIMIT,
+            _ => body::LIMIT,
+        };
         body::bound(&mut request, limit)?;
         request.set_data(Arc::clone(&organization));
         request.set_data(Prefix(address.prefix.as_str().into()));
@@ -162,11 +167,12 @@ impl Plane {
             return Err(poem::error::MethodNotAllowedError.into());
         }
         let entered = self.app.enter(organization).await.map_err(|error| Problem::internal(&error))?;
-        let document = self
-            .document
-            .with_plugins(&address.prefix, entered.plugins.iter().map(|plugin| plugin.openapi()));
+        let (documents, prefix) = (Arc::clone(&self.document), address.prefix.clone());
+        // The first one of its kind takes longer than an async worker has.
+        let text = tokio::task::spawn_blocking(move || documents.of(&prefix, &entered)).await;
+        let text = text.map_err(|error| Problem::internal(&error))?;
         let kind = "application/vnd.oai.openapi+json;version=3.1";
-        Ok(Response::builder().header(header::CONTENT_TYPE, kind).body(document.to_string()))
+        Ok(Response::builder().header(header::CONTENT_TYPE, kind).body(text))
     }
 }
 
@@ -193,7 +199,7 @@ enum Part {
     Page,
     /// The OpenAPI document.
     Document,
-    /// A host resource that needs no token: there is none yet.
+    /// A host resource that needs no token.
     Open,
     /// The host resource that takes files.
     Import,
@@ -216,11 +222,23 @@ impl Part {
         match area(path) {
             None => Self::Nothing,
             Some("auth") => Self::Open,
+            Some("files") if is_content(path) => Self::Open,
             Some("imports") if *method == Method::POST => Self::Import,
             Some(area) if HOST_AREAS.contains(&area) => Self::Host,
             Some(_) => Self::Plugin,
         }
     }
+}
+
+/// Whether a path below a plugin's takes files of a record, or of one that is yet to be made.
+fn takes_files(path: &str, method: &Method) -> bool {
+    *method == Method::POST && path.ends_with("/files")
+}
+
+/// Whether a path is that of a file's content, which its link opens.
+fn is_content(path: &str) -> bool {
+    let id = path.strip_prefix("/api/v1/files/").and_then(|rest| rest.strip_suffix("/content"));
+    id.is_some_and(|id| !id.contains('/'))
 }
 
 fn area(path: &str) -> Option<&str> {
@@ -272,6 +290,9 @@ mod tests {
             ("/auth/setup", Part::Page),
             ("/openapi.json", Part::Document),
             ("/api/v1/auth/login", Part::Open),
+            ("/api/v1/files/1/content", Part::Open),
+            ("/api/v1/files/1", Part::Host),
+            ("/api/v1/files/1/2/content", Part::Host),
             ("/api/v1/imports", Part::Host),
             ("/api/v1/users/1", Part::Host),
             ("/api/v1/books/novels", Part::Plugin),

@@ -12,9 +12,8 @@ use super::{Plugin, Plugins};
 use crate::ids::RecordId;
 use crate::records::list::{self, View};
 use crate::records::schema::Entity;
-use crate::records::tx::{Authority, Hooks, Tx};
+use crate::records::tx::{Authority, Tx};
 use crate::records::{RecordError, Records, Scope, write};
-use crate::storage::Verdict;
 
 /// What an action is to work on.
 #[derive(Clone, Debug)]
@@ -25,8 +24,6 @@ pub struct Invocation {
     pub version: Option<u64>,
     /// The input.
     pub input: Map<String, Json>,
-    /// Whether to keep nothing of what it does.
-    pub dry_run: bool,
 }
 
 /// What an action answered.
@@ -45,30 +42,12 @@ fn object(plugin: &Plugin, action: &Action) -> String {
 }
 
 impl Plugins {
-    /// Runs an action in a write transaction. An action on a record answers the record as it is afterwards, unless the
+    /// Runs an action in this write transaction. An action on a record answers the record as it is afterwards, unless the
     /// plugin answers something of its own.
     ///
     /// # Errors
     /// [`RecordError::NotFound`], [`RecordError::Forbidden`], [`RecordError::Stale`], what the plugin refuses.
-    pub async fn act(
-        &self,
-        engine: &Records,
-        scope: &Scope,
-        plugin: &Arc<Plugin>,
-        action: &Action,
-        invocation: Invocation,
-    ) -> Result<Answer, RecordError> {
-        let hooks: Arc<dyn Hooks + Send + Sync> = Arc::new(self.clone());
-        let (plugins, runner, action) = (self.clone(), Arc::clone(plugin), action.clone());
-        engine
-            .write(scope, plugin.module(scope)?, &hooks, move |tx| {
-                let answer = plugins.act_in(tx, &runner, &action, &invocation)?;
-                Ok(if invocation.dry_run { Verdict::Undo(answer) } else { Verdict::Keep(answer) })
-            })
-            .await
-    }
-
-    fn act_in(
+    pub fn act(
         &self,
         tx: &Tx,
         plugin: &Arc<Plugin>,
@@ -123,6 +102,7 @@ impl Plugins {
                 }
             }
             let ground = Ground::Read {
+                engine: engine.clone(),
                 conn: Rc::clone(conn),
                 scope: scope.clone(),
                 module: Arc::clone(module),

@@ -14,7 +14,7 @@ use crate::clock::UnixMillis;
 use crate::ids::RecordId;
 use crate::records::schema::Module;
 use crate::records::tx::Tx;
-use crate::records::{Fault, RecordError, Scope};
+use crate::records::{Fault, RecordError, Records, Scope};
 use crate::storage::{Connection, PluginMode};
 
 /// Most host calls of one call.
@@ -44,7 +44,7 @@ pub(super) enum Ground {
     /// A write transaction.
     Write(Box<Tx>),
     /// A snapshot.
-    Read { conn: Rc<Connection>, scope: Scope, module: Arc<Module>, now: UnixMillis },
+    Read { engine: Records, conn: Rc<Connection>, scope: Scope, module: Arc<Module>, now: UnixMillis },
 }
 
 /// What belongs to one call. The guest can name none of it.
@@ -124,6 +124,13 @@ impl State {
         match &self.ground {
             Ground::Write(tx) => &tx.conn,
             Ground::Read { conn, .. } => conn,
+        }
+    }
+
+    pub(super) const fn engine(&self) -> &Records {
+        match &self.ground {
+            Ground::Write(tx) => &tx.engine,
+            Ground::Read { engine, .. } => engine,
         }
     }
 
@@ -313,6 +320,7 @@ pub(super) fn refusal(error: RecordError) -> Refusal {
     match error {
         RecordError::NotFound => simple("not-found", "record_not_found", error.to_string()),
         RecordError::Forbidden { .. } => simple("forbidden", "forbidden", error.to_string()),
+        RecordError::FieldNotReadable { .. } => simple("forbidden", "field_not_readable", error.to_string()),
         RecordError::BadRequest { code, detail } => simple("invalid", code, detail),
         RecordError::Invalid(faults) => Refusal {
             failures: failures(faults),
@@ -324,6 +332,7 @@ pub(super) fn refusal(error: RecordError) -> Refusal {
             Refusal { failures: failures(faults), extra, ..simple("conflict", &code, detail) }
         }
         RecordError::Stale { .. } => simple("conflict", "version_conflict", error.to_string()),
+        RecordError::KeyReused => simple("conflict", "idempotency_key_reused", error.to_string()),
         RecordError::Plugin { code, detail, .. } => simple("limit", code, detail),
         RecordError::Schema(_) | RecordError::Storage(_) | RecordError::Identity(_) => {
             tracing::error!(error = format!("{error:?}"), "host call failed");

@@ -6,7 +6,7 @@
 //! file for each interface of the contract.
 //!
 //! Reading order: `package.rs`, `manifest.rs`, `reading.rs`, `entity.rs`, `engine.rs`, `artifact.rs`, `call.rs`, `imports/`, `hooks.rs`,
-//! `action.rs`, `report.rs`, `openapi/`.
+//! `action.rs`, `report.rs`.
 
 mod action;
 mod artifact;
@@ -19,7 +19,6 @@ mod error;
 mod hooks;
 mod imports;
 mod manifest;
-mod openapi;
 mod package;
 mod reading;
 mod report;
@@ -142,12 +141,6 @@ impl Plugin {
                 effect: Effect::Allow,
             })
         })
-    }
-
-    /// Its part of the organization's OpenAPI document: `paths`, `components.schemas` and `tags`.
-    #[must_use]
-    pub fn openapi(&self) -> serde_json::Value {
-        openapi::document(&self.manifest)
     }
 }
 

@@ -49,6 +49,7 @@ impl Plugins {
         let _pass = self.gate.enter();
         let output = engine.read(scope, module, |conn| {
             let ground = Ground::Read {
+                engine: engine.clone(),
                 conn: Rc::clone(conn),
                 scope: scope.clone(),
                 module: Arc::clone(module),

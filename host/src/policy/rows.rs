@@ -12,7 +12,21 @@ use super::scope::{Effect, Scope};
 pub(super) const SHIPPED: &str = include_str!("../../../policies/roles.csv");
 
 /// Actions that every object may know. Others are verbs of a plugin's object.
-pub const ACTIONS: [&str; 8] = ["list", "read", "create", "update", "delete", "import", "export", "merge"];
+pub const ACTIONS: [&str; 13] = [
+    "list",
+    "read",
+    "create",
+    "update",
+    "delete",
+    "import",
+    "export",
+    "merge",
+    "restore",
+    "purge",
+    "publish",
+    "manage",
+    "bypass-duplicates",
+];
 
 /// The role that may do everything in its organization.
 pub const OWNER: &str = "owner";

@@ -194,6 +194,12 @@ impl RowScope {
         (format!("({})", parts.join(" and ")), values)
     }
 
+    /// Whose records can be covered at all: the caller's own, his teams'; `None` when it can be anybody's.
+    #[must_use]
+    pub const fn facets(self) -> Option<(bool, bool)> {
+        if self.allow & ORG != 0 { None } else { Some((self.allow & OWN != 0, self.allow & TEAM != 0)) }
+    }
+
     pub(super) const fn with(self, scope: Scope, effect: Effect) -> Self {
         match effect {
             Effect::Allow => Self { allow: self.allow | scope.bit(), deny: self.deny },

@@ -1,4 +1,5 @@
-//! What the host keeps beside a row so that it is found again: the links of its multi-references.
+//! What the host keeps beside a row so that it is found again: the links of its multi-references, its entry in the
+//! search index, the keys by which its likes find it, the files that its fields name.
 //!
 //! Refreshed wherever a row changes, in the same transaction.
 
@@ -7,8 +8,10 @@ use std::rc::Rc;
 use rusqlite::params;
 
 use super::companions::attachment;
+use super::duplicates;
 use super::error::RecordError;
 use super::schema::{DELETED_AT, Entity, Field, ID, Kind};
+use super::search;
 use super::value::Value;
 use crate::ids::RecordId;
 use crate::storage::Connection;
@@ -31,6 +34,8 @@ pub(super) fn refresh(
     for field in entity.fields.iter().filter(|field| matches!(field.kind, Kind::References(..))) {
         links(conn, entity, field, before, after)?;
     }
+    search::refresh(conn, entity, before, after)?;
+    duplicates::keys::refresh(conn, entity, before, after)?;
     attachment::attach_fields(conn, entity, before, after)
 }
 

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::since::ChangedField;
 use crate::identity::IdentityError;
 use crate::storage::StorageError;
 
@@ -42,6 +43,14 @@ pub enum RecordError {
         /// `update`
         action: String,
     },
+    /// The caller may read the record, but not this field of it, and so may not ask about it either.
+    #[error("your roles do not allow to read `{field}` of {object}")]
+    FieldNotReadable {
+        /// `plugin.entity`
+        object: String,
+        /// `amount`
+        field: String,
+    },
     /// The address asks for something that cannot be: a parameter, a cursor, a filter.
     #[error("{detail}")]
     BadRequest {
@@ -74,7 +83,12 @@ pub enum RecordError {
         sent: u64,
         /// The record as JSON, for the answer.
         record: Vec<u8>,
+        /// What was changed since that version, the latest change first.
+        changed: Vec<ChangedField>,
     },
+    /// The `Idempotency-Key` was sent before, with another request.
+    #[error("this idempotency key was sent before with another request; make a new key for each request")]
+    KeyReused,
     /// Plugin code failed or was stopped.
     #[error("plugin {plugin}: {detail}")]
     Plugin {
@@ -101,6 +115,31 @@ impl RecordError {
     #[must_use]
     pub fn invalid(field: &str, code: &'static str, detail: impl Into<String>) -> Self {
         Self::Invalid(vec![Fault::at(field, code, detail)])
+    }
+
+    /// Whether it speaks of the record or the input at hand, so that another record of the same batch may do better.
+    #[must_use]
+    pub const fn is_of_a_record(&self) -> bool {
+        matches!(
+            self,
+            Self::NotFound
+                | Self::Forbidden { .. }
+                | Self::BadRequest { .. }
+                | Self::Invalid(_)
+                | Self::Conflict { .. }
+                | Self::Stale { .. }
+        )
+    }
+
+    /// A conflict that has no more to say than its code and a sentence.
+    #[must_use]
+    pub fn conflict(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::Conflict {
+            code: code.into(),
+            detail: detail.into(),
+            extra: serde_json::Map::new(),
+            faults: Vec::new(),
+        }
     }
 
     /// A malformed request.

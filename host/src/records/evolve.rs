@@ -1,7 +1,7 @@
 //! Bringing a file to the declared schema: new tables, new columns, new indexes. Nothing is ever dropped here; what is
 //! not additive is refused and needs an explicit step.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -9,7 +9,8 @@ use rusqlite::OptionalExtension as _;
 
 use super::error::RecordError;
 use super::schema::{Entity, Field, Kind, Module, SYSTEM_COLUMNS, Stored};
-use crate::storage::Connection;
+use super::search;
+use crate::storage::{Connection, StorageError};
 
 /// Applies the module's schema. Does nothing to what is already there.
 ///
@@ -26,14 +27,13 @@ pub fn apply(conn: &Rc<Connection>, module: &Module) -> Result<(), RecordError> 
             add_columns(conn, entity, &existing)?;
         }
         remember_forms(conn, entity)?;
-        for sql in indexes(entity) {
-            conn.batch(&sql).map_err(|_| {
-                RecordError::Schema(format!(
-                    "the values of a unique field of {} are not unique: {sql}",
-                    entity.object
-                ))
-            })?;
+        drop_stale(conn, entity, &existing)?;
+        for (field, sql) in indexes(entity) {
+            if let Err(error) = conn.batch(&sql) {
+                return Err(not_unique(conn, entity, field, error));
+            }
         }
+        search::prepare(conn, entity)?;
     }
     private(conn, module)
 }
@@ -149,7 +149,56 @@ fn remember_forms(conn: &Rc<Connection>, entity: &Entity) -> Result<(), RecordEr
     Ok(())
 }
 
-fn indexes(entity: &Entity) -> Vec<String> {
+/// Why an index could not be made: how many records share a value.
+fn not_unique(
+    conn: &Rc<Connection>,
+    entity: &Entity,
+    field: Option<&Field>,
+    error: StorageError,
+) -> RecordError {
+    let Some(field) = field.filter(|field| field.unique) else { return error.into() };
+    let column = &field.key;
+    let sql = format!(
+        "select count(*) from \"{0}\" where deleted_at is null and \"{column}\" in (select \"{column}\" from \"{0}\" \
+         where deleted_at is null and \"{column}\" is not null group by \"{column}\" having count(*) > 1)",
+        entity.key
+    );
+    let counted =
+        conn.prepare(&sql).and_then(|mut statement| Ok(statement.query_row([], |row| row.get::<_, i64>(0))?));
+    match counted {
+        Ok(0) | Err(_) => error.into(),
+        Ok(count) => RecordError::Schema(format!(
+            "{count} records of {} share a value of `{column}`, which is to be unique; change them first",
+            entity.object
+        )),
+    }
+}
+
+/// Drops the indexes of columns that are no fields any more: a unique one would go on refusing what nobody sees.
+fn drop_stale(
+    conn: &Rc<Connection>,
+    entity: &Entity,
+    existing: &HashMap<String, String>,
+) -> Result<(), RecordError> {
+    let indexes: Vec<String> = {
+        let mut statement = conn.prepare("select name from pragma_index_list(?1)")?;
+        let names = statement.query_map([&*entity.key], |row| row.get(0))?;
+        names.collect::<rusqlite::Result<_>>()?
+    };
+    let prefix = format!("_stoa_{}.", entity.key);
+    let columns: HashSet<String> = entity.columns().collect();
+    for name in indexes {
+        let Some(column) = name.strip_prefix(&prefix) else { continue };
+        let column = column.strip_suffix(".unique").unwrap_or(column);
+        if existing.contains_key(column) && column != "_row" && !columns.contains(column) {
+            conn.batch(&format!("drop index \"{name}\""))?;
+        }
+    }
+    Ok(())
+}
+
+/// The statements that make (and drop) indexes, each with the field it is for.
+fn indexes(entity: &Entity) -> Vec<(Option<&Field>, String)> {
     let table = &entity.key;
     // Keys hold no dot: no two columns of the file share a name here, as `a`.`b_c` and `a_b`.`c` would with `_`.
     let index = |column: &str| {
@@ -157,18 +206,19 @@ fn indexes(entity: &Entity) -> Vec<String> {
     };
     let drop =
         |column: &str, unique: &str| format!("drop index if exists \"_stoa_{table}.{column}{unique}\"");
-    let mut all = vec![index("owner_id"), index("team_id")];
+    let mut all = vec![(None, index("owner_id")), (None, index("team_id"))];
     for field in &entity.fields {
         let column = &field.key;
         // A field that changed its mind: the index of the other kind would stay, and a unique one goes on refusing.
-        all.push(drop(column, if field.unique { "" } else { ".unique" }));
+        all.push((None, drop(column, if field.unique { "" } else { ".unique" })));
         if field.unique {
-            all.push(format!(
+            let sql = format!(
                 "create unique index if not exists \"_stoa_{table}.{column}.unique\" on \"{table}\" (\"{column}\") \
                  where deleted_at is null and \"{column}\" is not null"
-            ));
+            );
+            all.push((Some(field), sql));
         } else if field.indexed || matches!(field.kind, Kind::Reference(..)) {
-            all.push(index(column));
+            all.push((None, index(column)));
         }
     }
     all

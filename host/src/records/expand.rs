@@ -1,17 +1,21 @@
-//! `expand=`: another record's JSON where its id stood. One query for each expanded member, whatever the page's length.
+//! `expand=`: another record's JSON where its id stood, two levels deep. One query for each expanded member of each level,
+//! whatever the page's length.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::error::RecordError;
-use super::filter::{Filter, Op};
+use super::filter::Filter;
 use super::json::{ID_LENGTH, Place, write_id, write_text};
 use super::list::{Count, Query, View, page};
+use super::members::Expansion;
 use super::schema::{Entity, Module, Target};
 use super::sort::Sort;
-use super::value::Value;
 use super::{Records, Scope};
 use crate::ids::{PrincipalId, RecordId, TeamId};
+
+/// Most records that one member of a page brings in: a multi-reference can name a hundred each row.
+const MOST: usize = 5_000;
 
 /// Puts the referred records into `body`. A record that the caller may not read, or that is gone, stays `{"id":…}`.
 ///
@@ -22,18 +26,18 @@ pub fn splice(
     scope: &Scope,
     body: Vec<u8>,
     places: &[Place],
-    targets: &[Target],
+    expansions: &[Expansion],
 ) -> Result<Vec<u8>, RecordError> {
     if places.is_empty() {
         return Ok(body);
     }
-    let mut wanted = vec![BTreeSet::new(); targets.len()];
+    let mut wanted = vec![BTreeSet::new(); expansions.len()];
     for place in places {
         if let Some(ids) = wanted.get_mut(place.expansion) {
             ids.insert(place.id);
         }
     }
-    let found = targets.iter().zip(&wanted).map(|(target, ids)| fetch(engine, scope, target, ids));
+    let found = expansions.iter().zip(&wanted).map(|(expansion, ids)| fetch(engine, scope, expansion, ids));
     let found: Vec<HashMap<RecordId, Vec<u8>>> = found.collect::<Result<_, _>>()?;
     let mut out = Vec::with_capacity(body.len() * 2);
     let mut from = 0;
@@ -56,12 +60,18 @@ pub fn splice(
 fn fetch(
     engine: &Records,
     scope: &Scope,
-    target: &Target,
+    expansion: &Expansion,
     ids: &BTreeSet<RecordId>,
 ) -> Result<HashMap<RecordId, Vec<u8>>, RecordError> {
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
+    if ids.len() > MOST {
+        let detail =
+            format!("the page refers to more than {MOST} records to expand; ask for a smaller `limit`");
+        return Err(RecordError::bad("expansion_too_large", detail));
+    }
+    let target = &expansion.target;
     if &*target.plugin == "host" {
         return people(engine, scope, target, ids);
     }
@@ -70,13 +80,18 @@ fn fetch(
     else {
         return Ok(HashMap::new());
     };
-    let mut found = load(engine, scope, module, &entity, ids)?;
+    let mut found = load(engine, scope, (module, &entity), expansion, ids)?;
     // A record that was merged away is shown as the one that stands for it, until the reference has followed.
     let missing: Vec<RecordId> = ids.iter().copied().filter(|id| !found.contains_key(id)).collect();
     let stand_ins = engine.stand_ins(scope, &entity, &missing)?;
     if !stand_ins.is_empty() {
-        let others =
-            load(engine, scope, module, &entity, &stand_ins.iter().map(|(_, into)| *into).collect())?;
+        let others = load(
+            engine,
+            scope,
+            (module, &entity),
+            expansion,
+            &stand_ins.iter().map(|(_, into)| *into).collect(),
+        )?;
         for (record, into) in stand_ins {
             found.extend(others.get(&into).map(|shown| (record, shown.clone())));
         }
@@ -87,29 +102,24 @@ fn fetch(
 fn load(
     engine: &Records,
     scope: &Scope,
-    module: &Module,
-    entity: &Arc<Entity>,
+    (module, entity): (&Module, &Arc<Entity>),
+    expansion: &Expansion,
     ids: &BTreeSet<RecordId>,
 ) -> Result<HashMap<RecordId, Vec<u8>>, RecordError> {
     let query = Query {
-        filter: Filter::Test {
-            column: "id".into(),
-            op: Op::In,
-            values: ids.iter().map(|id| Value::from(*id)).collect(),
-            currencies: Vec::new(),
-        },
+        filter: Filter::Among(ids.iter().copied().collect()),
+        words: None,
         sort: Sort::newest(),
         limit: ids.len(),
         cursor: None,
-        view: View::parse(entity, None, None)?,
+        view: expansion.view.clone().map_or_else(|| View::parse(entity, None, None), Ok)?,
         count: Count::None,
     };
-    let page = match engine.read(scope, module, |conn| page(conn, scope, entity, &query, &engine.cursor_key))
-    {
+    let page = match engine.read(scope, module, |conn| page(engine, conn, scope, entity, &query)) {
         Err(RecordError::Forbidden { .. }) => return Ok(HashMap::new()),
         other => other?,
     };
-    Ok(split(&page.body))
+    Ok(split(&splice(engine, scope, page.body, &page.places, &query.view.expansions)?))
 }
 
 /// The records of a page's body, by id.

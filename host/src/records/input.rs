@@ -283,6 +283,7 @@ mod tests {
             kind,
             column: 11,
             required: false,
+            required_when: None,
             unique: false,
             indexed: false,
             searchable: 0,

@@ -198,10 +198,27 @@ pub fn write_row(
         {
             places.push(Place { at: out.len(), expansion, id });
         }
-        write_value(&member.form, value, second, out);
+        match (member.expand, value) {
+            (Some(expansion), ValueRef::Text(ids)) => write_ids(ids, expansion, out, places),
+            _ => write_value(&member.form, value, second, out),
+        }
     }
     out.push(b'}');
     Ok(())
+}
+
+/// Writes the ids of a multi-reference and notes that each is to be expanded.
+fn write_ids(ids: &[u8], expansion: usize, out: &mut Vec<u8>, places: &mut Vec<Place>) {
+    let ids: Vec<RecordId> = serde_json::from_slice(ids).unwrap_or_default();
+    out.push(b'[');
+    for (at, id) in ids.into_iter().enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        places.push(Place { at: out.len(), expansion, id });
+        write_id(id.as_bytes(), out);
+    }
+    out.push(b']');
 }
 
 /// `"key":` for a member.

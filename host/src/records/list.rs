@@ -3,25 +3,30 @@
 use std::fmt::Write as _;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rusqlite::params_from_iter;
 
-use super::Scope;
 use super::cursor;
 use super::error::RecordError;
-use super::filter::{Filter, bind};
-use super::json::{Form, Member, Place, json_key, write_row, write_text};
-use super::schema::{Entity, Field, ID, Kind, Target, VERSION};
-use super::sort::Sort;
+use super::filter::{Filter, Sight, bind};
+use super::json::{Place, write_row, write_text};
+pub use super::members::View;
+use super::schema::{Entity, ID, VERSION};
+use super::search::{self, Words};
+use super::sort::{After, Sort};
 use super::value::Value;
+use super::{Records, Scope};
+use crate::clock::UnixMillis;
 use crate::ids::RecordId;
-use crate::storage::Connection;
+use crate::policy::RowScope;
+use crate::storage::{Connection, StorageError};
 
 /// `count=capped` stops here.
 const CAP: i64 = 10_000;
 
-/// Most references that one request expands.
-const EXPANSIONS: usize = 8;
+/// How long counting may take.
+const COUNTING: Duration = Duration::from_secs(1);
 
 /// Whether and how exactly a list counts.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -35,104 +40,13 @@ pub enum Count {
     Exact,
 }
 
-/// Which members a record's JSON has, and what the SELECT lists for them.
-#[derive(Clone, Debug)]
-pub struct View {
-    members: Vec<Member>,
-    select: String,
-    /// The targets of expanded members.
-    pub expansions: Vec<Target>,
-}
-
-/// The order of a record's members: identity first, then what the plugin declared, then where it came from.
-const LEADING: [&str; 8] =
-    ["id", "version", "created_at", "updated_at", "created_by", "updated_by", "owner_id", "team_id"];
-
-impl View {
-    /// The members asked for by `fields` (all when `None`; `id` and `version` always) with `expand` resolved.
-    ///
-    /// # Errors
-    /// [`RecordError::BadRequest`] for a name that the entity does not have or that cannot be expanded.
-    pub fn parse(entity: &Entity, fields: Option<&str>, expand: Option<&str>) -> Result<Self, RecordError> {
-        let wanted: Option<Vec<&str>> = fields.map(|names| names.split(',').collect());
-        if let Some(unknown) = wanted.iter().flatten().find(|name| entity.attribute(name).is_none()) {
-            let name: String = unknown.chars().take(64).collect();
-            return Err(RecordError::bad(
-                "unknown_field",
-                format!("`{name}` is not a field of {}", entity.object),
-            ));
-        }
-        let shown = |field: &&Field| {
-            matches!(&*field.key, "id" | "version")
-                || wanted.as_ref().is_none_or(|names| names.contains(&&*field.key))
-        };
-        let leading = LEADING.iter().filter_map(|key| entity.attribute(key));
-        let trailing = ["source", "external_ids"].iter().filter_map(|key| entity.attribute(key));
-        let attributes: Vec<&Field> = leading.chain(&entity.fields).chain(trailing).filter(shown).collect();
-
-        let mut view = Self {
-            members: Vec::with_capacity(attributes.len()),
-            select: String::new(),
-            expansions: Vec::new(),
-        };
-        for field in attributes {
-            view.push(field, &field.json_key, None);
-        }
-        let names: Vec<&str> = expand.map(|names| names.split(',').collect()).unwrap_or_default();
-        for (at, name) in names.iter().enumerate() {
-            if at >= EXPANSIONS || names.iter().take(at).any(|before| before == name) {
-                let detail = format!("`expand` takes up to {EXPANSIONS} references, each once");
-                return Err(RecordError::bad("invalid_expand", detail));
-            }
-            view.expand(entity, name)?;
-        }
-        Ok(view)
-    }
-
-    fn push(&mut self, field: &Field, key: &str, expand: Option<usize>) {
-        let money = matches!(field.kind, Kind::Money);
-        let column =
-            self.members.iter().map(|member| if matches!(member.form, Form::Money) { 2 } else { 1 }).sum();
-        if !self.select.is_empty() {
-            self.select.push_str(", ");
-        }
-        let _ = write!(self.select, "\"{}\"", field.key);
-        if money {
-            let _ = write!(self.select, ", \"{}_currency\"", field.key);
-        }
-        self.members.push(Member { json_key: key.to_owned(), form: Form::of(&field.kind), column, expand });
-    }
-
-    fn expand(&mut self, entity: &Entity, name: &str) -> Result<(), RecordError> {
-        let key = match name {
-            "owner" => "owner_id",
-            "team" => "team_id",
-            other => other,
-        };
-        let field =
-            entity.attribute(key).filter(|field| matches!(field.kind, Kind::Reference(..)) && key != "id");
-        let Some((field, Kind::Reference(target, _))) = field.map(|field| (field, &field.kind)) else {
-            let name: String = name.chars().take(64).collect();
-            return Err(RecordError::bad(
-                "invalid_expand",
-                format!("`{name}` of {} does not refer to a record", entity.object),
-            ));
-        };
-        let expansion = self.expansions.len();
-        self.expansions.push(target.clone());
-        match self.members.iter_mut().find(|member| member.json_key == field.json_key) {
-            Some(member) if name == key => member.expand = Some(expansion),
-            _ => self.push(field, &json_key(name), Some(expansion)),
-        }
-        Ok(())
-    }
-}
-
 /// What a list asks for.
 #[derive(Debug)]
 pub struct Query {
     /// Which records.
     pub filter: Filter,
+    /// The words that they hold.
+    pub words: Option<Words>,
     /// In which order.
     pub sort: Sort,
     /// How many: 1 to 200.
@@ -165,6 +79,18 @@ pub struct Page {
     pub places: Vec<Place>,
 }
 
+/// The caller's rows for `action`.
+///
+/// # Errors
+/// [`RecordError::Forbidden`] when the policy allows no row at all.
+pub fn visible(scope: &Scope, entity: &Entity, action: &str) -> Result<RowScope, RecordError> {
+    let rows = scope.policy.decide(&scope.caller.principal.roles, &entity.object, action);
+    if rows.never() {
+        return Err(RecordError::Forbidden { object: entity.object.to_string(), action: action.to_owned() });
+    }
+    Ok(rows)
+}
+
 /// Appends what every read of the entity demands: not in the recycle bin, and within the caller's rows for `action`.
 ///
 /// # Errors
@@ -176,14 +102,10 @@ pub fn write_visible(
     sql: &mut String,
     params: &mut Vec<Value>,
 ) -> Result<(), RecordError> {
-    let principal = &scope.caller.principal;
-    let rows = scope.policy.decide(&principal.roles, &entity.object, action);
-    if rows.never() {
-        return Err(RecordError::Forbidden { object: entity.object.to_string(), action: action.to_owned() });
-    }
+    let rows = visible(scope, entity, action)?;
     sql.push_str("deleted_at is null");
     if !rows.always() {
-        let (predicate, ids) = rows.predicate(principal, "", params.len() + 1);
+        let (predicate, ids) = rows.predicate(&scope.caller.principal, "", params.len() + 1);
         params.extend(ids.into_iter().map(Value::Id));
         let _ = write!(sql, " and ({predicate})");
     }
@@ -220,88 +142,186 @@ pub fn get(
 /// # Errors
 /// [`RecordError::Forbidden`], or [`RecordError::BadRequest`] for a cursor that does not belong to this list.
 pub fn page(
+    engine: &Records,
     conn: &Rc<Connection>,
     scope: &Scope,
     entity: &Arc<Entity>,
     query: &Query,
-    cursor_key: &[u8; 32],
 ) -> Result<Page, RecordError> {
     let (mut condition, mut params) = (String::with_capacity(256), Vec::new());
+    let from = source(scope, entity, query.words.as_ref(), &mut condition, &mut params)?;
     write_visible(scope, entity, "read", &mut condition, &mut params)?;
-    if query.filter != Filter::And(Vec::new()) {
+    let binding = binding(scope, entity, &condition, &params, query);
+    let start = match &query.cursor {
+        Some(text) => Some(Start::open(&engine.cursor_key, &binding, text, query)?),
+        None => None,
+    };
+    // Every page of a walk means the same days as its first.
+    let instant = start.as_ref().map_or_else(|| query.filter.instant(), |start| start.instant);
+    if !query.filter.is_all() {
+        let filter = instant.map(|instant| query.filter.clone().at(instant));
+        let filter = filter.as_ref().unwrap_or(&query.filter);
         condition.push_str(" and ");
-        query.filter.write_sql(&mut condition, &mut params);
+        filter.condition(engine, scope, entity, Sight::Caller)?.write(&mut condition, &mut params);
     }
-    let binding = binding(scope, entity, &condition, &params, &query.sort);
-    let count = count(conn, entity, query.count, &condition, &params)?;
-    if let Some(text) = &query.cursor {
-        let (values, row) = cursor::open(cursor_key, &binding, text)
-            .filter(|(values, _)| values.len() == query.sort.keys.len())
-            .ok_or_else(|| {
-                RecordError::bad(
-                    "invalid_cursor",
-                    "this cursor does not belong to this list; start without one",
-                )
-            })?;
-        condition.push_str(" and ");
-        query.sort.write_after(&values, row, &mut condition, &mut params);
+    let count = count(conn, &from, query.count, &condition, &params)?;
+    let mut writing = Writing::new(query);
+    let ranges =
+        start.map_or_else(|| vec![After::start()], |start| query.sort.after(&start.values, start.row));
+    for after in &ranges {
+        let missing = query.limit + 1 - writing.seen;
+        let (sql, params) = statement(&from, query, after, missing, &condition, &params);
+        writing.rows(conn, &sql, &params)?;
+        if writing.seen > query.limit {
+            break;
+        }
     }
-    let mut sql = String::with_capacity(512 + condition.len());
+    let next = writing.next.take().map(|(mut values, row)| {
+        values.extend(instant.map(Value::Integer));
+        cursor::seal(&engine.cursor_key, &binding, &values, row)
+    });
+    Ok(writing.done(next, count))
+}
+
+/// Where a cursor says that a page starts.
+struct Start {
+    values: Vec<Value>,
+    row: i64,
+    instant: Option<UnixMillis>,
+}
+
+impl Start {
+    fn open(key: &[u8; 32], binding: &str, text: &str, query: &Query) -> Result<Self, RecordError> {
+        let foreign = || {
+            RecordError::bad("invalid_cursor", "this cursor does not belong to this list; start without one")
+        };
+        let (mut values, row) = cursor::open(key, binding, text).ok_or_else(foreign)?;
+        let mut instant = None;
+        if query.filter.instant().is_some() {
+            instant = Some(values.pop().and_then(|value| value.integer()).ok_or_else(foreign)?);
+        }
+        if values.len() != query.sort.keys.len() {
+            return Err(foreign());
+        }
+        Ok(Self { values, row, instant })
+    }
+}
+
+/// What a list selects from: the table, or what the words find in it. Comes before everything else that is bound.
+pub(super) fn source(
+    scope: &Scope,
+    entity: &Entity,
+    words: Option<&Words>,
+    condition: &mut String,
+    params: &mut Vec<Value>,
+) -> Result<String, RecordError> {
+    let table = format!("\"{}\"", entity.key);
+    let Some(words) = words else { return Ok(table) };
+    let Some((from, expression)) = search::source(scope, entity, words)? else {
+        condition.push_str("0 and "); // none of the records is the caller's
+        return Ok(table);
+    };
+    params.push(Value::Text(expression));
+    Ok(from)
+}
+
+/// The statement for a page, or for the part of it that lies in one range of the order.
+pub(super) fn statement(
+    from: &str,
+    query: &Query,
+    after: &After,
+    limit: usize,
+    condition: &str,
+    params: &[Value],
+) -> (String, Vec<Value>) {
+    let (mut sql, mut params) = (String::with_capacity(512 + condition.len()), params.to_vec());
     let _ = write!(sql, "select {}", query.view.select);
     for key in &query.sort.keys {
         let _ = write!(sql, ", \"{}\"", key.column);
     }
-    let _ = write!(sql, ", _row from \"{}\" where {condition}", entity.key);
-    query.sort.write_order(&mut sql);
+    let _ = write!(sql, ", _row from {from} where {condition}");
+    let mut place = String::new();
+    query.sort.write_after(after, &mut place, &mut params);
+    query.sort.write_order(&mut place);
+    // The index hands its hits out in the order of rows: let SQLite see that there is nothing to sort.
+    let by_hit = query.words.is_some() && query.sort.keys.is_empty();
+    sql.push_str(&if by_hit { place.replace("_row", search::HIT) } else { place });
     sql.push_str(" limit ");
-    bind(Value::Integer(i64::try_from(query.limit + 1).unwrap_or(201)), &mut sql, &mut params);
-
-    let mut statement = conn.prepare(&sql)?;
-    let keys_at = statement.column_count() - 1 - query.sort.keys.len();
-    let mut rows = statement.query(params_from_iter(&params))?;
-    let mut body = Vec::with_capacity(64 + query.limit * 512);
-    body.extend_from_slice(b"{\"data\":[");
-    let (mut places, mut written, mut last, mut next) = (Vec::new(), 0, (Vec::new(), 0_i64), None);
-    while let Some(row) = rows.next()? {
-        if written == query.limit {
-            next = Some(cursor::seal(cursor_key, &binding, &last.0, last.1));
-            break;
-        }
-        if written > 0 {
-            body.push(b',');
-        }
-        write_row(row, &query.view.members, &mut body, &mut places)?;
-        written += 1;
-        if written == query.limit {
-            let keys = (0..query.sort.keys.len()).map(|at| row.get_ref(keys_at + at).map(Value::from_sql));
-            last = (keys.collect::<rusqlite::Result<_>>()?, row.get("_row")?);
-        }
-    }
-    body.extend_from_slice(b"],\"next_cursor\":");
-    match next {
-        Some(cursor) => write_text(&cursor, &mut body),
-        None => body.extend_from_slice(b"null"),
-    }
-    if let Some(count) = count {
-        let _ = std::io::Write::write_fmt(&mut body, format_args!(",\"count\":{count}"));
-    }
-    body.push(b'}');
-    Ok(Page { body, places })
+    bind(Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX)), &mut sql, &mut params);
+    (sql, params)
 }
 
-/// What a cursor is bound to: change any of it and the cursor is refused.
-fn binding(scope: &Scope, entity: &Entity, condition: &str, params: &[Value], sort: &Sort) -> String {
-    let mut text = format!("{} {} {condition}", scope.organization.id, entity.object);
-    sort.write_order(&mut text);
+/// A page being written.
+struct Writing<'q> {
+    query: &'q Query,
+    body: Vec<u8>,
+    places: Vec<Place>,
+    /// Rows that were there, the one after the page included.
+    seen: usize,
+    /// The last row of the page.
+    last: (Vec<Value>, i64),
+    /// The same, once there is a row after it.
+    next: Option<(Vec<Value>, i64)>,
+}
+
+impl<'q> Writing<'q> {
+    fn new(query: &'q Query) -> Self {
+        let mut body = Vec::with_capacity(64 + query.limit.min(200) * 512);
+        body.extend_from_slice(b"{\"data\":[");
+        Self { query, body, places: Vec::new(), seen: 0, last: (Vec::new(), 0), next: None }
+    }
+
+    fn rows(&mut self, conn: &Rc<Connection>, sql: &str, params: &[Value]) -> Result<(), RecordError> {
+        let keys = self.query.sort.keys.len();
+        let mut statement = conn.prepare(sql)?;
+        let keys_at = statement.column_count() - 1 - keys;
+        let mut rows = statement.query(params_from_iter(params))?;
+        while let Some(row) = rows.next()? {
+            self.seen += 1;
+            if self.seen > self.query.limit {
+                self.next = Some(std::mem::take(&mut self.last));
+                return Ok(());
+            }
+            if self.seen > 1 {
+                self.body.push(b',');
+            }
+            write_row(row, &self.query.view.members, &mut self.body, &mut self.places)?;
+            if self.seen == self.query.limit {
+                let values = (0..keys).map(|at| row.get_ref(keys_at + at).map(Value::from_sql));
+                self.last = (values.collect::<rusqlite::Result<_>>()?, row.get("_row")?);
+            }
+        }
+        Ok(())
+    }
+
+    fn done(mut self, next: Option<String>, count: Option<i64>) -> Page {
+        self.body.extend_from_slice(b"],\"next_cursor\":");
+        match next {
+            Some(cursor) => write_text(&cursor, &mut self.body),
+            None => self.body.extend_from_slice(b"null"),
+        }
+        if let Some(count) = count {
+            let _ = std::io::Write::write_fmt(&mut self.body, format_args!(",\"count\":{count}"));
+        }
+        self.body.push(b'}');
+        Page { body: self.body, places: self.places }
+    }
+}
+
+/// What a cursor is bound to: change any of it and the cursor is refused. The filter counts as it was written.
+fn binding(scope: &Scope, entity: &Entity, visible: &str, params: &[Value], query: &Query) -> String {
+    let mut text = format!("{} {} {visible}", scope.organization.id, entity.object);
+    query.sort.write_order(&mut text);
     for value in params {
         let _ = write!(text, " {value:?}");
     }
+    let _ = write!(text, " {:?} {:?}", query.filter, query.words);
     text
 }
 
 fn count(
     conn: &Rc<Connection>,
-    entity: &Entity,
+    from: &str,
     count: Count,
     condition: &str,
     params: &[Value],
@@ -309,11 +329,19 @@ fn count(
     let sql = match count {
         Count::None => return Ok(None),
         Count::Capped => {
-            format!("select count(*) from (select 1 from \"{}\" where {condition} limit {CAP})", entity.key)
+            format!("select count(*) from (select 1 from {from} where {condition} limit {CAP})")
         }
-        Count::Exact => format!("select count(*) from \"{}\" where {condition}", entity.key),
+        Count::Exact => format!("select count(*) from {from} where {condition}"),
     };
-    Ok(Some(conn.prepare(&sql)?.query_row(params_from_iter(params), |row| row.get(0))?))
+    let _deadline = conn.limited(COUNTING);
+    let counted = conn.prepare(&sql)?.query_row(params_from_iter(params), |row| row.get(0));
+    match counted.map_err(StorageError::from) {
+        Err(StorageError::Deadline) => Err(RecordError::bad(
+            "count_too_costly",
+            "the records could not be counted in time; ask for `count=capped` or none, or narrow the filter",
+        )),
+        counted => Ok(Some(counted?)),
+    }
 }
 
 /// The values of all columns of the matching records, in order: for plugins and for the write pipeline.

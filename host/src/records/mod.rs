@@ -5,37 +5,54 @@
 //! change, whoever asks for it ([`write`]): permission, shape, declared rules, plugin hooks, store, change log, in one
 //! transaction. Plugin code is reached only through the [`Hooks`] trait, which `plugins` implements.
 //!
-//! Reading order: `value.rs`, `schema.rs`, `input.rs` (JSON to values), `json.rs` (rows to JSON), `filter.rs`, `sort.rs`,
-//! `list.rs`, `tx.rs`, `write.rs`, `import/`.
+//! Reading order: `value.rs`, `schema/`, `input.rs` (JSON to values), `json.rs` (rows to JSON), `filter/`, `sort.rs`,
+//! `members.rs`, `list.rs`, `expand.rs`, `tx.rs`, `write/`, `derived.rs`, `trash/` (the recycle bin), `mutation.rs`
+//! (`dry_run.rs`, `idempotency/`), `bulk/`, `search/`, `duplicates/`, `companions/`, `configuration/`, `import/`.
+//! Reading order: `value.rs`, `schema.rs`, `input.rs` (JSON to values), `json.rs` (rows to JSON), `filter/`, `sort.rs`,
+//! `members.rs`, `list.rs`, `expand.rs`, `views/`, `tx.rs`, `write.rs`, `import/`.
 
 pub mod blobs;
+pub mod bulk;
 pub mod cells;
 pub mod claims;
 pub mod companions;
+pub mod configuration;
 pub mod cursor;
 pub mod derived;
+mod dry_run;
+pub mod duplicates;
 pub mod error;
 pub mod evolve;
 pub mod expand;
+pub mod export;
 pub mod filter;
+pub mod guard;
+pub mod idempotency;
 pub mod import;
 pub mod input;
 pub mod json;
 pub mod list;
+mod members;
 pub mod merge;
 pub mod money;
+pub mod mutation;
 pub mod number;
 mod own;
 pub mod plugin_sql;
 pub mod reference;
 pub mod schema;
+pub mod search;
+mod shown;
+pub mod since;
 pub mod sort;
 pub mod store;
 pub mod strict;
 #[cfg(test)]
 pub(crate) mod tests;
+pub mod trash;
 pub mod tx;
 pub mod value;
+pub mod views;
 pub mod write;
 
 use std::cell::RefCell;
@@ -57,6 +74,7 @@ use crate::storage::{
 
 use self::blobs::Blobs;
 use self::claims::{Claim, Claims};
+use self::duplicates::normalize::Region;
 pub use self::error::{Fault, RecordError};
 use self::schema::{Entity, Module};
 pub use self::tx::{Authority, Draft, Hook, Hooks, Tx};
@@ -73,10 +91,19 @@ static PROFILE: FileProfile = FileProfile {
             name: "0003_links_and_counters",
             sql: include_str!("../../../migrations/tenant/0003_links_and_counters.sql"),
         },
+        Migration { name: "0004_writing", sql: include_str!("../../../migrations/tenant/0004_writing.sql") },
+        Migration {
+            name: "0006_matching",
+            sql: include_str!("../../../migrations/tenant/0006_matching.sql"),
+        },
         Migration { name: "0007_merge", sql: include_str!("../../../migrations/tenant/0007_merge.sql") },
         Migration {
             name: "0008_companions",
             sql: include_str!("../../../migrations/tenant/0008_companions.sql"),
+        },
+        Migration {
+            name: "0009_transfer",
+            sql: include_str!("../../../migrations/tenant/0009_transfer.sql"),
         },
     ],
     redacted: &[],
@@ -104,6 +131,8 @@ pub struct Scope {
     pub modules: Arc<[Arc<Module>]>,
     /// What the organization set for its plugins: JSON by plugin and key.
     pub settings: Arc<SettingsByPlugin>,
+    /// Why the caller wants to write what matching rules take for a duplicate, if the request says so.
+    pub allow_duplicates: Option<Arc<str>>,
 }
 
 impl Scope {
@@ -111,6 +140,15 @@ impl Scope {
     #[must_use]
     pub fn entity(&self, plugin: &str, key: &str) -> Option<Arc<Entity>> {
         self.module(plugin)?.entity(key)
+    }
+
+    /// The field of `entity` that a request names, if there is one. Filters, orders, lists of fields, expansions and
+    /// searches all find their fields here: the one place where rights on fields are asked.
+    ///
+    /// # Errors
+    /// [`RecordError::FieldNotReadable`].
+    pub fn field<'e>(&self, entity: &'e Entity, key: &str) -> Result<Option<&'e schema::Field>, RecordError> {
+        Ok(entity.attribute(key))
     }
 
     /// The module of `plugin`, if the organization has it.
@@ -170,7 +208,12 @@ impl Records {
         organization: OrganizationId,
         module: &Module,
     ) -> Result<Arc<TenantFile>, RecordError> {
-        Ok(self.files.open(organization, &module.plugin, &PROFILE)?)
+        self.file_of(organization, &module.plugin)
+    }
+
+    /// The organization's file of the plugin with this id.
+    fn file_of(&self, organization: OrganizationId, plugin: &str) -> Result<Arc<TenantFile>, RecordError> {
+        Ok(self.files.open(organization, plugin, &PROFILE)?)
     }
 
     /// Brings the organization's file of this module to the declared schema. Once per file, process and version.
@@ -183,16 +226,29 @@ impl Records {
         module: &Arc<Module>,
     ) -> Result<(), RecordError> {
         let key = (organization.id, Arc::clone(&module.plugin));
-        if self.ready.get(&key).is_some_and(|fingerprint| *fingerprint == module.fingerprint) {
+        // Telephone numbers are read by the organization's region, so its locale counts too.
+        let state: Arc<str> = format!("{} {}", module.fingerprint, organization.locale).into();
+        if self.ready.get(&key).is_some_and(|ready| *ready == state) {
             return Ok(());
         }
         let file = self.file(organization.id, module)?;
         let plan = Arc::clone(module);
-        let origin =
-            ChangeOrigin { principal: PLATFORM, request: RequestId::new(), source: Source::Platform };
-        file.write(origin, move |conn| evolve::apply(conn, &plan).map(Verdict::Keep)).await?;
-        self.sweep_at_start(organization.id, module, origin)?;
-        self.ready.insert(key, Arc::clone(&module.fingerprint));
+        let region = Region::of_locale(&organization.locale);
+        let work = move |conn: &Rc<Connection>| -> Result<_, RecordError> {
+            evolve::apply(conn, &plan)?;
+            trash::adopt(conn, &plan)?;
+            let unkeyed = duplicates::keys::prepare(conn, &plan, region)?;
+            Ok(Verdict::Keep((search::unbuilt(conn, &plan.entities)?, unkeyed)))
+        };
+        let (unbuilt, unkeyed) = file.write(platform_origin(), work).await?;
+        if !unbuilt.is_empty() {
+            tokio::spawn(search::build(Arc::clone(&file), unbuilt));
+        }
+        if unkeyed {
+            tokio::spawn(duplicates::keys::finish(file, Arc::clone(module)));
+        }
+        self.sweep_at_start(organization.id, module, platform_origin())?;
+        self.ready.insert(key, state);
         Ok(())
     }
 
@@ -308,10 +364,14 @@ impl Records {
         query: &list::Query,
     ) -> Result<Vec<u8>, RecordError> {
         let module = scope.module(&entity.plugin).ok_or(RecordError::NotFound)?;
-        let page =
-            self.read(scope, module, |conn| list::page(conn, scope, entity, query, &self.cursor_key))?;
+        let page = self.read(scope, module, |conn| list::page(self, conn, scope, entity, query))?;
         expand::splice(self, scope, page.body, &page.places, &query.view.expansions)
     }
+}
+
+/// Whom the change log names when nobody asked.
+fn platform_origin() -> ChangeOrigin {
+    ChangeOrigin { principal: PLATFORM, request: RequestId::new(), source: Source::Platform }
 }
 
 /// The record of `target` that bears an external id, in this file or another plugin's, whoever may read it.

@@ -47,7 +47,7 @@ pub fn with_views(
     let lower = text.to_ascii_lowercase();
     let (mut views, mut params) = (String::new(), vec![Value::Null; PARAMETERS]);
     for entity in module.entities.iter().filter(|entity| lower.contains(&format!("visible_{}", entity.key))) {
-        let mut select = format!("select {} from \"{}\" where ", entity.select, entity.key);
+        let mut select = format!("select {} from \"{}\" where ", entity.plugin_select, entity.key);
         match write_visible(scope, entity, "read", &mut select, &mut params) {
             Ok(()) => {}
             Err(RecordError::Forbidden { .. }) => select.push('0'), // the caller may read none: an empty view

@@ -22,6 +22,11 @@ use crate::storage::Connection;
 pub struct Seen(HashMap<(Arc<str>, RecordId), bool>);
 
 impl Seen {
+    /// Takes it as known that this record of `object` is there.
+    pub fn know(&mut self, object: &Arc<str>, id: RecordId) {
+        self.0.insert((Arc::clone(object), id), true);
+    }
+
     /// Checks the reference in `field`.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::Scope;
 use super::error::RecordError;
 use super::filter::bind;
 use super::schema::Entity;
@@ -72,6 +73,17 @@ impl Sort {
         Ok(Self { keys, newest_first })
     }
 
+    /// The same as a caller asks for it: with rights on fields.
+    ///
+    /// # Errors
+    /// As for [`Sort::parse`], and [`RecordError::FieldNotReadable`].
+    pub fn within(scope: &Scope, entity: &Entity, text: &str) -> Result<Self, RecordError> {
+        for name in text.split(',') {
+            scope.field(entity, name.strip_prefix('-').unwrap_or(name))?;
+        }
+        Self::parse(entity, text)
+    }
+
     /// Appends ` order by …`.
     pub fn write_order(&self, sql: &mut String) {
         sql.push_str(" order by ");
@@ -81,19 +93,57 @@ impl Sort {
         sql.push_str(if self.newest_first { "_row desc" } else { "_row" });
     }
 
-    /// Appends the condition for rows after the one with these key values and this `_row`.
-    pub fn write_after(&self, values: &[Value], row: i64, sql: &mut String, params: &mut Vec<Value>) {
-        // The first key alone bounds the scan of its index; the alternatives below then decide exactly.
-        if let (Some(key), Some(value)) = (self.keys.first(), values.first())
-            && !key.nullable
-        {
-            let _ = write!(sql, "\"{}\" {} ", key.column, if key.descending { "<=" } else { ">=" });
-            bind(value.clone(), sql, params);
-            sql.push_str(" and ");
+    /// The ranges of the order that hold the rows after the one with these key values and this `_row`: one after the
+    /// other, each a range of the first key's index, however deep the page lies.
+    #[must_use]
+    pub fn after(&self, values: &[Value], row: i64) -> Vec<After> {
+        let place = Some((values.to_vec(), row));
+        let (Some(key), Some(value)) = (self.keys.first(), values.first()) else {
+            return vec![After { range: Range::All, place }];
+        };
+        let ranges = match (value.is_null(), key.descending && key.nullable) {
+            (false, false) => vec![(Range::From, place)], // absent values came before
+            (false, true) => vec![(Range::From, place), (Range::Absent, None)],
+            (true, false) => vec![(Range::Absent, place), (Range::Present, None)],
+            (true, true) => vec![(Range::Absent, place)],
+        };
+        ranges.into_iter().map(|(range, place)| After { range, place }).collect()
+    }
+
+    /// Appends ` and …` for the rows of a range.
+    pub fn write_after(&self, after: &After, sql: &mut String, params: &mut Vec<Value>) {
+        let Some(key) = self.keys.first() else {
+            if let Some((_, row)) = &after.place {
+                self.write_row(" and ", *row, sql, params);
+            }
+            return;
+        };
+        match (after.range, after.place.as_ref().and_then(|(values, _)| values.first())) {
+            (Range::Absent, _) => {
+                let _ = write!(sql, " and \"{}\" is null", key.column);
+            }
+            (Range::Present, _) => {
+                let _ = write!(sql, " and \"{}\" is not null", key.column);
+            }
+            (Range::From, Some(value)) => {
+                let _ = write!(sql, " and \"{}\" {} ", key.column, if key.descending { "<=" } else { ">=" });
+                bind(value.clone(), sql, params);
+            }
+            _ => {}
         }
-        sql.push('(');
-        for at in 0..=self.keys.len() {
-            if at > 0 {
+        if let Some((values, row)) = &after.place {
+            sql.push_str(" and (");
+            self.write_beyond(values, *row, sql, params);
+            sql.push(')');
+        }
+    }
+
+    /// The alternatives that decide exactly, within the range of the first key.
+    fn write_beyond(&self, values: &[Value], row: i64, sql: &mut String, params: &mut Vec<Value>) {
+        let absent = values.first().is_some_and(Value::is_null);
+        // Within the range of absent values the first key decides nothing.
+        for at in usize::from(absent)..=self.keys.len() {
+            if at > usize::from(absent) {
                 sql.push_str(" or ");
             }
             sql.push('(');
@@ -103,19 +153,48 @@ impl Sort {
                 sql.push_str(" and ");
             }
             match (self.keys.get(at), values.get(at)) {
-                (Some(key), Some(value)) => write_beyond(key, value, sql, params),
-                _ => {
-                    sql.push_str(if self.newest_first { "_row < " } else { "_row > " });
-                    bind(Value::Integer(row), sql, params);
-                }
+                (Some(key), Some(value)) => write_greater(key, value, at > 0, sql, params),
+                _ => self.write_row("", row, sql, params),
             }
             sql.push(')');
         }
-        sql.push(')');
+    }
+
+    fn write_row(&self, word: &str, row: i64, sql: &mut String, params: &mut Vec<Value>) {
+        let _ = write!(sql, "{word}_row {} ", if self.newest_first { "<" } else { ">" });
+        bind(Value::Integer(row), sql, params);
     }
 }
 
-fn write_beyond(key: &Key, value: &Value, sql: &mut String, params: &mut Vec<Value>) {
+/// One range of an order, and the row after which it starts.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct After {
+    range: Range,
+    place: Option<(Vec<Value>, i64)>,
+}
+
+impl After {
+    /// The whole order.
+    #[must_use]
+    pub const fn start() -> Self {
+        Self { range: Range::All, place: None }
+    }
+}
+
+/// Which values of the first key.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Range {
+    All,
+    /// From the row's value on.
+    From,
+    /// Those that are absent.
+    Absent,
+    /// Those that are there.
+    Present,
+}
+
+/// `among` says whether absent values can be among those that follow.
+fn write_greater(key: &Key, value: &Value, among: bool, sql: &mut String, params: &mut Vec<Value>) {
     let column = &key.column;
     match (value.is_null(), key.descending) {
         (true, true) => sql.push('0'), // absent values come last: nothing is beyond them
@@ -125,7 +204,7 @@ fn write_beyond(key: &Key, value: &Value, sql: &mut String, params: &mut Vec<Val
         (false, descending) => {
             let _ = write!(sql, "(\"{column}\" {} ", if descending { "<" } else { ">" });
             bind(value.clone(), sql, params);
-            if descending && key.nullable {
+            if among && descending && key.nullable {
                 let _ = write!(sql, " or \"{column}\" is null");
             }
             sql.push(')');

@@ -96,20 +96,29 @@ pub(super) fn set_external_ids(
     Ok(())
 }
 
-/// Records of `entity` whose reference `field` points at `id`: at most `limit`.
+/// Records of `entity` that are not in the recycle bin and whose `field`, of one reference or several, points at `id`: at
+/// most `limit`.
 pub(super) fn referrers(
     conn: &Rc<Connection>,
     entity: &Entity,
     field: &Field,
     id: RecordId,
-    limit: u32,
+    limit: usize,
 ) -> Result<Vec<RecordId>, RecordError> {
-    debug_assert!(matches!(field.kind, Kind::Reference(..)));
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    if matches!(field.kind, Kind::References(..)) {
+        // Links are those of live records only.
+        let sql = "select record from _stoa_links where target = ?1 and entity = ?2 and field = ?3 limit ?4";
+        let params = params![id.as_bytes(), &*entity.key, &*field.key, limit];
+        return ids(conn.prepare(sql)?.query_map(params, |row| row.get(0))?);
+    }
     let sql = format!(
         "select id from \"{}\" where \"{}\" = ?1 and deleted_at is null limit ?2",
         entity.key, field.key
     );
-    let mut statement = conn.prepare(&sql)?;
-    let ids = statement.query_map(params![id.as_bytes(), limit], |row| row.get::<_, [u8; 16]>(0))?;
-    Ok(ids.map(|id| id.map(RecordId::from_bytes)).collect::<rusqlite::Result<_>>()?)
+    ids(conn.prepare(&sql)?.query_map(params![id.as_bytes(), limit], |row| row.get(0))?)
+}
+
+fn ids(rows: impl Iterator<Item = rusqlite::Result<[u8; 16]>>) -> Result<Vec<RecordId>, RecordError> {
+    Ok(rows.map(|id| id.map(RecordId::from_bytes)).collect::<rusqlite::Result<_>>()?)
 }

@@ -137,6 +137,19 @@ impl Tx {
         Self { authority, ..self.clone() }
     }
 
+    /// Runs `f` in a savepoint: an error undoes what it wrote and gives back what it claimed.
+    ///
+    /// # Errors
+    /// Those of `f`, and the file fails.
+    pub fn savepoint<T>(&self, f: impl FnOnce() -> Result<T, RecordError>) -> Result<T, RecordError> {
+        let held = self.claims.borrow().len();
+        let outcome = self.conn.savepoint(f);
+        if outcome.is_err() {
+            self.claims.borrow_mut().truncate(held);
+        }
+        outcome
+    }
+
     /// The same transaction, one plugin call deeper.
     ///
     /// # Errors

@@ -71,6 +71,19 @@ impl Value {
     }
 }
 
+impl Value {
+    /// The value as SQLite takes it.
+    #[must_use]
+    pub const fn as_sql(&self) -> ValueRef<'_> {
+        match self {
+            Self::Null => ValueRef::Null,
+            Self::Integer(value) => ValueRef::Integer(*value),
+            Self::Text(text) => ValueRef::Text(text.as_bytes()),
+            Self::Id(bytes) => ValueRef::Blob(bytes),
+        }
+    }
+}
+
 impl From<RecordId> for Value {
     fn from(id: RecordId) -> Self {
         Self::Id(*id.as_bytes())
@@ -79,11 +92,6 @@ impl From<RecordId> for Value {
 
 impl ToSql for Value {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::Borrowed(match self {
-            Self::Null => ValueRef::Null,
-            Self::Integer(value) => ValueRef::Integer(*value),
-            Self::Text(text) => ValueRef::Text(text.as_bytes()),
-            Self::Id(bytes) => ValueRef::Blob(bytes),
-        }))
+        Ok(ToSqlOutput::Borrowed(self.as_sql()))
     }
 }

@@ -63,6 +63,7 @@ impl Connection {
         confine::confine(&raw, &watch)?;
         if kind == FileKind::Plugin {
             super::functions::replace_slow_ones(&raw)?;
+            super::functions::add_ours(&raw)?;
         }
         let recorder = match role {
             Role::Reader => {
@@ -184,8 +185,8 @@ impl Connection {
         changes::verify(&self.raw)
     }
 
-    /// Ends host statements after `deadline`, until the guard is dropped.
-    pub(super) fn limited(&self, deadline: Duration) -> impl Drop + '_ {
+    /// Ends host statements after `deadline`, until the guard is dropped; a deadline that comes earlier stays.
+    pub(crate) fn limited(&self, deadline: Duration) -> impl Drop + '_ {
         self.watch.limit(deadline)
     }
 

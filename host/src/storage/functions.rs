@@ -1,11 +1,13 @@
-//! `instr` and `replace` in linear time.
+//! SQL functions of ours: text compared without regard to letter case, and `instr` and `replace` in linear time.
 //!
-//! SQLite's own compare the needle at every position, run inside one step and cannot be interrupted: a plugin could
+//! SQLite knows the case of ASCII letters only. And its own `instr` and `replace` compare the needle at every position, run inside one step and cannot be interrupted: a plugin could
 //! hold a thread for minutes with two texts of a few megabytes.
 
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Error, Result, ffi};
+
+use super::fold::folded;
 
 const LARGEST: usize = 4 << 20;
 
@@ -15,6 +17,27 @@ pub(super) fn replace_slow_ones(connection: &Connection) -> Result<()> {
         FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_INNOCUOUS;
     connection.create_scalar_function("instr", 2, flags, instr)?;
     connection.create_scalar_function("replace", 3, flags, replace)
+}
+
+/// Registers `stoa_contains` and `stoa_starts`: whether the first argument, folded, contains or starts with the second,
+/// which the asker has folded.
+pub(super) fn add_ours(connection: &Connection) -> Result<()> {
+    let flags =
+        FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_INNOCUOUS;
+    connection.create_scalar_function("stoa_contains", 2, flags, |context| {
+        compare(context, |hay, needle| hay.contains(needle))
+    })?;
+    connection.create_scalar_function("stoa_starts", 2, flags, |context| {
+        compare(context, |hay, needle| hay.starts_with(needle))
+    })
+}
+
+fn compare(context: &Context<'_>, holds: fn(&str, &str) -> bool) -> Result<Option<bool>> {
+    let (ValueRef::Text(hay), ValueRef::Text(needle)) = (context.get_raw(0), context.get_raw(1)) else {
+        return Ok(None);
+    };
+    let (hay, needle) = (String::from_utf8_lossy(hay), String::from_utf8_lossy(needle));
+    Ok(Some(holds(&folded(&hay), &needle)))
 }
 
 /// The position of the second argument in the first, from 1; in characters, or in bytes when both are blobs.

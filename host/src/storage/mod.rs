@@ -6,7 +6,8 @@
 //!
 //! Reading order: `files.rs` (all files of all organizations), `file.rs` (one file: reads, writes), `group.rs` and
 //! `pool.rs` (how writes become commits), `connection.rs` (what a request may do), `plugin.rs`, `confine.rs`, `words.rs`,
-//! `functions.rs` (what plugin SQL may do), `preupdate.rs`, `recorder.rs`, `changes.rs` (the change log), `migrate.rs`;
+//! `functions.rs`, `fold.rs` (what plugin SQL may do, and what SQL has of ours), `preupdate.rs`, `recorder.rs`,
+//! `changes.rs`, `touched.rs` (the change log), `migrate.rs`;
 //! then `control.rs` and `secrets.rs`.
 //!
 //! **Invariant:** a file has one writer, and a write is answered after its COMMIT.
@@ -20,6 +21,7 @@ mod control;
 mod error;
 mod file;
 mod files;
+mod fold;
 mod functions;
 mod group;
 mod migrate;
@@ -28,6 +30,7 @@ mod pool;
 mod preupdate;
 mod recorder;
 mod secrets;
+mod touched;
 mod words;
 
 #[cfg(test)]
@@ -39,9 +42,11 @@ pub use control::ControlPlane;
 pub use error::{PluginSqlError, StorageError};
 pub use file::{READ_DEADLINE, TenantFile};
 pub use files::TenantFiles;
+pub use fold::folded;
 pub use group::GROUP_COMMIT;
 pub use migrate::Migration;
 pub use secrets::Secrets;
+pub use touched::{ChangeMark, TouchKind, Touched};
 
 use crate::caller::{Caller, Source};
 use crate::ids::{PrincipalId, RequestId};

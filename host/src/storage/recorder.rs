@@ -109,6 +109,13 @@ pub(super) struct Mark {
     values: usize,
 }
 
+impl Mark {
+    /// How many changes there were.
+    pub(super) const fn position(self) -> usize {
+        self.changes
+    }
+}
+
 /// Collects the changes of one request.
 #[derive(Default)]
 pub(super) struct Recorder {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::{Value, json};
 use stoa_sdk::prelude::*;
 
 use crate::hierarchy::{Above, LEVELS, above};
@@ -21,20 +22,22 @@ pub(crate) enum AccountKind {
     key = "account",
     plural = "accounts",
     title = "name",
+    duplicates = duplicates,
     hooks(before_create = check_parents, before_update = check_parents)
 )]
 pub(crate) struct Account {
     /// The name that people use.
-    #[field(max = 200, searchable = 3, indexed)]
+    #[field(max = 200, searchable = 10, indexed)]
     pub name: String,
     /// The name in the register of companies.
-    #[field(max = 200, searchable = 1)]
+    #[field(max = 200, searchable = 6)]
     pub legal_name: Option<String>,
     /// What the company is to us.
     pub kind: Option<AccountKind>,
     /// The company that this one belongs to. Ten levels at most.
-    #[field(indexed)]
+    #[field(indexed, inverse = "subsidiaries")]
     pub parent: Option<Reference<Account>>,
+    #[field(searchable = 3)]
     pub website: Option<Url>,
     #[field(indexed, options(
         "agriculture" = "Agriculture",
@@ -72,8 +75,35 @@ pub(crate) struct Account {
     /// Where the head office is.
     #[field(max = 100, indexed)]
     pub country: Option<String>,
+    #[field(searchable = 4)]
     pub phone: Option<Phone>,
+    #[field(searchable = 1)]
     pub description: Option<RichText>,
+}
+
+/// When two companies are taken for one. Nothing is refused: names of companies repeat.
+fn duplicates() -> Vec<Value> {
+    vec![
+        json!({
+            "key": "same_name",
+            "label": "Same name, the legal form aside",
+            "criteria": [{ "field": "name", "kind": "company" }]
+        }),
+        json!({
+            "key": "same_domain",
+            "label": "Same domain on the web",
+            "criteria": [{ "field": "website", "kind": "domain" }]
+        }),
+        json!({
+            "key": "similar_name",
+            "label": "Similar name in the same country",
+            "criteria": [
+                { "field": "name", "kind": "company", "method": "jaro_winkler", "threshold": 90, "weight": 3 },
+                { "field": "country", "kind": "text", "weight": 1, "null_matches": true }
+            ],
+            "threshold": 92
+        }),
+    ]
 }
 
 /// Refuses circles and trees that are too high, whoever writes: a request, an import, another plugin's action.

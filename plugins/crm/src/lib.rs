@@ -21,8 +21,10 @@ stoa_sdk::plugin! {
     demo: demo::records(),
 }
 
-const ALL: &[&str] = &["list", "read", "create", "update", "delete", "import", "export"];
+const ALL: &[&str] =
+    &["list", "read", "create", "update", "delete", "import", "export", "merge", "restore", "purge"];
 const READ: &[&str] = &["list", "read"];
+const LEAD: &[&str] = &["create", "update", "delete", "import", "export", "merge", "restore", "purge"];
 const WRITE: &[&str] = &["create", "update"];
 
 /// Companies are common knowledge; people belong to whoever looks after them.
@@ -31,7 +33,7 @@ fn grants() -> Vec<Grant> {
         Grant::new("owner", "org", "crm.account", ALL),
         Grant::new("owner", "org", "crm.contact", ALL),
         Grant::new("manager", "org", "crm.account", READ),
-        Grant::new("manager", "team", "crm.account", &["create", "update", "delete", "import", "export"]),
+        Grant::new("manager", "team", "crm.account", LEAD),
         Grant::new("manager", "team", "crm.contact", ALL),
         Grant::new("rep", "org", "crm.account", READ),
         Grant::new("rep", "own", "crm.account", WRITE),

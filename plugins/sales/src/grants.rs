@@ -13,7 +13,8 @@ pub(crate) const OPPORTUNITY: &str = "sales.opportunity";
 pub(crate) const BACKDATE: &str = "backdate";
 
 const READ: &[&str] = &["list", "read"];
-const ALL: &[&str] = &["list", "read", "create", "update", "delete", "import", "export"];
+const ALL: &[&str] =
+    &["list", "read", "create", "update", "delete", "import", "export", "merge", "restore", "purge"];
 const SELL: &[&str] = &["list", "read", "create", "update", "move", "close-won", "close-lost", "reopen"];
 const LEAD: &[&str] = &[
     "list",
@@ -23,6 +24,9 @@ const LEAD: &[&str] = &[
     "delete",
     "import",
     "export",
+    "merge",
+    "restore",
+    "purge",
     "move",
     "close-won",
     "close-lost",

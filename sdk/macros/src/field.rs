@@ -68,6 +68,10 @@ impl Field {
                 let class: LitStr = meta.value()?.parse()?;
                 self.declared.push(quote! { field.class = #class.into(); });
             }
+            "inverse" | "format" => {
+                let (name, value) = (meta.path.require_ident()?, meta.value()?.parse::<LitStr>()?);
+                self.declared.push(quote! { field.#name = Some(#value.into()); });
+            }
             "references" | "on_delete" => {
                 let (name, value) = (meta.path.require_ident()?, meta.value()?.parse::<LitStr>()?);
                 self.declared.push(quote! { field.#name = Some(#value.into()); });

@@ -25,6 +25,8 @@ fn the_published_schema_knows_exactly_the_members_of_a_manifest() {
         max_length: Some(1),
         scale: Some(2),
         references: Some(String::new()),
+        inverse: Some(String::new()),
+        format: Some(String::new()),
         on_delete: Some(String::new()),
         default: Some(json!(1)),
         ..Field::default()

@@ -1,4 +1,4 @@
-//! Ids, references and choices as field types.
+//! Ids, references, files and choices as field types.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use crate::cells::{Cell, Cells, Malformed, Reader};
 use crate::entity::Entity;
 use crate::error::Failure;
 use crate::field::{Stored, Wire, wrong};
-use crate::id::{RecordId, Reference, UserId};
+use crate::id::{FileId, RecordId, Reference, TeamId, UserId};
 use crate::manifest;
 use crate::text::Choice;
 
@@ -43,33 +43,44 @@ impl Stored for RecordId {
     }
 }
 
-impl Wire for UserId {
-    fn schema() -> Value {
-        RecordId::schema()
-    }
+/// Ids of what the host keeps: stored as the bare id, told apart by what they are declared as.
+macro_rules! host_id {
+    ($($name:ident, $kind:literal, $target:expr;)+) => {$(
+        impl Wire for $name {
+            fn schema() -> Value {
+                RecordId::schema()
+            }
 
-    fn to_json(&self) -> Value {
-        self.0.to_json()
-    }
+            fn to_json(&self) -> Value {
+                self.0.to_json()
+            }
 
-    fn from_json(json: &Value, at: &str, failures: &mut Vec<Failure>) -> Option<Self> {
-        RecordId::from_json(json, at, failures).map(Self)
-    }
+            fn from_json(json: &Value, at: &str, failures: &mut Vec<Failure>) -> Option<Self> {
+                RecordId::from_json(json, at, failures).map(Self)
+            }
+        }
+
+        impl Stored for $name {
+            fn declare(field: &mut manifest::Field) {
+                field.kind = $kind.into();
+                field.references = $target;
+            }
+
+            fn write(&self, out: &mut Cells) {
+                self.0.write(out);
+            }
+
+            fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+                RecordId::read(reader).map(Self)
+            }
+        }
+    )+};
 }
 
-impl Stored for UserId {
-    fn declare(field: &mut manifest::Field) {
-        field.kind = "reference".into();
-        field.references = Some("host.user".into());
-    }
-
-    fn write(&self, out: &mut Cells) {
-        self.0.write(out);
-    }
-
-    fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
-        RecordId::read(reader).map(Self)
-    }
+host_id! {
+    UserId, "reference", Some("host.user".into());
+    TeamId, "reference", Some("host.team".into());
+    FileId, "file", None;
 }
 
 impl<T: Entity> Wire for Reference<T> {

@@ -2,7 +2,7 @@
 
 use super::{Host, Row, filter};
 use crate::backend::{Backend, Organization, Principal, RawChange, RawCursor, RawRow, RawRows};
-use crate::cells::Reader;
+use crate::cells::{Cell, Cells, Reader};
 use crate::error::{Refusal, Result};
 use crate::field::Stored as _;
 use crate::id::{RecordId, UserId};
@@ -34,6 +34,26 @@ fn fill(entity: &manifest::Entity, row: &mut Row, names: &[String], cells: &[u8]
         }
     }
     Ok(())
+}
+
+/// Gives new rows their auto-numbers: those of a host that never deleted a record.
+fn number(entity: &manifest::Entity, rows: &mut [Row], before: usize, today: &str) {
+    let year = today.get(..4).unwrap_or_default();
+    let formats =
+        entity.fields.iter().enumerate().filter_map(|(at, field)| Some((at, field.format.as_ref()?)));
+    for (at, format) in formats {
+        for (nth, row) in rows.iter_mut().enumerate() {
+            let text = format.replace("{YYYY}", year);
+            let Some((head, tail)) = text.split_once("{0") else { continue };
+            let (zeros, tail) = tail.split_once('}').unwrap_or_default();
+            let number = format!("{head}{:0width$}{tail}", before + nth + 1, width = zeros.len() + 1);
+            let mut cells = Cells::new();
+            cells.push(Cell::Text(&number));
+            if let Some(field) = row.fields.get_mut(at) {
+                *field = cells.into_bytes();
+            }
+        }
+    }
 }
 
 impl Backend for Host {
@@ -137,6 +157,8 @@ impl Backend for Host {
             let nothing: Vec<Option<Row>> = made.iter().map(|_| None).collect();
             self.run_hook("validate", declared, &mut made, &nothing)?;
             self.run_hook("before_create", declared, &mut made, &nothing)?;
+            let before = self.tables.borrow().get(entity).map_or(0, Vec::len);
+            number(declared, &mut made, before, &self.today.borrow());
             self.tables.borrow_mut().entry(entity.into()).or_default().extend(made.iter().cloned());
             self.run_hook("after_create", declared, &mut made, &nothing)?;
             Ok(made.into_iter().map(|row| row.id).collect())

@@ -85,6 +85,12 @@ impl Client {
         self.call("POST", path).json(body).send()
     }
 
+    /// POST of a JSON body under an `Idempotency-Key`.
+    #[track_caller]
+    pub fn post_once(&self, path: &str, key: &str, body: &Value) -> Answer {
+        self.call("POST", path).header("Idempotency-Key", key).json(body).send()
+    }
+
     /// PATCH (JSON Merge Patch) without a condition.
     #[track_caller]
     pub fn patch(&self, path: &str, body: &Value) -> Answer {

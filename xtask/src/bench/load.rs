@@ -27,6 +27,12 @@ pub(super) struct Round {
 }
 
 impl Round {
+    /// A round of these latencies, in microseconds.
+    pub(super) fn of(mut latencies: Vec<u32>, elapsed: Duration, processor: Duration) -> Self {
+        latencies.sort_unstable();
+        Self { completed: latencies.len() as u64, elapsed, processor, latencies }
+    }
+
     #[expect(clippy::cast_precision_loss, reason = "a count of requests")]
     pub(super) fn per_second(&self) -> f64 {
         self.completed as f64 / self.elapsed.as_secs_f64()
@@ -70,9 +76,7 @@ pub(super) fn drive(
     if let Ok(Some(wrong)) = wrong.into_inner() {
         return Err(Fault::new(wrong));
     }
-    let mut latencies = latencies;
-    latencies.sort_unstable();
-    Ok(Round { completed: latencies.len() as u64, elapsed, processor, latencies })
+    Ok(Round::of(latencies, elapsed, processor))
 }
 
 fn worker(

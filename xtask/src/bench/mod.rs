@@ -1,12 +1,13 @@
 //! `cargo xtask bench`: figures that anybody can reproduce on their own machine.
 //!
 //! Reading order: `load.rs` (drive a server), `processor.rs` (what it cost), `stoa.rs` and `peer.rs` (the two servers),
-//! then the three measurements.
+//! then the measurements.
 
 mod import;
 mod load;
 mod peer;
 mod processor;
+mod records;
 mod requests;
 mod stoa;
 mod writes;
@@ -18,7 +19,7 @@ use crate::fault::Fault;
 use crate::workspace::Workspace;
 
 pub(crate) const HELP: &str = "\
-cargo xtask bench [requests|writes|import] [options]      without a name: all three
+cargo xtask bench [requests|writes|import|records] [options]      without a name: the first three
 
 requests   get one, list 25 filtered and sorted, create: 32 keep-alive connections against Stoa (fresh component
            instance, hooks, change log, synchronous=FULL) and against bench/peer (FastAPI + SQLAlchemy + SQLite in
@@ -29,11 +30,15 @@ requests   get one, list 25 filtered and sorted, create: 32 keep-alive connectio
 writes     64 writers on one organization, with group commit and with one commit per request.
 import     the 8,800 rows of the sales extract through `POST /api/v1/imports`; a generated file of the same shape when
            ../shared/data is not there.
+records    one organization with a million accounts (12 fields, 4 of them indexed, 2 searched): get, filtered lists at any
+           depth, search, duplicate check, writes at 200/s, export, memory, and list throughput against an organization
+           of 10,000. Takes about ten minutes; ends with an error when an aim is missed.
 
   --rounds N         rounds per measurement (3); the median is printed
   --seconds N        length of one round (3)
   --connections N    keep-alive connections (32; 64 for writes)
   --rows N           accounts in both servers before measuring (10000)
+  --records N        accounts of the large organization of `records` (1000000)
   --peer-workers N   uvicorn workers (2)
   --no-peer          Stoa alone; needs no Python
 
@@ -47,6 +52,7 @@ pub(crate) struct Options {
     /// Only when it was given; each measurement has its own usual number.
     pub(crate) connections: Option<usize>,
     pub(crate) rows: usize,
+    pub(crate) records: usize,
     pub(crate) peer_workers: usize,
     pub(crate) peer: bool,
 }
@@ -59,6 +65,7 @@ pub(crate) fn command(workspace: &Workspace, mut arguments: Arguments) -> Result
         length: Duration::from_secs(arguments.value("--seconds", 3_u64)?.max(1)),
         connections: (connections > 0).then_some(connections),
         rows: arguments.value("--rows", 10_000_usize)?.max(1),
+        records: arguments.value("--records", 1_000_000_usize)?.max(1_000),
         peer_workers: arguments.value("--peer-workers", 2_usize)?.max(1),
         peer: !arguments.flag("--no-peer"),
     };
@@ -67,6 +74,7 @@ pub(crate) fn command(workspace: &Workspace, mut arguments: Arguments) -> Result
         Some("requests") => requests::measure(workspace, &options),
         Some("writes") => writes::measure(workspace, &options),
         Some("import") => import::measure(workspace, &options),
+        Some("records") => records::measure(workspace, &options),
         Some(other) => Err(Fault::new(format!("no measurement is called `{other}`\n\n{HELP}"))),
         None => {
             requests::measure(workspace, &options)?;

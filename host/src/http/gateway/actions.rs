@@ -6,14 +6,16 @@ use poem::http::{Method, StatusCode, header};
 use poem::{Request, Response};
 use serde_json::{Map, Value as Json};
 
+use super::mutate::Sent;
 use super::{
-    Call, etag, is_get, is_read, json, method_not_allowed, missing_record, no_route, parameters, problem,
-    records,
+    Call, is_get, is_read, json, method_not_allowed, missing_record, no_route, parameters, problem, records,
 };
 use crate::http::problem::Problem;
 use crate::ids::RecordId;
 use crate::plugins::{ActionMode, ActionTarget, Answer, Invocation};
+use crate::records::mutation::Reply;
 use crate::records::schema::Entity;
+use crate::records::tx::Tx;
 
 impl Call<'_> {
     pub(super) async fn action(
@@ -25,7 +27,7 @@ impl Call<'_> {
         mut request: Request,
     ) -> Result<Response, Problem> {
         let key = entity.map(|entity| &*entity.key);
-        let plugin = self.plugin.ok_or_else(no_route)?;
+        let plugin = self.plugin.clone().ok_or_else(no_route)?;
         let action = plugin.manifest.action(key, target, verb).cloned().ok_or_else(no_route)?;
         let method = request.method().clone();
         let reads = is_read(action.mode);
@@ -36,28 +38,33 @@ impl Call<'_> {
             let detail = "This host does not run actions with effects yet.";
             return Err(Problem::new(StatusCode::NOT_IMPLEMENTED, "not_available", detail));
         }
-        let version = parameters::if_match(&request)?;
-        let mut dry_run = false;
-        let input = if is_get(&method) {
-            query_object(&request)?
-        } else {
-            dry_run = parameters::dry_run(&request)?;
-            input(&mut request).await?
-        };
         if target == ActionTarget::Record && record.is_none() {
             return Err(missing_record());
         }
-        let invocation = Invocation { record, version, input, dry_run };
-        let (plugins, engine, scope) =
-            (self.app.plugins.clone(), self.app.records.clone(), self.scope.clone());
-        if !reads {
-            let done = plugins.act(&engine, &scope, &plugin, &action, invocation).await.map_err(problem)?;
-            return Ok(answer(done));
+        if reads {
+            let version = parameters::if_match(&request)?;
+            let input = if is_get(&method) {
+                query_object(&request)?
+            } else {
+                parameters::dry_run(&request)?; // nothing is kept in any case
+                input(&mut request).await?
+            };
+            let invocation = Invocation { record, version, input };
+            let (plugins, engine, scope) =
+                (self.app.plugins.clone(), self.app.records.clone(), self.scope.clone());
+            // Plugin code is not for an async worker.
+            let look = move || plugins.look(&engine, &scope, &plugin, &action, &invocation);
+            let seen = tokio::task::spawn_blocking(look).await.map_err(|error| Problem::internal(&error))?;
+            return Ok(json(StatusCode::OK, body(seen.map_err(problem)?)));
         }
-        // Plugin code is not for an async worker.
-        let look = move || plugins.look(&engine, &scope, &plugin, &action, &invocation);
-        let seen = tokio::task::spawn_blocking(look).await.map_err(|error| Problem::internal(&error))?;
-        Ok(answer(seen.map_err(problem)?))
+        let sent = Sent::of(&mut request).await?;
+        let invocation = Invocation { record, version: sent.version, input: sent.optional_members()? };
+        let plugins = self.app.plugins.clone();
+        let work = move |tx: &Tx| {
+            let answer = plugins.act(tx, &plugin, &action, &invocation)?;
+            Ok(Reply { version: answer.version, ..Reply::ok(body(answer)) })
+        };
+        self.mutate(sent.manner, work).await
     }
 }
 
@@ -73,11 +80,6 @@ pub(super) fn query_object(request: &Request) -> Result<Map<String, Json>, Probl
     Ok(parameters::pairs(request)?.into_iter().map(|(name, value)| (name, Json::String(value))).collect())
 }
 
-fn answer(answer: Answer) -> Response {
-    let body = if answer.body.is_empty() { b"{}".to_vec() } else { answer.body };
-    let mut response = json(StatusCode::OK, body);
-    if let Some(tag) = answer.version.and_then(|version| etag(version).parse().ok()) {
-        response.headers_mut().insert(header::ETAG, tag);
-    }
-    response
+fn body(answer: Answer) -> Vec<u8> {
+    if answer.body.is_empty() { b"{}".to_vec() } else { answer.body }
 }

@@ -3,8 +3,16 @@
 //!
 //! ```text
 //! GET  POST          /{plugin}/{entities}                 list, create
+//! POST               /{plugin}/{entities}/query           list by a filter in JSON
+//! POST               /{plugin}/{entities}/bulk            many changes in one transaction
+//! GET                /{plugin}/{entities}/deleted         the recycle bin
+//! POST               /{plugin}/{entities}/duplicates      check payloads against the records that are there
 //! GET  PATCH DELETE  /{plugin}/{entities}/{id}            one record
+//! POST               /{plugin}/{entities}/{id}/restore    out of the recycle bin
+//! POST               /{plugin}/{entities}/{id}/purge      for good
 //! POST (GET)         /{plugin}/{entities}/{id}/{verb}     action on a record (GET: a `read` action)
+//! GET                /{plugin}/{entities}/search         found by words
+//! GET                /{plugin}/{entities}/export          all of them, as a file
 //! POST (GET)         /{plugin}/{entities}/{verb}          action on the collection
 //! POST (GET)         /{plugin}/{verb}                     action of the module
 //! GET                /{plugin}/reports/{report}           figures
@@ -13,11 +21,19 @@
 //! Licence first, policy next, then the record engine; plugin code runs only behind all of them.
 
 mod actions;
+mod bulk;
+mod companions;
+mod duplicates;
 mod error;
+mod export;
+mod listing;
 mod merge;
+mod mutate;
 mod parameters;
 mod records;
 mod reports;
+mod search;
+mod trash;
 
 use std::str::FromStr as _;
 use std::sync::Arc;
@@ -103,7 +119,8 @@ impl Gateway {
 }
 
 impl Call<'_> {
-    async fn dispatch(self, segments: &[&str], request: Request) -> Result<Response, Problem> {
+    async fn dispatch(mut self, segments: &[&str], mut request: Request) -> Result<Response, Problem> {
+        self.scope.allow_duplicates = duplicates::reason(&mut request)?;
         match segments {
             ["reports", report] => self.report(report, request).await,
             [word] => match self.module.entity_by_plural(word).cloned() {
@@ -113,7 +130,17 @@ impl Call<'_> {
             [plural, rest @ ..] => {
                 let entity = self.module.entity_by_plural(plural).cloned().ok_or_else(no_route)?;
                 match rest {
+                    ["search"] => self.search(&entity, request).await,
+                    ["query"] => self.query(&entity, request).await,
+                    [word @ ("tags" | "files")] => self.companions_of_all(&entity, word, request).await,
+                    [id, word, rest @ ..] if companions::WORDS.contains(word) => {
+                        self.companion(&entity, id, (word, rest), request).await
+                    }
+                    ["bulk"] => self.bulk(&entity, request).await,
+                    ["deleted"] => self.deleted(&entity, request).await,
+                    ["duplicates"] => self.duplicates(&entity, request).await,
                     ["merge"] => self.merge(&entity, request).await,
+                    ["export"] => self.export(&entity, request).await,
                     [word] => match RecordId::from_str(word) {
                         Ok(id) => self.record(&entity, id, request).await,
                         Err(_) if self.knows(Some(&entity), ActionTarget::Collection, word) => {
@@ -123,6 +150,11 @@ impl Call<'_> {
                     },
                     [id, verb] => {
                         let id = RecordId::from_str(id).map_err(|_| missing_record())?;
+                        match *verb {
+                            "restore" => return self.restore(&entity, id, request).await,
+                            "purge" => return self.purge(&entity, id, request).await,
+                            _ => {}
+                        }
                         self.action(Some(&entity), Some(id), ActionTarget::Record, verb, request).await
                     }
                     _ => Err(no_route()),

@@ -1,25 +1,17 @@
-//! Query strings and headers of the gateway: what a list, a record and a report take. What is unknown or stands twice is
+//! Query strings and headers of the gateway: what addresses of records take. What is unknown or stands twice is
 //! refused.
-
-use std::str::FromStr;
 
 use poem::Request;
 use poem::http::header;
 
 use super::problem;
 use crate::http::problem::Problem;
-use crate::records::RecordError;
-use crate::records::filter::{self, Filter};
-use crate::records::list::{Count, Query, View};
+use crate::records::list::View;
 use crate::records::schema::Entity;
-use crate::records::sort::Sort;
+use crate::records::{RecordError, Scope};
 
 /// Longest query string.
 const LENGTH: usize = 8_192;
-/// Records per page, unless asked otherwise.
-const LIMIT: usize = 50;
-/// Most records per page.
-const MOST: usize = 200;
 
 /// The parameters in order, none twice.
 pub(super) fn pairs(request: &Request) -> Result<Vec<(String, String)>, Problem> {
@@ -51,39 +43,8 @@ pub(super) fn pairs(request: &Request) -> Result<Vec<(String, String)>, Problem>
     Ok(pairs)
 }
 
-/// What a list is asked for.
-pub(super) fn list(entity: &Entity, request: &Request, base_currency: &str) -> Result<Query, Problem> {
-    let bad = |code, detail: String| Problem::malformed(code, detail);
-    let (mut sort, mut limit, mut cursor, mut count) = (Sort::newest(), LIMIT, None, Count::None);
-    let (mut fields, mut expand, mut tests) = (None, None, Vec::new());
-    for (name, value) in pairs(request)? {
-        match name.as_str() {
-            "limit" => {
-                let number = usize::from_str(&value).ok().filter(|number| (1..=MOST).contains(number));
-                limit = number
-                    .ok_or_else(|| bad("invalid_limit", format!("`limit` is a number from 1 to {MOST}.")))?;
-            }
-            "cursor" => cursor = Some(value),
-            "sort" => sort = Sort::parse(entity, &value).map_err(problem)?,
-            "fields" => fields = Some(value),
-            "expand" => expand = Some(value),
-            "count" => {
-                count = match value.as_str() {
-                    "none" => Count::None,
-                    "capped" => Count::Capped,
-                    "exact" => Count::Exact,
-                    _ => return Err(bad("invalid_count", "`count` is none, capped or exact.".into())),
-                }
-            }
-            _ => tests.push(filter::from_query(entity, &name, &value, base_currency).map_err(problem)?),
-        }
-    }
-    let view = View::parse(entity, fields.as_deref(), expand.as_deref()).map_err(problem)?;
-    Ok(Query { filter: Filter::And(tests), sort, limit, cursor, view, count })
-}
-
 /// How one record is to be shown.
-pub(super) fn view(entity: &Entity, request: &Request) -> Result<View, Problem> {
+pub(super) fn view(scope: &Scope, entity: &Entity, request: &Request) -> Result<View, Problem> {
     let (mut fields, mut expand) = (None, None);
     for (name, value) in pairs(request)? {
         match name.as_str() {
@@ -92,7 +53,7 @@ pub(super) fn view(entity: &Entity, request: &Request) -> Result<View, Problem> 
             _ => return Err(unknown(&name)),
         }
     }
-    View::parse(entity, fields.as_deref(), expand.as_deref()).map_err(problem)
+    View::within(scope, entity, fields.as_deref(), expand.as_deref()).map_err(problem)
 }
 
 /// Whether a mutation is only to be tried; no other parameter is taken.

@@ -6,30 +6,24 @@ use poem::http::{Method, StatusCode, header};
 use poem::{Request, Response};
 use serde_json::{Map, Value as Json};
 
+use super::mutate::{self, Sent, reply};
 use super::{Call, etag, is_get, json, method_not_allowed, parameters, problem};
 use crate::http::body;
-use crate::http::problem::{Fault, Problem};
+use crate::http::problem::Problem;
 use crate::ids::RecordId;
 use crate::records::RecordError;
 use crate::records::list::{self, View};
+use crate::records::mutation::Reply;
 use crate::records::schema::Entity;
-use crate::records::strict::{self, StrictError};
 use crate::records::tx::Tx;
 use crate::records::write::{self, Change, Changes};
-use crate::storage::Verdict;
 
 /// The members of a JSON body.
 pub(super) async fn members(request: &mut Request) -> Result<Map<String, Json>, Problem> {
     if !body::is_json(request.header(header::CONTENT_TYPE)) {
         return Err(body::unsupported("Send JSON with Content-Type: application/json."));
     }
-    let bytes = body::read(request.take_body()).await?;
-    strict::object(&bytes).map_err(|error| match &error {
-        StrictError::Malformed { .. } => Problem::malformed("malformed_json", format!("{error}.")),
-        StrictError::Duplicate(name) => {
-            Problem::invalid(vec![Fault::new(format!("/{name}"), "duplicate_member", format!("{error}."))])
-        }
-    })
+    mutate::members(&body::read(request.take_body()).await?)
 }
 
 impl Call<'_> {
@@ -40,9 +34,7 @@ impl Call<'_> {
     ) -> Result<Response, Problem> {
         let method = request.method().clone();
         if is_get(&method) {
-            let query = parameters::list(entity, &request, &self.scope.organization.currency)?;
-            let body = self.app.records.list(&self.scope, entity, &query).map_err(problem)?;
-            return Ok(json(StatusCode::OK, body));
+            return self.list(entity, &request).await;
         }
         match (method, entity.operations.create) {
             (Method::POST, true) => self.create(entity, request).await,
@@ -52,23 +44,16 @@ impl Call<'_> {
     }
 
     async fn create(self, entity: &Arc<Entity>, mut request: Request) -> Result<Response, Problem> {
-        let dry = parameters::dry_run(&request)?;
-        let members = members(&mut request).await?;
+        let sent = Sent::of(&mut request).await?;
+        let members = sent.members()?;
         let (kind, view) = (Arc::clone(entity), View::parse(entity, None, None).map_err(problem)?);
+        let base = format!("{}/{}", self.base, entity.plural);
         let work = move |tx: &Tx| {
             let id = write::create_one(tx, &kind, Changes::Members(members))?;
-            let answer = (id, readback(tx, &kind, id, &view)?);
-            Ok(if dry { Verdict::Undo(answer) } else { Verdict::Keep(answer) })
+            let location = Some(format!("{base}/{id}"));
+            Ok(Reply { location, ..reply(StatusCode::CREATED, readback(tx, &kind, id, &view)?) })
         };
-        let module = &self.module;
-        let (id, one) =
-            self.app.records.write(&self.scope, module, &self.app.hooks(), work).await.map_err(problem)?;
-        let location = format!("{}/{}/{id}", self.base, entity.plural);
-        let mut response = answer(StatusCode::CREATED, one);
-        if !dry && let Ok(location) = location.parse() {
-            response.headers_mut().insert(header::LOCATION, location);
-        }
-        Ok(response)
+        self.mutate(sent.manner, work).await
     }
 
     pub(super) async fn record(
@@ -79,9 +64,9 @@ impl Call<'_> {
     ) -> Result<Response, Problem> {
         let method = request.method().clone();
         if is_get(&method) {
-            let view = parameters::view(entity, &request)?;
+            let view = parameters::view(&self.scope, entity, &request)?;
             let one = self.app.records.get(&self.scope, entity, id, &view).map_err(problem)?;
-            return Ok(answer(StatusCode::OK, Some(one)));
+            return Ok(answer(one));
         }
         match method {
             Method::PATCH if entity.operations.update => self.update(entity, id, request).await,
@@ -105,37 +90,34 @@ impl Call<'_> {
         id: RecordId,
         mut request: Request,
     ) -> Result<Response, Problem> {
-        let dry = parameters::dry_run(&request)?;
-        let version = parameters::if_match(&request)?;
-        let members = members(&mut request).await?;
+        let sent = Sent::of(&mut request).await?;
+        let (members, version) = (sent.members()?, sent.version);
         let (kind, view) = (Arc::clone(entity), View::parse(entity, None, None).map_err(problem)?);
         let work = move |tx: &Tx| {
             write::update(tx, &kind, vec![Change { id, version, changes: Changes::Members(members) }])?;
-            let answer = readback(tx, &kind, id, &view)?;
-            Ok(if dry { Verdict::Undo(answer) } else { Verdict::Keep(answer) })
+            Ok(reply(StatusCode::OK, readback(tx, &kind, id, &view)?))
         };
-        let module = &self.module;
-        let one =
-            self.app.records.write(&self.scope, module, &self.app.hooks(), work).await.map_err(problem)?;
-        Ok(answer(StatusCode::OK, one))
+        self.mutate(sent.manner, work).await
     }
 
-    async fn delete(self, entity: &Arc<Entity>, id: RecordId, request: Request) -> Result<Response, Problem> {
-        let dry = parameters::dry_run(&request)?;
-        let version = parameters::if_match(&request)?;
-        let kind = Arc::clone(entity);
+    async fn delete(
+        self,
+        entity: &Arc<Entity>,
+        id: RecordId,
+        mut request: Request,
+    ) -> Result<Response, Problem> {
+        let sent = Sent::of(&mut request).await?;
+        let (kind, version) = (Arc::clone(entity), sent.version);
         let work = move |tx: &Tx| {
             write::delete(tx, &kind, id, version)?;
-            Ok(if dry { Verdict::Undo(()) } else { Verdict::Keep(()) })
+            Ok(Reply { status: StatusCode::NO_CONTENT.as_u16(), ..Reply::default() })
         };
-        let module = &self.module;
-        self.app.records.write(&self.scope, module, &self.app.hooks(), work).await.map_err(problem)?;
-        Ok(Response::builder().status(StatusCode::NO_CONTENT).finish())
+        self.mutate(sent.manner, work).await
     }
 }
 
 /// The record as it was written; nothing when its writer may not read it.
-fn readback(
+pub(super) fn readback(
     tx: &Tx,
     entity: &Arc<Entity>,
     id: RecordId,
@@ -147,11 +129,8 @@ fn readback(
     }
 }
 
-fn answer(status: StatusCode, one: Option<list::One>) -> Response {
-    let Some(one) = one else {
-        return json(status, b"{}".to_vec());
-    };
-    let mut response = json(status, one.body);
+fn answer(one: list::One) -> Response {
+    let mut response = json(StatusCode::OK, one.body);
     if let Ok(tag) = etag(one.version).parse() {
         response.headers_mut().insert(header::ETAG, tag);
     }

@@ -15,12 +15,20 @@ use crate::http::problem::{Fault, Problem, chain};
 use crate::ids::RequestId;
 
 /// How long the next bytes of an upload may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(in crate::http) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A multipart body with the parts `file` and `spec`.
 pub struct Upload {
     /// The text of `spec`.
     pub spec: String,
+    /// The stored `file`.
+    pub file: StoredFile,
+}
+
+/// A multipart body with the part `file` and perhaps `spec`.
+pub struct Sample {
+    /// The text of `spec`.
+    pub spec: Option<String>,
     /// The stored `file`.
     pub file: StoredFile,
 }
@@ -65,20 +73,7 @@ impl<'a> ApiExtractor<'a> for Upload {
     type ParamRawType = ();
 
     fn request_meta() -> Option<MetaRequest> {
-        let text = |format, description| {
-            MetaSchemaRef::Inline(Box::new(MetaSchema { format, description, ..MetaSchema::new("string") }))
-        };
-        let schema = MetaSchema {
-            required: vec!["file", "spec"],
-            properties: vec![
-                ("file", text(Some("binary"), Some("The file, at most 64 MiB."))),
-                ("spec", text(None, Some("What to make of it, as JSON."))),
-            ],
-            ..MetaSchema::new("object")
-        };
-        let schema = MetaSchemaRef::Inline(Box::new(schema));
-        let content = vec![MetaMediaType { content_type: "multipart/form-data", schema }];
-        Some(MetaRequest { description: None, content, required: true })
+        Some(meta(vec!["file", "spec"]))
     }
 
     async fn from_request(
@@ -86,18 +81,61 @@ impl<'a> ApiExtractor<'a> for Upload {
         body: &mut RequestBody,
         _: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
-        if !request.content_type().is_some_and(|kind| kind.starts_with("multipart/form-data")) {
-            return Err(unsupported("Send `multipart/form-data` with the parts `file` and `spec`.").into());
-        }
-        let folder = request.data::<UploadFolder>().ok_or_else(Problem::opaque)?;
-        let parts = <Multipart as FromRequest>::from_request(request, body).await?;
-        Ok(receive(parts, &folder.0).await?)
+        Ok(whole(parts(request, body).await?)?)
     }
 }
 
-async fn receive(mut parts: Multipart, folder: &Path) -> Result<Upload, Problem> {
+impl<'a> ApiExtractor<'a> for Sample {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn request_meta() -> Option<MetaRequest> {
+        Some(meta(vec!["file"]))
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        _: ExtractParamOptions<()>,
+    ) -> poem::Result<Self> {
+        let (spec, file) = parts(request, body).await?;
+        Ok(Self { spec, file: file.ok_or_else(|| lacks("file"))? })
+    }
+}
+
+fn meta(required: Vec<&'static str>) -> MetaRequest {
+    let text = |format, description| {
+        MetaSchemaRef::Inline(Box::new(MetaSchema { format, description, ..MetaSchema::new("string") }))
+    };
+    let schema = MetaSchema {
+        required,
+        properties: vec![
+            ("file", text(Some("binary"), Some("The file, at most 64 MiB."))),
+            ("spec", text(None, Some("What to make of it, as JSON."))),
+        ],
+        ..MetaSchema::new("object")
+    };
+    let schema = MetaSchemaRef::Inline(Box::new(schema));
+    let content = vec![MetaMediaType { content_type: "multipart/form-data", schema }];
+    MetaRequest { description: None, content, required: true }
+}
+
+type Parts = (Option<String>, Option<StoredFile>);
+
+async fn parts(request: &Request, body: &mut RequestBody) -> poem::Result<Parts> {
+    if !request.content_type().is_some_and(|kind| kind.starts_with("multipart/form-data")) {
+        return Err(unsupported("Send `multipart/form-data` with the parts `file` and `spec`.").into());
+    }
+    let folder = request.data::<UploadFolder>().ok_or_else(Problem::opaque)?;
+    let parts = <Multipart as FromRequest>::from_request(request, body).await?;
+    Ok(receive(parts, &folder.0).await?)
+}
+
+async fn receive(mut parts: Multipart, folder: &Path) -> Result<Parts, Problem> {
     let (mut spec, mut file) = (None, None);
-    while let Some(part) = next(&mut parts).await? {
+    while let Some(part) = next_part(&mut parts).await? {
         match part.name().unwrap_or_default() {
             "spec" if spec.is_none() => spec = Some(text(part).await?),
             "file" if file.is_none() => file = Some(store(part.into_async_read(), folder).await?),
@@ -109,17 +147,23 @@ async fn receive(mut parts: Multipart, folder: &Path) -> Result<Upload, Problem>
             }
         }
     }
-    match (spec, file) {
+    Ok((spec, file))
+}
+
+fn whole(parts: Parts) -> Result<Upload, Problem> {
+    match parts {
         (Some(spec), Some(file)) => Ok(Upload { spec, file }),
-        (spec, _) => {
-            let missing = if spec.is_none() { "spec" } else { "file" };
-            let detail = format!("The part `{missing}` is missing.");
-            Err(Problem::invalid(vec![Fault::new(format!("/{missing}"), "required", detail)]))
-        }
+        (None, _) => Err(lacks("spec")),
+        (_, None) => Err(lacks("file")),
     }
 }
 
-async fn next(parts: &mut Multipart) -> Result<Option<Field>, Problem> {
+fn lacks(part: &str) -> Problem {
+    let detail = format!("The part `{part}` is missing.");
+    Problem::invalid(vec![Fault::new(format!("/{part}"), "required", detail)])
+}
+
+pub(in crate::http) async fn next_part(parts: &mut Multipart) -> Result<Option<Field>, Problem> {
     let next = tokio::time::timeout(PATIENCE, parts.next_field()).await;
     let malformed =
         || Problem::malformed("malformed_multipart", "The body is not well-formed multipart/form-data.");
@@ -158,11 +202,11 @@ async fn store(mut from: impl AsyncRead + Unpin, folder: &Path) -> Result<Stored
     Ok(stored)
 }
 
-fn too_slow() -> Problem {
+pub(in crate::http) fn too_slow() -> Problem {
     Problem::new(poem::http::StatusCode::REQUEST_TIMEOUT, "body_too_slow", "The body did not arrive in time.")
 }
 
-fn broken() -> Problem {
+pub(in crate::http) fn broken() -> Problem {
     Problem::malformed("body_unreadable", "The body could not be read to its end.")
 }
 
@@ -175,7 +219,7 @@ mod tests {
         let request = Request::builder().content_type(kind).body(body.replace('\n', "\r\n"));
         let (request, mut body) = request.split();
         let parts = <Multipart as FromRequest>::from_request(&request, &mut body).await.unwrap();
-        receive(parts, folder).await
+        whole(receive(parts, folder).await?)
     }
 
     fn part(name: &str, content: &str) -> String {

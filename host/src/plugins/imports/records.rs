@@ -7,7 +7,7 @@ use crate::plugins::bindings::host::stoa::plugin::records::{Change as WitChange,
 use crate::plugins::bindings::host::stoa::plugin::types::{RecordId as WitId, Refusal};
 use crate::plugins::call::{Ground, State, from_wit, refusal, to_wit};
 use crate::records::cells::push;
-use crate::records::filter::{self, bind};
+use crate::records::filter::{self, Context, Filter, Sight, bind};
 use crate::records::list::{self, write_visible};
 use crate::records::schema::{
     CREATED_AT, CREATED_BY, Entity, OWNER, SYSTEM_COLUMNS, TEAM, UPDATED_AT, UPDATED_BY,
@@ -100,20 +100,28 @@ impl State {
         authority: &str,
     ) -> Result<Vec<Row>, RecordError> {
         let entity = self.entity(key)?;
+        // What the organization added is not the plugin's to ask for.
+        let declared = self.plugin.manifest.records.entity(key);
+        let declared = declared.as_deref().unwrap_or(&entity);
         let filter = match json {
-            "" => filter::Filter::And(Vec::new()),
+            "" => Filter::all(),
             text => {
                 let parsed = serde_json::from_str(text)
                     .map_err(|_| RecordError::bad("invalid_filter", "the filter is not JSON"))?;
-                filter::from_json(&entity, &parsed, &self.scope().organization.currency)?
+                filter::parse_json(&Context::of(self.scope(), self.now()), declared, &parsed)?
             }
         };
-        let sort = if sort.is_empty() { Sort::newest() } else { Sort::parse(&entity, sort)? };
+        let sight = match self.authority(authority)? {
+            Authority::Plugin => Sight::Plugin,
+            _ => Sight::Caller,
+        };
+        let condition = filter.condition(self.engine(), self.scope(), &entity, sight)?;
+        let sort = if sort.is_empty() { Sort::newest() } else { Sort::parse(declared, sort)? };
         let mut order = String::new();
         sort.write_order(&mut order);
         let limit = usize::try_from(limit).unwrap_or(ROWS).clamp(1, ROWS);
         let _ = write!(order, " limit {limit}");
-        self.select(&entity, authority, |sql, params| filter.write_sql(sql, params), &order)
+        self.select(&entity, authority, |sql, params| condition.write(sql, params), &order)
     }
 
     fn create_rows(
@@ -125,6 +133,7 @@ impl State {
     ) -> Result<Vec<WitId>, RecordError> {
         let (tx, entity) = (self.writing(authority)?, self.entity(key)?);
         within_limit(rows.len())?;
+        declares(&entity, &fields)?;
         let fields: Arc<[String]> = fields.into();
         let inputs = rows
             .into_iter()
@@ -152,6 +161,7 @@ impl State {
     ) -> Result<Vec<u64>, RecordError> {
         let (tx, entity) = (self.writing(authority)?, self.entity(key)?);
         within_limit(changes.len())?;
+        declares(&entity, &fields)?;
         let fields: Arc<[String]> = fields.into();
         let changes = changes.into_iter().map(|change| Change {
             id: from_wit(change.id),
@@ -174,6 +184,16 @@ fn within_limit(rows: usize) -> Result<(), RecordError> {
         return Err(RecordError::bad("too_many_rows", format!("one call takes at most {ROWS} records")));
     }
     Ok(())
+}
+
+/// Refuses fields that the organization added: they are not the plugin's.
+fn declares(entity: &Entity, fields: &[String]) -> Result<(), RecordError> {
+    match fields.iter().find(|key| entity.field(key).is_some_and(|field| field.custom)) {
+        Some(key) => {
+            Err(RecordError::bad("unknown_field", format!("`{key}` is no field of this plugin's manifest")))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Runs a write in a savepoint of its own, so that a plugin may hear of a refusal and go on; what the plugin does on its

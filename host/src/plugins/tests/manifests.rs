@@ -37,7 +37,11 @@ fn the_shipped_manifests_have_no_fault() {
         let manifest = Manifest::parse(&read(path)).unwrap();
         assert!(!manifest.records.entities.is_empty(), "{path}");
     }
-    for path in ["tests/guests/hostile/manifest.json", "tests/guests/thief/manifest.json"] {
+    for path in [
+        "tests/guests/hostile/manifest.json",
+        "tests/guests/thief/manifest.json",
+        "plugins/examples/kitchen-sink/manifest.json",
+    ] {
         Manifest::parse(&read(path)).unwrap();
     }
 }

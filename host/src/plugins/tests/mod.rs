@@ -1,7 +1,5 @@
-//! Packages as they come: manifests with faults, components that are none, artifacts that somebody touched, and the
-//! documents that manifests turn into.
+//! Packages as they come: manifests with faults, components that are none, artifacts that somebody touched.
 
-mod documents;
 mod manifests;
 mod packages;
 

@@ -5,14 +5,17 @@ use crate::caller::{Caller, Source};
 use crate::ids::RequestId;
 use crate::policy::{ACTIONS, Policy};
 
-const HOST: [(&str, &[&str]); 7] = [
+const HOST: [(&str, &[&str]); 10] = [
     ("host.user", &["read", "create", "update", "delete"]),
     ("host.team", &["read", "create", "update", "delete"]),
     ("host.api-key", &["read", "create", "update", "delete"]),
     ("host.import", &["read", "create", "update", "delete"]),
+    ("host.export", &["read"]),
     ("host.job", &["read", "create", "update", "delete"]),
     ("host.organization", &["read", "update"]),
     ("host.module", &["read", "update"]),
+    ("host.view", &["manage"]),
+    ("host.configuration", &["read", "update", "publish"]),
 ];
 
 fn proposed() -> Vec<Grant> {
@@ -62,7 +65,9 @@ async fn the_other_roles_may_do_what_is_written_and_nothing_else() {
         ("manager", "host.team", "read", org),
         ("manager", "host.import", "read", own),
         ("manager", "host.import", "create", org),
+        ("manager", "host.export", "read", own),
         ("manager", "host.job", "read", own),
+        ("manager", "host.view", "manage", org),
         ("manager", "garden.tree", "read", scope(&[Scope::Team], &[])),
         ("rep", "host.user", "read", org),
         ("rep", "host.team", "read", org),

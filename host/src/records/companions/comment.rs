@@ -60,6 +60,24 @@ pub struct CommentView {
     pub mentions: Vec<Person>,
 }
 
+impl CommentView {
+    /// What the comment says once `members`, a merge patch, is applied.
+    ///
+    /// # Errors
+    /// As [`Words::parse`].
+    pub fn changed_by(&self, mut members: Map<String, Json>) -> Result<Words, RecordError> {
+        if !members.contains_key("text") {
+            members.insert("text".into(), Json::String(self.text.clone()));
+            // A text that stays calls whom it called, also those who were named beside it.
+            if !members.contains_key("mentions") {
+                members
+                    .insert("mentions".into(), self.mentions.iter().map(|one| one.id.to_string()).collect());
+            }
+        }
+        Words::parse(&members)
+    }
+}
+
 /// What somebody wants a comment to say.
 #[derive(Clone, Debug)]
 pub struct Words {
@@ -178,7 +196,7 @@ pub fn edit(
     let values = access::read(&tx.conn, &tx.scope, entity, record)?;
     let comment = live(&tx.conn, entity, record, id)?;
     if comment.by != tx.scope.caller.principal.id {
-        return Err(not_yours(entity, "update: the comment is somebody else's"));
+        return Err(not_yours(entity, "change another person's comment"));
     }
     fresh(tx, &comment, version)?;
     let before = store::mentions(&tx.conn, id)?;
@@ -207,7 +225,7 @@ pub fn delete(
     let comment = live(&tx.conn, entity, record, id)?;
     let own = comment.by == tx.scope.caller.principal.id;
     if !own && !access::may(&tx.scope, entity, &values, "delete") {
-        return Err(not_yours(entity, "delete: the comment is somebody else's"));
+        return Err(not_yours(entity, "delete another person's comment"));
     }
     fresh(tx, &comment, version)?;
     store::bury(&tx.conn, id, tx.now)?;
@@ -223,7 +241,7 @@ fn fresh(tx: &Tx, comment: &Comment, version: Option<u64>) -> Result<(), RecordE
     let Some(sent) = version.filter(|sent| *sent != comment.version) else { return Ok(()) };
     let mut views = shown(&tx.engine, &tx.scope, &tx.conn, vec![comment.clone()])?;
     let record = views.pop().and_then(|view| serde_json::to_vec(&view).ok()).unwrap_or_default();
-    Err(RecordError::Stale { current: comment.version, sent, record })
+    Err(RecordError::Stale { current: comment.version, sent, record, changed: Vec::new() })
 }
 
 fn live(

@@ -49,6 +49,17 @@ impl ChangeView {
     }
 }
 
+/// The key of a field that a history can be asked for.
+///
+/// # Errors
+/// [`RecordError::BadRequest`] for a name that the entity does not have.
+pub fn field(entity: &Entity, name: &str) -> Result<String, RecordError> {
+    let shown: String = name.chars().filter(|letter| !letter.is_control()).take(64).collect();
+    let unknown =
+        || RecordError::bad("unknown_field", format!("`{shown}` is not a field of {}", entity.object));
+    entity.attribute(name).map(|field| field.key.to_string()).ok_or_else(unknown)
+}
+
 /// A page of a record's history; of one field only, if `field` is given. A page may be short though more follow.
 ///
 /// # Errors

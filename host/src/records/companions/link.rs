@@ -1,14 +1,18 @@
 //! Links to the content of a file: whoever has one may fetch it for ten minutes, without a token. The link says the
 //! module, so that the file is found without a search, and is signed over all that it says and the organization.
 
+use std::path::PathBuf;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 
+use super::attachment::{self, Attachment};
 use crate::clock::UnixMillis;
 use crate::ids::{OrganizationId, RecordId};
+use crate::records::{RecordError, Records};
 
 /// How long a link is good.
 pub const LIFETIME: UnixMillis = 10 * 60 * 1000;
@@ -62,6 +66,36 @@ impl Link<'_> {
         mac.update(&self.expires.to_le_bytes());
         mac.update(self.module.as_bytes()); // last: the others have one length
         mac.finalize().into_bytes().to_vec()
+    }
+}
+
+impl Records {
+    /// The query of a link to a file of this organization, good from now for [`LIFETIME`].
+    #[must_use]
+    pub fn link(&self, organization: OrganizationId, module: &str, file: RecordId) -> String {
+        let expires = (self.now() + LIFETIME) / 1000;
+        let link = Link { organization, module, file, expires };
+        // Modules are named in letters, digits, `-` and `_`: nothing to encode.
+        format!("module={module}&expires={expires}&signature={}", link.signature(&self.link_key))
+    }
+
+    /// The file that a link opens, and where its content is.
+    ///
+    /// # Errors
+    /// Why the link is refused (`Ok`), or [`RecordError::NotFound`] for a file that is gone, or storage fails (`Err`).
+    pub fn open_link(
+        &self,
+        link: &Link<'_>,
+        signature: &str,
+    ) -> Result<(Attachment, PathBuf), Result<Refused, RecordError>> {
+        link.check(&self.link_key, signature, self.now()).map_err(Ok)?;
+        // The signature is good: the organization has this module's file, and had this row.
+        let found = self.file_of(link.organization, link.module).and_then(|file| {
+            file.read(|conn| attachment::store::find(conn, link.file))?.ok_or(RecordError::NotFound)
+        });
+        let found = found.map_err(Err)?;
+        let path = self.blobs.path(link.organization, link.module, &found.sha256);
+        Ok((found, path.map_err(|error| Err(error.into()))?))
     }
 }
 

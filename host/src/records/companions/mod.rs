@@ -7,7 +7,7 @@
 //!
 //! Reading order: `access.rs` (who may), `event.rs`, `comment.rs` and `mention.rs`, `tag.rs`, `follower.rs`, `attachment/`
 //! and `link.rs` (files; their contents are in `records/blobs.rs`), `moving.rs` (merges and purges), `changes.rs`,
-//! `history.rs`, `timeline.rs`.
+//! `history.rs`, `timeline.rs` with `children.rs` and `item.rs`.
 //!
 //! **Invariant:** nothing of a record that the caller may not read is shown, counted or changed, not even that it is there.
 
@@ -20,11 +20,14 @@ mod comment_store;
 mod event;
 pub mod follower;
 pub mod history;
+pub mod item;
 pub mod link;
 mod mention;
 mod moving;
 mod store;
 pub mod tag;
+#[cfg(test)]
+mod tests;
 pub mod timeline;
 
 use std::collections::HashMap;

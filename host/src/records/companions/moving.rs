@@ -117,8 +117,9 @@ pub fn put_back(conn: &Rc<Connection>, moves: &[Move]) -> Result<(), RecordError
     Ok(())
 }
 
-/// Removes everything beside a record, for good: the record is purged. The contents of its files are removed by the next
-/// sweep, once nothing else refers to them.
+/// Removes everything beside a record, for good: the record is purged. The contents of its files are on the disk until
+/// [`Records::sweep_left`](crate::records::Records::sweep_left) is called after the commit, as every upload and deletion of a
+/// file of this module does, and every start.
 ///
 /// # Errors
 /// The file fails.

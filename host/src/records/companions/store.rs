@@ -2,13 +2,18 @@
 
 use std::rc::Rc;
 
-use rusqlite::params;
+use rusqlite::{params, params_from_iter};
 
 use super::event::{Event, Happened};
 use super::moving::{MovedFollower, MovedTag};
+use super::tag::TagCount;
 use crate::clock::UnixMillis;
 use crate::ids::{PrincipalId, RecordId};
-use crate::records::RecordError;
+use crate::records::filter::bind;
+use crate::records::list::write_visible;
+use crate::records::schema::Entity;
+use crate::records::value::Value;
+use crate::records::{RecordError, Scope};
 use crate::storage::Connection;
 
 /// A table whose rows have an id, an entity and a record.
@@ -262,6 +267,39 @@ pub(super) fn tags(
     let mut statement = conn.prepare(sql)?;
     let found =
         statement.query_map(params![entity, record.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(found.collect::<rusqlite::Result<_>>()?)
+}
+
+/// The tags of an entity that begin with `start` and come after `after`, with the number of readable records that have each.
+pub(super) fn tag_counts(
+    conn: &Rc<Connection>,
+    scope: &Scope,
+    entity: &Entity,
+    (start, after): (&str, &str),
+    limit: usize,
+) -> Result<Vec<(String, TagCount)>, RecordError> {
+    let (mut sql, mut params) =
+        (String::from("select t.fold, min(t.tag), count(*) from _stoa_tags t "), Vec::new());
+    // The tags come first, in the order of their index, so that a page ends where it is full.
+    sql.push_str(&format!("cross join \"{}\" e on e.id = t.record where t.entity = ", entity.key));
+    bind(Value::Text(entity.key.to_string()), &mut sql, &mut params);
+    sql.push_str(" and t.fold > ");
+    bind(Value::Text(after.to_owned()), &mut sql, &mut params);
+    if !start.is_empty() {
+        sql.push_str(" and t.fold >= ");
+        bind(Value::Text(start.to_owned()), &mut sql, &mut params);
+        sql.push_str(" and t.fold < ");
+        bind(Value::Text(format!("{start}\u{10ffff}")), &mut sql, &mut params);
+    }
+    sql.push_str(" and ");
+    write_visible(scope, entity, "read", &mut sql, &mut params)?;
+    sql.push_str(" group by t.fold order by t.fold limit ");
+    bind(Value::Integer(limit as i64), &mut sql, &mut params);
+    let mut statement = conn.prepare(&sql)?;
+    let found = statement.query_map(params_from_iter(&params), |row| {
+        let count: i64 = row.get(2)?;
+        Ok((row.get(0)?, TagCount { tag: row.get(1)?, count: count.unsigned_abs() }))
+    })?;
     Ok(found.collect::<rusqlite::Result<_>>()?)
 }
 

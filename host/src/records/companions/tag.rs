@@ -2,20 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::rc::Rc;
 use std::sync::Arc;
 
+use serde::Serialize;
 use serde_json::json;
 use unicode_normalization::UnicodeNormalization as _;
 
-use super::access;
 use super::event::{self, Happened};
-use super::store;
+use super::{Page, Paging, access, binding, cut, opened, sealed, store};
 use crate::ids::RecordId;
 use crate::records::filter::bind;
 use crate::records::schema::Entity;
 use crate::records::tx::Tx;
 use crate::records::value::Value;
-use crate::records::{Fault, RecordError};
+use crate::records::{Fault, RecordError, Records, Scope};
+use crate::storage::Connection;
 
 /// Most characters of a tag.
 pub const LONGEST: usize = 50;
@@ -140,6 +142,52 @@ pub fn parse_all(member: &str, texts: &[serde_json::Value], faults: &mut Vec<Fau
         }
     }
     tags
+}
+
+/// The tags of a record, in order.
+///
+/// # Errors
+/// [`RecordError::NotFound`], or the file fails.
+pub fn of_record(
+    conn: &Rc<Connection>,
+    scope: &Scope,
+    entity: &Entity,
+    record: RecordId,
+) -> Result<Vec<String>, RecordError> {
+    access::read(conn, scope, entity, record)?;
+    let tags = store::tags(conn, &entity.key, record)?;
+    Ok(tags.into_iter().map(|(_, text)| text).collect())
+}
+
+/// A tag of an entity, and on how many of the records that the caller may read it is.
+#[derive(Debug, Eq, PartialEq, Serialize)]
+pub struct TagCount {
+    /// The tag.
+    pub tag: String,
+    /// On how many records.
+    pub count: u64,
+}
+
+/// A page of the tags of an entity that begin with `start`, in order, counted over the records that the caller may read.
+///
+/// # Errors
+/// [`RecordError::Forbidden`], a cursor of another list, or the file fails.
+pub fn counts(
+    engine: &Records,
+    scope: &Scope,
+    conn: &Rc<Connection>,
+    entity: &Entity,
+    (start, paging): (&str, &Paging),
+) -> Result<Page<TagCount>, RecordError> {
+    let start: String = start.trim().nfc().collect::<String>().to_lowercase().nfc().collect();
+    let binding = format!("{} {start}", binding("tags", scope, entity, None));
+    let after = opened(engine, &binding, paging, 1)?;
+    let after = after.as_ref().and_then(|values| values.first()?.text()).unwrap_or_default();
+    let mut found = store::tag_counts(conn, scope, entity, (&start, after), paging.limit + 1)?;
+    let more = cut(&mut found, paging.limit);
+    let last = found.last().filter(|_| more).map(|(fold, _)| Value::Text(fold.clone()));
+    let next_cursor = last.map(|last| sealed(engine, &binding, &[last]));
+    Ok(Page { data: found.into_iter().map(|(_, count)| count).collect(), next_cursor })
 }
 
 /// Appends the condition that a row of `entity` has a tag: for filters on `tags`. A text that can be no tag matches nothing.

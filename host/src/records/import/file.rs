@@ -1,68 +1,152 @@
-//! The uploaded file: its column names and its lines. What is wrong with a line is told as faults of that line; only a
-//! file that cannot be read ends the import.
+//! The lines of a file that was prepared. What is wrong with a line is told as faults of that line; only a file that
+//! cannot be read ends the import.
 
-use std::collections::HashSet;
 use std::fs::File;
 use std::path::Path;
 
 use csv::{ByteRecord, Reader, ReaderBuilder, StringRecord};
+use serde_json::{Map, Value as Json};
 
 use super::ImportError;
-use super::lines::Starts;
-use super::spec::Spec;
-use crate::records::error::{Fault, RecordError};
-
-/// Most columns that a file may have.
-const MAX_COLUMNS: usize = 1_000;
+use super::source::{Format, ObjectLines, Source, Starts};
+use crate::records::error::Fault;
 
 /// A line as it was read: kept when it has to be looked at again.
 pub(super) struct Line {
-    /// Where it starts in the file, the header being line 1.
+    /// Where it starts in the file, or the row of the sheet; the first is 1.
     pub(super) number: u64,
-    /// Its cells, one for each column; or why it is none.
-    pub(super) cells: Result<StringRecord, Fault>,
+    /// Its cells; or why it has none.
+    pub(super) cells: Result<Cells, Fault>,
 }
 
-/// The lines after the header.
-pub(super) struct Lines {
+/// The cells of a line.
+pub(super) enum Cells {
+    /// One text for each column.
+    Texts(StringRecord),
+    /// The members of an object.
+    Members(Map<String, Json>),
+}
+
+/// What stands in a column.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Cell<'a> {
+    /// The line has no such member; a text always has all of its columns.
+    Absent,
+    /// A text.
+    Text(&'a str),
+    /// A JSON value that is no text.
+    Json(&'a Json),
+}
+
+impl Cells {
+    /// The cell of the column with this name, which stands at this place.
+    pub(super) fn get(&self, name: &str, at: Option<usize>) -> Cell<'_> {
+        match self {
+            Self::Texts(texts) => Cell::Text(at.and_then(|at| texts.get(at)).unwrap_or_default()),
+            Self::Members(members) => match members.get(name) {
+                None => Cell::Absent,
+                Some(Json::Null) => Cell::Text(""),
+                Some(Json::String(text)) => Cell::Text(text),
+                Some(json) => Cell::Json(json),
+            },
+        }
+    }
+}
+
+/// The lines of data.
+pub(super) enum Lines {
+    /// Cells between delimiters.
+    Cells(Box<CellLines>),
+    /// One object on each line.
+    Objects(ObjectLines),
+}
+
+/// Lines of cells.
+pub(super) struct CellLines {
     reader: Reader<File>,
     columns: usize,
+    encoding: String,
     record: ByteRecord,
-    starts: Starts,
+    /// `None`: each line begins with its number.
+    starts: Option<Starts>,
 }
 
 impl Lines {
-    /// The lines of a file with this many columns.
-    pub(super) fn open(path: &Path, spec: &Spec, columns: usize) -> Result<Self, ImportError> {
-        let starts = Starts::new(path)?;
-        Ok(Self { reader: reader(path, spec)?, columns, record: ByteRecord::new(), starts })
+    /// The lines of a prepared file.
+    pub(super) fn open(path: &Path, source: &Source) -> Result<Self, ImportError> {
+        if source.format == Format::Jsonl {
+            return Ok(Self::Objects(ObjectLines::open(path)?));
+        }
+        let reader = ReaderBuilder::new()
+            .flexible(true)
+            .has_headers(!source.converted())
+            .delimiter(source.separator())
+            .quote(source.quoting())
+            .from_path(path)
+            .map_err(unreadable)?;
+        Ok(Self::Cells(Box::new(CellLines {
+            reader,
+            columns: source.columns.len(),
+            encoding: source.encoding.clone(),
+            record: ByteRecord::new(),
+            starts: if source.converted() { None } else { Some(Starts::new(path)?) },
+        })))
     }
 
     /// Passes over lines that an earlier run took.
     pub(super) fn skip(&mut self, lines: u64) -> Result<(), ImportError> {
         for _ in 0..lines {
-            self.advance()?;
+            match self {
+                Self::Cells(cells) => drop(cells.advance()?),
+                Self::Objects(objects) => drop(objects.advance()?),
+            }
         }
         Ok(())
     }
 
     /// The next line; `None` at the end.
     pub(super) fn next(&mut self) -> Result<Option<Line>, ImportError> {
+        match self {
+            Self::Cells(cells) => cells.next(),
+            Self::Objects(objects) => Ok(objects
+                .advance()?
+                .map(|number| Line { number, cells: objects.object().map(Cells::Members) })),
+        }
+    }
+}
+
+impl CellLines {
+    fn next(&mut self) -> Result<Option<Line>, ImportError> {
         if !self.advance()? {
             return Ok(None);
         }
-        let number = self.starts.line(self.record.position())?;
-        let whole = |code: &'static str, detail| Fault { pointer: String::new(), code: code.into(), detail };
+        let Some(starts) = &mut self.starts else {
+            return Ok(Some(self.converted()));
+        };
+        let number = starts.line(self.record.position())?;
         let (found, wanted) = (self.record.len(), self.columns);
         let cells = match StringRecord::from_byte_record(self.record.clone()) {
-            Ok(cells) if found == wanted => Ok(cells),
+            Ok(cells) if found == wanted => Ok(Cells::Texts(cells)),
             Ok(_) => {
-                let detail = format!("the line has {found} cells, the header {wanted}");
-                Err(whole("wrong_cell_count", detail))
+                Err(whole("wrong_cell_count", format!("the line has {found} cells, the header {wanted}")))
             }
-            Err(_) => Err(whole("not_utf8", "the line is not UTF-8 text".into())),
+            Err(_) if self.encoding == "utf-8" => Err(whole("not_utf8", "the line is not UTF-8 text".into())),
+            Err(_) => Err(whole("not_text", format!("the line is not {} text", self.encoding))),
         };
         Ok(Some(Line { number, cells }))
+    }
+
+    /// A line of a sheet: its number, and what is wrong with it if something is, in front of its cells.
+    fn converted(&self) -> Line {
+        let text = |cell: &[u8]| String::from_utf8_lossy(cell).into_owned();
+        let mut cells = self.record.iter().map(text);
+        let first = cells.next().unwrap_or_default();
+        let (number, fault) = first.split_once(' ').map_or((first.as_str(), None), |(n, f)| (n, Some(f)));
+        let cells = match fault {
+            Some(fault) => Err(whole("invalid_cell", fault.to_owned())),
+            None => Ok(Cells::Texts(cells.collect())),
+        };
+        Line { number: number.parse().unwrap_or_default(), cells }
     }
 
     fn advance(&mut self) -> Result<bool, ImportError> {
@@ -70,109 +154,86 @@ impl Lines {
     }
 }
 
+fn whole(code: &'static str, detail: String) -> Fault {
+    Fault { pointer: String::new(), code: code.into(), detail }
+}
+
 fn unreadable(error: csv::Error) -> ImportError {
     std::io::Error::other(error.to_string()).into()
 }
 
-fn reader(path: &Path, spec: &Spec) -> Result<Reader<File>, ImportError> {
-    let delimiter = spec.delimiter.and_then(|sign| u8::try_from(sign).ok()).unwrap_or(b',');
-    ReaderBuilder::new().flexible(true).delimiter(delimiter).from_path(path).map_err(unreadable)
-}
-
-/// The column names of a file.
-pub(super) fn header(path: &Path, spec: &Spec) -> Result<Vec<String>, ImportError> {
-    let refuse = |code: &'static str, detail: String| -> ImportError {
-        RecordError::Invalid(vec![Fault { pointer: "/file".into(), code: code.into(), detail }]).into()
-    };
-    let mut reader = reader(path, spec)?;
-    let header = match reader.headers() {
-        Ok(header) => header,
-        Err(error) if error.is_io_error() => return Err(unreadable(error)),
-        Err(_) => {
-            let detail = "the first line is not UTF-8 text; save the file as CSV in UTF-8";
-            return Err(refuse("invalid_csv", detail.into()));
-        }
-    };
-    if header.len() > MAX_COLUMNS {
-        let detail = format!("the file has {} columns; {MAX_COLUMNS} is the most", header.len());
-        return Err(refuse("too_many_columns", detail));
-    }
-    let named = |name: &str| name.trim_start_matches('\u{feff}').trim().to_owned();
-    let names: Vec<String> = header.iter().map(named).collect();
-    let mut seen = HashSet::new();
-    if let Some(twice) = names.iter().find(|name| !seen.insert(name.as_str())) {
-        let detail = format!("column `{twice}` stands twice in the first line; name each column once");
-        return Err(refuse("invalid_csv", detail));
-    }
-    if names.iter().all(String::is_empty) {
-        return Err(refuse("invalid_csv", "the file has no first line with column names".into()));
-    }
-    Ok(names)
-}
-
-/// Lines of the file without the header: for "how far" only.
-pub(super) fn count(path: &Path, spec: &Spec) -> Result<u64, ImportError> {
-    let mut reader = reader(path, spec)?;
-    let mut record = ByteRecord::new();
-    let mut lines = 0;
-    while reader.read_byte_record(&mut record).unwrap_or(false) {
-        lines += 1;
-    }
-    Ok(lines)
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::source::{Wishes, prepare};
     use super::*;
+    use crate::records::error::RecordError;
 
-    fn written(bytes: &[u8]) -> (tempfile::TempDir, std::path::PathBuf, Spec) {
+    fn read(file: &[u8]) -> Vec<(u64, Result<String, String>)> {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("rows.csv");
-        std::fs::write(&path, bytes).unwrap();
-        (folder, path, Spec::parse(r#"{"entity":"users","mapping":{}}"#).unwrap())
+        let (upload, working) = (folder.path().join("upload"), folder.path().join("working"));
+        std::fs::write(&upload, file).unwrap();
+        let source = prepare(&upload, &Wishes::default(), &working).unwrap();
+        let mut lines = Lines::open(&working, &source).unwrap();
+        let mut all = Vec::new();
+        while let Some(line) = lines.next().unwrap() {
+            let cells = line.cells.map(|cells| match cells {
+                Cells::Texts(texts) => texts.iter().collect::<Vec<_>>().join("+"),
+                Cells::Members(members) => Json::Object(members).to_string(),
+            });
+            all.push((line.number, cells.map_err(|fault| fault.code.to_string())));
+        }
+        assert_eq!(all.len() as u64, source.rows);
+        all
     }
 
     #[test]
-    fn a_line_that_is_no_text_or_has_other_cells_is_a_fault_and_the_next_one_is_read() {
-        let (_folder, path, spec) = written(b"a,b\n1,2\n\xff,2\n1\n3,4\n");
-        let mut lines = Lines::open(&path, &spec, 2).unwrap();
-        let mut told = Vec::new();
-        while let Some(line) = lines.next().unwrap() {
-            let cells = line.cells.map(|cells| cells.iter().collect::<Vec<_>>().join("+"));
-            told.push((line.number, cells.map_err(|fault| fault.code.into_owned())));
-        }
-        let fault = |code: &str| Err(code.to_owned());
+    fn lines_bear_the_numbers_that_people_count() {
+        let broken = ["größe,b\n", "x,1\n"].concat().into_bytes();
+        let broken = [&broken[..], b"\xff,2\n\"a\nb\",3\ny\n\nz,4\n"].concat();
+        let told = |text: &str| Err(text.to_owned());
         assert_eq!(
-            told,
+            read(&[&"ä,ö\n".repeat(9).into_bytes()[..], b"1,2\n"].concat()).len(),
+            9,
+            "the first line is the header"
+        );
+        let mark = [b"\xef\xbb\xbf", &broken[..]].concat();
+        assert_eq!(
+            read(&mark),
             [
-                (2, Ok("1+2".to_owned())),
-                (3, fault("not_utf8")),
-                (4, fault("wrong_cell_count")),
-                (5, Ok("3+4".to_owned()))
+                (2, Ok("x+1".into())),
+                (3, told("not_utf8")),
+                (4, Ok("a\nb+3".into())),
+                (6, told("wrong_cell_count")),
+                (8, Ok("z+4".into()))
             ]
         );
-        assert_eq!(count(&path, &spec).unwrap(), 4);
+        assert_eq!(
+            read(b"{\"a\":[1]}\n\n{\"b\":\"x\"}\nno\n"),
+            [(1, Ok("{\"a\":[1]}".into())), (3, Ok("{\"b\":\"x\"}".into())), (4, told("invalid_json"))]
+        );
     }
 
     #[test]
     fn the_mark_at_the_beginning_of_a_file_is_no_part_of_a_name() {
-        for start in ["\u{feff}", "\u{feff} ", "\u{feff}\u{feff}"] {
-            let (_folder, path, spec) = written(format!("{start}name,b\n").as_bytes());
-            assert_eq!(header(&path, &spec).unwrap(), ["name", "b"]);
+        for start in ["\u{feff}", "\u{feff} ", "\u{feff}\u{feff}", "\u{feff}\u{feff}\"name\",c\n"] {
+            let folder = tempfile::tempdir().unwrap();
+            let (upload, working) = (folder.path().join("upload"), folder.path().join("working"));
+            std::fs::write(&upload, format!("{start}name,b\n")).unwrap();
+            let source = prepare(&upload, &Wishes::default(), &working).unwrap();
+            assert_eq!(source.columns[0], "name");
         }
     }
 
     #[test]
-    fn a_header_has_at_most_a_thousand_columns() {
-        let of = |columns: usize| {
-            let names: Vec<String> = (0..columns).map(|column| format!("c{column}")).collect();
-            let (_folder, path, spec) = written(format!("{}\n", names.join(",")).as_bytes());
-            header(&path, &spec)
-        };
-        assert_eq!(of(MAX_COLUMNS).unwrap().len(), MAX_COLUMNS);
-        let Err(ImportError::Records(RecordError::Invalid(faults))) = of(MAX_COLUMNS + 1) else {
+    fn a_wish_for_another_format_is_refused_when_it_cannot_be_meant() {
+        let folder = tempfile::tempdir().unwrap();
+        let (upload, working) = (folder.path().join("upload"), folder.path().join("working"));
+        std::fs::write(&upload, "name\nx\n").unwrap();
+        let wishes = Wishes { format: Some(Format::Xlsx), ..Wishes::default() };
+        let Err(ImportError::Records(RecordError::Invalid(faults))) = prepare(&upload, &wishes, &working)
+        else {
             panic!("accepted");
         };
-        assert_eq!(faults[0].code, "too_many_columns");
+        assert_eq!(faults[0].code, "unsupported_format");
     }
 }

@@ -1,42 +1,53 @@
-//! Import of CSV files as jobs: mapped line by line, written in batches through the whole pipeline, resumable.
+//! Import of files as jobs: mapped line by line, written in batches through the whole pipeline, resumable, undoable.
 //!
 //! How far an import came stands in the same transaction as the rows it wrote, so that a crash can neither lose nor
-//! double one. Lines that cannot be taken are kept with their reasons and answered as a file.
+//! double one. Lines that cannot be taken are kept with their reasons and answered as a file. Everything that an import
+//! writes bears one request id in the change log, however often it is resumed: that is what an undo goes by.
 //!
 //! A line may refer to a record that an earlier line of the same file makes: a parent must stand earlier in the file than
 //! its children. A dry run keeps nothing, so it does not find such parents.
 //!
 //! The upload is kept until its job is over, see [`Imports::discard`].
 //!
-//! Reading order: `spec.rs` (what is asked), `file.rs` and `lines.rs` (lines), `row.rs` (a line becomes a record), `run.rs` (batches),
-//! `people.rs` (users), `store.rs` (SQL), `report.rs` (the error file).
+//! Reading order: `spec/` (what is asked), `source/` (what a file is), `file.rs` (lines), `row.rs`, `lookup.rs`, `value.rs`
+//! (a line becomes a record), `run.rs`, `batch.rs` (batches), `people.rs` (users), `store.rs` (SQL), `report.rs` (the error
+//! file), `detect.rs` and `suggest.rs` (before an import), `mappings/` (saved), `undo/`.
 
+mod batch;
+mod detect;
 mod file;
-mod lines;
+mod lookup;
+pub mod mappings;
 mod people;
 mod person;
 mod report;
 mod row;
 mod run;
+mod source;
 mod spec;
 mod store;
+mod submit;
+mod suggest;
 #[cfg(test)]
 mod tests;
+pub mod undo;
+mod value;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::caller::Caller;
 use crate::ids::{JobId, OrganizationId, RequestId};
-use crate::jobs::{Job, JobError, Jobs, NewJob};
+use crate::jobs::{Job, JobError, Jobs};
 use crate::storage::TenantFiles;
 
-use super::error::{Fault, RecordError};
-use super::schema::Entity;
+use super::error::RecordError;
 use super::tx::Hooks;
 use super::{Records, Scope};
 
-pub use self::spec::{ExternalId, Lookup, Mapping, Mode, Spec, USERS};
+pub use self::detect::Detected;
+pub use self::source::{Format, Source};
+pub use self::spec::{ExternalId, Key, Lookup, Mapping, Mode, Spec, USERS};
 
 /// The kind of an import's job.
 pub const KIND: &str = "import";
@@ -63,6 +74,19 @@ pub struct Imports {
     files: TenantFiles,
 }
 
+/// What an import's job knows.
+#[derive(Clone, Debug, serde::Deserialize, serde::Serialize)]
+pub(super) struct Order {
+    /// The stored file.
+    file: RequestId,
+    /// The request that everything it writes belongs to.
+    request: RequestId,
+    /// What was asked.
+    import: Spec,
+    /// What the file is.
+    source: Source,
+}
+
 impl Imports {
     /// Imports into these records.
     #[must_use]
@@ -70,72 +94,8 @@ impl Imports {
         Self { engine, jobs, files }
     }
 
-    /// Accepts an import: checks the specification against the file's header and the entity, moves the file to its
-    /// place and queues the job.
-    ///
-    /// # Errors
-    /// [`RecordError::Invalid`] with every fault of the specification, [`RecordError::Forbidden`], or the file fails.
-    pub async fn submit(&self, scope: &Scope, spec_json: &str, upload: &Path) -> Result<Job, ImportError> {
-        let spec = Spec::parse(spec_json)?;
-        let (imports, scope, upload) = (self.clone(), scope.clone(), upload.to_owned());
-        // A task of its own, so that a caller who goes away cannot leave a file without a job, or a job without its file.
-        let queued = tokio::spawn(async move {
-            let (jobs, organization) = (imports.jobs.clone(), scope.organization.id);
-            let created_by = scope.caller.principal.id;
-            let placed = tokio::task::spawn_blocking(move || imports.place(&scope, spec, &upload));
-            let (spec, placed) = placed.await.map_err(std::io::Error::other)??;
-            let job = jobs.create(NewJob { organization, kind: KIND.to_owned(), spec, created_by }).await?;
-            placed.keep();
-            Ok(job)
-        });
-        queued.await.map_err(std::io::Error::other)?
-    }
-
-    /// Checks and moves the file; the job's spec, and the file in its place. Not for an async worker.
-    fn place(&self, scope: &Scope, spec: Spec, upload: &Path) -> Result<(String, Placed), ImportError> {
-        let entity = self.entity(scope, &spec)?;
-        let header = file::header(upload, &spec)?;
-        spec.check(scope, entity.as_deref(), &header)?;
-        // The file is in place, under a name of its own, before the job can start.
-        let stored = RequestId::new();
-        let placed = Placed(Some(self.folder(scope.organization.id)?.join(format!("{stored}.csv"))));
-        if let Some(place) = &placed.0 {
-            std::fs::rename(upload, place).or_else(|_| std::fs::copy(upload, place).map(drop))?;
-        }
-        Ok((serde_json::json!({ "file": stored, "import": spec }).to_string(), placed))
-    }
-
-    /// The entity that the specification names, if the caller may import into it; `None` for people.
-    fn entity(&self, scope: &Scope, spec: &Spec) -> Result<Option<Arc<Entity>>, RecordError> {
-        let roles = &scope.caller.principal.roles;
-        let forbidden =
-            |object: &str| RecordError::Forbidden { object: object.to_owned(), action: "import".to_owned() };
-        if spec.entity == USERS {
-            let actions: &[&str] =
-                if spec.mode == Mode::Upsert { &["create", "update"] } else { &["create"] };
-            let allowed =
-                actions.iter().all(|action| !scope.policy.decide(roles, "host.user", action).never());
-            return if allowed { Ok(None) } else { Err(forbidden("host.user")) };
-        }
-        let named = spec.entity.split_once('.').and_then(|(plugin, key)| scope.entity(plugin, key));
-        let entity = named.filter(|entity| entity.operations.create).ok_or_else(|| {
-            let entity: String = spec.entity.chars().take(64).collect();
-            RecordError::Invalid(vec![Fault {
-                pointer: "/spec/entity".into(),
-                code: "unknown_entity".into(),
-                detail: format!(
-                    "`{entity}` is not an entity that can be imported; write `plugin.entity` or `users`"
-                ),
-            }])
-        })?;
-        let may = |action| !scope.policy.decide(roles, &entity.object, action).never();
-        if !may("create") || !may("import") {
-            return Err(forbidden(&entity.object));
-        }
-        Ok(Some(entity))
-    }
-
-    /// Runs a claimed job to its end on this thread, which must not be an async worker. Goes on where it stopped.
+    /// Runs a claimed job, an import or an undo, to its end on this thread, which must not be an async worker. Goes on
+    /// where it stopped.
     ///
     /// # Errors
     /// The file or the specification cannot be read, the caller's rights are gone, the job was cancelled.
@@ -145,40 +105,46 @@ impl Imports {
         scope: &Scope,
         hooks: &Arc<dyn Hooks + Send + Sync>,
     ) -> Result<String, ImportError> {
-        let (spec, path) = self.order(job)?;
+        if job.kind == undo::KIND {
+            return self.run_undo(job, scope, hooks);
+        }
+        let Order { import: spec, source, request, .. } = order(job)?;
+        let path = self.path(job)?;
+        let mut scope = scope.clone();
+        scope.caller.request = request;
+        let scope = &scope;
         let progress = run::Reporter::new(&self.jobs, job.id);
-        let summary = match self.entity(scope, &spec)? {
-            None => people::run(
-                &people::Plan { engine: &self.engine, scope, spec: &spec, job, path: &path },
-                progress,
-            )?,
+        let (spec, source, path) = (&spec, &source, path.as_path());
+        let summary = match self.entity(scope, spec)? {
+            None => {
+                people::run(&people::Plan { engine: &self.engine, scope, spec, job, path, source }, progress)?
+            }
             Some(entity) => run::run(
-                &run::Plan {
-                    engine: &self.engine,
-                    scope,
-                    hooks,
-                    entity,
-                    spec: &spec,
-                    job: job.id,
-                    path: &path,
-                },
+                &run::Plan { engine: &self.engine, scope, hooks, entity, spec, job: job.id, path, source },
                 progress,
             )?,
         };
-        Ok(summary.to_json(&spec))
+        Ok(summary.to_json(spec, source))
     }
 
-    /// The lines that an import could not take, as CSV: `line,column,code,detail`.
+    /// The lines that an import could not take, as CSV: `line,column,code,detail`, with `sheet` in front for workbooks.
+    /// Of an undo: the records that it left as they are.
     ///
     /// # Errors
     /// There is no such job, or it is no import.
     pub async fn errors_csv(&self, scope: &Scope, job: JobId) -> Result<Vec<u8>, ImportError> {
         let job = self.jobs.get(scope.organization.id, job).await?;
+        if job.kind == undo::KIND {
+            let undone = self.undone(&job).await?;
+            let faults = report::kept(&self.engine, scope, &job, &undone.import.entity)?;
+            return Ok(report::undo(&faults)?);
+        }
         if job.kind != KIND {
             return Err(JobError::NotFound(job.id).into());
         }
-        let (spec, _) = self.order(&job)?;
-        Ok(report::csv(&self.engine, scope, &job, &spec)?)
+        let order = order(&job)?;
+        let faults = report::kept(&self.engine, scope, &job, &order.import.entity)?;
+        Ok(report::import(&faults, order.source.sheet.as_deref())?)
     }
 
     /// Deletes the upload of a job that is over. Nothing happens when it is gone, or the job is no import.
@@ -186,7 +152,7 @@ impl Imports {
         if job.kind != KIND {
             return;
         }
-        match self.order(job).map(|(_, path)| std::fs::remove_file(path)) {
+        match self.path(job).map(std::fs::remove_file) {
             Ok(Err(error)) if error.kind() != std::io::ErrorKind::NotFound => {
                 tracing::warn!(job = %job.id, %error, "an upload could not be deleted");
             }
@@ -195,15 +161,8 @@ impl Imports {
         }
     }
 
-    fn order(&self, job: &Job) -> Result<(Spec, PathBuf), ImportError> {
-        #[derive(serde::Deserialize)]
-        struct Order {
-            file: RequestId,
-            import: Spec,
-        }
-        let order: Order =
-            serde_json::from_str(&job.spec).map_err(|_| std::io::Error::other("unreadable job"))?;
-        Ok((order.import, self.folder(job.organization)?.join(format!("{}.csv", order.file))))
+    fn path(&self, job: &Job) -> Result<PathBuf, ImportError> {
+        Ok(self.folder(job.organization)?.join(format!("{}.rows", order(job)?.file)))
     }
 
     fn folder(&self, organization: OrganizationId) -> Result<PathBuf, ImportError> {
@@ -213,21 +172,8 @@ impl Imports {
     }
 }
 
-/// An upload in its place, deleted with this unless a job has it.
-struct Placed(Option<PathBuf>);
-
-impl Placed {
-    fn keep(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for Placed {
-    fn drop(&mut self) {
-        if let Some(path) = self.0.take() {
-            let _ = std::fs::remove_file(path); // it may not have come there
-        }
-    }
+fn order(job: &Job) -> Result<Order, ImportError> {
+    serde_json::from_str(&job.spec).map_err(|_| std::io::Error::other("unreadable job").into())
 }
 
 /// Who imports, for the change log.

@@ -4,9 +4,11 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use super::ImportError;
-use super::file::{self, Lines};
+use super::batch::listed;
+use super::file::Lines;
 use super::person::{Person, covered, fault_of, giveable};
-use super::run::{Reporter, Summary, listed};
+use super::run::{Reporter, Summary};
+use super::source::Source;
 use super::spec::{Mode, Spec};
 use crate::identity::{Email, IdentityError, NewUser, User, UserChange};
 use crate::ids::{PrincipalId, TeamId};
@@ -21,17 +23,17 @@ pub(super) struct Plan<'a> {
     pub(super) spec: &'a Spec,
     pub(super) job: &'a Job,
     pub(super) path: &'a Path,
+    pub(super) source: &'a Source,
 }
 
 /// Runs the import. A crash leaves whole people; a second run finds them by their external id, so people are always
 /// imported with one.
 pub(super) fn run(plan: &Plan<'_>, mut progress: Reporter<'_>) -> Result<Summary, ImportError> {
-    let header = file::header(plan.path, plan.spec)?;
-    let total = file::count(plan.path, plan.spec)?;
-    let mut lines = Lines::open(plan.path, plan.spec, header.len())?;
+    let total = plan.source.rows;
+    let mut lines = Lines::open(plan.path, plan.source)?;
     let (mut summary, mut earlier) = (Summary::default(), Earlier::default());
     while let Some(line) = lines.next()? {
-        let person = line.cells.map(|cells| Person::of(plan.spec, &header, &cells));
+        let person = line.cells.map(|cells| Person::of(plan.spec, plan.source, &cells));
         match person.and_then(|person| plan.take(person, &mut earlier)) {
             Ok(true) => summary.created += 1,
             Ok(false) => summary.updated += 1,
@@ -108,6 +110,10 @@ impl Plan<'_> {
         let step = match &known {
             Some(user) if create && !again && self.made(user, person) => return Ok(Step::Done),
             Some(user) if !create => Step::Change(user.id),
+            None if self.spec.mode == Mode::Update && !again => {
+                let detail = "there is no person with this external id";
+                return Err(Fault::at("external_ids", "record_not_found", detail));
+            }
             None if !again || !self.spec.dry_run => Step::Create,
             None if !create => Step::ChangeEarlier,
             _ => {

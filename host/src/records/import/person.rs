@@ -3,8 +3,8 @@
 //! Identity has the last word when a person is written. Its rules stand here a second time because a dry run must tell
 //! what they would, and because a line that will be refused must not leave the team that it names.
 
-use csv::StringRecord;
-
+use super::file::{Cell, Cells};
+use super::source::Source;
 use super::spec::{Mapping, Spec};
 use crate::caller::{Principal, PrincipalKind};
 use crate::identity::{Email, IdentityError, OWNER, ROLES};
@@ -23,10 +23,14 @@ pub(super) struct Person {
 
 impl Person {
     /// The person of a line.
-    pub(super) fn of(spec: &Spec, header: &[String], record: &StringRecord) -> Self {
+    pub(super) fn of(spec: &Spec, source: &Source, cells: &Cells) -> Self {
         let cell = |column: &str| {
-            let at = header.iter().position(|name| name == column);
-            at.and_then(|at| record.get(at)).unwrap_or_default().trim().to_owned()
+            let at = source.columns.iter().position(|name| name == column);
+            match cells.get(column, at) {
+                Cell::Text(text) => text.trim().to_owned(),
+                Cell::Json(json) => json.to_string(),
+                Cell::Absent => String::new(),
+            }
         };
         let text = |mapping: &Mapping| {
             let text = match (&mapping.column, &mapping.constant) {

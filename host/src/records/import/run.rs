@@ -7,19 +7,19 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
 
-use super::file::{self, Line, Lines};
-use super::row::{Mapper, Row, column_of};
+use super::batch::{Created, listed, write_batch};
+use super::file::{Line, Lines};
+use super::lookup::awaits;
+use super::row::{Mapper, Row};
+use super::source::Source;
 use super::spec::{Mode, Spec};
 use super::{ImportError, store};
 use crate::ids::JobId;
 use crate::jobs::{Jobs, Progress};
 use crate::records::error::{Fault, RecordError};
 use crate::records::schema::Entity;
-use crate::records::store as rows_store;
-use crate::records::tx::{Hooks, Tx};
-use crate::records::write::{self, Change, Changes};
+use crate::records::tx::Hooks;
 use crate::records::{Records, Scope};
-use crate::storage::Verdict;
 
 /// Lines per transaction.
 const BATCH: usize = 500;
@@ -37,6 +37,7 @@ pub(super) struct Plan<'a> {
     pub(super) spec: &'a Spec,
     pub(super) job: JobId,
     pub(super) path: &'a Path,
+    pub(super) source: &'a Source,
 }
 
 /// What became of the lines so far.
@@ -47,19 +48,25 @@ pub(super) struct Summary {
     pub(super) failed: u64,
     /// Faults that no file keeps: of dry runs and of people.
     pub(super) listed: Vec<Json>,
+    /// The first rows of a dry run as they would be stored.
+    pub(super) preview: Vec<Json>,
 }
 
 impl Summary {
-    pub(super) fn to_json(&self, spec: &Spec) -> String {
-        json!({
+    pub(super) fn to_json(&self, spec: &Spec, source: &Source) -> String {
+        let mut result = json!({
             "entity": spec.entity,
             "dry_run": spec.dry_run,
             "created": self.created,
             "updated": self.updated,
             "failed": self.failed,
             "errors": self.listed,
-        })
-        .to_string()
+            "source": source.report(),
+        });
+        if let Some(members) = result.as_object_mut().filter(|_| spec.dry_run) {
+            members.insert("preview".into(), Json::from(self.preview.clone()));
+        }
+        result.to_string()
     }
 
     const fn done(&self) -> u64 {
@@ -101,18 +108,17 @@ impl<'a> Reporter<'a> {
 
 /// Runs the import from its checkpoint to the end of the file.
 pub(super) fn run(plan: &Plan<'_>, mut progress: Reporter<'_>) -> Result<Summary, ImportError> {
-    let header = file::header(plan.path, plan.spec)?;
-    let total = file::count(plan.path, plan.spec)?;
+    let total = plan.source.rows;
     let module = plan.scope.module(&plan.entity.plugin).ok_or(RecordError::NotFound)?;
     let (mut next, mut summary) =
         plan.engine.read(plan.scope, module, |conn| store::checkpoint(conn, plan.job))?;
-    let mut lines = Lines::open(plan.path, plan.spec, header.len())?;
+    let mut lines = Lines::open(plan.path, plan.source)?;
     lines.skip(next)?;
-    let mut mapper = Mapper::new(plan.engine, plan.scope, &plan.entity, plan.spec, &header);
+    let mut mapper = Mapper::new(plan.engine, plan.scope, &plan.entity, plan.spec, plan.source);
     let mut batches = Batches { lines, pending: None };
     let mut undone = Undone::default();
     loop {
-        let rows = batches.next(&mut mapper)?;
+        let rows = batches.next(plan.spec, &mut mapper)?;
         if rows.is_empty() {
             break;
         }
@@ -126,6 +132,7 @@ pub(super) fn run(plan: &Plan<'_>, mut progress: Reporter<'_>) -> Result<Summary
         summary.updated += batch.updated;
         summary.failed += batch.failed;
         summary.list(batch.listed);
+        summary.preview.extend(batch.preview);
         progress.report(&summary, total, false)?;
     }
     progress.report(&summary, total, true)?;
@@ -142,7 +149,7 @@ struct Batches {
 impl Batches {
     /// The next rows. A row that needs an earlier one of the same batch begins the next batch: the second of an external
     /// id must find the first one written, and a row that refers to another of the file must find that one written.
-    fn next(&mut self, mapper: &mut Mapper<'_>) -> Result<Vec<Row>, ImportError> {
+    fn next(&mut self, spec: &Spec, mapper: &mut Mapper<'_>) -> Result<Vec<Row>, ImportError> {
         let mut rows: Vec<Row> = Vec::with_capacity(BATCH);
         let mut seen: HashSet<String> = HashSet::new();
         while rows.len() < BATCH {
@@ -154,8 +161,8 @@ impl Batches {
                 },
             };
             let row = mapper.row(&line)?;
-            let again = row.external_id.as_ref().is_some_and(|id| !seen.insert(id.clone()));
-            if again || mapper.awaits(&row, &rows) {
+            let again = row.key.as_ref().is_some_and(|key| !seen.insert(key.text()));
+            if again || awaits(spec, &row, &rows) {
                 self.pending = Some(line);
                 break;
             }
@@ -165,10 +172,7 @@ impl Batches {
     }
 }
 
-/// Lines of records that were made, with their external ids.
-type Created = Vec<(u64, String)>;
-
-/// External ids of records that earlier batches of a dry run made and undid: a later row of the file is about the same
+/// Keys of records that earlier batches of a dry run made and undid: a later row of the file is about the same
 /// record, which the file of the organization does not have.
 #[derive(Default)]
 struct Undone(HashSet<String>);
@@ -189,133 +193,5 @@ impl Undone {
             let detail = "another row of the file has this external id";
             batch.list(listed(spec, line, &[Fault::at("external_ids", "not_unique", detail)]));
         }
-    }
-}
-
-/// What became of the rows, and which records of a dry run were made.
-fn write_batch(plan: &Plan<'_>, from: u64, rows: Vec<Row>) -> Result<(Summary, Created), ImportError> {
-    let module = plan.scope.module(&plan.entity.plugin).ok_or(RecordError::NotFound)?;
-    let (entity, spec, job) = (Arc::clone(&plan.entity), plan.spec.clone(), plan.job);
-    let written = plan.engine.write_blocking(plan.scope, module, plan.hooks, move |tx| {
-        let outcomes = match tx.conn.savepoint(|| write_rows(tx, &entity, &spec, &rows)) {
-            Err(RecordError::Storage(error)) => return Err(error.into()),
-            Err(_) => one_by_one(tx, &entity, &spec, &rows)?,
-            Ok(outcomes) => outcomes,
-        };
-        let (mut summary, mut created) = (Summary::default(), Vec::new());
-        for (at, (row, outcome)) in (from..).zip(rows.iter().zip(outcomes)) {
-            match outcome {
-                Ok(Written::Created) => {
-                    summary.created += 1;
-                    created.extend(row.external_id.clone().map(|id| (row.line, id)));
-                }
-                Ok(Written::Updated) => summary.updated += 1,
-                Err(faults) => {
-                    summary.failed += 1;
-                    let faults = listed(&spec, row.line, &faults);
-                    store::add_errors(&tx.conn, job, at, &faults)?;
-                    summary.list(faults);
-                }
-            }
-        }
-        if spec.dry_run {
-            return Ok(Verdict::Undo((summary, created)));
-        }
-        store::advance(&tx.conn, job, from + rows.len() as u64, &summary, tx.now)?;
-        summary.listed.clear(); // the file keeps them
-        Ok(Verdict::Keep((summary, Vec::new())))
-    });
-    Ok(written?)
-}
-
-/// Faults of one line for the error file.
-pub(super) fn listed(spec: &Spec, line: u64, faults: &[Fault]) -> Vec<Json> {
-    let one = |fault: &Fault| json!({ "line": line, "column": column_of(spec, &fault.pointer), "pointer": fault.pointer, "code": fault.code, "detail": fault.detail });
-    faults.iter().map(one).collect()
-}
-
-enum Written {
-    Created,
-    Updated,
-}
-
-type Outcome = Result<Written, Vec<Fault>>;
-
-/// Writes the rows, each in its place; faulty rows are answered, the others written.
-fn write_rows(tx: &Tx, entity: &Arc<Entity>, spec: &Spec, rows: &[Row]) -> Result<Vec<Outcome>, RecordError> {
-    let mut outcomes: Vec<Option<Outcome>> = Vec::with_capacity(rows.len());
-    let (mut creates, mut updates) = (Vec::new(), Vec::new());
-    for row in rows {
-        let members = match &row.members {
-            Ok(members) => members.clone(),
-            Err(faults) => {
-                outcomes.push(Some(Err(faults.clone())));
-                continue;
-            }
-        };
-        let known = match (spec.mode, &spec.external_id, &row.external_id) {
-            (Mode::Upsert, Some(of), Some(id)) => {
-                rows_store::by_external_id(&tx.conn, entity, &of.source, id)?
-            }
-            _ => None,
-        };
-        match known {
-            Some(id) => {
-                let mut members = members;
-                members.remove("external_ids"); // it has this one, and perhaps others that must stay
-                updates
-                    .push((outcomes.len(), Change { id, version: None, changes: Changes::Members(members) }));
-            }
-            None => creates.push((outcomes.len(), Changes::Members(members))),
-        }
-        outcomes.push(None);
-    }
-    let (places, inputs): (Vec<usize>, Vec<Changes>) = creates.into_iter().unzip();
-    if !inputs.is_empty() {
-        for (place, outcome) in places.into_iter().zip(write::create(tx, entity, inputs)?) {
-            place_at(&mut outcomes, place, outcome.map(|_| Written::Created));
-        }
-    }
-    let (places, changes): (Vec<usize>, Vec<Change>) = updates.into_iter().unzip();
-    if !changes.is_empty() {
-        for (place, outcome) in places.into_iter().zip(write::update_each(tx, entity, changes)?) {
-            place_at(&mut outcomes, place, outcome.map(|_| Written::Updated));
-        }
-    }
-    Ok(outcomes.into_iter().flatten().collect())
-}
-
-fn place_at(outcomes: &mut [Option<Outcome>], at: usize, outcome: Outcome) {
-    if let Some(slot) = outcomes.get_mut(at) {
-        *slot = Some(outcome);
-    }
-}
-
-/// A batch that was refused as a whole, row by row: only the rows that cause it are lost.
-fn one_by_one(tx: &Tx, entity: &Arc<Entity>, spec: &Spec, rows: &[Row]) -> Result<Vec<Outcome>, RecordError> {
-    let mut outcomes = Vec::with_capacity(rows.len());
-    for row in rows {
-        match tx.conn.savepoint(|| write_rows(tx, entity, spec, std::slice::from_ref(row))) {
-            Ok(mut one) => outcomes.extend(one.pop()),
-            Err(RecordError::Storage(error)) => return Err(error.into()),
-            Err(error) => outcomes.push(Err(faults_of(error))),
-        }
-    }
-    Ok(outcomes)
-}
-
-/// An error about one row as faults of that row.
-pub(super) fn faults_of(error: RecordError) -> Vec<Fault> {
-    let whole =
-        |code: String, detail: String| vec![Fault { pointer: String::new(), code: code.into(), detail }];
-    match error {
-        RecordError::Invalid(faults) => faults,
-        RecordError::Conflict { code, detail, faults, .. } if faults.is_empty() => {
-            whole(code.into_owned(), detail)
-        }
-        RecordError::Conflict { faults, .. } => faults,
-        RecordError::Plugin { code, detail, .. } => whole(code.to_owned(), detail),
-        RecordError::Forbidden { .. } => whole("forbidden".to_owned(), error.to_string()),
-        other => whole("not_written".to_owned(), other.to_string()),
     }
 }

@@ -7,11 +7,14 @@ use rusqlite::{OptionalExtension as _, params, params_from_iter};
 use serde_json::Value as Json;
 
 use super::run::Summary;
+use super::spec::{Lookup, Mapping};
+use super::value;
 use crate::clock::UnixMillis;
 use crate::ids::{JobId, RecordId};
 use crate::records::Scope;
 use crate::records::error::RecordError;
 use crate::records::filter::bind;
+use crate::records::input;
 use crate::records::list::write_visible;
 use crate::records::schema::Entity;
 use crate::records::value::Value;
@@ -31,11 +34,11 @@ pub(super) fn readable(
     conn: &Rc<Connection>,
     scope: &Scope,
     entity: &Entity,
-    by: &str,
+    lookup: &Lookup,
     text: &str,
 ) -> Result<Vec<RecordId>, RecordError> {
     let (mut sql, mut params) = (format!("select id from \"{}\" where ", entity.key), Vec::new());
-    let text = || Value::Text(text.to_owned());
+    let by = lookup.by.as_str();
     match (by.strip_prefix("external_id:"), entity.field(by)) {
         (Some(source), _) => {
             sql.push_str("id = (select record from _stoa_external_ids where entity = ");
@@ -43,12 +46,20 @@ pub(super) fn readable(
             sql.push_str(" and source = ");
             bind(Value::Text(source.to_owned()), &mut sql, &mut params);
             sql.push_str(" and value = ");
-            bind(text(), &mut sql, &mut params);
+            bind(Value::Text(text.to_owned()), &mut sql, &mut params);
             sql.push(')');
         }
         (None, Some(field)) => {
+            // A text that cannot be a value of the field stands for no record.
+            let json = value::typed(field, &Mapping::default(), text, &scope.organization.zone);
+            let Ok((value, _)) = input::field(field, &json) else {
+                return Ok(Vec::new());
+            };
             let _ = write!(sql, "\"{}\" = ", field.key);
-            bind(text(), &mut sql, &mut params);
+            bind(value, &mut sql, &mut params);
+            if lookup.ignore_case {
+                sql.push_str(" collate nocase");
+            }
         }
         (None, None) => return Ok(Vec::new()),
     }
@@ -63,6 +74,20 @@ pub(super) fn readable(
     Ok(ids.map(|id| id.map(RecordId::from_bytes)).collect::<rusqlite::Result<_>>()?)
 }
 
+/// Records whose field `key` (a unique one, or `id`) has this value, whoever may read them: at most two.
+pub(super) fn bearers(
+    conn: &Rc<Connection>,
+    entity: &Entity,
+    key: &str,
+    value: &Value,
+) -> Result<Vec<RecordId>, RecordError> {
+    let sql =
+        format!("select id from \"{}\" where \"{key}\" = ?1 and deleted_at is null limit 2", entity.key);
+    let mut statement = conn.prepare(&sql)?;
+    let ids = statement.query_map([value], |row| row.get::<_, [u8; 16]>(0))?;
+    Ok(ids.map(|id| id.map(RecordId::from_bytes)).collect::<rusqlite::Result<_>>()?)
+}
+
 /// The next row and what became of those before it.
 pub(super) fn checkpoint(conn: &Rc<Connection>, job: JobId) -> Result<(u64, Summary), RecordError> {
     let sql = "select next_row, created, updated, failed from _stoa_import where job = ?1";
@@ -74,6 +99,7 @@ pub(super) fn checkpoint(conn: &Rc<Connection>, job: JobId) -> Result<(u64, Summ
                 updated: whole(row.get(2)?),
                 failed: whole(row.get(3)?),
                 listed: Vec::new(),
+                preview: Vec::new(),
             };
             Ok((whole(row.get(0)?), summary))
         })
@@ -111,7 +137,7 @@ pub(super) fn add_errors(
     faults: &[Json],
 ) -> Result<(), RecordError> {
     let text = Json::from(faults.to_vec()).to_string();
-    conn.prepare("insert into _stoa_import_errors (job, row, errors) values (?1, ?2, ?3)")?
+    conn.prepare("insert or replace into _stoa_import_errors (job, row, errors) values (?1, ?2, ?3)")?
         .execute(params![job.as_bytes(), stored(row), text])?;
     Ok(())
 }

@@ -105,7 +105,8 @@ mod tests {
 
     #[test]
     fn options_are_known_and_stand_once_in_their_declared_order() {
-        let choices = ["a", "b", "c"].map(|key| Choice { key: key.into(), label: key.into() });
+        let choices =
+            ["a", "b", "c"].map(|key| Choice { key: key.into(), label: key.into(), archived: false });
         let kind = || Kind::Options(choices.to_vec());
         assert_eq!(stored(kind(), &json!(["c", "a", "c"])).unwrap(), r#"["a","c"]"#);
         assert_eq!(stored(kind(), &json!([])).unwrap(), "");

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::SYSTEM_COLUMNS;
 use super::kind::{Kind, OnDelete, Stored, Target};
+use super::rule::Condition;
 use crate::records::json::json_key;
 
 /// One declared field.
@@ -17,6 +18,8 @@ pub struct Field {
     pub column: usize,
     /// Whether a value is needed.
     pub required: bool,
+    /// Of which records a value is needed: a rule of the organization.
+    pub required_when: Option<Arc<Condition>>,
     /// Whether no two records may share a value.
     pub unique: bool,
     /// Whether the table has an index on it.
@@ -75,6 +78,7 @@ impl Field {
                 key,
                 "id" | "version" | "created_at" | "created_by" | "updated_at" | "updated_by" | "source"
             ),
+            required_when: None,
             unique: false,
             indexed: true,
             searchable: 0,

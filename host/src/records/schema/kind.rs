@@ -12,6 +12,9 @@ pub struct Choice {
     pub key: String,
     /// What people read.
     pub label: String,
+    /// Whether it is no longer chosen. Records that hold it keep it.
+    #[serde(default)]
+    pub archived: bool,
 }
 
 /// What happens to the record that refers when the record it refers to is deleted.

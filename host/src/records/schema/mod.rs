@@ -2,17 +2,20 @@
 
 mod field;
 mod kind;
+mod rule;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use serde::Deserialize;
 
+use super::duplicates::rule::Rule;
 use super::tx::Hook;
 
 pub use self::field::Field;
 use self::field::system_fields;
 pub use self::kind::{Choice, Kind, OnDelete, Stored, Target};
+pub use self::rule::{Condition, Validation};
 
 /// The columns that every table starts with, in this order. `_row` (not listed) is the integer key that breaks ties.
 pub const SYSTEM_COLUMNS: [&str; 11] = [
@@ -89,7 +92,7 @@ pub struct Operations {
 }
 
 /// A declared entity.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Entity {
     /// The plugin that declares it.
     pub plugin: Arc<str>,
@@ -113,12 +116,18 @@ pub struct Entity {
     pub hooks: HashSet<Hook>,
     /// What REST offers.
     pub operations: Operations,
+    /// What must hold of every record: rules of the organization.
+    pub rules: Arc<[Validation]>,
+    /// When two records are taken for one.
+    pub duplicates: Arc<[Rule]>,
     /// Every column in order, quoted and joined: what a SELECT lists.
     pub select: String,
     /// Number of columns, system columns included.
     pub width: usize,
     /// Number of columns that plugin code knows: the system's and those of the manifest, which stand before the custom ones.
     pub plugin_width: usize,
+    /// Those columns, quoted and joined.
+    pub plugin_select: String,
     /// `insert into "…" (…) values (…)`.
     pub insert: String,
 }
@@ -136,6 +145,11 @@ impl Entity {
         self.field(key).or_else(|| self.system.iter().find(|field| &*field.key == key))
     }
 
+    /// The fields that full-text search looks into.
+    pub fn searched(&self) -> impl Iterator<Item = &Field> {
+        self.fields.iter().filter(|field| field.searchable > 0)
+    }
+
     /// The fields that plugin code knows, in manifest order.
     pub fn declared(&self) -> impl Iterator<Item = &Field> {
         self.fields.iter().filter(|field| !field.custom)
@@ -148,6 +162,22 @@ impl Entity {
             std::iter::once(field.key.to_string()).chain(second)
         });
         SYSTEM_COLUMNS.iter().map(|name| (*name).to_owned()).chain(declared)
+    }
+
+    /// The entity as its manifest declares it, with these fields of the organization's own behind the declared ones.
+    #[must_use]
+    pub fn with_fields(&self, custom: impl IntoIterator<Item = Field>) -> Self {
+        let parts = Parts {
+            key: self.key.to_string(),
+            plural: self.plural.to_string(),
+            label: self.label.clone(),
+            title: self.title.as_deref().map(str::to_owned),
+            fields: self.declared().cloned().chain(custom).collect(),
+            hooks: self.hooks.clone(),
+            operations: self.operations,
+            duplicates: self.duplicates.to_vec(),
+        };
+        Self::new(&self.plugin, parts)
     }
 
     /// Completes an entity from its parts: places the fields and prepares the statements.
@@ -173,13 +203,17 @@ impl Entity {
             by_key,
             hooks: parts.hooks,
             operations: parts.operations,
+            rules: Arc::default(),
+            duplicates: parts.duplicates.into(),
             select: String::new(),
             width: column,
             plugin_width,
+            plugin_select: String::new(),
             insert: String::new(),
         };
         let columns: Vec<String> = entity.columns().map(|name| format!("\"{name}\"")).collect();
         entity.select = columns.join(", ");
+        entity.plugin_select = columns.get(..plugin_width).unwrap_or(&columns).join(", ");
         let places: Vec<String> = (1..=columns.len()).map(|n| format!("?{n}")).collect();
         entity.insert =
             format!("insert into \"{}\" ({}) values ({})", entity.key, entity.select, places.join(", "));
@@ -204,6 +238,8 @@ pub struct Parts {
     pub hooks: HashSet<Hook>,
     /// Operations.
     pub operations: Operations,
+    /// Matching rules.
+    pub duplicates: Vec<Rule>,
 }
 
 /// A private table (or index) of a plugin: one ordered, never edited step.
@@ -217,7 +253,7 @@ pub struct Step {
 }
 
 /// What the record engine knows of one plugin.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Module {
     /// The plugin's id; also the name of its file.
     pub plugin: Arc<str>,

@@ -8,7 +8,7 @@ use super::rows::{FIELDS, Row, V, pool, row, text, to_json};
 use super::world::{World, ids_of};
 use crate::ids::RecordId;
 use crate::records::RecordError;
-use crate::records::filter::{from_json, from_query};
+use crate::records::filter::{Filter, parse_json, parse_query};
 use crate::records::money::{exponent, write_scaled};
 
 /// A filter as the test understands it.
@@ -98,7 +98,7 @@ fn holds(filter: &F, row: &Row) -> bool {
         F::Empty(field, is) => row.contains_key(field) != *is,
         F::Search(field, op, needle) => {
             let Some(V::Text(text)) = row.get(field) else { return false };
-            let (text, needle) = (text.to_ascii_lowercase(), needle.to_ascii_lowercase());
+            let (text, needle) = (text.to_lowercase(), needle.to_lowercase());
             if *op == "contains" { text.contains(&needle) } else { text.starts_with(&needle) }
         }
         F::Test(field, op, values, named) => {
@@ -146,6 +146,10 @@ fn a_filter_selects_exactly_the_rows_that_it_describes() {
 fn the_query_string_means_what_the_json_form_means() {
     let world = World::new();
     let tree = world.entity("tree");
+    let desk = world.owner();
+    let context = desk.context();
+    let from_query =
+        |key: &str, value: &str| parse_query(&context, &tree, &[(key.to_owned(), value.to_owned())]).unwrap();
     TestRunner::new(Config::with_cases(256))
         .run(&test(), |test| {
             let json = to_filter(&test);
@@ -157,10 +161,11 @@ fn the_query_string_means_what_the_json_form_means() {
                 other => other.to_string(),
             };
             let (field, op) = (json["field"].as_str().unwrap(), json["op"].as_str().unwrap());
-            let from_address = from_query(&tree, &format!("{field}[{op}]"), &value, "EUR").unwrap();
-            prop_assert_eq!(&from_address, &from_json(&tree, &json, "EUR").unwrap());
+            let from_address = from_query(&format!("{field}[{op}]"), &value);
+            let from_body = Filter::And(vec![parse_json(&context, &tree, &json).unwrap()]);
+            prop_assert_eq!(&from_address, &from_body);
             if op == "eq" {
-                prop_assert_eq!(&from_address, &from_query(&tree, field, &value, "EUR").unwrap());
+                prop_assert_eq!(&from_address, &from_query(field, &value));
             }
             Ok(())
         })
@@ -186,29 +191,48 @@ fn the_largest_filter_that_is_allowed_runs_and_one_more_is_refused() {
     };
     assert_eq!(code(&wide(65, "or")), "filter_too_large");
     assert_eq!(code(&json!({ "and": [json!({ "not": json!({ "not": deep }) })] })), "filter_too_deep");
+    let path = json!({ "field": "parent.name", "value": "y" });
+    assert!(desk.ids("tree", &json!({ "and": vec![path.clone(); 8] })).is_ok());
+    assert_eq!(code(&json!({ "and": vec![path; 9] })), "filter_too_costly");
+    let long = json!({ "field": "name", "op": "in", "value": vec!["a"; 201] });
+    assert_eq!(code(&long), "filter_list_too_long");
 }
 
 #[test]
 fn what_cannot_be_a_filter_is_refused() {
     let world = World::new();
-    let tree = world.entity("tree");
+    let (tree, desk) = (world.entity("tree"), world.owner());
     for (key, value, code) in [
         ("nothing", "1", "unknown_parameter"),
         ("deleted_at", "1", "unknown_parameter"),
         ("name[", "1", "unknown_parameter"),
+        ("nothing.name", "1", "unknown_parameter"),
         ("name[like]", "1", "unknown_operator"),
         ("amount", "1.5", "invalid_filter_value"),
-        ("amount[contains]", "1", "invalid_filter_value"),
+        ("amount[contains]", "1", "operator_not_applicable"),
+        ("amount[within]", "today", "operator_not_applicable"),
+        ("name[has]", "true", "operator_not_applicable"),
         ("name", "", "invalid_filter_value"),
         ("name[contains]", "", "invalid_filter_value"),
         ("color", "purple", "invalid_filter_value"),
-        ("extra", "{}", "invalid_filter_value"),
+        ("extra", "{}", "operator_not_applicable"),
         ("price", "1 XYZ", "invalid_filter_value"),
         ("price", "1.005", "invalid_filter_value"),
         ("name[empty]", "maybe", "invalid_filter_value"),
         ("parent", "x", "invalid_filter_value"),
+        ("day[within]", "someday", "invalid_period"),
+        ("day[within]", "last_9999_days", "invalid_period"),
+        ("name.name", "1", "invalid_filter_path"),
+        ("parent.nothing", "1", "unknown_field"),
+        ("parent.", "1", "unknown_field"),
+        ("leafs", "1", "unknown_field"),
+        ("leafs[has]", "maybe", "invalid_filter_value"),
+        ("id.name", "1", "invalid_filter_path"),
+        ("owner.version", "1", "unknown_field"),
+        ("owner.roles", "1", "unknown_field"),
+        ("parent.parent.parent.parent.name", "1", "path_too_long"),
     ] {
-        let outcome = from_query(&tree, key, value, "EUR");
+        let outcome = parse_query(&desk.context(), &tree, &[(key.to_owned(), value.to_owned())]);
         assert!(
             matches!(&outcome, Err(RecordError::BadRequest { code: found, .. }) if *found == code),
             "{key}={value} {outcome:?}"
@@ -223,7 +247,11 @@ fn what_cannot_be_a_filter_is_refused() {
         json!({ "field": "name", "value": ["a"] }),
         json!({ "field": "name", "value": "a", "more": 1 }),
         json!({ "and": [], "or": [] }),
+        json!({ "field": "leafs", "op": "has", "value": { "field": "nothing", "value": 1 } }),
+        json!({ "field": "leafs", "op": "has", "value": ["a"] }),
+        json!({ "field": "name", "op": "in", "value": vec!["a"; 201] }),
     ] {
-        assert!(matches!(from_json(&tree, &bad, "EUR"), Err(RecordError::BadRequest { .. })), "{bad}");
+        let outcome = parse_json(&desk.context(), &tree, &bad);
+        assert!(matches!(outcome, Err(RecordError::BadRequest { .. })), "{bad}");
     }
 }

@@ -19,6 +19,7 @@ pub(crate) fn field(key: &str, kind: Kind) -> Field {
         kind,
         column: 0,
         required: false,
+        required_when: None,
         unique: false,
         indexed: false,
         searchable: 0,
@@ -46,7 +47,7 @@ fn named() -> Field {
 
 /// The fields of `tree`: every kind there is.
 pub(crate) fn tree_fields() -> Vec<Field> {
-    let choice = |key: &str, label: &str| Choice { key: key.into(), label: label.into() };
+    let choice = |key: &str, label: &str| Choice { key: key.into(), label: label.into(), archived: false };
     let colors = vec![choice("red", "Red"), choice("green", "Green"), choice("blue", "Deep blue")];
     vec![
         named(),
@@ -81,6 +82,7 @@ pub(crate) fn entity(key: &str, fields: Vec<Field>, hooks: &[Hook]) -> Arc<Entit
         fields,
         hooks: hooks.iter().copied().collect(),
         operations: Operations { create: true, update: true, delete: true },
+        duplicates: Vec::new(),
     };
     Arc::new(Entity::new(PLUGIN, parts))
 }

@@ -101,6 +101,7 @@ impl World {
             policy: Arc::clone(&self.policy),
             modules: vec![Arc::clone(&self.module)].into(),
             settings: Arc::new(HashMap::new()),
+            allow_duplicates: None,
         }
     }
 
@@ -121,7 +122,7 @@ impl World {
             for entity in &module.entities {
                 conn.batch(&format!("delete from \"{}\"", entity.key))?;
             }
-            Ok(conn.batch("delete from _stoa_external_ids")?)
+            Ok(conn.batch("delete from _stoa_external_ids; delete from _stoa_links")?)
         });
     }
 
@@ -276,9 +277,14 @@ impl Desk<'_> {
         expand: Option<&str>,
     ) -> Result<Json, RecordError> {
         let entity = self.world.entity(entity);
-        let view = View::parse(&entity, None, expand)?;
+        let view = View::within(&self.scope, &entity, None, expand)?;
         let one = self.world.records.get(&self.scope, &entity, id, &view)?;
         Ok(serde_json::from_slice(&one.body).unwrap())
+    }
+
+    /// What the filters of this caller are read against.
+    pub(crate) fn context(&self) -> filter::Context<'_> {
+        filter::Context::of(&self.scope, self.world.clock.now())
     }
 
     /// One page of all records that the filter, in its JSON form, selects, and the number of all.
@@ -291,14 +297,13 @@ impl Desk<'_> {
         cursor: Option<String>,
     ) -> Result<Json, RecordError> {
         let entity = self.world.entity(entity);
-        let filter = if json.is_null() {
-            filter::Filter::And(Vec::new())
-        } else {
-            filter::from_json(&entity, json, "EUR")?
+        let filter = match json {
+            Json::Null => filter::Filter::all(),
+            json => filter::parse_json(&self.context(), &entity, json)?,
         };
         let sort = if sort.is_empty() { Sort::newest() } else { Sort::parse(&entity, sort)? };
         let view = View::parse(&entity, None, None)?;
-        let query = Query { filter, sort, limit, cursor, view, count: Count::Exact };
+        let query = Query { filter, words: None, sort, limit, cursor, view, count: Count::Exact };
         let body = self.world.records.list(&self.scope, &entity, &query)?;
         Ok(serde_json::from_slice(&body).unwrap())
     }

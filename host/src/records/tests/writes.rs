@@ -155,8 +155,9 @@ fn a_stale_change_is_shown_the_record_as_it_is() {
     let id = desk.create("tree", json!({ "name": "x" })).unwrap();
     assert_eq!(desk.update("tree", id, Some(1), json!({ "name": "y" })).unwrap(), 2);
     match desk.update("tree", id, Some(1), json!({ "name": "z" })) {
-        Err(RecordError::Stale { current: 2, sent: 1, record }) => {
+        Err(RecordError::Stale { current: 2, sent: 1, record, changed }) => {
             assert_eq!(serde_json::from_slice::<Json>(&record).unwrap(), desk.get("tree", id).unwrap());
+            assert_eq!(changed.iter().map(|one| &*one.field).collect::<Vec<_>>(), ["name"]);
         }
         other => panic!("{other:?}"),
     }

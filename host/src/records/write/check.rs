@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::records::companions::attachment;
+use crate::records::configuration::judge::judge;
 use crate::records::derived;
 use crate::records::error::{Fault, RecordError};
 use crate::records::input;
@@ -17,7 +18,7 @@ use crate::records::value::Value;
 ///
 /// # Errors
 /// A file fails.
-pub(super) fn references(
+pub(in crate::records) fn references(
     tx: &Tx,
     entity: &Arc<Entity>,
     drafts: &mut [Draft],
@@ -51,7 +52,7 @@ pub(super) fn references(
 ///
 /// # Errors
 /// The file fails.
-pub(super) fn complete(tx: &Tx, entity: &Entity, draft: &mut Draft) -> Result<(), RecordError> {
+pub(in crate::records) fn complete(tx: &Tx, entity: &Entity, draft: &mut Draft) -> Result<(), RecordError> {
     let hooks_ran = draft.faults.is_empty();
     for field in &entity.fields {
         let value = draft.after.get(field.column).cloned().unwrap_or_default();
@@ -82,6 +83,7 @@ pub(super) fn complete(tx: &Tx, entity: &Entity, draft: &mut Draft) -> Result<()
             ));
         }
     }
+    judge(tx, entity, draft)?;
     external_ids(tx, entity, draft)
 }
 

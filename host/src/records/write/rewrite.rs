@@ -4,8 +4,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Authority, Draft, Hook, Tx, after_hooks, allowed, check, current, fresh, run_hooks};
-use super::{permits, write_changes};
+use super::check;
+use super::hooks::{after_hooks, run_hooks};
+use super::keep::write_changes;
+use super::reach::{allowed, current, fresh, permits};
 use crate::ids::RecordId;
 use crate::policy::RowScope;
 use crate::records::error::RecordError;
@@ -13,6 +15,7 @@ use crate::records::list;
 use crate::records::reference::Seen;
 use crate::records::schema::{DELETED_AT, EXTERNAL_IDS, Entity};
 use crate::records::store;
+use crate::records::tx::{Authority, Draft, Hook, Tx};
 use crate::records::value::Value;
 
 /// Rows for which the caller may do all of these.

@@ -38,7 +38,11 @@ pub struct Cellwise {
 ///
 /// # Errors
 /// Who is who could not be asked.
-pub(super) fn new_draft(tx: &Tx, entity: &Arc<Entity>, changes: Changes) -> Result<Draft, RecordError> {
+pub(in crate::records) fn new_draft(
+    tx: &Tx,
+    entity: &Arc<Entity>,
+    changes: Changes,
+) -> Result<Draft, RecordError> {
     let id = RecordId::new();
     let caller = &tx.scope.caller;
     let author = Value::Id(*caller.principal.id.as_bytes());
@@ -82,7 +86,7 @@ pub(super) fn new_draft(tx: &Tx, entity: &Arc<Entity>, changes: Changes) -> Resu
 ///
 /// # Errors
 /// Who is who could not be asked.
-pub(super) fn changed_draft(
+pub(in crate::records) fn changed_draft(
     tx: &Tx,
     entity: &Arc<Entity>,
     id: RecordId,

@@ -227,3 +227,43 @@ fn the_log_replayed_gives_the_table() {
     assert_eq!(replayed, table);
     file.read(|connection| connection.verify_changes()).unwrap();
 }
+
+#[test]
+fn what_a_request_changed_can_be_read_before_it_is_kept() {
+    use super::super::{ChangeMark, TouchKind};
+    use rusqlite::types::Value;
+
+    let stage = Stage::new();
+    let file = stage.file();
+    run(&file, &format!("insert into entity (id, name, amount) values ({A}, 'one', 2.0)"));
+    write(&file, |connection| {
+        connection.execute(&format!("insert into compact (id, name) values ({B}, 'new')"), [])?;
+        let mark = connection.change_mark();
+        connection.execute(&format!("update entity set name = 'two' where id = {A}"), [])?;
+        let undone = connection.savepoint(|| {
+            connection.execute(&format!("delete from entity where id = {A}"), [])?;
+            Err::<(), _>(StorageError::Panicked)
+        });
+        assert!(undone.is_err());
+        connection.execute("insert into plain (name) values ('has no id')", [])?;
+        connection.execute(&format!("delete from entity where id = {A}"), [])?;
+        let since = connection.changes_since(mark)?;
+        let told: Vec<_> = since.iter().map(|one| (&*one.table, one.id[15], one.kind)).collect();
+        assert_eq!(told, [("entity", 10, TouchKind::Updated), ("entity", 10, TouchKind::Deleted)]);
+        assert_eq!(since[0].before, [("name".to_owned(), Value::Text("one".into()))]);
+        let whole: Vec<&str> = since[1].before.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(whole, ["id", "name", "amount"]);
+        let all = connection.changes_since(ChangeMark::START)?;
+        assert_eq!((all.len(), all[0].kind, all[0].before.len()), (3, TouchKind::Inserted, 0));
+        Ok(())
+    })
+    .unwrap();
+    // What was read went into the log like everything else, and nothing of it reaches the next request.
+    assert_eq!(log(&file).len(), 5);
+    write(&file, |connection| {
+        assert!(connection.changes_since(ChangeMark::START)?.is_empty());
+        Ok(())
+    })
+    .unwrap();
+    file.read(|connection| connection.verify_changes()).unwrap();
+}

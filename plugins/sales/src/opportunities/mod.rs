@@ -37,17 +37,17 @@ pub(crate) enum ProbabilitySource {
 )]
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Opportunity {
-    #[field(max = 200, searchable = 3)]
+    #[field(max = 200, searchable = 10)]
     pub name: String,
-    #[field(references = "crm.account", indexed)]
+    #[field(references = "crm.account", inverse = "opportunities", indexed)]
     pub account: Option<RecordId>,
-    #[field(indexed)]
+    #[field(indexed, inverse = "opportunities")]
     pub product: Option<Reference<Product>>,
     /// The stage's pipeline; the default one when nothing is said.
-    #[field(indexed)]
+    #[field(indexed, inverse = "opportunities")]
     pub pipeline: Option<Reference<Pipeline>>,
     /// Where it stands; the pipeline's first open stage when nothing is said.
-    #[field(indexed)]
+    #[field(indexed, inverse = "opportunities")]
     pub stage: Option<Reference<Stage>>,
     #[field(min = 0, max = 1_000_000_000_000_000)]
     pub amount: Option<Money>,
@@ -80,8 +80,9 @@ pub(crate) struct Opportunity {
         "other" = "Other"
     ))]
     pub lost_reason: Option<String>,
+    #[field(searchable = 1)]
     pub lost_notes: Option<RichText>,
-    #[field(max = 500)]
+    #[field(max = 500, searchable = 3)]
     pub next_step: Option<String>,
     #[field(read_only, default = 0)]
     pub reopen_count: i64,
@@ -106,7 +107,7 @@ pub(crate) enum Cause {
 #[entity(key = "stage_history", plural = "stage-history", label = "Stage history", operations())]
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct StageHistory {
-    #[field(on_delete = "cascade", indexed)]
+    #[field(on_delete = "cascade", inverse = "stage_history", indexed)]
     pub opportunity: Reference<Opportunity>,
     pub pipeline: Reference<Pipeline>,
     pub from_stage: Option<Reference<Stage>>,

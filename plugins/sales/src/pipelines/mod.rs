@@ -15,7 +15,7 @@ use stoa_sdk::prelude::*;
     hooks(after_create = hooks::one_default, after_update = hooks::follow_pipeline)
 )]
 pub(crate) struct Pipeline {
-    #[field(max = 100, searchable = 1, indexed)]
+    #[field(max = 100, searchable = 10, indexed)]
     pub name: String,
     /// Whether opportunities go here when nothing is said. Making one the default unmakes the other.
     #[field(default = false)]
@@ -51,13 +51,13 @@ pub(crate) enum Category {
     hooks(before_create = hooks::check_stages, before_update = hooks::check_stages)
 )]
 pub(crate) struct Stage {
-    #[field(indexed)]
+    #[field(indexed, inverse = "stages")]
     pub pipeline: Reference<Pipeline>,
     #[field(max = 100, indexed)]
     pub name: String,
     /// Pipeline and stage together, `Default / Won`, to find the stage by when several pipelines have one of its
     /// name. Written by the plugin.
-    #[field(max = 210, read_only, indexed)]
+    #[field(max = 210, read_only, searchable = 10, indexed)]
     pub full_name: Option<String>,
     /// Order within the pipeline.
     #[field(min = 0, default = 0)]

@@ -146,6 +146,7 @@ fn is_media_type(text: &str) -> bool {
 mod tests {
     use super::*;
 
+    const PROGRAM: &[u8] = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x3e\0\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
     const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
 
     #[test]
@@ -159,11 +160,7 @@ mod tests {
                 Some("image/png"),
                 "application/vnd.microsoft.portable-executable",
             ),
-            (
-                b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x3e\0",
-                Some("text/plain"),
-                "application/x-executable",
-            ),
+            (PROGRAM, Some("text/plain"), "application/x-executable"),
             (b"a,b\n1,2\n", Some("text/csv"), "text/csv"),
             (b"a,b\n1,2\n", Some("image/png"), "text/plain"),
             (b"a,b\n1,2\n", None, "text/plain"),

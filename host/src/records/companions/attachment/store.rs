@@ -8,6 +8,7 @@ use super::Attachment;
 use crate::clock::UnixMillis;
 use crate::ids::{PrincipalId, RecordId};
 use crate::records::RecordError;
+use crate::records::blobs::Digest;
 use crate::records::companions::store::ids;
 use crate::storage::Connection;
 
@@ -97,7 +98,23 @@ pub(in crate::records::companions) fn remove(
         return Ok(None);
     }
     conn.execute("update _stoa_storage set bytes = bytes - ?1, files = files - 1", [size])?;
+    conn.execute("insert or ignore into _stoa_contents_left (sha256) values (?1)", [sha256])?;
     Ok(Some(sha256))
+}
+
+/// Contents that no row names any more and that may still lie on the disk, at most `limit`.
+pub(super) fn left(conn: &Rc<Connection>, limit: usize) -> Result<Vec<Digest>, RecordError> {
+    let mut statement = conn.prepare("select sha256 from _stoa_contents_left limit ?1")?;
+    let found = statement.query_map([limit as i64], |row| row.get(0))?;
+    Ok(found.collect::<rusqlite::Result<_>>()?)
+}
+
+/// These contents were looked after.
+pub(super) fn looked_after(conn: &Rc<Connection>, contents: &[Digest]) -> Result<(), RecordError> {
+    for sha256 in contents {
+        conn.execute("delete from _stoa_contents_left where sha256 = ?1", [sha256])?;
+    }
+    Ok(())
 }
 
 /// Whether a row says the name of this content.

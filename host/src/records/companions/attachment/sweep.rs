@@ -45,15 +45,39 @@ impl Records {
         if old(&file)?.is_empty() {
             return Ok(0);
         }
-        let removed: Vec<Option<Digest>> = file.write_blocking(origin, move |conn| {
+        let removed = file.write_blocking(origin, move |conn| {
             let ids = store::loose(conn, before, AT_ONCE)?;
-            let removed = ids.into_iter().map(|id| store::remove(conn, id));
-            Ok::<_, RecordError>(Verdict::Keep(removed.collect::<Result<Vec<_>, _>>()?))
+            for id in &ids {
+                store::remove(conn, *id)?;
+            }
+            Ok::<_, RecordError>(Verdict::Keep(ids.len()))
         })?;
-        for digest in removed.iter().flatten() {
-            self.sweep_content(organization, module, digest)?;
+        self.sweep_left(organization, module, origin)?;
+        Ok(removed)
+    }
+
+    /// Removes the contents that committed deletions left: after the deletion of a file, after a purge. May wait.
+    ///
+    /// # Errors
+    /// A file fails.
+    pub fn sweep_left(
+        &self,
+        organization: OrganizationId,
+        module: &Module,
+        origin: ChangeOrigin,
+    ) -> Result<usize, RecordError> {
+        let (file, mut removed) = (self.file(organization, module)?, 0);
+        loop {
+            let contents = file.read(|conn| store::left(conn, AT_ONCE))?;
+            if contents.is_empty() {
+                return Ok(removed);
+            }
+            for digest in &contents {
+                removed += usize::from(self.sweep_content(organization, module, digest)?);
+            }
+            // One that is pinned stays: its upload names it again, or removes it when it fails.
+            file.write_blocking(origin, move |conn| store::looked_after(conn, &contents).map(Verdict::Keep))?;
         }
-        Ok(removed.len())
     }
 
     /// Removes what the process before this one left: uploads that were not finished, contents that no row names, loose
@@ -96,7 +120,7 @@ impl Records {
         origin: ChangeOrigin,
     ) -> Result<usize, RecordError> {
         self.sweep_loose(organization, module, origin)?;
-        let mut removed = 0;
+        let mut removed = self.sweep_left(organization, module, origin)?;
         for digest in self.blobs.contents(organization, &module.plugin)? {
             removed += usize::from(self.sweep_content(organization, module, &digest)?);
         }

@@ -43,10 +43,12 @@ fn a_fault_bears_the_number_of_the_line_where_its_record_starts() {
 #[test]
 fn a_line_that_is_not_utf8_is_reported_and_the_others_are_taken() {
     let desk = Desk::new();
-    let job = desk.submit(&plain(), b"name\nBirch\n\xff\xfe\nOak\n").unwrap();
+    let mut spec = plain();
+    spec["encoding"] = json!("utf-8");
+    let job = desk.submit(&spec, b"name\nBirch\n\xff\xfe\nOak\n").unwrap();
     assert_eq!(counts(&desk.run(&job)), [2, 0, 1]);
     assert_eq!(brief(&desk.errors(&job)), ["3,,not_utf8"]);
-    assert_eq!(refused(desk.submit(&plain(), b"n\xffme\nBirch\n")), ["/file invalid_csv"]);
+    assert_eq!(refused(desk.submit(&spec, b"n\xffme\nBirch\n")), ["/file invalid_csv"]);
 }
 
 #[test]

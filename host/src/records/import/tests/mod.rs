@@ -1,7 +1,15 @@
 //! Imports on real files: a job, a CSV file in its place, and the garden as its target.
 
 mod files;
+mod formats;
+mod hostile;
+mod keys;
+mod kinds;
+mod orchard;
 mod resuming;
+mod round_trip;
+mod saved;
+mod undoing;
 mod uploads;
 
 use std::sync::Arc;
@@ -26,6 +34,11 @@ struct Desk {
 
 impl Desk {
     fn new() -> Self {
+        Self::of(garden())
+    }
+
+    /// An organization with this module.
+    fn of(module: Arc<crate::records::schema::Module>) -> Self {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let folder = tempfile::tempdir().unwrap();
@@ -41,7 +54,7 @@ impl Desk {
         };
         let organization =
             runtime.block_on(Organizations::new(control.clone(), clock.clone()).create(new)).unwrap();
-        let world = World::in_place((folder, runtime, clock), Arc::new((*organization).clone()), garden());
+        let world = World::in_place((folder, runtime, clock), Arc::new((*organization).clone()), module);
         let jobs = Jobs::new(control, world.clock.clone());
         let imports = Imports::new(world.records.clone(), jobs.clone(), world.files.clone());
         let scope = world.scope(importing(&world.owner().scope.caller));
@@ -63,6 +76,14 @@ impl Desk {
         let _runtime = self.world.runtime.enter();
         let result = self.imports.run(job, &self.scope, &self.hooks).unwrap();
         serde_json::from_str(&result).unwrap()
+    }
+
+    /// Accepts, runs and ends an import: the job, and its result.
+    fn whole(&self, spec: &Json, file: impl AsRef<[u8]>) -> (Job, Json) {
+        let job = self.submit(spec, file.as_ref()).unwrap();
+        let result = self.run(&job);
+        self.world.runtime.block_on(self.jobs.finish(job.id, &result.to_string())).unwrap();
+        (job, result)
     }
 
     /// The whole of an import: created, updated, failed.

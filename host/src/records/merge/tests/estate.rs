@@ -28,7 +28,7 @@ fn refers(key: &str, rule: OnDelete) -> Field {
 
 /// A tree with everything that a merge treats in its own way.
 pub(crate) fn trees() -> Arc<Entity> {
-    let choice = |key: &str| Choice { key: key.into(), label: key.into() };
+    let choice = |key: &str| Choice { key: key.into(), label: key.into(), archived: false };
     let mut fields = tree_fields();
     fields.extend([
         field("marks", Kind::Options(["old", "tall", "rare"].map(choice).to_vec())),
@@ -67,6 +67,7 @@ fn orchard() -> Arc<Module> {
         title: None,
         fields,
         hooks: Hook::ALL.into_iter().collect(),
+        duplicates: Vec::new(),
         operations: Operations { create: true, update: true, delete: true },
     };
     Arc::new(Module {

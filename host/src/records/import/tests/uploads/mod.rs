@@ -12,7 +12,7 @@ use crate::identity::{Cost, Email, Identity, NewUser};
 use crate::ids::{PrincipalId, RequestId};
 use crate::organizations::{NewOrganization, Organization, Organizations};
 use crate::policy::{Effect, Grant, Policy, Scope as Reach};
-use crate::records::schema::{Field, Kind, Module, OnDelete, Operations, Parts, Target};
+use crate::records::schema::{Entity, Field, Kind, Module, OnDelete, Operations, Parts, Target};
 use crate::records::tx::{Draft, Hook, Tx};
 use crate::storage::{ControlPlane, GROUP_COMMIT, Secrets};
 
@@ -42,6 +42,7 @@ fn field(key: &str, kind: Kind) -> Field {
         kind,
         column: 0,
         required: key == "name",
+        required_when: None,
         unique: false,
         indexed: false,
         searchable: 0,
@@ -76,6 +77,7 @@ fn module() -> Arc<Module> {
             ],
             hooks: std::collections::HashSet::new(),
             operations: Operations { create: true, update: true, delete: true },
+            duplicates: Vec::new(),
         },
     );
     Arc::new(Module {
@@ -146,6 +148,7 @@ impl World {
             policy: Arc::clone(&self.policy),
             modules: Arc::clone(&self.modules),
             settings: Arc::new(HashMap::new()),
+            allow_duplicates: None,
         }
     }
 

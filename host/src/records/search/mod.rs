@@ -1,0 +1,378 @@
+//! Full-text search: an index for each entity with searchable fields, and what is found through it.
+//!
+//! A record is found when it holds every word, in whatever searchable fields, without regard to case and diacritics. The
+//! index is kept in the same transaction as the record (`derived.rs`); an index over new fields is built in the
+//! background, in batches. Permissions decide before anything is ranked or counted.
+//!
+//! Ranking is bounded: the newest hits in the heaviest fields, then the newest in any field, at most [`RANKED`] of each,
+//! are judged by [`score`]; so a word that a million records hold costs no more than a rare one.
+//!
+//! Reading order: `words.rs` (what is asked), `score.rs` (what comes first), `store.rs` (SQL).
+
+mod score;
+mod store;
+#[cfg(test)]
+mod tests;
+mod words;
+
+use std::collections::HashSet;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use rusqlite::params_from_iter;
+
+pub use self::score::Snippet;
+use self::score::{Searched, score, snippets};
+pub use self::words::Words;
+use super::error::RecordError;
+use super::list::write_visible;
+use super::schema::{Entity, Field, ID, Kind, OWNER, TEAM};
+use super::value::Value;
+use super::{Records, Scope};
+use crate::ids::RecordId;
+use crate::storage::{Connection, TenantFile};
+
+/// Hits that are judged, newest first.
+const RANKED: usize = 500;
+/// A count goes no further.
+const CAP: i64 = 10_000;
+/// Records that one transaction adds to an index that is being built.
+const BATCH: usize = 1_000;
+
+/// The column of a hit's row number, in what [`source`] answers.
+pub(super) const HIT: &str = "_hit";
+
+/// A record that was found.
+#[derive(Clone, Debug)]
+pub struct Hit {
+    /// `plugin.entity`
+    pub object: Arc<str>,
+    /// The record.
+    pub id: RecordId,
+    /// What people call it.
+    pub title: String,
+    /// Higher is better; comparable between entities.
+    pub score: u32,
+    /// Why it was found.
+    pub snippets: Vec<Snippet>,
+}
+
+/// A hit and what it was judged by.
+struct Judged {
+    id: RecordId,
+    row: i64,
+    title: String,
+    score: u32,
+    texts: Vec<String>,
+}
+
+/// What a search found.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    /// Best first.
+    pub hits: Vec<Hit>,
+    /// How many there are, up to 10,000, if that was asked.
+    pub count: Option<i64>,
+    /// False while the index of new fields is still being built.
+    pub complete: bool,
+}
+
+/// What to look for.
+#[derive(Debug)]
+pub struct Search {
+    /// The words.
+    pub words: Words,
+    /// Hits to answer.
+    pub limit: usize,
+    /// Whether to count.
+    pub count: bool,
+}
+
+/// Makes the tables of the index. See [`build`] for what then may be missing.
+///
+/// # Errors
+/// The file fails.
+pub(super) fn prepare(conn: &Rc<Connection>, entity: &Entity) -> Result<(), RecordError> {
+    store::prepare(conn, entity)
+}
+
+/// Brings the index in step with a row: `before` and `after` as it was and is visible, `None` when it is not.
+///
+/// # Errors
+/// The file fails.
+pub(super) fn refresh(
+    conn: &Rc<Connection>,
+    entity: &Entity,
+    before: Option<&[Value]>,
+    after: Option<&[Value]>,
+) -> Result<(), RecordError> {
+    let mut watched = entity.searched().map(|field| field.column).peekable();
+    if watched.peek().is_none() {
+        return Ok(());
+    }
+    let Some(id) = before.or(after).and_then(|row| row.get(ID)).and_then(Value::id) else {
+        return Ok(());
+    };
+    match (before, after) {
+        (_, None) => store::remove(conn, entity, id),
+        (Some(before), Some(after))
+            if watched.chain([OWNER, TEAM]).all(|at| before.get(at) == after.get(at)) =>
+        {
+            Ok(())
+        }
+        (_, Some(after)) => store::put(conn, entity, id, after),
+    }
+}
+
+/// Builds the indexes of a file that are not complete, batch by batch, beside other writes.
+pub(super) async fn build(file: Arc<TenantFile>, entities: Vec<Arc<Entity>>) {
+    for entity in entities {
+        loop {
+            let kind = Arc::clone(&entity);
+            let step = file.write(super::platform_origin(), move |conn| {
+                store::build(conn, &kind, BATCH).map(crate::storage::Verdict::Keep)
+            });
+            match step.await {
+                Ok(true) => break,
+                Ok(false) => {}
+                Err(error) => {
+                    // The next start goes on where this one stopped; until then searches say that they are incomplete.
+                    tracing::error!(object = %entity.object, %error, "a search index cannot be built");
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// The entities whose index is not complete.
+///
+/// # Errors
+/// The file fails.
+pub(super) fn unbuilt(
+    conn: &Rc<Connection>,
+    entities: &[Arc<Entity>],
+) -> Result<Vec<Arc<Entity>>, RecordError> {
+    let mut unbuilt = Vec::new();
+    for entity in entities.iter().filter(|entity| entity.searched().next().is_some()) {
+        if !store::complete(conn, entity)? {
+            unbuilt.push(Arc::clone(entity));
+        }
+    }
+    Ok(unbuilt)
+}
+
+/// A field's value as the index and the ranking read it.
+fn text(field: &Field, value: Option<&Value>) -> String {
+    let Some(stored) = value.and_then(Value::text) else {
+        return String::new();
+    };
+    match &field.kind {
+        Kind::Address => {
+            let parts: std::collections::BTreeMap<String, String> =
+                serde_json::from_str(stored).unwrap_or_default();
+            let parts = super::input::ADDRESS.iter().filter_map(|part| parts.get(*part));
+            parts.map(String::as_str).collect::<Vec<_>>().join(" ")
+        }
+        Kind::Phone => {
+            // Found however its digits are grouped.
+            let digits: String = stored.chars().filter(char::is_ascii_digit).collect();
+            format!("{stored} {digits}")
+        }
+        _ => stored.to_owned(),
+    }
+}
+
+/// Who may see what, as part of the expression: without it a caller who sees a few records of a million would look at
+/// every hit. The row predicate decides all the same.
+fn facets(scope: &Scope, entity: &Entity) -> Option<String> {
+    let principal = &scope.caller.principal;
+    let rows = scope.policy.decide(&principal.roles, &entity.object, "read");
+    let (own, teams) = rows.facets()?;
+    let mine = own.then(|| store::token('o', principal.id.as_bytes()));
+    let ours = principal.teams.iter().filter(|_| teams).map(|team| store::token('t', team.as_bytes()));
+    let tokens: Vec<String> = mine.into_iter().chain(ours).map(|token| format!("\"{token}\"")).collect();
+    Some(tokens.join(" OR "))
+}
+
+/// The FTS5 expression of a search by this caller; `None` when he can see nothing.
+fn expression(
+    scope: &Scope,
+    entity: &Entity,
+    words: &Words,
+    wanted: impl Fn(&Field) -> bool,
+) -> Option<String> {
+    let expression = store::within(entity, &words.expression(), wanted);
+    match facets(scope, entity) {
+        None => Some(expression),
+        Some(facets) if facets.is_empty() => None,
+        Some(facets) => Some(format!("({expression}) AND (facet : ({facets}))")),
+    }
+}
+
+/// What a list restricted to these words selects from, in the place of the table: the first parameter is the answer.
+///
+/// # Errors
+/// [`RecordError::BadRequest`] when the entity has no searchable field.
+pub(super) fn source(
+    scope: &Scope,
+    entity: &Entity,
+    words: &Words,
+) -> Result<Option<(String, String)>, RecordError> {
+    searchable(entity)?;
+    Ok(expression(scope, entity, words, |_| true).map(|expression| (store::hits(entity), expression)))
+}
+
+fn searchable(entity: &Entity) -> Result<(), RecordError> {
+    if entity.searched().next().is_some() {
+        return Ok(());
+    }
+    Err(RecordError::bad("not_searchable", format!("{} has no searchable field", entity.object)))
+}
+
+/// Searches one entity in its file.
+///
+/// # Errors
+/// [`RecordError::Forbidden`], [`RecordError::BadRequest`] without a searchable field, or the file fails.
+pub fn search(
+    conn: &Rc<Connection>,
+    scope: &Scope,
+    entity: &Entity,
+    search: &Search,
+) -> Result<Found, RecordError> {
+    searchable(entity)?;
+    let mut visible = (String::new(), vec![Value::Null]);
+    write_visible(scope, entity, "read", &mut visible.0, &mut visible.1)?;
+    let complete = store::complete(conn, entity)?;
+    let heaviest = entity.searched().map(|field| field.searchable).max().unwrap_or_default();
+    let mut judged: Vec<Judged> = Vec::new();
+    let mut seen = HashSet::new();
+    let passes: [&dyn Fn(&Field) -> bool; 2] = [&|field| field.searchable == heaviest, &|_| true];
+    let mut count = None;
+    for wanted in passes {
+        let Some(expression) = expression(scope, entity, &search.words, wanted) else {
+            return Ok(Found { hits: Vec::new(), count: search.count.then_some(0), complete });
+        };
+        if let Some(first) = visible.1.first_mut() {
+            *first = Value::Text(expression);
+        }
+        if judged.len() >= RANKED {
+            break; // what only lighter fields say would stand behind all these
+        }
+        let newest = candidates(conn, entity, &search.words, &visible)?;
+        judged.extend(newest.into_iter().filter(|hit| seen.insert(hit.row)));
+    }
+    if search.count {
+        let sql = format!(
+            "select count(*) from (select 1 from {} where {} limit {CAP})",
+            store::hits(entity),
+            visible.0
+        );
+        count = Some(conn.prepare(&sql)?.query_row(params_from_iter(&visible.1), |row| row.get(0))?);
+    }
+    judged.sort_by_key(|hit| std::cmp::Reverse((hit.score, hit.row)));
+    judged.truncate(search.limit);
+    let hit = |judged: Judged| Hit {
+        object: Arc::clone(&entity.object),
+        id: judged.id,
+        title: judged.title,
+        score: judged.score,
+        snippets: snippets(&search.words, &texts_of(entity, &judged.texts)),
+    };
+    Ok(Found { hits: judged.into_iter().map(hit).collect(), count, complete })
+}
+
+fn texts_of<'a>(entity: &'a Entity, texts: &'a [String]) -> Vec<Searched<'a>> {
+    let fields = entity.searched().zip(texts);
+    fields.map(|(field, text)| Searched { field: &field.key, weight: field.searchable, text }).collect()
+}
+
+/// The newest visible hits, judged.
+fn candidates(
+    conn: &Rc<Connection>,
+    entity: &Entity,
+    words: &Words,
+    (condition, params): &(String, Vec<Value>),
+) -> Result<Vec<Judged>, RecordError> {
+    let fields: Vec<&Field> = entity.searched().collect();
+    let title = entity.title.as_deref().or_else(|| fields.first().map(|field| &*field.key)).unwrap_or("id");
+    let mut columns = vec![format!("\"{title}\"")];
+    columns.extend(fields.iter().map(|field| format!("\"{}\"", field.key)));
+    let sql = format!(
+        "select _row, id, {} from {} where {condition} limit {RANKED}",
+        columns.join(", "),
+        store::hits(entity)
+    );
+    let mut statement = conn.prepare(&sql)?;
+    let mut rows = statement.query(params_from_iter(params))?;
+    let mut hits = Vec::new();
+    while let Some(row) = rows.next()? {
+        let mut texts = Vec::with_capacity(fields.len());
+        for (at, field) in fields.iter().enumerate() {
+            texts.push(text(field, Some(&Value::from_sql(row.get_ref(at + 3)?))));
+        }
+        let title = Value::from_sql(row.get_ref(2)?);
+        hits.push(Judged {
+            id: RecordId::from_bytes(row.get(1)?),
+            row: row.get(0)?,
+            title: title.text().map_or_else(String::new, str::to_owned),
+            score: score(words, &texts_of(entity, &texts)),
+            texts,
+        });
+    }
+    Ok(hits)
+}
+
+impl Records {
+    /// Searches one entity.
+    ///
+    /// # Errors
+    /// Those of [`search`].
+    pub fn search(&self, scope: &Scope, entity: &Entity, wanted: &Search) -> Result<Found, RecordError> {
+        let module = scope.module(&entity.plugin).ok_or(RecordError::NotFound)?;
+        self.read(scope, module, |conn| search(conn, scope, entity, wanted))
+    }
+
+    /// Searches every entity that the caller may read, or those of `objects`, and mixes the hits by their score.
+    ///
+    /// # Errors
+    /// [`RecordError::BadRequest`] for an object that the organization does not have or that cannot be searched,
+    /// [`RecordError::Forbidden`] for a named one that the caller may not read, or a file fails.
+    pub fn search_all(
+        &self,
+        scope: &Scope,
+        objects: Option<&[&str]>,
+        wanted: &Search,
+    ) -> Result<Found, RecordError> {
+        let mut all = Found { hits: Vec::new(), count: wanted.count.then_some(0), complete: true };
+        for entity in self.searched(scope, objects)? {
+            let found = match self.search(scope, &entity, wanted) {
+                Err(RecordError::Forbidden { .. }) if objects.is_none() => continue,
+                other => other?,
+            };
+            all.hits.extend(found.hits);
+            all.count = all.count.zip(found.count).map(|(sum, more)| sum + more);
+            all.complete &= found.complete;
+        }
+        // Newest first among equals: ids are made in the order of time.
+        all.hits.sort_by_key(|hit| std::cmp::Reverse((hit.score, *hit.id.as_bytes())));
+        all.hits.truncate(wanted.limit);
+        Ok(all)
+    }
+
+    fn searched(&self, scope: &Scope, objects: Option<&[&str]>) -> Result<Vec<Arc<Entity>>, RecordError> {
+        let every = scope.modules.iter().flat_map(|module| &module.entities);
+        let Some(objects) = objects else {
+            return Ok(every.filter(|entity| entity.searched().next().is_some()).cloned().collect());
+        };
+        let named = objects.iter().map(|object| {
+            let found = object.split_once('.').and_then(|(plugin, key)| scope.entity(plugin, key));
+            let object: String = object.chars().take(64).collect();
+            let found = found.ok_or_else(|| {
+                RecordError::bad("unknown_entity", format!("the organization has no entity `{object}`"))
+            })?;
+            searchable(&found).map(|()| found)
+        });
+        named.collect()
+    }
+}
