@@ -12,7 +12,7 @@ use super::scope::{Effect, Scope};
 pub(super) const SHIPPED: &str = include_str!("../../../policies/roles.csv");
 
 /// Actions that every object may know. Others are verbs of a plugin's object.
-pub const ACTIONS: [&str; 12] = [
+pub const ACTIONS: [&str; 13] = [
     "list",
     "read",
     "create",
@@ -20,6 +20,7 @@ pub const ACTIONS: [&str; 12] = [
     "delete",
     "import",
     "export",
+    "merge",
     "restore",
     "purge",
     "publish",

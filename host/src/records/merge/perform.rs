@@ -308,7 +308,7 @@ fn circular(
             let row = rewrite::row(tx, entity, record)?;
             Ok(row.as_ref().and_then(|row| row.get(field.column)).and_then(Value::id))
         };
-        if circle::leads_back(id, start, merged, parent_of)? {
+        if circle::returns_to(id, start, merged, parent_of)? {
             found.push(Arc::clone(&field.key));
         }
     }

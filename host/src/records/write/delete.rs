@@ -44,7 +44,6 @@ pub(in crate::records) struct Part {
 pub fn delete(tx: &Tx, entity: &Arc<Entity>, id: RecordId, version: Option<u64>) -> Result<(), RecordError> {
     let rows = reach(tx, entity, "delete");
     let before = current(tx, entity, id, &rows, "delete")?;
-    merge::refuse_pending(tx, entity, id)?;
     fresh(tx, entity, id, version, &before)?;
     let host = tx.on(Authority::Host); // the declaration decides, not the caller's rights on the other records
 
@@ -91,6 +90,7 @@ fn bury(tx: &Tx, entity: &Arc<Entity>, rows: Vec<Vec<Value>>) -> Result<Part, Re
         if !store::exists(&tx.conn, entity, draft.id)? {
             continue; // a hook has deleted it already
         }
+        merge::refuse_pending(tx, entity, draft.id)?;
         if claimed {
             let claim = tx.engine.claims.delete(tx.scope.organization.id, entity, draft.id);
             let claim = claim.ok_or_else(|| {
