@@ -18,6 +18,7 @@ mod stories {
     mod a_request_is_refused;
     mod an_import_is_killed;
     mod an_import_reports_its_dirt;
+    mod duplicates_are_found;
     mod many_writers_meet;
     mod operators_look_in;
     mod people_see_what_they_may;

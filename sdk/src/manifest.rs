@@ -108,6 +108,9 @@ pub struct Entity {
     pub hooks: Vec<String>,
     /// What REST offers beyond reading: `create`, `update`, `delete`.
     pub operations: Vec<String>,
+    /// Matching rules: when two records are taken for one, and what then happens to a write.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub duplicates: Vec<Value>,
 }
 
 /// A field of an entity.

@@ -9,6 +9,7 @@ use crate::organizations::OrganizationError;
 use crate::plugins::PluginError;
 use crate::policy::PolicyError;
 use crate::records::RecordError;
+use crate::records::duplicates::sets::SetsError;
 use crate::records::import::ImportError;
 use crate::settings::SettingsError;
 use crate::storage::StorageError;
@@ -57,4 +58,10 @@ pub enum AppError {
     /// Imports.
     #[error(transparent)]
     Import(#[from] ImportError),
+    /// Duplicates in whole tables.
+    #[error(transparent)]
+    Duplicates(#[from] SetsError),
+    /// A job that this version does not know.
+    #[error("there is no job of the kind `{0}`")]
+    JobKind(String),
 }

@@ -23,6 +23,7 @@ use crate::licensing::{Entitlement, Licensing};
 use crate::organizations::{Organization, Organizations};
 use crate::plugins::{Package, Plugin, Plugins};
 use crate::policy::{Policy, PolicyIndex};
+use crate::records::duplicates::sets::DuplicateSets;
 use crate::records::import::Imports;
 use crate::records::schema::Module;
 use crate::records::tx::Hooks;
@@ -53,6 +54,8 @@ pub struct App {
     pub plugins: Plugins,
     /// Imports.
     pub imports: Imports,
+    /// Duplicates in whole tables.
+    pub duplicates: DuplicateSets,
     /// Installation secrets.
     pub secrets: Secrets,
     /// Per-organization files.
@@ -94,6 +97,7 @@ impl Entered {
             policy: Arc::clone(&self.policy),
             modules: Arc::clone(&self.modules),
             settings: Arc::clone(&self.settings),
+            allow_duplicates: None,
         }
     }
 }
@@ -121,6 +125,7 @@ impl App {
             settings: Settings::new(control, clock.clone()),
             policy: Policy::new(),
             imports: Imports::new(records.clone(), jobs.clone(), files.clone()),
+            duplicates: DuplicateSets::new(records.clone(), jobs.clone()),
             identity,
             jobs,
             records,

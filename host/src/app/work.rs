@@ -11,6 +11,7 @@ use crate::identity::{PLATFORM, platform};
 use crate::ids::RequestId;
 use crate::jobs::{Job, JobError};
 use crate::records::RecordError;
+use crate::records::duplicates::sets::{self, SetsError};
 use crate::records::import::{self, ImportError};
 
 /// Jobs that run at the same time.
@@ -51,9 +52,10 @@ impl App {
         let (id, kind) = (job.id, job.kind.clone());
         let ended = match self.execute(job.clone()).await {
             Ok(result) => self.jobs.finish(id, &result).await,
-            Err(AppError::Import(ImportError::Job(JobError::Cancelled(_)))) => {
-                self.jobs.stopped(id, None).await
-            }
+            Err(
+                AppError::Import(ImportError::Job(JobError::Cancelled(_)))
+                | AppError::Duplicates(SetsError::Job(JobError::Cancelled(_))),
+            ) => self.jobs.stopped(id, None).await,
             Err(error) => {
                 let (code, detail) = explained(&error);
                 tracing::warn!(job = %id, kind, code, error = format!("{error:?}"), "job failed");
@@ -75,10 +77,14 @@ impl App {
         let entered = self.enter(&organization).await?;
         let caller = self.caller_of(&job)?;
         let scope = entered.scope(&import::importing(&caller));
-        let (imports, hooks) = (self.imports.clone(), self.hooks());
+        let (app, hooks) = (self.clone(), self.hooks());
         // Reading files and waiting for the writer is not for an async worker.
-        let run = tokio::task::spawn_blocking(move || imports.run(&job, &scope, &hooks));
-        Ok(run.await??)
+        let run = tokio::task::spawn_blocking(move || match job.kind.as_str() {
+            import::KIND => Ok(app.imports.run(&job, &scope, &hooks)?),
+            sets::KIND => Ok(app.duplicates.run(&job, &scope, &hooks)?),
+            other => Err(AppError::JobKind(other.to_owned())),
+        });
+        run.await?
     }
 
     /// Whoever asked for the job, with the rights of now.
@@ -99,7 +105,9 @@ impl App {
 /// A code and words for whoever asked for the job.
 fn explained(error: &AppError) -> (&'static str, String) {
     match error {
-        AppError::Import(ImportError::Records(error)) | AppError::Records(error) => match error {
+        AppError::Import(ImportError::Records(error))
+        | AppError::Duplicates(SetsError::Records(error))
+        | AppError::Records(error) => match error {
             RecordError::Invalid(faults) => {
                 ("invalid", faults.iter().map(|fault| fault.detail.as_str()).collect::<Vec<_>>().join("; "))
             }

@@ -2,10 +2,12 @@
 
 use std::collections::HashSet;
 
+use serde::Deserialize as _;
 use serde_json::Value as Json;
 
 use super::manifest::Around;
 use super::reading::{Part, is_key, is_word};
+use crate::records::duplicates::rule::{self, Rule};
 use crate::records::input;
 use crate::records::json::json_key;
 use crate::records::money::parse_scaled;
@@ -26,7 +28,7 @@ const HEAVIEST: u8 = 10;
 
 /// The members of an entity. `subject` is for the privacy module to come; a manifest may already state it.
 pub(super) const ENTITY: &[&str] =
-    &["key", "plural", "label", "title", "subject", "fields", "hooks", "operations"];
+    &["key", "plural", "label", "title", "subject", "fields", "hooks", "operations", "duplicates"];
 
 /// The members of a field. `class` is for the privacy module to come; a manifest may already state it.
 const FIELD: &[&str] = &[
@@ -91,8 +93,21 @@ pub(super) fn entity(part: &Part<'_>, around: &Around) -> Option<Entity> {
             update: offered.contains(&"update"),
             delete: offered.contains(&"delete"),
         },
+        duplicates: duplicates(part),
     };
-    Some(Entity::new(&around.plugin, parts))
+    let entity = Entity::new(&around.plugin, parts);
+    for fault in rule::check_all(&entity.duplicates, &entity, |_| None) {
+        part.fault_at(format!("{}{}", part.at("duplicates"), fault.pointer), &fault.detail);
+    }
+    Some(entity)
+}
+
+/// The matching rules that can be read; what they say is checked once the entity is there.
+fn duplicates(part: &Part<'_>) -> Vec<Rule> {
+    let read = |(pointer, json): (String, &Json)| {
+        Rule::deserialize(json).map_err(|error| part.fault_at(pointer, &error.to_string())).ok()
+    };
+    part.list("duplicates").into_iter().filter_map(read).collect()
 }
 
 /// Checks the fields; no two may share a column, with each other or with the system's.

@@ -12,7 +12,8 @@ use super::scope::{Effect, Scope};
 pub(super) const SHIPPED: &str = include_str!("../../../policies/roles.csv");
 
 /// Actions that every object may know. Others are verbs of a plugin's object.
-pub const ACTIONS: [&str; 7] = ["list", "read", "create", "update", "delete", "import", "export"];
+pub const ACTIONS: [&str; 8] =
+    ["list", "read", "create", "update", "delete", "import", "export", "bypass-duplicates"];
 
 /// The role that may do everything in its organization.
 pub const OWNER: &str = "owner";

@@ -88,6 +88,7 @@ mod tests {
             fields: Vec::new(),
             hooks: HashSet::new(),
             operations: Operations::default(),
+            duplicates: Vec::new(),
         };
         let (entity, organization, id) = (Entity::new("crm", parts), OrganizationId::new(), RecordId::new());
         let claims = Claims::default();

@@ -1,4 +1,5 @@
-//! What the host keeps beside a row so that it is found again: the links of its multi-references.
+//! What the host keeps beside a row so that it is found again: the links of its multi-references, and the keys by which
+//! its likes find it.
 //!
 //! Refreshed wherever a row changes, in the same transaction.
 
@@ -6,6 +7,7 @@ use std::rc::Rc;
 
 use rusqlite::params;
 
+use super::duplicates;
 use super::error::RecordError;
 use super::schema::{DELETED_AT, Entity, Field, ID, Kind};
 use super::value::Value;
@@ -30,7 +32,7 @@ pub(super) fn refresh(
     for field in entity.fields.iter().filter(|field| matches!(field.kind, Kind::References(..))) {
         links(conn, entity, field, before, after)?;
     }
-    Ok(())
+    duplicates::keys::refresh(conn, entity, before, after)
 }
 
 fn links(

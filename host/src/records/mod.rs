@@ -12,6 +12,7 @@ pub mod cells;
 pub mod claims;
 pub mod cursor;
 pub mod derived;
+pub mod duplicates;
 pub mod error;
 pub mod evolve;
 pub mod expand;
@@ -53,6 +54,7 @@ use crate::storage::{
 };
 
 use self::claims::{Claim, Claims};
+use self::duplicates::normalize::Region;
 pub use self::error::{Fault, RecordError};
 use self::schema::{Entity, Module};
 pub use self::tx::{Authority, Draft, Hook, Hooks, Tx};
@@ -68,6 +70,10 @@ static PROFILE: FileProfile = FileProfile {
         Migration {
             name: "0003_links_and_counters",
             sql: include_str!("../../../migrations/tenant/0003_links_and_counters.sql"),
+        },
+        Migration {
+            name: "0006_matching",
+            sql: include_str!("../../../migrations/tenant/0006_matching.sql"),
         },
     ],
     redacted: &[],
@@ -95,6 +101,8 @@ pub struct Scope {
     pub modules: Arc<[Arc<Module>]>,
     /// What the organization set for its plugins: JSON by plugin and key.
     pub settings: Arc<SettingsByPlugin>,
+    /// Why the caller wants to write what matching rules take for a duplicate, if the request says so.
+    pub allow_duplicates: Option<Arc<str>>,
 }
 
 impl Scope {
@@ -168,15 +176,25 @@ impl Records {
         module: &Arc<Module>,
     ) -> Result<(), RecordError> {
         let key = (organization.id, Arc::clone(&module.plugin));
-        if self.ready.get(&key).is_some_and(|fingerprint| *fingerprint == module.fingerprint) {
+        // Telephone numbers are read by the organization's region, so its locale counts too.
+        let state: Arc<str> = format!("{} {}", module.fingerprint, organization.locale).into();
+        if self.ready.get(&key).is_some_and(|ready| *ready == state) {
             return Ok(());
         }
         let file = self.file(organization.id, module)?;
         let plan = Arc::clone(module);
         let origin =
             ChangeOrigin { principal: PLATFORM, request: RequestId::new(), source: Source::Platform };
-        file.write(origin, move |conn| evolve::apply(conn, &plan).map(Verdict::Keep)).await?;
-        self.ready.insert(key, Arc::clone(&module.fingerprint));
+        let region = Region::of_locale(&organization.locale);
+        let work = move |conn: &Rc<Connection>| {
+            evolve::apply(conn, &plan)?;
+            duplicates::keys::prepare(conn, &plan, region).map(Verdict::Keep)
+        };
+        let more: Result<bool, RecordError> = file.write(origin, work).await;
+        if more? {
+            tokio::spawn(duplicates::keys::finish(file, Arc::clone(module)));
+        }
+        self.ready.insert(key, state);
         Ok(())
     }
 

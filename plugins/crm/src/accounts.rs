@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::{Value, json};
 use stoa_sdk::prelude::*;
 
 use crate::hierarchy::{Above, LEVELS, above};
@@ -21,6 +22,7 @@ pub(crate) enum AccountKind {
     key = "account",
     plural = "accounts",
     title = "name",
+    duplicates = duplicates,
     hooks(before_create = check_parents, before_update = check_parents)
 )]
 pub(crate) struct Account {
@@ -77,6 +79,31 @@ pub(crate) struct Account {
     pub phone: Option<Phone>,
     #[field(searchable = 1)]
     pub description: Option<RichText>,
+}
+
+/// When two companies are taken for one. Nothing is refused: names of companies repeat.
+fn duplicates() -> Vec<Value> {
+    vec![
+        json!({
+            "key": "same_name",
+            "label": "Same name, the legal form aside",
+            "criteria": [{ "field": "name", "kind": "company" }]
+        }),
+        json!({
+            "key": "same_domain",
+            "label": "Same domain on the web",
+            "criteria": [{ "field": "website", "kind": "domain" }]
+        }),
+        json!({
+            "key": "similar_name",
+            "label": "Similar name in the same country",
+            "criteria": [
+                { "field": "name", "kind": "company", "method": "jaro_winkler", "threshold": 90, "weight": 3 },
+                { "field": "country", "kind": "text", "weight": 1, "null_matches": true }
+            ],
+            "threshold": 92
+        }),
+    ]
 }
 
 /// Refuses circles and trees that are too high, whoever writes: a request, an import, another plugin's action.

@@ -1,5 +1,6 @@
 //! Contacts: people.
 
+use serde_json::{Value, json};
 use stoa_sdk::prelude::*;
 
 /// A person, usually at an account.
@@ -7,6 +8,7 @@ use stoa_sdk::prelude::*;
     key = "contact",
     plural = "contacts",
     title = "name",
+    duplicates = duplicates,
     hooks(before_create = write_names, before_update = write_names)
 )]
 pub(crate) struct Contact {
@@ -29,6 +31,36 @@ pub(crate) struct Contact {
     pub account: Option<Reference<crate::accounts::Account>>,
     #[field(class = "personal", searchable = 1)]
     pub description: Option<RichText>,
+}
+
+/// When two people are taken for one. A warning can be passed with a reason; an import only reports.
+fn duplicates() -> Vec<Value> {
+    let name = |threshold: u8, weight: u32| {
+        json!({
+            "field": "first_name+last_name", "kind": "person", "method": "jaro_winkler",
+            "threshold": threshold, "weight": weight
+        })
+    };
+    vec![
+        json!({
+            "key": "same_email",
+            "label": "Same e-mail address",
+            "criteria": [{ "field": "email", "kind": "email" }],
+            "on": { "create": "warn", "update": "warn", "import": "allow_and_report" }
+        }),
+        json!({
+            "key": "same_name_and_phone",
+            "label": "Similar name and the same number",
+            "criteria": [name(85, 1), { "field": "phone", "kind": "phone" }],
+            "threshold": 90,
+        }),
+        json!({
+            "key": "same_name_at_account",
+            "label": "Similar name at the same account",
+            "criteria": [name(90, 2), { "field": "account", "kind": "text", "method": "exact" }],
+            "threshold": 93,
+        }),
+    ]
 }
 
 /// Keeps the full name, by which lists show people, in step with its parts.

@@ -20,6 +20,7 @@ pub(crate) struct Arguments {
     pub(crate) subject: Option<LitStr>,
     pub(crate) operations: Option<Vec<LitStr>>,
     pub(crate) hooks: Vec<(Ident, Path)>,
+    pub(crate) duplicates: Option<Path>,
     value: bool,
     row: bool,
 }
@@ -33,6 +34,7 @@ impl Arguments {
             "label" => self.label = Some(meta.value()?.parse()?),
             "title" => self.title = Some(meta.value()?.parse()?),
             "subject" => self.subject = Some(meta.value()?.parse()?),
+            "duplicates" => self.duplicates = Some(meta.value()?.parse()?),
             "value" => self.value = true,
             "row" => self.row = true,
             "operations" => {

@@ -85,6 +85,10 @@ fn declaration(arguments: &Arguments, key: &LitStr, fields: &[Field]) -> TokenSt
         None => ["create", "update", "delete"].map(str::to_owned).to_vec(),
     };
     let hooks = arguments.hooks.iter().map(|(hook, _)| hook.to_string());
+    let duplicates = match &arguments.duplicates {
+        Some(rules) => quote! { #rules() },
+        None => quote! { ::std::vec::Vec::new() },
+    };
     let fields = fields.iter().map(declared_field);
     quote! {
         fn declare() -> ::stoa_sdk::manifest::Entity {
@@ -97,6 +101,7 @@ fn declaration(arguments: &Arguments, key: &LitStr, fields: &[Field]) -> TokenSt
                 fields: ::std::vec![#(#fields),*],
                 hooks: ::std::vec![#(#hooks.into()),*],
                 operations: ::std::vec![#(#operations.into()),*],
+                duplicates: #duplicates,
             }
         }
     }

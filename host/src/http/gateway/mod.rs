@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! GET  POST          /{plugin}/{entities}                 list, create
+//! POST               /{plugin}/{entities}/duplicates      check payloads against the records that are there
 //! GET  PATCH DELETE  /{plugin}/{entities}/{id}            one record
 //! POST (GET)         /{plugin}/{entities}/{id}/{verb}     action on a record (GET: a `read` action)
 //! POST (GET)         /{plugin}/{entities}/{verb}          action on the collection
@@ -13,6 +14,7 @@
 //! Licence first, policy next, then the record engine; plugin code runs only behind all of them.
 
 mod actions;
+mod duplicates;
 mod error;
 mod parameters;
 mod records;
@@ -97,7 +99,8 @@ impl Gateway {
 }
 
 impl Call<'_> {
-    async fn dispatch(self, segments: &[&str], request: Request) -> Result<Response, Problem> {
+    async fn dispatch(mut self, segments: &[&str], mut request: Request) -> Result<Response, Problem> {
+        self.scope.allow_duplicates = duplicates::reason(&mut request)?;
         match segments {
             ["reports", report] => self.report(report, request).await,
             [word] => match self.module.entity_by_plural(word).cloned() {
@@ -107,6 +110,7 @@ impl Call<'_> {
             [plural, rest @ ..] => {
                 let entity = self.module.entity_by_plural(plural).cloned().ok_or_else(no_route)?;
                 match rest {
+                    ["duplicates"] => self.duplicates(&entity, request).await,
                     [word] => match RecordId::from_str(word) {
                         Ok(id) => self.record(&entity, id, request).await,
                         Err(_) if self.knows(Some(&entity), ActionTarget::Collection, word) => {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use super::duplicates::rule::Rule;
 use super::tx::Hook;
 
 pub use self::field::Field;
@@ -113,6 +114,8 @@ pub struct Entity {
     pub hooks: HashSet<Hook>,
     /// What REST offers.
     pub operations: Operations,
+    /// When two records are taken for one.
+    pub duplicates: Arc<[Rule]>,
     /// Every column in order, quoted and joined: what a SELECT lists.
     pub select: String,
     /// Number of columns, system columns included.
@@ -173,6 +176,7 @@ impl Entity {
             by_key,
             hooks: parts.hooks,
             operations: parts.operations,
+            duplicates: parts.duplicates.into(),
             select: String::new(),
             width: column,
             plugin_width,
@@ -204,6 +208,8 @@ pub struct Parts {
     pub hooks: HashSet<Hook>,
     /// Operations.
     pub operations: Operations,
+    /// Matching rules.
+    pub duplicates: Vec<Rule>,
 }
 
 /// A private table (or index) of a plugin: one ordered, never edited step.

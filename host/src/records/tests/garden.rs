@@ -81,6 +81,7 @@ pub(crate) fn entity(key: &str, fields: Vec<Field>, hooks: &[Hook]) -> Arc<Entit
         fields,
         hooks: hooks.iter().copied().collect(),
         operations: Operations { create: true, update: true, delete: true },
+        duplicates: Vec::new(),
     };
     Arc::new(Entity::new(PLUGIN, parts))
 }

@@ -101,6 +101,7 @@ impl World {
             policy: Arc::clone(&self.policy),
             modules: vec![Arc::clone(&self.module)].into(),
             settings: Arc::new(HashMap::new()),
+            allow_duplicates: None,
         }
     }
 

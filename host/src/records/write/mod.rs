@@ -13,6 +13,7 @@ use serde_json::{Map, Value as Json};
 
 use super::Scope;
 use super::derived;
+use super::duplicates;
 use super::error::{Fault, RecordError};
 use super::list::{self, View, write_visible};
 use super::number;
@@ -54,7 +55,7 @@ pub struct Change {
 /// The caller may not create at all, a hook refused the whole batch, or the file fails: then nothing was written, once
 /// the caller's savepoint is gone.
 pub fn create(tx: &Tx, entity: &Arc<Entity>, inputs: Vec<Changes>) -> Result<Vec<RowOutcome>, RecordError> {
-    let rows = allowed(tx, entity, "create")?;
+    let (rows, alone) = (allowed(tx, entity, "create")?, inputs.len() == 1);
     let mut drafts = Vec::with_capacity(inputs.len());
     for changes in inputs {
         let mut draft = shape::new_draft(tx, entity, changes)?;
@@ -73,6 +74,7 @@ pub fn create(tx: &Tx, entity: &Arc<Entity>, inputs: Vec<Changes>) -> Result<Vec
     check::references(tx, entity, &mut drafts, &mut seen)?; // hooks may have set some
     for draft in &mut drafts {
         check::complete(tx, entity, draft)?;
+        duplicates::gate::pass(tx, entity, draft, alone)?;
         if draft.faults.is_empty() {
             number(tx, entity, draft)?;
             store::insert(&tx.conn, entity, &draft.after)?;
@@ -170,7 +172,7 @@ fn update_distinct(
     check::references(tx, entity, &mut drafts, &mut seen)?;
     run_hooks(tx, entity, &[Hook::Validate, Hook::BeforeUpdate], &mut drafts)?;
     check::references(tx, entity, &mut drafts, &mut seen)?; // hooks may have set some
-    let names: Vec<String> = entity.columns().collect();
+    let (names, alone): (Vec<String>, bool) = (entity.columns().collect(), drafts.len() == 1);
     for draft in &mut drafts {
         if draft.faults.is_empty() && !permits(&rows, &tx.scope.caller, &draft.after) {
             draft.faults.push(Fault::at(
@@ -180,6 +182,7 @@ fn update_distinct(
             ));
         }
         check::complete(tx, entity, draft)?;
+        duplicates::gate::pass(tx, entity, draft, alone)?;
         if draft.faults.is_empty() {
             write_changes(tx, entity, &names, draft)?;
         }

@@ -76,6 +76,7 @@ fn module() -> Arc<Module> {
             ],
             hooks: std::collections::HashSet::new(),
             operations: Operations { create: true, update: true, delete: true },
+            duplicates: Vec::new(),
         },
     );
     Arc::new(Module {
@@ -146,6 +147,7 @@ impl World {
             policy: Arc::clone(&self.policy),
             modules: Arc::clone(&self.modules),
             settings: Arc::new(HashMap::new()),
+            allow_duplicates: None,
         }
     }
 
