@@ -36,6 +36,13 @@ fn of_modules(document: &Document) -> Vec<Operation<'_>> {
     document.operations().into_iter().filter(ours).collect()
 }
 
+/// Whether an operation cannot succeed on what only plugin code writes: such a record is in no recycle bin that the walk
+/// could put it into.
+fn closed(document: &Document, operation: &Operation<'_>) -> bool {
+    let bin = operation.path.strip_suffix("/restore").or(operation.path.strip_suffix("/purge"));
+    bin.is_some_and(|record| document.find("delete", record).is_none())
+}
+
 #[test]
 fn every_operation_serves_its_example_as_it_is_documented() {
     let Some(host) = host() else { return };
@@ -43,12 +50,17 @@ fn every_operation_serves_its_example_as_it_is_documented() {
     let document = document(&sink);
     let (world, faults) = (World::new(&document, sink.owner()), Faults::default());
     let mut served = 0;
+    // What only the plugin writes comes with the first dish.
+    world.create("/api/v1/kitchen/dishes", "smallest");
     for operation in of_modules(&document) {
         for request in requests(&world, &operation) {
             let answer = request.send(&world);
             if let Some(objection) = document.objects(&operation, &answer) {
                 faults.add(format!("{}: {objection}", operation.name()));
-            } else if operation.can_succeed() && !(200..300).contains(&answer.status()) {
+            } else if operation.can_succeed()
+                && !(200..300).contains(&answer.status())
+                && !closed(&document, &operation)
+            {
                 faults.add(format!("{}: {} {}", operation.name(), answer.status(), answer.text()));
             } else {
                 served += 1;

@@ -65,6 +65,9 @@ pub(crate) fn requests(world: &World<'_>, operation: &Operation<'_>) -> Vec<Requ
         headers: Vec::new(),
         body: None,
     };
+    if let Some(form) = form(operation) {
+        return vec![Request { body: Some(form), ..plain(path()) }];
+    }
     let Some(body) = world.document.body(operation) else { return vec![plain(path())] };
     let examples = if body.examples.is_empty() && body.required {
         vec![sample(world, body.schema)]
@@ -81,21 +84,43 @@ pub(crate) fn requests(world: &World<'_>, operation: &Operation<'_>) -> Vec<Requ
 
 /// An example, and the inputs of records inside it, with what only this world knows.
 fn nested(world: &World<'_>, operation: &Operation<'_>, schema: &Value, example: &Value) -> Value {
-    let mut filled = world.filled(schema, example);
+    if operation.path.ends_with("/merge") {
+        return merging(world, operation);
+    }
     let collection = operation.path.rsplit_once('/').map_or("", |(collection, _)| collection);
+    let entity = if is_entity(world, operation.path) { operation.path } else { collection };
+    let mut filled = world.filled(entity, schema, example);
     let input = world.document.find("post", collection).and_then(|create| world.document.body(&create));
     let (Some(input), Some(members)) = (input, filled.as_object_mut()) else { return filled };
     for value in members.values_mut() {
         for item in value.as_array_mut().into_iter().flatten() {
             if let Some(fields) = item.get("fields").cloned() {
-                item["fields"] = world.filled(input.schema, &fields);
+                item["fields"] = world.filled(collection, input.schema, &fields);
             }
         }
     }
     filled
 }
 
-/// Parameters that must be there.
+/// Two records that become one.
+fn merging(world: &World<'_>, operation: &Operation<'_>) -> Value {
+    let collection = operation.path.strip_suffix("/merge").unwrap_or_default();
+    let one = || id(&world.create(collection, "smallest"));
+    json!({ "survivor_id": one(), "loser_ids": [one()] })
+}
+
+/// A form with one file, for an operation that reads forms.
+fn form(operation: &Operation<'_>) -> Option<(String, Vec<u8>)> {
+    let content = operation.spec["requestBody"]["content"].get("multipart/form-data")?;
+    content["schema"]["properties"]
+        .get("file")
+        .filter(|_| content["schema"]["required"] == json!(["file"]))?;
+    let body = "--walk\r\nContent-Disposition: form-data; name=\"file\"; filename=\"note.txt\"\r\nContent-Type: \
+                text/plain\r\n\r\nA note.\r\n--walk--\r\n";
+    Some(("multipart/form-data; boundary=walk".to_owned(), body.as_bytes().to_vec()))
+}
+
+/// Parameters that must be there, and the one without which nothing can be written twice.
 fn required(world: &World<'_>, operation: &Operation<'_>) -> Vec<(String, String)> {
     let parameters = world.document.parameters(operation, "query").into_iter();
     let needed = parameters.filter(|parameter| parameter["required"] == true);
@@ -103,7 +128,9 @@ fn required(world: &World<'_>, operation: &Operation<'_>) -> Vec<(String, String
         let name = parameter["name"].as_str().unwrap_or_default().to_owned();
         (name, written(parameter.get("example").unwrap_or(&sample(world, &parameter["schema"]))))
     };
-    needed.map(pair).collect()
+    let reason = ("allow_duplicates".to_owned(), "walk".to_owned());
+    let reason = world.takes(operation, &reason.0).then_some(reason);
+    needed.map(pair).chain(reason).collect()
 }
 
 /// A value as it stands in an address.
@@ -120,17 +147,31 @@ pub(crate) fn address(world: &World<'_>, operation: &Operation<'_>) -> String {
     let Some((collection, rest)) = operation.path.split_once("/{id}") else {
         return host_address(world, operation);
     };
-    if world.document.find("post", collection).is_none() || !is_entity(world, collection) {
+    if !is_list(world, collection) {
         return host_address(world, operation);
     }
-    let record = format!("{collection}/{}", id(&world.create(collection, "smallest")));
-    if matches!(rest, "/restore" | "/purge") {
+    let made = is_entity(world, collection).then(|| id(&world.create(collection, "smallest")));
+    // What only a plugin writes is there already, or not at all.
+    let made = made.or_else(|| world.client.get(collection).ok()["data"].get(0).map(id));
+    let record = format!("{collection}/{}", made.as_deref().unwrap_or(NOBODY));
+    if matches!(rest, "/restore" | "/purge")
+        && world.document.find("delete", &format!("{collection}/{{id}}")).is_some()
+    {
         world.client.delete(&record).success();
     }
     format!("{record}{}", child(world, &record, rest))
 }
 
-/// Whether records of an entity stand there.
+/// Whether an entity's list is there.
+fn is_list(world: &World<'_>, collection: &str) -> bool {
+    let schema = |list: Operation<'_>| {
+        let content = &list.spec["responses"]["200"]["content"]["application/json"]["schema"]["$ref"];
+        content.as_str().is_some_and(|name| name.ends_with(".page"))
+    };
+    world.document.find("get", collection).is_some_and(schema)
+}
+
+/// Whether records of an entity can be made there.
 pub(crate) fn is_entity(world: &World<'_>, collection: &str) -> bool {
     let create = world.document.find("post", collection);
     create.is_some_and(|create| {

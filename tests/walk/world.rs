@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value, json};
 use stoa_testkit::{Client, Part};
 
-use super::document::Document;
+use super::document::{Document, Operation};
 
 /// An organization's records as far as the walk made them.
 pub(crate) struct World<'w> {
@@ -47,7 +47,6 @@ impl<'w> World<'w> {
         let found = match object {
             "host.user" => self.first("/api/v1/users"),
             "host.team" => self.team(),
-            "host.file" => self.file(),
             _ => self.address(object).map(|address| id(&self.create(address, "smallest"))),
         };
         self.known.borrow_mut().insert(object.to_owned(), found.clone());
@@ -62,15 +61,6 @@ impl<'w> World<'w> {
     fn team(&self) -> Option<String> {
         let name = format!("Team {}", self.number());
         Some(id(&self.client.post("/api/v1/teams", &json!({ "name": name })).created()))
-    }
-
-    /// A file of some record, where records have files.
-    fn file(&self) -> Option<String> {
-        let files = self.document.operations().into_iter();
-        let mut files = files.filter(|one| one.method == "post" && one.path.ends_with("/{id}/files"));
-        let path = files.next()?.path;
-        let record = self.create(path.strip_suffix("/{id}/files")?, "smallest");
-        self.attach(&path.replace("{id}", &id(&record)))
     }
 
     /// Attaches a file at this address.
@@ -93,18 +83,29 @@ impl<'w> World<'w> {
         let operation = operation.unwrap_or_else(|| panic!("nothing can be created at {address}"));
         let media = operation.spec["requestBody"]["content"]["application/json"].as_object().unwrap();
         let example = &media["examples"][example]["value"];
-        let body = self.filled(&media["schema"], example);
-        self.client.post(address, &body).created()
+        let body = self.filled(address, &media["schema"], example);
+        let path = if self.takes(&operation, "allow_duplicates") {
+            format!("{address}?allow_duplicates=walk")
+        } else {
+            address.to_owned()
+        };
+        self.client.post(&path, &body).created()
     }
 
-    /// An example with what only this world knows: ids of records that are there, values that nobody has yet.
-    pub(crate) fn filled(&self, schema: &Value, example: &Value) -> Value {
+    /// Whether an operation has this parameter in its query.
+    pub(crate) fn takes(&self, operation: &Operation<'_>, name: &str) -> bool {
+        self.document.parameters(operation, "query").iter().any(|parameter| parameter["name"] == name)
+    }
+
+    /// An example of an input at this address, with what only this world knows: ids of records that are there, values
+    /// that nobody has yet.
+    pub(crate) fn filled(&self, address: &str, schema: &Value, example: &Value) -> Value {
         let Some(members) = example.as_object() else { return example.clone() };
         let properties: HashMap<&str, &Value> = self.document.properties(schema).into_iter().collect();
         let mut filled = Map::new();
         for (key, value) in members {
             let property = properties.get(key.as_str()).copied().unwrap_or(&Value::Null);
-            if let Some(value) = self.member(property, value) {
+            if let Some(value) = self.member(address, property, value) {
                 filled.insert(key.clone(), value);
             }
         }
@@ -112,7 +113,11 @@ impl<'w> World<'w> {
     }
 
     /// One member; `None` when it refers to something that cannot be there.
-    fn member(&self, property: &Value, value: &Value) -> Option<Value> {
+    fn member(&self, address: &str, property: &Value, value: &Value) -> Option<Value> {
+        if property["x-references"] == "host.file" {
+            // A file goes into the one record that it was uploaded for.
+            return self.attach(&format!("{address}/files")).map(Value::from);
+        }
         if let Some(object) = property["x-references"].as_str() {
             return self.some(object).map(Value::from);
         }

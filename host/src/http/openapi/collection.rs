@@ -146,7 +146,13 @@ fn bulk(place: &Place<'_>) -> Operation {
     };
     on_all(place, "bulk", "Change many {}")
         .takes(["dry_run", "Idempotency-Key"].into_iter().map(shared_parameter))
-        .reads(body, vec![("each for itself", json!({ "atomic": false, "operations": operations }))])
+        .reads(
+            body,
+            vec![
+                ("each for itself", json!({ "atomic": false, "operations": operations })),
+                ("together", json!({ "operations": operations })),
+            ],
+        )
         .answers(200, "What became of each", or_dry_run(schema("BulkResults")))
         .runs_plugin(place.has_hooks())
 }

@@ -46,7 +46,7 @@ pub(super) fn shared() -> Vec<(String, Json)> {
         "type": "object", "additionalProperties": false,
         "properties": {
             "text": { "type": "string", "minLength": 1, "maxLength": 10_000, "description": "`@[id]` calls a person" },
-            "mentions": { "type": "array", "maxItems": 50, "items": id(), "description": "Who is called besides" },
+            "mentions": { "type": ["array", "null"], "maxItems": 50, "items": id(), "description": "Who is called besides" },
         },
     });
     let tags = json!({

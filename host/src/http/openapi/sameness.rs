@@ -49,7 +49,9 @@ pub(super) fn shared() -> Vec<(String, Json)> {
 /// Adds the addresses.
 pub(super) fn describe(place: &Place<'_>, part: &mut Part) {
     let all = place.address();
-    part.add("get", &format!("{all}/search"), search(place));
+    if place.entity.fields.iter().any(|field| field.searchable > 0) {
+        part.add("get", &format!("{all}/search"), search(place));
+    }
     part.add("get", &format!("{all}/export"), export(place));
     part.add("post", &format!("{all}/duplicates"), duplicates(place));
     if place.entity.operations.update && place.entity.operations.delete {

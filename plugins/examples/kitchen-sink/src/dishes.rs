@@ -1,5 +1,6 @@
 //! Dishes: a field of every type there is, and every attribute at least once.
 
+use serde_json::{Value, json};
 use stoa_sdk::prelude::*;
 
 use crate::around::Menu;
@@ -30,6 +31,7 @@ pub(crate) enum Taste {
     label = "Dish",
     title = "name",
     subject = "invented_by",
+    duplicates = duplicates,
     hooks(
         validate = hooks::validate,
         before_create = hooks::before_create,
@@ -115,4 +117,25 @@ pub(crate) struct Dish {
     /// Points of all who praised it; written by the action.
     #[field(read_only, default = 0)]
     pub rating: i64,
+}
+
+/// When two dishes are taken for one. Who is warned may write all the same, and says why (`allow_duplicates`).
+fn duplicates() -> Vec<Value> {
+    vec![
+        json!({
+            "key": "same_address",
+            "label": "Same e-mail address",
+            "criteria": [{ "field": "email", "kind": "email" }],
+            "on": { "create": "warn", "update": "allow_and_report", "import": "allow_and_report" }
+        }),
+        json!({
+            "key": "similar_name",
+            "label": "Similar name on the same menu",
+            "criteria": [
+                { "field": "name", "kind": "text", "method": "jaro_winkler", "threshold": 90, "weight": 3 },
+                { "field": "menu", "kind": "text", "method": "exact", "null_matches": true }
+            ],
+            "threshold": 92
+        }),
+    ]
 }

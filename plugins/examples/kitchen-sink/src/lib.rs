@@ -155,6 +155,7 @@ mod tests {
         let pairs: BTreeSet<_> =
             manifest.actions.iter().map(|action| (action.target.as_str(), action.mode.as_str())).collect();
         assert_eq!(pairs.len(), 9, "three targets in three modes");
+        assert!(manifest.entities.iter().any(|entity| !entity.duplicates.is_empty()));
         assert!(
             fields().any(|field| field.inverse.is_some()) && fields().any(|field| field.format.is_some())
         );
