@@ -58,6 +58,7 @@ pub(super) fn fresh(draft: &Draft, expected: Option<i64>) -> Result<(), RecordEr
             current: draft.revision.unsigned_abs(),
             sent: sent.unsigned_abs(),
             record: serde_json::to_vec(&draft.document).unwrap_or_default(),
+            changed: Vec::new(),
         }),
         _ => Ok(()),
     }
