@@ -4,11 +4,12 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use super::companions::attachment::attachment_json;
 use super::error::RecordError;
 use super::filter::Filter;
 use super::json::{ID_LENGTH, Place, write_id, write_text};
 use super::list::{Count, Query, View, page};
-use super::members::Expansion;
+use super::members::{Expansion, FILE};
 use super::schema::{Entity, Module, Target};
 use super::sort::Sort;
 use super::{Records, Scope};
@@ -74,6 +75,10 @@ fn fetch(
     let target = &expansion.target;
     if &*target.plugin == "host" {
         return people(engine, scope, target, ids);
+    }
+    if &*target.entity == FILE {
+        let module = scope.module(&target.plugin).ok_or(RecordError::NotFound)?;
+        return attachment_json(engine, scope, module, ids);
     }
     let Some((module, entity)) =
         scope.module(&target.plugin).and_then(|module| Some((module, module.entity(&target.entity)?)))

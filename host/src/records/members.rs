@@ -1,12 +1,16 @@
 //! Which members a record's JSON has: what `fields` and `expand` ask for, and what a SELECT lists for it.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use super::Scope;
 use super::error::RecordError;
 use super::filter::target_of;
 use super::json::{Form, Member, json_key};
 use super::schema::{Entity, Field, Kind, Target};
+
+/// What a file field refers to is called so: no entity can be.
+pub(super) const FILE: &str = "file:";
 
 /// Most references that one request expands, both levels together.
 const EXPANSIONS: usize = 8;
@@ -136,7 +140,7 @@ impl View {
         let mut found = None;
         for key in [name.to_owned(), format!("{name}_id"), format!("{name}_ids")] {
             if let Some(field) = asking.field(entity, &key)?
-                && let Some(target) = target_of(field)
+                && let Some(target) = target_of(field).cloned().or_else(|| file(entity, field))
             {
                 found = Some((field, target));
                 break;
@@ -146,15 +150,21 @@ impl View {
             let detail = format!("`{}` of {} does not refer to a record", short(name), entity.object);
             return Err(RecordError::bad("invalid_expand", detail));
         };
-        let view = if inner.is_empty() { None } else { Some(deeper(target, name, inner, asking)?) };
+        let view = if inner.is_empty() { None } else { Some(deeper(&target, name, inner, asking)?) };
         let expansion = self.expansions.len();
-        self.expansions.push(Expansion { target: target.clone(), view });
+        self.expansions.push(Expansion { target, view });
         match self.members.iter_mut().find(|member| member.json_key == field.json_key) {
             Some(member) if *name == *field.key => member.expand = Some(expansion),
             _ => self.push(field, &json_key(name), Some(expansion)),
         }
         Ok(())
     }
+}
+
+/// What a file field refers to: what its module keeps of files.
+fn file(entity: &Entity, field: &Field) -> Option<Target> {
+    matches!(field.kind, Kind::File)
+        .then(|| Target { plugin: Arc::clone(&entity.plugin), entity: FILE.into() })
 }
 
 /// The names to expand, each with the names to expand inside of it.
@@ -187,6 +197,9 @@ fn deeper(target: &Target, name: &str, inner: &[&str], asking: Asking<'_>) -> Re
     };
     if level > 1 || inner.iter().any(|name| name.contains('.')) {
         return Err(refuse("two levels is all there is"));
+    }
+    if &*target.entity == FILE {
+        return Err(refuse("a file refers to nothing"));
     }
     if &*target.plugin == "host" {
         return Err(refuse("people and teams are shown by their names"));

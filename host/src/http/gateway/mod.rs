@@ -129,38 +129,47 @@ impl Call<'_> {
             },
             [plural, rest @ ..] => {
                 let entity = self.module.entity_by_plural(plural).cloned().ok_or_else(no_route)?;
-                match rest {
-                    ["search"] => self.search(&entity, request).await,
-                    ["query"] => self.query(&entity, request).await,
-                    [word @ ("tags" | "files")] => self.companions_of_all(&entity, word, request).await,
-                    [id, word, rest @ ..] if companions::WORDS.contains(word) => {
-                        self.companion(&entity, id, (word, rest), request).await
-                    }
-                    ["bulk"] => self.bulk(&entity, request).await,
-                    ["deleted"] => self.deleted(&entity, request).await,
-                    ["duplicates"] => self.duplicates(&entity, request).await,
-                    ["merge"] => self.merge(&entity, request).await,
-                    ["export"] => self.export(&entity, request).await,
-                    [word] => match RecordId::from_str(word) {
-                        Ok(id) => self.record(&entity, id, request).await,
-                        Err(_) if self.knows(Some(&entity), ActionTarget::Collection, word) => {
-                            self.action(Some(&entity), None, ActionTarget::Collection, word, request).await
-                        }
-                        Err(_) => Err(missing_record()),
-                    },
-                    [id, verb] => {
-                        let id = RecordId::from_str(id).map_err(|_| missing_record())?;
-                        match *verb {
-                            "restore" => return self.restore(&entity, id, request).await,
-                            "purge" => return self.purge(&entity, id, request).await,
-                            _ => {}
-                        }
-                        self.action(Some(&entity), Some(id), ActionTarget::Record, verb, request).await
-                    }
-                    _ => Err(no_route()),
-                }
+                self.below(&entity, rest, request).await
             }
             [] => Err(no_route()),
+        }
+    }
+
+    /// Behind an entity: a word of the host, a record, or an action of the plugin.
+    async fn below(
+        self,
+        entity: &Arc<Entity>,
+        segments: &[&str],
+        request: Request,
+    ) -> Result<Response, Problem> {
+        match segments {
+            ["query"] => self.query(entity, request).await,
+            ["search"] => self.search(entity, request).await,
+            ["export"] => self.export(entity, request).await,
+            ["bulk"] => self.bulk(entity, request).await,
+            ["deleted"] => self.deleted(entity, request).await,
+            ["duplicates"] => self.duplicates(entity, request).await,
+            ["merge"] => self.merge(entity, request).await,
+            [word @ ("tags" | "files")] => self.companions_of_all(entity, word, request).await,
+            [word] => match RecordId::from_str(word) {
+                Ok(id) => self.record(entity, id, request).await,
+                Err(_) if self.knows(Some(entity), ActionTarget::Collection, word) => {
+                    self.action(Some(entity), None, ActionTarget::Collection, word, request).await
+                }
+                Err(_) => Err(missing_record()),
+            },
+            [id, word, rest @ ..] if companions::WORDS.contains(word) => {
+                self.companion(entity, id, (word, rest), request).await
+            }
+            [id, verb] => {
+                let id = RecordId::from_str(id).map_err(|_| missing_record())?;
+                match *verb {
+                    "restore" => self.restore(entity, id, request).await,
+                    "purge" => self.purge(entity, id, request).await,
+                    _ => self.action(Some(entity), Some(id), ActionTarget::Record, verb, request).await,
+                }
+            }
+            _ => Err(no_route()),
         }
     }
 

@@ -18,6 +18,7 @@ use crate::records::mutation::Reply;
 use crate::records::schema::Entity;
 use crate::records::trash::{self, Page, Wish};
 use crate::records::tx::Tx;
+use crate::storage::ChangeOrigin;
 
 impl Call<'_> {
     /// `GET …/deleted`
@@ -78,11 +79,20 @@ impl Call<'_> {
             return Err(Problem::invalid(faults));
         }
         let kind = Arc::clone(entity);
+        let (records, module) = (self.app.records.clone(), Arc::clone(&self.module));
+        let (organization, origin) = (self.scope.organization.id, ChangeOrigin::from(&self.scope.caller));
         let work = move |tx: &Tx| {
             let purged = trash::purge(tx, &kind, id, cohort)?;
             Ok(Reply::ok(object!({ "purged": purged }).to_string().into_bytes()))
         };
-        self.mutate(sent.manner, work).await
+        let answer = self.mutate(sent.manner, work).await?;
+        // The contents of files follow their rows; what is missed here, the next start removes.
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = records.sweep_left(organization, &module, origin) {
+                tracing::warn!(%error, "the files of a purged record could not be removed");
+            }
+        });
+        Ok(answer)
     }
 }
 

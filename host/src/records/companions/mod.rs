@@ -43,7 +43,6 @@ use crate::ids::{PrincipalId, RecordId};
 
 pub use self::event::Happened;
 pub use self::moving::{Move, Moved, MovedFollower, MovedTag, forget, put_back, reassign};
-pub use self::tag::tag_condition;
 
 /// How much of a list is asked for.
 #[derive(Clone, Debug)]

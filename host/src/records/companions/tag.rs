@@ -1,7 +1,6 @@
 //! Tags: short words on a record. Compared without regard to letter case, written as they were first written.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -12,7 +11,6 @@ use unicode_normalization::UnicodeNormalization as _;
 use super::event::{self, Happened};
 use super::{Page, Paging, access, binding, cut, opened, sealed, store};
 use crate::ids::RecordId;
-use crate::records::filter::bind;
 use crate::records::schema::Entity;
 use crate::records::tx::Tx;
 use crate::records::value::Value;
@@ -188,19 +186,6 @@ pub fn counts(
     let last = found.last().filter(|_| more).map(|(fold, _)| Value::Text(fold.clone()));
     let next_cursor = last.map(|last| sealed(engine, &binding, &[last]));
     Ok(Page { data: found.into_iter().map(|(_, count)| count).collect(), next_cursor })
-}
-
-/// Appends the condition that a row of `entity` has a tag: for filters on `tags`. A text that can be no tag matches nothing.
-pub fn tag_condition(entity: &Entity, tag: &str, sql: &mut String, params: &mut Vec<Value>) {
-    let Ok(tag) = Tag::parse(tag) else {
-        sql.push('0');
-        return;
-    };
-    sql.push_str("id in (select record from _stoa_tags where entity = ");
-    bind(Value::Text(entity.key.to_string()), sql, params);
-    let _ = write!(sql, " and fold = ");
-    bind(Value::Text(tag.fold), sql, params);
-    sql.push(')');
 }
 
 #[cfg(test)]

@@ -84,6 +84,7 @@ impl Filter {
             Self::Test(test) => test.matches(entity, values),
             Self::Path(path) => path.matches(entity, values, related),
             Self::Has(has) => has.matches(values, related),
+            Self::Tagged(_) => Err(RecordError::bad("invalid_filter", "`tags` cannot be asked about here")),
             Self::Among(ids) => Ok(values.get(ID).and_then(Value::id).is_some_and(|id| ids.contains(&id))),
         }
     }

@@ -18,6 +18,7 @@ mod path;
 pub(in crate::records) mod people;
 pub mod period;
 mod sql;
+mod tags;
 
 use std::fmt;
 use std::fmt::Write as _;
@@ -140,6 +141,8 @@ pub enum Filter {
     Has(Has),
     /// Its id is one of these. The host makes this one; no text does.
     Among(Arc<[RecordId]>),
+    /// It has one of these tags, as they are compared; none: any tag. Tags stand beside the row, so that only SQL sees them.
+    Tagged(Arc<[String]>),
 }
 
 /// A field compares.
@@ -231,7 +234,7 @@ impl Filter {
             Self::Test(test) => test.span.as_ref().map(|span| span.at),
             Self::Path(path) => path.inner.instant(),
             Self::Has(has) => has.inner.instant(),
-            Self::Among(_) => None,
+            Self::Among(_) | Self::Tagged(_) => None,
         }
     }
 
@@ -249,7 +252,7 @@ impl Filter {
             Self::Test(test) => test.span.iter_mut().for_each(|span| span.at = instant),
             Self::Path(path) => path.inner.shift(instant),
             Self::Has(has) => has.inner.shift(instant),
-            Self::Among(_) => {}
+            Self::Among(_) | Self::Tagged(_) => {}
         }
     }
 
@@ -267,7 +270,7 @@ impl Filter {
             Self::Not(inner) => return inner.collect(keys),
             Self::Test(test) => &test.field,
             Self::Path(path) => &path.field,
-            Self::Has(_) | Self::Among(_) => return,
+            Self::Has(_) | Self::Among(_) | Self::Tagged(_) => return,
         };
         if !keys.contains(key) {
             keys.push(Arc::clone(key));

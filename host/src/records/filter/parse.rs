@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json};
 
 use super::path::{self, Relation};
+use super::tags;
 use super::{Context, DEPTH, Filter, HOPS, Has, Op, Path, RELATIONS, TESTS, operand, shown};
 use crate::records::error::RecordError;
 use crate::records::schema::{Entity, Kind};
@@ -40,7 +41,7 @@ pub fn parse_query(
             Op::In | Op::Nin => value.split(',').map(str::to_owned).collect(),
             _ => vec![value.clone()],
         };
-        if path::unknown(context, entity, name)? {
+        if !tags::asked(context, entity, name)? && path::unknown(context, entity, name)? {
             return Err(unknown_parameter(entity, key));
         }
         reading.test(entity, name, op, Operand::Texts(texts), Place::default())
@@ -163,6 +164,9 @@ impl<'c> Reading<'c> {
             let detail =
                 format!("a filter has at most {TESTS} tests; use `in` for several values of a field");
             return Err(RecordError::bad("filter_too_large", detail));
+        }
+        if tags::asked(self.context, entity, name)? {
+            return tags::test(op, &operand);
         }
         let related = name.contains('.') || matches!(op, Op::Has | Op::HasNo);
         let (op, operand, negated) = match (op, operand) {

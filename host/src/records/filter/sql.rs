@@ -127,6 +127,16 @@ impl<'c> Compiler<'c> {
             Filter::Test(test) => self.test(test, entity, alias),
             Filter::Path(path) => self.path(path, entity, alias),
             Filter::Has(has) => self.has(has, alias, has.inner.is_all()),
+            Filter::Tagged(tags) => {
+                self.push(&format!("{alias}.id in (select record from _stoa_tags where entity = "));
+                self.text(&entity.key);
+                for (at, tag) in tags.iter().enumerate() {
+                    self.push(if at == 0 { " and fold in (" } else { ", " });
+                    self.text(tag);
+                }
+                self.push(if tags.is_empty() { ")" } else { "))" });
+                Ok(())
+            }
             Filter::Among(ids) => {
                 self.push(&format!("{alias}.id in "));
                 self.ids(ids);

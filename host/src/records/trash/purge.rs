@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use super::{Entry, PURGE, find, reaches, store};
 use crate::ids::RecordId;
+use crate::records::Records;
+use crate::records::companions;
 use crate::records::derived;
 use crate::records::error::RecordError;
 use crate::records::schema::Entity;
@@ -14,7 +16,7 @@ use crate::records::value::Value;
 use crate::records::write::delete::referring;
 
 /// Throws a record away for good, or with `whole_cohort` all that was deleted with it and is still in the bin. The change
-/// log keeps its last values. Answers how many records went.
+/// log keeps its last values; comments, tags, followers and files go along, see [`Records::sweep_left`]. Answers how many records went.
 ///
 /// # Errors
 /// [`RecordError::NotFound`], [`RecordError::Forbidden`]; [`RecordError::Conflict`] when it is not in the bin, or another
@@ -41,6 +43,7 @@ pub fn purge(tx: &Tx, entity: &Arc<Entity>, id: RecordId, whole_cohort: bool) ->
         unreferred(tx, entity, entry.record, &ids)?;
     }
     for (entity, entry, row) in &going {
+        companions::forget(&tx.conn, &entity.key, entry.record)?;
         store::delete_row(&tx.conn, entity, entry.record)?;
         set_external_ids(&tx.conn, entity, entry.record, &[])?;
         derived::refresh(&tx.conn, entity, Some(row), None)?;
