@@ -16,7 +16,10 @@ mod stories {
     mod a_record_lives;
     mod a_reference_crosses_files;
     mod a_request_is_refused;
+    mod a_spreadsheet_comes_in;
+    mod an_export_goes_out;
     mod an_import_is_killed;
+    mod an_import_is_undone;
     mod an_import_reports_its_dirt;
     mod many_writers_meet;
     mod operators_look_in;
