@@ -21,7 +21,10 @@ mod stories {
     mod a_reference_crosses_files;
     mod a_request_is_refused;
     mod a_view_is_shared;
+    mod a_spreadsheet_comes_in;
+    mod an_export_goes_out;
     mod an_import_is_killed;
+    mod an_import_is_undone;
     mod an_import_reports_its_dirt;
     mod an_organization_shapes_its_schema;
     mod duplicates_are_found;

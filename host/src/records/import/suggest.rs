@@ -126,6 +126,9 @@ impl Guess<'_> {
 
     fn mapping(&self, field: &Field, column: &String) -> Mapping {
         let mut mapping = from(column);
+        if matches!(&*field.key, "owner_id" | "team_id") {
+            mapping.empty = Some("skip".to_owned()); // a record without an owner is its maker's
+        }
         match &field.kind {
             Kind::Money => {
                 let named = [format!("{column}.currency"), format!("{}.currency", field.key)];
