@@ -6,7 +6,7 @@ use super::parameters::{list, shared_parameter};
 use crate::records::schema::{Entity, Field, Kind};
 
 /// How a filter on a field of records is written in an address.
-const HOW: &str = "`field[op]=value`; `field=value` is short for `field[eq]=value`. A path leads to a related record's \
+const HOW: &str = "`field[op]=value`; `field=value` is short for `field[eq]=value`. A path names a related record's \
                    field: `account.industry=software`.";
 
 /// The operators of a kind.

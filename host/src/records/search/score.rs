@@ -111,7 +111,7 @@ fn snippet(searched: &Searched<'_>, tokens: &[Token], hits: &[usize]) -> Snippet
         start = next.min(first);
     }
     let end = total.min(start + LENGTH);
-    let (lead, tail) = (if start > 0 { "…" } else { "" }, if end < total { "…" } else { "" });
+    let (before, after) = (if start > 0 { "…" } else { "" }, if end < total { "…" } else { "" });
     let middle: String = searched
         .text
         .chars()
@@ -119,11 +119,11 @@ fn snippet(searched: &Searched<'_>, tokens: &[Token], hits: &[usize]) -> Snippet
         .take(end - start)
         .map(|sign| if sign.is_control() { ' ' } else { sign })
         .collect();
-    let shift = lead.chars().count();
+    let shift = before.chars().count();
     let inside = hits.iter().filter(|token| token.start >= start && token.end <= end);
     Snippet {
         field: searched.field.to_owned(),
-        text: format!("{lead}{middle}{tail}"),
+        text: format!("{before}{middle}{after}"),
         hits: inside.map(|token| [token.start - start + shift, token.end - start + shift]).collect(),
     }
 }
