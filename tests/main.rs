@@ -20,8 +20,8 @@ mod stories {
     mod a_record_lives;
     mod a_reference_crosses_files;
     mod a_request_is_refused;
-    mod a_view_is_shared;
     mod a_spreadsheet_comes_in;
+    mod a_view_is_shared;
     mod an_export_goes_out;
     mod an_import_is_killed;
     mod an_import_is_undone;
