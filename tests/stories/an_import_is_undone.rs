@@ -6,7 +6,7 @@ use stoa_tests::tutorial::{self, LIMIT};
 use stoa_tests::{Extract, count, id};
 
 const OPPORTUNITIES: &str = "/api/v1/sales/opportunities";
-const HISTORY: &str = "/api/v1/sales/stage_histories";
+const HISTORY: &str = "/api/v1/sales/stage-history";
 
 /// Imports with upsert; the job's id.
 fn upsert(owner: &Client, spec: &Value, file: &[u8]) -> String {
@@ -82,6 +82,10 @@ fn the_extract_comes_in_twice_and_both_are_undone() {
         (&worked_on["id"], &json!(["name"]), &json!("changed_since"))
     );
     assert_eq!(count(&owner, OPPORTUNITIES), 1);
+    assert!(
+        count(&owner, &format!("{HISTORY}?opportunity={}", id(&worked_on))) > 0,
+        "its history stays with it"
+    );
     let result = undo(&owner, &first, "?force=true");
     assert_eq!((&result["deleted"], &result["skipped"]), (&json!(1), &json!(0)), "{result}");
     assert_eq!(count(&owner, OPPORTUNITIES), 0);

@@ -80,7 +80,7 @@ impl App {
         let (app, hooks) = (self.clone(), self.hooks());
         // Reading files and waiting for the writer is not for an async worker.
         let run = tokio::task::spawn_blocking(move || match job.kind.as_str() {
-            import::KIND => Ok(app.imports.run(&job, &scope, &hooks)?),
+            import::KIND | import::undo::KIND => Ok(app.imports.run(&job, &scope, &hooks)?),
             sets::KIND => Ok(app.duplicates.run(&job, &scope, &hooks)?),
             other => Err(AppError::JobKind(other.to_owned())),
         });

@@ -160,7 +160,7 @@ impl Imports {
             request: import.request,
         };
         let mut reporter = Reporter::new(&self.jobs, job.id);
-        let total = plan.read(|conn| store::records(conn, import.request))?;
+        let total = plan.read(|conn| store::records(conn, import.request, &entity.key))?;
         let mut progress = plan.read(|conn| store::progress(conn, job.id))?;
         let mut listed = Vec::new();
         while progress.phase < store::DONE {
@@ -274,11 +274,15 @@ impl Undo<'_> {
         let Some(entity) = self.tx.module.entity(&entry.entity) else {
             return Ok(None); // a plugin's own table, or an entity that is gone: what hooks keep there is theirs
         };
-        let outcome = if progress.phase == store::CHANGED {
-            self.tx.conn.savepoint(|| self.restore(&entity, entry))
-        } else {
-            self.tx.conn.savepoint(|| self.remove(&entity, entry))
-        };
+        let outcome = self.tx.conn.savepoint(|| {
+            if progress.phase == store::CHANGED {
+                return self.restore(&entity, entry);
+            }
+            if progress.phase == store::ALONG && self.belongs_to_left(job, &entity, entry)? {
+                return Ok(Outcome::Unchanged);
+            }
+            self.remove(&entity, entry)
+        });
         let outcome = match outcome {
             Err(RecordError::Storage(error)) => return Err(error.into()),
             Err(error) => {
@@ -291,6 +295,8 @@ impl Undo<'_> {
         store::forget_left(&self.tx.conn, job, entry.seq)?;
         match outcome {
             Outcome::Restored => (next.restored, next.freed) = (next.restored + 1, next.freed + 1),
+            // What goes along is not counted: only the rows of the import are.
+            Outcome::Deleted if progress.phase == store::ALONG => next.freed += 1,
             Outcome::Deleted => (next.deleted, next.freed) = (next.deleted + 1, next.freed + 1),
             Outcome::Unchanged if progress.round == 0 && progress.phase != store::ALONG => {
                 next.unchanged += 1

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use super::image::Image;
 use super::store::{self, Entry};
 use super::{Outcome, Undo, changed_since, forbidden};
-use crate::ids::RecordId;
+use crate::ids::{JobId, RecordId};
 use crate::records::error::RecordError;
 use crate::records::schema::{DELETED_AT, Entity, Field, Kind, OnDelete};
 use crate::records::tx::Authority;
 use crate::records::value::Value;
-use crate::records::write;
+use crate::records::{derived, write};
 use crate::storage::Connection;
 
 /// Most referring records that are looked at.
@@ -57,6 +57,28 @@ impl Undo<'_> {
         // The policy was asked; what goes along is decided by what references declare.
         write::delete(&self.tx.on(Authority::Host), entity, entry.record, None)?;
         Ok(Outcome::Deleted)
+    }
+
+    /// Whether the record, which a hook made along the way, belongs to one that is left as it is: then it stays too.
+    pub(super) fn belongs_to_left(
+        &self,
+        job: JobId,
+        entity: &Entity,
+        entry: &Entry,
+    ) -> Result<bool, RecordError> {
+        let Some(current) = self.current(entity, entry.record)? else {
+            return Ok(false);
+        };
+        let refers = |field: &&Field| matches!(field.kind, Kind::Reference(..) | Kind::References(..));
+        for field in entity.fields.iter().filter(refers) {
+            let value = current.get(field.column).cloned().unwrap_or_default();
+            for target in value.id().into_iter().chain(derived::targets(&value)) {
+                if store::is_left(&self.tx.conn, (job, self.request), target)? {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
     }
 
     /// Who refers to the record and would not go along with it.

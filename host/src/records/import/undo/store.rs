@@ -120,8 +120,8 @@ pub(super) fn entries(
         MADE => "c.operation = 'insert' and c.entity = ?5",
         _ => "c.operation = 'insert' and c.entity is not ?5",
     };
-    let left = match progress.round {
-        0 => "?1 is not null", // every parameter has its place
+    let left = match (progress.round, progress.phase) {
+        (0, _) | (_, ALONG) => "?1 is not null", // every parameter has its place
         _ => "c.seq in (select row from _stoa_import_errors where job = ?1)",
     };
     let sql = format!(
@@ -139,10 +139,10 @@ pub(super) fn entries(
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// How many records the import touched.
-pub(super) fn records(conn: &Rc<Connection>, request: RequestId) -> Result<u64, RecordError> {
-    let sql = "select count(distinct record) from _stoa_changes where request = ?1 and source = 'import'";
-    let count: i64 = conn.prepare(sql)?.query_row([request.as_bytes()], |row| row.get(0))?;
+/// How many records of its entity the import touched.
+pub(super) fn records(conn: &Rc<Connection>, request: RequestId, entity: &str) -> Result<u64, RecordError> {
+    let sql = "select count(distinct record) from _stoa_changes where request = ?1 and source = 'import' and entity = ?2";
+    let count: i64 = conn.prepare(sql)?.query_row(params![request.as_bytes(), entity], |row| row.get(0))?;
     Ok(count.unsigned_abs())
 }
 
@@ -198,6 +198,17 @@ pub(super) fn left(conn: &Rc<Connection>, job: JobId) -> Result<u64, RecordError
     let sql = "select count(*) from _stoa_import_errors where job = ?1";
     let count: i64 = conn.prepare(sql)?.query_row([job.as_bytes()], |row| row.get(0))?;
     Ok(count.unsigned_abs())
+}
+
+/// Whether a record that the import touched was left as it is.
+pub(super) fn is_left(
+    conn: &Rc<Connection>,
+    (job, request): (JobId, RequestId),
+    record: RecordId,
+) -> Result<bool, RecordError> {
+    let sql = "select 1 from _stoa_changes c join _stoa_import_errors e on e.job = ?1 and e.row = c.seq \
+               where c.record = ?2 and c.request = ?3";
+    Ok(conn.prepare(sql)?.exists(params![job.as_bytes(), record.as_bytes(), request.as_bytes()])?)
 }
 
 /// A record is looked at anew.
