@@ -94,7 +94,8 @@ fn a_duplicate_is_refused_asked_about_or_reported() {
     add(&owner, bea.clone()).problem(409, "duplicate_warning");
     let reason = encode("they share a desk");
     owner.post(&format!("{MEMBERS}?allow_duplicates="), &bea).problem(400, "invalid_allow_duplicates");
-    owner.post(&format!("{MEMBERS}?allow_duplicates={reason}&dry_run=true"), &bea).created();
+    let dry = owner.post(&format!("{MEMBERS}?allow_duplicates={reason}&dry_run=true"), &bea).ok();
+    assert_eq!(dry["dry_run"], true);
     let bea = owner.post(&format!("{MEMBERS}?allow_duplicates={reason}"), &bea).created();
 
     // What is only reported is written; all three ways lead to the sets.
