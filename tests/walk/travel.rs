@@ -46,7 +46,12 @@ fn import(world: &World<'_>, address: &str, file: &[u8]) -> Result<Value, String
     let mut spec = looked.json()["suggestion"]["spec"].clone();
     // A file belongs to the record that it was uploaded for, which is gone.
     for (key, _) in input(world, address).iter().filter(|(_, schema)| is_file(schema)) {
-        spec["mapping"].as_object_mut().map(|mapping| mapping.remove(key));
+        let mapping = spec["mapping"].as_object_mut().and_then(|mapping| mapping.remove(key));
+        let column = mapping.map(|mapping| mapping["column"].clone());
+        match spec.get_mut("ignore").and_then(Value::as_array_mut) {
+            Some(ignored) => ignored.extend(column),
+            None => spec["ignore"] = column.into_iter().collect(),
+        }
     }
     let begun = world.client.multipart("/api/v1/imports", &parts(&spec.to_string(), file));
     if begun.status() != 202 {
