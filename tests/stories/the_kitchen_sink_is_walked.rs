@@ -11,7 +11,7 @@ use stoa_testkit::{Host, Organization};
 use crate::walk::call::{self, requests};
 use crate::walk::document::{Document, Operation};
 use crate::walk::world::World;
-use crate::walk::{Faults, fields, twist};
+use crate::walk::{Faults, fields, travel, twist};
 
 /// A host with the guests, or the line that says why a story is skipped.
 fn host() -> Option<Host> {
@@ -97,6 +97,23 @@ fn every_field_is_written_read_back_filtered_and_sorted_by() {
     assert!(collections.len() >= 6, "{collections:?}");
     for address in collections {
         fields::all(&world, address, &faults);
+    }
+    faults.none();
+}
+
+#[test]
+fn every_field_goes_out_as_a_file_and_comes_in_again() {
+    let Some(host) = host() else { return };
+    let sink = host.organization("sink", &["kitchen"]);
+    let document = document(&sink);
+    let (world, faults) = (World::new(&document, sink.owner()), Faults::default());
+    let operations = of_modules(&document);
+    let lists = operations.iter().filter(|one| one.method == "get").map(|one| one.path);
+    let collections: Vec<&str> =
+        lists.filter(|path| path.contains("/kitchen/") && call::is_entity(&world, path)).collect();
+    assert!(collections.len() >= 4, "{collections:?}");
+    for address in collections {
+        travel::all(&world, address, &faults);
     }
     faults.none();
 }

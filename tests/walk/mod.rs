@@ -2,11 +2,13 @@
 //! against what it says. Nothing here knows an entity; what an operation needs is read from the document.
 //!
 //! Reading order: `document.rs` (what the document says), `world.rs` (records that operations need), `call.rs` (a request
-//! made of an example), `twist.rs` (requests that must be refused), `fields.rs` (every field there and back).
+//! made of an example), `twist.rs` (requests that must be refused), `fields.rs` (every field there and back), `travel.rs`
+//! (out as a file and in again).
 
 pub(crate) mod call;
 pub(crate) mod document;
 pub(crate) mod fields;
+pub(crate) mod travel;
 pub(crate) mod twist;
 pub(crate) mod world;
 

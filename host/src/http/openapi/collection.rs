@@ -101,6 +101,7 @@ fn query(place: &Place<'_>) -> Operation {
         .describe("For filters that nest or are too long for an address; else as the list.")
         .reads(body, vec![("nested", json!({ "filter": filter, "limit": 5, "count": "exact" }))])
         .answers(200, "A page", place.page())
+        .refuses(&[404])
 }
 
 fn bulk(place: &Place<'_>) -> Operation {

@@ -141,5 +141,5 @@ pub(super) fn own(entity: &Entity, name: &str) -> Json {
 /// What selects records: every filter, and what narrows beside them.
 pub(super) fn selection(entity: &Entity) -> Vec<Json> {
     let filters = attributes(entity).map(|field| shared_parameter(&filter_name(entity, field)));
-    ["q", "view", "tag"].into_iter().map(shared_parameter).chain(filters).collect()
+    ["q", "view"].into_iter().map(shared_parameter).chain(filters).collect()
 }

@@ -61,7 +61,6 @@ pub(super) fn shared() -> Vec<(String, Json)> {
                 "A saved view; what else is said narrows it or wins over it",
             ),
         ),
-        ("tag", query("tag", text(), "Only records with this tag")),
         (
             "count",
             query(

@@ -72,11 +72,12 @@ pub(super) fn or_dry_run(schema_of_answer: Json) -> Json {
 fn list(place: &Place<'_>) -> Operation {
     let shown = ["sort", "fields", "expand"].into_iter().map(|name| own(place.entity, name));
     let paged = ["limit", "cursor", "count"].into_iter().map(shared_parameter);
-    on_all(place, "list", "List {}").takes(paged).takes(shown).takes(selection(place.entity)).answers(
-        200,
-        "A page",
-        place.page(),
-    )
+    on_all(place, "list", "List {}")
+        .takes(paged)
+        .takes(shown)
+        .takes(selection(place.entity))
+        .answers(200, "A page", place.page())
+        .refuses(&[404])
 }
 
 fn create(place: &Place<'_>) -> Operation {

@@ -104,7 +104,7 @@ fn export(place: &Place<'_>) -> Operation {
         .answers_as(200, "The file", "text/csv", text())
         .answers_as(200, "The file", "application/jsonl", text())
         .answers_as(200, "The file", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", text())
-        .refuses(&[503])
+        .refuses(&[404, 503])
 }
 
 fn duplicates(place: &Place<'_>) -> Operation {
