@@ -7,7 +7,7 @@ use crate::records::error::Fault;
 
 /// What `after` does to `before` that cannot be done.
 #[must_use]
-pub fn faults(before: &Document, after: &Document) -> Vec<Fault> {
+pub(super) fn faults(before: &Document, after: &Document) -> Vec<Fault> {
     let mut comparing = Comparing { before, after, faults: Vec::new() };
     comparing.option_sets();
     comparing.entities();
@@ -115,7 +115,7 @@ fn castable(from: &str, to: &str) -> bool {
 
 /// The document `target` again, with everything that came after it archived, and with the types that its fields have now.
 #[must_use]
-pub fn back_to(target: &Document, current: &Document) -> Document {
+pub(super) fn back_to(target: &Document, current: &Document) -> Document {
     let mut document = target.clone();
     for set in &current.option_sets {
         match document.option_sets.iter_mut().find(|old| old.key == set.key) {

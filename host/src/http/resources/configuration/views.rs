@@ -11,7 +11,7 @@ use crate::records::configuration::{Document, Draft, Impact, Published, Report, 
 /// A published version with its document.
 #[derive(Object)]
 #[oai(rename = "Configuration")]
-pub struct PublishedView {
+pub(super) struct PublishedView {
     /// From 1; 0 while nothing was published.
     version: i64,
     /// When it was published.
@@ -29,7 +29,7 @@ pub struct PublishedView {
 /// A published version, without its document.
 #[derive(Object)]
 #[oai(rename = "ConfigurationVersion")]
-pub struct VersionView {
+pub(super) struct VersionView {
     /// From 1.
     version: i64,
     /// When it was published.
@@ -45,7 +45,7 @@ pub struct VersionView {
 /// A page of versions.
 #[derive(Object)]
 #[oai(rename = "ConfigurationVersionList")]
-pub struct VersionList {
+pub(super) struct VersionList {
     /// The latest first.
     data: Vec<VersionView>,
     /// For the next page; null on the last.
@@ -55,7 +55,7 @@ pub struct VersionList {
 /// What is being prepared.
 #[derive(Object)]
 #[oai(rename = "ConfigurationDraft")]
-pub struct DraftView {
+pub(super) struct DraftView {
     /// Grows with every change; also the `ETag`.
     revision: i64,
     /// The version that it was made from.
@@ -71,7 +71,7 @@ pub struct DraftView {
 /// What a check found.
 #[derive(Object)]
 #[oai(rename = "ConfigurationCheck")]
-pub struct CheckView {
+pub(super) struct CheckView {
     /// The revision of the draft that was checked.
     revision: i64,
     /// Whether it can be published.
@@ -85,7 +85,7 @@ pub struct CheckView {
 /// One consequence.
 #[derive(Object)]
 #[oai(rename = "ConfigurationImpact")]
-pub struct ImpactView {
+pub(super) struct ImpactView {
     /// `plugin.entity`.
     entity: String,
     /// The field, if it is about one.
@@ -105,7 +105,7 @@ pub struct ImpactView {
 /// Why a version is published.
 #[derive(Object)]
 #[oai(rename = "Publication")]
-pub struct PublishInput {
+pub(super) struct PublishInput {
     /// For people who look at the versions later.
     #[oai(validator(max_length = 2000))]
     pub note: Option<String>,
@@ -114,7 +114,7 @@ pub struct PublishInput {
 /// An option that gives way to another.
 #[derive(Object)]
 #[oai(rename = "OptionReplacement")]
-pub struct ReplaceInput {
+pub(super) struct ReplaceInput {
     /// The option that goes.
     #[oai(validator(min_length = 1, max_length = 48))]
     pub from: String,

@@ -10,7 +10,6 @@ use crate::records::RecordError;
 use crate::records::companions::timeline::Part;
 use crate::records::companions::{comment, follower, tag};
 use crate::records::tests::world::{World, faults};
-use crate::records::value::Value;
 
 #[test]
 fn those_who_are_called_may_read_the_record_and_follow_it() {
