@@ -102,6 +102,10 @@ fn every_operation_is_named_once_and_every_reference_resolves() {
             .as_array()
             .into_iter()
             .flatten()
+            .map(|parameter| match parameter["$ref"].as_str() {
+                Some(shared) => document.pointer(shared.trim_start_matches('#')).unwrap_or(parameter),
+                None => parameter,
+            })
             .filter(|parameter| parameter["in"] == "path")
             .filter_map(|parameter| parameter["name"].as_str())
             .collect();

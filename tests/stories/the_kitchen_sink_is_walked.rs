@@ -155,6 +155,7 @@ fn the_document_is_valid_openapi_and_the_same_for_the_same_configuration() {
     }
     schemas(&document, "", &faults);
     faults.none();
+    assert!(!host.log().contains("use the same name"), "a part of the document hides one of another");
 }
 
 /// Everything that stands as `schema`, and every shared one, is a schema.

@@ -40,7 +40,7 @@ pub(super) fn shared() -> Vec<(String, Json)> {
             "undone_by": { "type": ["string", "null"], "format": "uuid" },
         },
     });
-    [("SearchHit", hit), ("Duplicate", duplicate), ("RecordMerge", merge)]
+    [("RecordHit", hit), ("Duplicate", duplicate), ("RecordMerge", merge)]
         .into_iter()
         .map(|(name, schema)| (name.to_owned(), schema))
         .collect()
@@ -69,7 +69,7 @@ fn search(place: &Place<'_>) -> Operation {
     let found = json!({
         "type": "object", "required": ["data", "complete"],
         "properties": {
-            "data": { "type": "array", "items": schema("SearchHit") },
+            "data": { "type": "array", "items": schema("RecordHit") },
             "complete": { "type": "boolean", "description": "Whether every hit was looked at" },
             "count": { "type": "integer" },
         },
