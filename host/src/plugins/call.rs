@@ -40,6 +40,7 @@ pub(super) const ACTION: Limits = Limits { cpu: Duration::from_millis(200), wall
 
 /// On what the plugin stands while it runs.
 #[derive(Clone)]
+#[expect(clippy::large_enum_variant, reason = "one of them per call; a box would be one more allocation")]
 pub(super) enum Ground {
     /// A write transaction.
     Write(Box<Tx>),

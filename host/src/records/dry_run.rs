@@ -62,8 +62,8 @@ struct History {
 /// The rows that were touched, each once, in the order in which they were touched first.
 fn histories(touched: Vec<Touched>) -> Vec<History> {
     // A private table of the plugin may be keyed by the same id.
-    let (mut all, mut places): (Vec<History>, HashMap<(Box<str>, [u8; 16]), usize>) =
-        (Vec::new(), HashMap::new());
+    let mut all: Vec<History> = Vec::new();
+    let mut places: HashMap<(Box<str>, [u8; 16]), usize> = HashMap::new();
     for Touched { table, id, kind, before } in touched {
         let at = *places.entry((table.clone(), id)).or_insert_with(|| {
             let is_new = kind == TouchKind::Inserted;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use poem::http::{Method, StatusCode, Uri, header};
+use poem::http::{Method, StatusCode, header};
 use poem::{Body, Request, Response};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};

@@ -27,6 +27,13 @@ fn page(items: Json) -> Json {
     })
 }
 
+fn tags() -> Json {
+    json!({
+        "type": "object", "required": ["tags"], "additionalProperties": false,
+        "properties": { "tags": { "type": "array", "maxItems": 30, "items": { "type": "string", "minLength": 1, "maxLength": 50 } } },
+    })
+}
+
 /// The schemas that all entities share.
 pub(super) fn shared() -> Vec<(String, Json)> {
     let person = json!({
@@ -49,10 +56,7 @@ pub(super) fn shared() -> Vec<(String, Json)> {
             "mentions": { "type": ["array", "null"], "maxItems": 50, "items": id(), "description": "Who is called besides" },
         },
     });
-    let tags = json!({
-        "type": "object", "required": ["tags"], "additionalProperties": false,
-        "properties": { "tags": { "type": "array", "maxItems": 30, "items": { "type": "string", "minLength": 1, "maxLength": 50 } } },
-    });
+    let tags = tags();
     let file = json!({
         "type": "object", "required": ["id", "name", "media_type", "size", "sha256", "created_at", "by"],
         "properties": {

@@ -56,7 +56,7 @@ pub(super) fn entries(
             newest.push((row.get(0)?, *id));
         }
     }
-    newest.sort_unstable_by(|one, other| other.0.cmp(&one.0));
+    newest.sort_unstable_by_key(|one| std::cmp::Reverse(one.0));
     newest.truncate(limit);
     let mut found = Vec::with_capacity(newest.len());
     for (seq, id) in newest {

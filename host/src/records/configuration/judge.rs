@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::store;
 use crate::ids::{PrincipalId, RecordId, TeamId};
 use crate::records::error::{Fault, RecordError};
-use crate::records::filter::{Filter, Related, Satisfies, people};
+use crate::records::filter::{Filter, Related, Row, Satisfies, people};
 use crate::records::input;
 use crate::records::schema::{Choice, Condition, Entity, Field, Kind, Module, SYSTEM_COLUMNS, Target};
 use crate::records::tx::{Draft, Tx};
@@ -109,11 +109,7 @@ impl Around<'_> {
 
 impl Around<'_> {
     /// A person or a team, by what can be asked of them.
-    fn person(
-        &self,
-        target: &Target,
-        id: RecordId,
-    ) -> Result<Option<(Arc<Entity>, Vec<Value>)>, RecordError> {
+    fn person(&self, target: &Target, id: RecordId) -> Result<Option<Row>, RecordError> {
         let Some(entity) = people::entity(&target.entity) else { return Ok(None) };
         let (people, organization) = (&self.0.engine.people, self.0.scope.organization.id);
         let (name, email) = if &*target.entity == "team" {
@@ -136,7 +132,7 @@ impl Around<'_> {
 }
 
 impl Related for Around<'_> {
-    fn row(&self, target: &Target, id: RecordId) -> Result<Option<(Arc<Entity>, Vec<Value>)>, RecordError> {
+    fn row(&self, target: &Target, id: RecordId) -> Result<Option<Row>, RecordError> {
         if &*target.plugin == people::HOST {
             return self.person(target, id);
         }

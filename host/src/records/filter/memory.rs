@@ -17,6 +17,9 @@ use crate::storage::folded;
 /// Whether a row of an entity satisfies what stands inside a `has`.
 pub type Satisfies<'a> = dyn Fn(&Entity, &[Value]) -> Result<bool, RecordError> + 'a;
 
+/// A record as a filter sees it: its entity, and the values of all its columns.
+pub type Row = (Arc<Entity>, Vec<Value>);
+
 /// Where the records come from that a filter looks at through relations.
 pub trait Related {
     /// The record of `target` with this id: its entity and the values of all its columns. `None` when there is none that
@@ -24,7 +27,7 @@ pub trait Related {
     ///
     /// # Errors
     /// A file fails.
-    fn row(&self, target: &Target, id: RecordId) -> Result<Option<(Arc<Entity>, Vec<Value>)>, RecordError>;
+    fn row(&self, target: &Target, id: RecordId) -> Result<Option<Row>, RecordError>;
 
     /// Whether a record of `referrer` refers to the record `id` through its field `field` and satisfies the test.
     ///
@@ -43,7 +46,7 @@ pub trait Related {
 pub struct NoRelated;
 
 impl Related for NoRelated {
-    fn row(&self, _: &Target, _: RecordId) -> Result<Option<(Arc<Entity>, Vec<Value>)>, RecordError> {
+    fn row(&self, _: &Target, _: RecordId) -> Result<Option<Row>, RecordError> {
         Ok(None)
     }
 

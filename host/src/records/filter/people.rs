@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::sync::{Arc, LazyLock};
 
-use super::{Filter, NoRelated};
+use super::{Filter, NoRelated, Row};
 use crate::identity::IdentityError;
 use crate::ids::{OrganizationId, PrincipalId, RecordId, TeamId};
 use crate::records::error::RecordError;
@@ -71,7 +71,7 @@ pub fn person_row(
     organization: OrganizationId,
     target: &Target,
     id: RecordId,
-) -> Result<Option<(Arc<Entity>, Vec<Value>)>, RecordError> {
+) -> Result<Option<Row>, RecordError> {
     let Some(entity) = entity(&target.entity).filter(|_| &*target.plugin == HOST) else {
         return Ok(None);
     };

@@ -98,7 +98,7 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
     let mut found: Vec<Token> = Vec::new();
     let mut open = false;
     for (at, sign) in text.chars().enumerate() {
-        if !sign.is_alphanumeric() && !(open && is_combining_mark(sign)) {
+        if !(sign.is_alphanumeric() || open && is_combining_mark(sign)) {
             open = false;
             continue;
         }

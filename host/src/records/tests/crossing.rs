@@ -83,7 +83,7 @@ impl Pair {
 
     fn parsed(&self, scope: &Scope, plugin: &str, key: &str, json: &Json) -> Result<Filter, RecordError> {
         let context = Context::of(scope, self.world.clock.now());
-        parse_json(&context, &*scope.entity(plugin, key).unwrap(), json)
+        parse_json(&context, &scope.entity(plugin, key).unwrap(), json)
     }
 
     fn names(

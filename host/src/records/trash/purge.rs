@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::{Entry, PURGE, find, reaches, store};
 use crate::ids::RecordId;
-use crate::records::Records;
 use crate::records::companions;
 use crate::records::derived;
 use crate::records::error::RecordError;
@@ -16,7 +15,7 @@ use crate::records::value::Value;
 use crate::records::write::delete::referring;
 
 /// Throws a record away for good, or with `whole_cohort` all that was deleted with it and is still in the bin. The change
-/// log keeps its last values; comments, tags, followers and files go along, see [`Records::sweep_left`]. Answers how many records went.
+/// log keeps its last values; comments, tags, followers and files go along, see [`crate::records::Records::sweep_left`]. Answers how many records went.
 ///
 /// # Errors
 /// [`RecordError::NotFound`], [`RecordError::Forbidden`]; [`RecordError::Conflict`] when it is not in the bin, or another

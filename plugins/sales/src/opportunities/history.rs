@@ -36,9 +36,16 @@ pub(crate) fn begin(ctx: &Context, stays: &[(Option<UserId>, StageHistory)]) -> 
     ctx.records().as_plugin().create_for(stays).map(|_| ())
 }
 
+/// A filter names at most this many values.
+const AT_ONCE: usize = 200;
+
 fn open_stays(ctx: &Context, opportunities: &[Reference<Opportunity>]) -> Result<Vec<Record<StageHistory>>> {
-    let what = Find::all().one_of("opportunity", opportunities).empty("exited_at");
-    ctx.records().as_plugin().find(&what)
+    let mut stays = Vec::new();
+    for some in opportunities.chunks(AT_ONCE) {
+        let what = Find::all().one_of("opportunity", some).empty("exited_at");
+        stays.extend(ctx.records().as_plugin().find(&what)?);
+    }
+    Ok(stays)
 }
 
 /// Ends the open stays of these opportunities at these instants.

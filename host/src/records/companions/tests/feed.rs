@@ -94,7 +94,8 @@ fn a_timeline_in_pages_says_everything_once() {
         assert_eq!(found.len(), 42, "40, the record itself, and its first comment's writer who follows");
         let at: Vec<&str> = seen.iter().map(|item| item["at"].as_str().unwrap()).collect();
         assert!(at.is_sorted_by(|one, other| one >= other));
-        (expected.sort(), found.sort());
+        expected.sort();
+        found.sort();
         assert_eq!(found, expected, "in pages of {limit}");
     }
 }

@@ -124,7 +124,7 @@ mod tests {
                 r#"{"name":"b","version":2,"price":null,"price_currency":null}"#,
             ),
             entry(
-                &format!(r#"{{"name":"b","root":null,"gone":1}}"#),
+                r#"{"name":"b","root":null,"gone":1}"#,
                 &format!(r#"{{"name":"c","root":"{id}","gone":2}}"#),
             ),
         ];

@@ -146,12 +146,15 @@ pub(super) fn records(conn: &Rc<Connection>, request: RequestId, entity: &str) -
     Ok(count.unsigned_abs())
 }
 
+/// Old and new values of one change, as the change log has them.
+type Images = (Option<String>, Option<String>);
+
 /// What the import did to a record, oldest first: operation, old and new values.
 pub(super) fn history(
     conn: &Rc<Connection>,
     request: RequestId,
     entry: &Entry,
-) -> Result<Vec<(Option<String>, Option<String>)>, RecordError> {
+) -> Result<Vec<Images>, RecordError> {
     let sql = "select old, new from _stoa_changes where record = ?1 and request = ?2 and entity = ?3 and source = 'import' \
          order by seq";
     let mut statement = conn.prepare(sql)?;
