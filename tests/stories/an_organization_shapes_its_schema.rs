@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use stoa_testkit::{Answer, Client, Host};
-use stoa_tests::{count, id, text};
+use stoa_tests::{count, id};
 
 const ACCOUNTS: &str = "/api/v1/crm/accounts";
 const DRAFT: &str = "/api/v1/configuration/draft";

@@ -111,15 +111,10 @@ fn a_bulk_is_tried_and_done_once_like_any_request() {
 }
 
 #[test]
-fn what_strangers_try_is_refused_row_by_row_or_as_a_whole() {
+fn what_is_too_many_too_big_or_of_no_such_shape_is_refused_as_a_whole() {
     let host = Host::start();
     let acme = host.organization("acme", &["sales"]);
     let owner = acme.owner();
-    let mine = owner.post(ACCOUNTS, &json!({"name": "Initech"})).created();
-    let globex = host.organization("globex", &["sales"]);
-    let theirs = globex.owner().post(ACCOUNTS, &json!({"name": "Globex"})).created();
-
-    // As a whole: too many, too big, no such shape.
     let many: Vec<Value> = (0..1_001).map(|_| create("x")).collect();
     owner.post(BULK, &json!({"operations": many})).problem(422, "validation_failed");
     let long = "x".repeat(9 * 1024 * 1024);
@@ -142,8 +137,18 @@ fn what_strangers_try_is_refused_row_by_row_or_as_a_whole() {
     owner.get(BULK).problem(405, "method_not_allowed");
     owner.post(&format!("{BULK}?force=true"), &json!({"operations": []})).problem(400, "unknown_parameter");
     acme.anonymous().post(BULK, &json!({"operations": []})).problem(401, "invalid_token");
+}
 
-    // Row by row: what the host decides, what is somebody else's, what is none.
+#[test]
+fn what_strangers_try_is_refused_row_by_row() {
+    let host = Host::start();
+    let acme = host.organization("acme", &["sales"]);
+    let owner = acme.owner();
+    let mine = owner.post(ACCOUNTS, &json!({"name": "Initech"})).created();
+    let globex = host.organization("globex", &["sales"]);
+    let theirs = globex.owner().post(ACCOUNTS, &json!({"name": "Globex"})).created();
+
+    // What the host decides, what is somebody else's, what is none.
     let fields = json!({
         "name": "x", "id": id(&mine), "version": 7, "created_by": id(&mine), "updated_at": "2020-01-01T00:00:00Z",
         "deleted_at": null, "source": "import", "_row": 1, "tenant_id": "globex", "is_admin": true,

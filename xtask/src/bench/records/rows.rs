@@ -62,7 +62,7 @@ fn pick<'a>(list: &[&'a str], number: usize, salt: u64) -> &'a str {
 
 /// The n-th company's name: a word that every hundredth shares, one that every tenth shares, one of its own.
 pub(super) fn name(number: usize) -> String {
-    let group = if number % 3 == 0 { " Group" } else { "" };
+    let group = if number.is_multiple_of(3) { " Group" } else { "" };
     format!("{} {}{group} {number}", pick(&FIRST, number, 7), pick(&SECOND, number, 1_013))
 }
 
