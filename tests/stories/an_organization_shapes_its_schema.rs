@@ -131,6 +131,8 @@ fn an_object_made_over_rest_has_everything_at_once() {
 
     let found = owner.get("/api/v1/custom/projects/search?q=roo").ok();
     assert_eq!(found["data"].as_array().map(Vec::len), Some(1), "{found}");
+    let file = owner.get("/api/v1/custom/projects/export?format=csv&fields=number,name&sort=number").text();
+    assert!(file.lines().any(|line| line.ends_with("P-0003,Cellar")), "{file}");
     let document = owner.get("/openapi.json").ok();
     let paths = document["paths"].as_object().unwrap();
     for path in ["/api/v1/custom/projects", "/api/v1/custom/projects/{id}"] {
