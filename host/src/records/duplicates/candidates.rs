@@ -10,7 +10,7 @@ use super::blocking::{self, Key};
 use super::normalize::Region;
 use super::pair::{End, Forms, Score, forms, forms_where, reachable, score};
 use super::rule::{Criterion, Rule};
-use super::{COMMON, store};
+use super::store;
 use crate::ids::RecordId;
 use crate::records::error::RecordError;
 use crate::records::schema::Entity;
@@ -68,11 +68,12 @@ impl<'a> Search<'a> {
         conn: &Rc<Connection>,
         entity: &Entity,
         except: Option<RecordId>,
+        most: usize,
     ) -> Result<Candidates, RecordError> {
         let mut candidates = Candidates { found: BTreeMap::new(), common: BTreeSet::new() };
         for (at, key) in self.keys.iter().enumerate() {
-            let having = store::having(conn, entity, key, COMMON + 1)?;
-            if having.len() > COMMON {
+            let having = store::having(conn, entity, key, most + 1)?;
+            if having.len() > most {
                 candidates.common.insert(at);
                 continue;
             }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value as Json, json};
 use super::candidates::Search;
 use super::pair::{End, Score};
 use super::rule::{Policy, Rule};
-use super::{keys, store};
+use super::{COMMON, keys, store};
 use crate::ids::RecordId;
 use crate::records::error::{Fault, RecordError};
 use crate::records::schema::{Entity, Module};
@@ -26,6 +26,8 @@ pub(super) struct Place<'a> {
     pub(super) scope: &'a Scope,
     pub(super) module: &'a Module,
     pub(super) conn: &'a Rc<Connection>,
+    /// A key that more records have says nothing.
+    pub(super) common: usize,
 }
 
 impl Place<'_> {
@@ -121,7 +123,7 @@ pub(super) fn look(
     for target in targets(place.scope, entity, &policy) {
         let search = Search::new(&target.rules, entity, values, region);
         let seek = |conn: &Rc<Connection>| {
-            let candidates = search.candidates(conn, &target.entity, id)?;
+            let candidates = search.candidates(conn, &target.entity, id, place.common)?;
             let fields = keys::compared(&target.entity, &target.rules);
             let rows = store::rows(conn, &target.entity, &fields, candidates.found.keys().copied())?;
             let mut best: BTreeMap<RecordId, (usize, Score, Policy)> = BTreeMap::new();
@@ -250,7 +252,7 @@ pub fn check(
                     (row.ok_or_else(|| missing(at))?, Some(id))
                 }
             };
-            let place = Place { engine, scope, module, conn };
+            let place = Place { engine, scope, module, conn, common: COMMON };
             look(&place, entity, &values, id, |rule| Some(rule.on.of(false, true)))
         })?;
         data.push(json!({

@@ -13,6 +13,11 @@ use crate::records::error::{Fault, RecordError};
 use crate::records::schema::Entity;
 use crate::records::tx::{Draft, Tx};
 
+/// A write looks at no more records than this behind one key; a check that was asked for looks further.
+const COMMON_AT_WRITE: usize = 32;
+/// Pairs that one write reports, the most alike first.
+const REPORTED: usize = 5;
+
 /// Lets a draft pass, or gives it a fault. A draft that is `alone` is refused with the records that it duplicates.
 ///
 /// # Errors
@@ -29,8 +34,17 @@ pub(in crate::records) fn pass(
         return Ok(());
     }
     let (import, new) = (tx.scope.caller.source == Source::Import, draft.before.is_none());
-    let concerned = |rule: &Rule| changes(rule, entity, draft).then(|| rule.on.of(import, new));
-    let place = Place { engine: &tx.engine, scope: &tx.scope, module: &tx.module, conn: &tx.conn };
+    // Rows of a file by the thousand: what would only be reported is found by a search of the whole table afterwards.
+    let later = |rule: &Rule| import && rule.on.reports_imports_later();
+    let concerned =
+        |rule: &Rule| (!later(rule) && changes(rule, entity, draft)).then(|| rule.on.of(import, new));
+    let place = Place {
+        engine: &tx.engine,
+        scope: &tx.scope,
+        module: &tx.module,
+        conn: &tx.conn,
+        common: COMMON_AT_WRITE,
+    };
     let id = (!new).then_some(draft.id);
     let found = look(&place, entity, &draft.after, id, concerned)?;
     let Some(strictest) = found.matches.first().map(|one| one.policy) else {
@@ -48,7 +62,7 @@ pub(in crate::records) fn pass(
             }
         }
     }
-    for one in found.matches.iter().filter(|one| one.entity.object == entity.object) {
+    for one in found.matches.iter().filter(|one| one.entity.object == entity.object).take(REPORTED) {
         let pair = sets::Pair {
             a: draft.id.min(one.id),
             b: draft.id.max(one.id),

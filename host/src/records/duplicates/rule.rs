@@ -187,6 +187,12 @@ pub struct Policies {
 }
 
 impl Policies {
+    /// Whether an import is not asked: nothing is said of imports, and new records are not refused either.
+    #[must_use]
+    pub fn reports_imports_later(&self) -> bool {
+        self.import.is_none() && self.of(true, true) == Policy::AllowAndReport
+    }
+
     /// What holds for a write; what is not said is reported only.
     #[must_use]
     pub fn of(&self, import: bool, new: bool) -> Policy {
