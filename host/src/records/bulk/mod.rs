@@ -26,7 +26,7 @@ pub const OPERATIONS: usize = 1_000;
 const BATCH: usize = 250;
 
 /// The file's writer is not held longer: other requests wait for it.
-const LONGEST: Duration = Duration::from_secs(10);
+const LONGEST: Duration = Duration::from_secs(30);
 
 /// One operation.
 #[derive(Debug)]
