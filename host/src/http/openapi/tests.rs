@@ -115,7 +115,7 @@ fn every_path_parameter_is_declared_and_everything_that_is_named_exists() {
     let text = document.to_string();
     for (at, _) in text.match_indices("\"#/components/") {
         let reference = text[at + 1..].split('"').next().unwrap();
-        assert!(document.pointer(&reference[1..]).is_some(), "{reference} leads nowhere");
+        assert!(document.pointer(&reference[1..]).is_some(), "{reference} points at nothing");
     }
 }
 

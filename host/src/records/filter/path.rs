@@ -178,7 +178,7 @@ pub(super) fn no_field(entity: &Entity, name: &str, whole: &str) -> RecordError 
     )
 }
 
-/// The refusal of a name that leads nowhere.
+/// The refusal of a name at whose end there is nothing.
 pub(super) fn no_relation(entity: &Entity, head: &str, whole: &str) -> RecordError {
     let known: Vec<&str> =
         entity.fields.iter().filter(|field| target_of(field).is_some()).map(|f| &*f.key).collect();

@@ -128,10 +128,10 @@ fn rules_compare_records_of_two_entities() {
         "on": { "create": "block" }
     }]))
     .unwrap();
-    let lead =
+    let guest =
         named("visitor", vec![field("name", Kind::Text), field("contact_email", Kind::Email)], lead_rules);
-    let module = module("1", vec![person(rules("block")), Arc::clone(&lead)], Vec::new());
-    assert_eq!(told(&check_all(&lead.duplicates, &lead, |_| module.entity("person"))), [""; 0]);
+    let module = module("1", vec![person(rules("block")), Arc::clone(&guest)], Vec::new());
+    assert_eq!(told(&check_all(&guest.duplicates, &guest, |_| module.entity("person"))), [""; 0]);
     let world = World::of(OrganizationId::new(), module);
     let owner = world.owner();
     let ada = owner.create("person", json!({ "name": "Ada", "email": "ada@example.com" })).unwrap();
