@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::ids::{OrganizationId, PrincipalId, RequestId, TeamId};
+use crate::ids::{OrganizationId, PrincipalId, RequestId, SessionId, TeamId};
 
 /// What kind of principal acts.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -11,6 +11,8 @@ pub enum PrincipalKind {
     User,
     /// A program with a key of its own.
     ApiKey,
+    /// A program with roles of its own, whatever credentials it uses.
+    Service,
     /// A plugin's own job or event handler.
     Plugin,
     /// The platform's operator, over the local socket.
@@ -24,6 +26,7 @@ impl PrincipalKind {
         match self {
             Self::User => "user",
             Self::ApiKey => "api-key",
+            Self::Service => "service",
             Self::Plugin => "plugin",
             Self::Platform => "platform",
         }
@@ -72,6 +75,41 @@ pub struct Principal {
     pub roles: Arc<[Arc<str>]>,
     /// The teams it belongs to, the primary team first.
     pub teams: Arc<[TeamId]>,
+    /// The teams below those, at any depth.
+    pub subteams: Arc<[TeamId]>,
+    /// What its credential is limited to, as scopes such as `crm.contact:read`; `None`: everything that its roles allow.
+    pub limits: Option<Arc<[Arc<str>]>>,
+    /// The session that its credential belongs to, when it belongs to one.
+    pub session: Option<SessionId>,
+}
+
+impl Principal {
+    /// A principal without roles and teams, whose credential is not limited and belongs to no session.
+    #[must_use]
+    pub fn new(id: PrincipalId, kind: PrincipalKind, name: impl Into<Arc<str>>) -> Self {
+        Self {
+            id,
+            kind,
+            name: name.into(),
+            roles: Arc::new([]),
+            teams: Arc::new([]),
+            subteams: Arc::new([]),
+            limits: None,
+            session: None,
+        }
+    }
+
+    /// The same with these roles.
+    #[must_use]
+    pub fn with_roles(self, roles: impl IntoIterator<Item = impl Into<Arc<str>>>) -> Self {
+        Self { roles: roles.into_iter().map(Into::into).collect(), ..self }
+    }
+
+    /// The same in these teams, the primary team first.
+    #[must_use]
+    pub fn with_teams(self, teams: impl Into<Arc<[TeamId]>>) -> Self {
+        Self { teams: teams.into(), ..self }
+    }
 }
 
 /// A principal in a request. Cheap to clone.

@@ -100,6 +100,12 @@ id! {
     ViewId;
     /// A merge of records.
     MergeId;
+    /// A person's signed-in browser or app.
+    SessionId;
+    /// A program that asks for tokens on behalf of people, or of itself.
+    ClientId;
+    /// Another issuer whose people may sign in.
+    ProviderId;
     /// One request, for logs and the change log.
     RequestId;
 }

@@ -16,7 +16,7 @@ use tokio::sync::Mutex;
 
 use crate::caller::Caller;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, PublicAddress};
 use crate::identity::{Identity, platform};
 use crate::ids::{OrganizationId, RequestId};
 use crate::jobs::Jobs;
@@ -60,6 +60,8 @@ pub struct App {
     pub imports: Imports,
     /// Duplicates in whole tables.
     pub duplicates: DuplicateSets,
+    /// How people and programs reach this installation.
+    pub address: PublicAddress,
     /// Installation secrets.
     pub secrets: Secrets,
     /// Per-organization files.
@@ -140,6 +142,7 @@ impl App {
             configuration: Configuration::new(records.clone()),
             imports: Imports::new(records.clone(), jobs.clone(), files.clone()),
             duplicates: DuplicateSets::new(records.clone(), jobs.clone()),
+            address: config.address.clone(),
             identity,
             jobs,
             records,

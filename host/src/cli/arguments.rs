@@ -70,6 +70,9 @@ pub(super) struct Serve {
     /// Organizations are at {slug}.DOMAIN
     #[arg(long, env = "STOA_BASE_DOMAIN", value_name = "DOMAIN")]
     pub base_domain: Option<String>,
+    /// Scheme, host and port under which people reach this host, when a proxy stands before it
+    #[arg(long, env = "STOA_PUBLIC_URL", value_name = "URL", value_parser = origin)]
+    pub public_url: Option<String>,
     /// Make the organization `demo` with every module, and open the API document to everybody
     #[arg(long)]
     pub demo: bool,
@@ -214,6 +217,17 @@ pub(super) struct Doctor {
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
+}
+
+/// An origin: what links start with.
+fn origin(text: &str) -> Result<String, String> {
+    let bad =
+        || format!("`{text}` is not a scheme, a host and perhaps a port, such as https://crm.example.com");
+    let url = url::Url::parse(text).map_err(|_| bad())?;
+    let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    let named = url.username().is_empty() && url.password().is_none() && url.has_host();
+    let origin = url.origin().ascii_serialization();
+    (bare && named && matches!(url.scheme(), "http" | "https")).then_some(origin).ok_or_else(bad)
 }
 
 #[cfg(test)]

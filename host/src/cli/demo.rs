@@ -49,7 +49,7 @@ pub(super) async fn prepare(operator: &Operator) -> Result<(), CliError> {
         }
     };
     let path = a_list(operator).await.map_err(refused)?;
-    output::say(&welcome(operator.address.as_deref().unwrap_or_default(), &credentials, &path));
+    output::say(&welcome(&operator.app.address.origin, &credentials, &path));
     Ok(())
 }
 

@@ -13,7 +13,7 @@ use super::client::Client;
 use super::folder::{self, Lock};
 use crate::app::{App, AppError};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, PublicAddress};
 use crate::http::operator::socket::OperatorListener;
 use crate::http::operator::{self, Operator};
 use crate::http::{Metrics, server};
@@ -75,17 +75,13 @@ impl Host {
 
 impl Here {
     async fn open(installation: &Installation, data: &Path, lock: Lock) -> Result<Self, CliError> {
-        let app = open(installation, data).await?;
+        // Links are paths then: nobody can be reached at an address of this process.
+        let nowhere = PublicAddress { origin: String::new(), base_domain: None };
+        let app = open(installation, data, nowhere).await?;
         let listener =
             OperatorListener::bind(data).map_err(|error| CliError::Io("the socket cannot be made", error))?;
         let (stop, stopping) = watch::channel(false);
-        let operator = Operator {
-            uploads: uploads(data),
-            app,
-            data: data.to_path_buf(),
-            address: None,
-            base_domain: None,
-        };
+        let operator = Operator { uploads: uploads(data), app, data: data.to_path_buf() };
         let routes = operator::routes(operator, Metrics::default());
         let server = tokio::spawn(server::serve(listener, routes, CONNECTIONS, Metrics::default(), stopping));
         Ok(Self { stop, server, _lock: lock })
@@ -94,8 +90,12 @@ impl Here {
 
 /// Opens the application of the folder with its plugins, and runs its jobs in the background: first those that a crash
 /// interrupted.
-pub(super) async fn open(installation: &Installation, data: &Path) -> Result<App, CliError> {
-    let config = Config { data: data.to_path_buf(), group_commit: installation.group_commit };
+pub(super) async fn open(
+    installation: &Installation,
+    data: &Path,
+    address: PublicAddress,
+) -> Result<App, CliError> {
+    let config = Config { data: data.to_path_buf(), address, group_commit: installation.group_commit };
     let packages = packages(installation.plugins.as_deref()).map_err(AppError::from)?;
     let app = App::open(&config, packages, Clock::system()).await?;
     tokio::spawn(app.clone().work());

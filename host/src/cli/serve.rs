@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use super::arguments::Serve;
 use super::{CliError, demo, folder, host};
+use crate::config::PublicAddress;
 use crate::http::operator::socket::OperatorListener;
 use crate::http::operator::{self, Operator};
 use crate::http::{self, Metrics, Site, server};
@@ -27,24 +28,29 @@ pub(super) async fn run(options: Serve) -> Result<ExitCode, CliError> {
     let (public, operations) = (listen(options.listen).await?, listen(options.ops_listen).await?);
     let socket =
         OperatorListener::bind(&data).map_err(|error| CliError::Io("the socket cannot be made", error))?;
-    let address = format!("http://{}", public.local_addr().unwrap_or(options.listen));
-    let app = host::open(&options.installation, &data).await?;
-    let operator = Operator {
-        app: app.clone(),
-        uploads: host::uploads(&data),
-        data,
-        address: Some(address.clone()),
-        base_domain: options.base_domain.clone(),
-    };
+    let here = format!("http://{}", public.local_addr().unwrap_or(options.listen));
+    let address = public_address(options.public_url, options.base_domain, &here);
+    let app = host::open(&options.installation, &data, address).await?;
+    let operator = Operator { app: app.clone(), uploads: host::uploads(&data), data };
     if options.demo {
         demo::prepare(&operator).await?;
     }
-    tracing::info!(%address, "serving");
+    tracing::info!(address = %here, "serving");
     let listeners = Listeners { public, operations, socket };
     listeners.serve(operator, options.demo, stop).await?;
     app.files.close_all();
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
+}
+
+/// What links and issuers are made of: what the operator said, else `https` below the base domain, else where we listen.
+fn public_address(origin: Option<String>, base_domain: Option<String>, here: &str) -> PublicAddress {
+    let origin = match (origin, &base_domain) {
+        (Some(origin), _) => origin,
+        (None, Some(domain)) => format!("https://{domain}"),
+        (None, None) => here.to_owned(),
+    };
+    PublicAddress { origin: origin.trim_end_matches('/').to_owned(), base_domain }
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, CliError> {
@@ -65,8 +71,7 @@ impl Listeners {
         stop: watch::Receiver<bool>,
     ) -> Result<(), CliError> {
         let (app, metrics) = (operator.app.clone(), Metrics::default());
-        let site =
-            Site { base_domain: operator.base_domain.clone(), demo, uploads: Arc::clone(&operator.uploads) };
+        let site = Site { demo, uploads: Arc::clone(&operator.uploads) };
         let api = http::public(app.clone(), site, metrics.clone()).map_err(CliError::Answer)?;
         // The counters of the operator's own listeners would only hide the people's.
         let aside = Metrics::default();

@@ -59,8 +59,6 @@ const LONGEST_BEARER: usize = 4096;
 
 /// What the plane needs to know from the configuration.
 pub struct Site {
-    /// Organizations are below this host name; without one, by path only.
-    pub base_domain: Option<String>,
     /// The document needs no token.
     pub demo: bool,
     /// Where uploads are kept until their job is over.
@@ -181,7 +179,7 @@ impl Endpoint for Plane {
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
         let host = address::host(&request)?;
-        let address = address::resolve(&host, request.uri().path(), self.site.base_domain.as_deref())?;
+        let address = address::resolve(&host, request.uri().path(), self.app.address.base_domain.as_deref())?;
         let part = Part::of(&address.path, request.method());
         let mut response = match self.route(part, request, &address).await {
             Ok(response) => response,

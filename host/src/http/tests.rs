@@ -12,7 +12,7 @@ use super::operator::provision::{self, NewOrganizationRequest};
 use super::{Metrics, Site, public};
 use crate::app::App;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, PublicAddress};
 use crate::organizations::Status;
 
 const PASSWORD: &str = "a walk under one roof";
@@ -26,23 +26,22 @@ struct Edge<E> {
     _folder: TempDir,
 }
 
+fn address() -> PublicAddress {
+    PublicAddress { origin: "https://crm.test".to_owned(), base_domain: Some("crm.test".to_owned()) }
+}
+
 async fn edge(demo: bool) -> Edge<impl Endpoint<Output = Response>> {
     let folder = tempfile::tempdir().unwrap();
-    let config = Config { data: folder.path().to_path_buf(), group_commit: 64 };
+    let config = Config { data: folder.path().to_path_buf(), group_commit: 64, address: address() };
     let app = App::open(&config, Vec::new(), Clock::system()).await.unwrap();
     let uploads: Arc<std::path::Path> = folder.path().join("uploads").into();
-    let operator = Operator {
-        app: app.clone(),
-        data: folder.path().to_path_buf(),
-        uploads: Arc::clone(&uploads),
-        address: None,
-        base_domain: None,
-    };
+    let operator =
+        Operator { app: app.clone(), data: folder.path().to_path_buf(), uploads: Arc::clone(&uploads) };
     let request = json!({"slug": "acme", "name": "Acme", "owner": "ann@acme.example", "api_key": true});
     let request: NewOrganizationRequest = serde_json::from_value(request).unwrap();
     let created = provision::create(&operator, request).await.unwrap();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
-    let site = Site { base_domain: Some("crm.test".to_owned()), demo, uploads };
+    let site = Site { demo, uploads };
     Edge {
         endpoint: public(app.clone(), site, Metrics::default()).unwrap(),
         app,

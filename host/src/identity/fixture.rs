@@ -85,13 +85,9 @@ impl World {
 
 /// The person as a caller.
 pub(super) fn acting(organization: OrganizationId, user: &User) -> Caller {
-    let principal = Principal {
-        id: user.id,
-        kind: PrincipalKind::User,
-        name: user.name.as_str().into(),
-        roles: user.roles.iter().map(|role| role.as_str().into()).collect(),
-        teams: user.teams.clone().into(),
-    };
+    let principal = Principal::new(user.id, PrincipalKind::User, user.name.as_str())
+        .with_roles(user.roles.iter().map(String::as_str))
+        .with_teams(user.teams.clone());
     Caller { organization, principal: principal.into(), request: RequestId::new(), source: Source::Api }
 }
 

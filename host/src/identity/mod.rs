@@ -54,9 +54,7 @@ pub const PLATFORM: PrincipalId = PrincipalId::from_bytes([0; 16]);
 /// The platform as a caller in this organization. Nothing that comes over the network may become this.
 #[must_use]
 pub fn platform(organization: OrganizationId, request: RequestId) -> Caller {
-    let (roles, teams) = (Arc::new([OWNER.into()]), Arc::new([]));
-    let principal =
-        Principal { id: PLATFORM, kind: PrincipalKind::Platform, name: "Platform".into(), roles, teams };
+    let principal = Principal::new(PLATFORM, PrincipalKind::Platform, "Platform").with_roles([OWNER]);
     Caller { organization, principal: Arc::new(principal), request, source: Source::Platform }
 }
 

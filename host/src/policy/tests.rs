@@ -21,13 +21,7 @@ fn roles(names: &[&str]) -> Vec<Arc<str>> {
 }
 
 fn principal(id: PrincipalId, names: &[&str], teams: &[TeamId]) -> Principal {
-    Principal {
-        id,
-        kind: PrincipalKind::User,
-        name: "Ann".into(),
-        roles: roles(names).into(),
-        teams: teams.into(),
-    }
+    Principal::new(id, PrincipalKind::User, "Ann").with_roles(roles(names)).with_teams(teams)
 }
 
 /// An index over policy text, as `Policy::load` makes it.

@@ -42,10 +42,6 @@ pub struct Operator {
     pub data: PathBuf,
     /// Where uploads are kept until their job is over.
     pub uploads: Arc<Path>,
-    /// Where people reach this host, `http://127.0.0.1:8080`; `None` when it does not listen.
-    pub address: Option<String>,
-    /// Organizations are below this host name.
-    pub base_domain: Option<String>,
 }
 
 impl Operator {

@@ -119,13 +119,7 @@ async fn key(app: &App, organization: &Organization) -> Result<String, Problem> 
 
 /// The whole link where the host knows how it is reached, else the path.
 fn setup_url(operator: &Operator, slug: &str, token: &str) -> String {
-    match (&operator.base_domain, &operator.address) {
-        (Some(domain), _) => format!("https://{slug}.{domain}{}", setup_path("", token)),
-        (None, address) => {
-            let path = setup_path(&format!("/t/{slug}"), token);
-            format!("{}{path}", address.as_deref().unwrap_or_default())
-        }
-    }
+    setup_path(&operator.app.address.of(slug), token)
 }
 
 /// Licenses an installed module.

@@ -97,13 +97,7 @@ impl Bearers {
 
 /// An API key as a principal.
 fn of_key(key: keys::ApiKey) -> Principal {
-    Principal {
-        id: key.id,
-        kind: PrincipalKind::ApiKey,
-        name: key.name.into(),
-        roles: Arc::new([key.role.into()]),
-        teams: Arc::new([]),
-    }
+    Principal::new(key.id, PrincipalKind::ApiKey, key.name).with_roles([key.role])
 }
 
 impl Identity {

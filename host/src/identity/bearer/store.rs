@@ -40,13 +40,9 @@ pub(super) fn find_principal(connection: &Connection, id: PrincipalId) -> Result
     let Some((name, roles, token_epoch)) = statement.query_row([id.as_bytes()], read).optional()? else {
         return Ok(None);
     };
-    let principal = Principal {
-        id,
-        kind: PrincipalKind::User,
-        name,
-        roles: roles.into_iter().map(Arc::from).collect(),
-        teams: people::teams_of(connection, id)?.into(),
-    };
+    let principal = Principal::new(id, PrincipalKind::User, name)
+        .with_roles(roles)
+        .with_teams(people::teams_of(connection, id)?);
     Ok(Some(Found { principal, token_epoch, epoch: crate::identity::store::epoch(connection)? }))
 }
 

@@ -202,13 +202,7 @@ impl Identity {
 
 /// A person who changes their own credentials before they have a token: as the change log will name them.
 fn acting(organization: OrganizationId, id: PrincipalId, name: &str) -> Caller {
-    let principal = crate::caller::Principal {
-        id,
-        kind: PrincipalKind::User,
-        name: name.into(),
-        roles: std::sync::Arc::new([]),
-        teams: std::sync::Arc::new([]),
-    };
+    let principal = crate::caller::Principal::new(id, PrincipalKind::User, name);
     Caller {
         organization,
         principal: std::sync::Arc::new(principal),

@@ -55,8 +55,7 @@ mod tests {
     use crate::ids::PrincipalId;
 
     fn principal(kind: PrincipalKind, role: Option<&str>) -> Principal {
-        let roles: Arc<[Arc<str>]> = role.into_iter().map(Arc::from).collect();
-        Principal { id: PrincipalId::new(), kind, name: "somebody".into(), roles, teams: Arc::new([]) }
+        Principal::new(PrincipalId::new(), kind, "somebody").with_roles(role)
     }
 
     fn may(by: &Principal, role: &str) -> bool {

@@ -202,13 +202,7 @@ fn acting_for(scope: &Scope, entry: &Entry) -> Scope {
     if scope.caller.principal.id == by {
         return scope.clone();
     }
-    let principal = Principal {
-        id: by,
-        kind: PrincipalKind::Platform,
-        name: "Merge".into(),
-        roles: Arc::new([]),
-        teams: Arc::new([]),
-    };
+    let principal = Principal::new(by, PrincipalKind::Platform, "Merge");
     let request = if entry.state == State::Undoing { RequestId::new() } else { entry.request };
     let caller = Caller {
         organization: scope.caller.organization,

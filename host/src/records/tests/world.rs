@@ -147,13 +147,7 @@ pub(crate) fn grant(role: &str, object: &str, action: &str, scope: Reach) -> Gra
 }
 
 pub(crate) fn acting(organization: OrganizationId, id: PrincipalId, role: &str, teams: &[TeamId]) -> Caller {
-    let principal = Principal {
-        id,
-        kind: PrincipalKind::User,
-        name: "somebody".into(),
-        roles: vec![role.into()].into(),
-        teams: teams.to_vec().into(),
-    };
+    let principal = Principal::new(id, PrincipalKind::User, "somebody").with_roles([role]).with_teams(teams);
     Caller { organization, principal: principal.into(), request: RequestId::new(), source: Source::Api }
 }
 

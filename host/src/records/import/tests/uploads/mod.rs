@@ -133,13 +133,7 @@ impl World {
     }
 
     fn scope(&self, role: &str) -> Scope {
-        let principal = Principal {
-            id: PrincipalId::new(),
-            kind: PrincipalKind::User,
-            name: role.into(),
-            roles: Arc::new([role.into()]),
-            teams: Arc::new([]),
-        };
+        let principal = Principal::new(PrincipalId::new(), PrincipalKind::User, role).with_roles([role]);
         let (organization, principal) = (self.organization.id, Arc::new(principal));
         let caller = Caller { organization, principal, request: RequestId::new(), source: Source::Import };
         Scope {
