@@ -38,6 +38,9 @@ pub(in crate::records) fn pass(
     let later = |rule: &Rule| import && rule.on.reports_imports_later();
     let concerned =
         |rule: &Rule| (!later(rule) && changes(rule, entity, draft)).then(|| rule.on.of(import, new));
+    if !entity.duplicates.iter().any(|rule| concerned(rule).is_some()) {
+        return Ok(());
+    }
     let place = Place {
         engine: &tx.engine,
         scope: &tx.scope,
