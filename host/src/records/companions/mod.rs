@@ -34,15 +34,56 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde::Serialize;
+use serde_json::{Value as Json, json};
 
 use super::cursor;
 use super::schema::Entity;
+use super::tx::Tx;
 use super::value::Value;
 use super::{RecordError, Records, Scope};
-use crate::ids::{PrincipalId, RecordId};
+use crate::ids::{MergeId, PrincipalId, RecordId};
 
 pub use self::event::Happened;
 pub use self::moving::{Move, Moved, MovedFollower, MovedTag, forget, put_back, reassign};
+
+/// Says at every one of these records that a merge made them one, or that its undoing made them several again.
+///
+/// # Errors
+/// The file fails.
+pub(super) fn say_merge(
+    tx: &Tx,
+    entity: &Entity,
+    (merge, survivor, losers): (MergeId, RecordId, &[RecordId]),
+    (kind, at): (Happened, &[RecordId]),
+) -> Result<(), RecordError> {
+    let request = tx.scope.caller.request;
+    let detail = json!({ "merge": merge, "survivor_id": survivor, "loser_ids": losers, "request": request });
+    at.iter().try_for_each(|record| event::say(tx, entity, *record, kind, detail.clone()))
+}
+
+/// What this transaction said, later than `before`, of records that the caller may read.
+///
+/// # Errors
+/// The file fails.
+pub(super) fn said_since(tx: &Tx, before: RecordId) -> Result<Vec<Json>, RecordError> {
+    let mut told = Vec::new();
+    for event in store::events_since(&tx.conn, before)? {
+        let Some(entity) = tx.module.entity(&event.entity) else { continue };
+        match access::read(&tx.conn, &tx.scope, &entity, event.record) {
+            Err(RecordError::NotFound | RecordError::Forbidden { .. }) => {}
+            other => {
+                other?;
+                told.push(json!({
+                    "entity": &*entity.object,
+                    "id": event.record,
+                    "event": event.kind.as_str(),
+                    "detail": event.detail,
+                }));
+            }
+        }
+    }
+    Ok(told)
+}
 
 /// How much of a list is asked for.
 #[derive(Clone, Debug)]
