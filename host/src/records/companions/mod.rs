@@ -154,15 +154,24 @@ fn sealed(engine: &Records, binding: &str, values: &[Value]) -> String {
     cursor::seal(&engine.cursor_key, binding, values, 0)
 }
 
+/// A page of a list and the cursor of the next: `read` finds so many items behind the values of a cursor, of which there
+/// are as many as `place` gives for an item.
+fn paged<T, const WIDTH: usize>(
+    engine: &Records,
+    binding: &str,
+    paging: &Paging,
+    read: impl FnOnce(Option<Vec<Value>>, usize) -> Result<Vec<T>, RecordError>,
+    place: impl Fn(&T) -> [Value; WIDTH],
+) -> Result<(Vec<T>, Option<String>), RecordError> {
+    let mut items = read(opened(engine, binding, paging, WIDTH)?, paging.limit + 1)?;
+    let more = items.len() > paging.limit;
+    items.truncate(paging.limit);
+    let last = items.last().filter(|_| more).map(place);
+    Ok((items, last.map(|values| sealed(engine, binding, &values))))
+}
+
 /// Where a list in the order of (instant, id) was read to.
 fn after(values: Option<Vec<Value>>) -> Option<(i64, RecordId)> {
     let values = values?;
     Some((values.first()?.integer()?, values.get(1)?.id()?))
-}
-
-/// Cuts a list of `limit + 1` items to a page; whether there is more.
-fn cut<T>(items: &mut Vec<T>, limit: usize) -> bool {
-    let more = items.len() > limit;
-    items.truncate(limit);
-    more
 }
