@@ -1,6 +1,7 @@
 //! The REST API, on poem and nowhere else: who is asked, who asks, one file per resource, problems for every refusal.
 //!
-//! Three listeners. The public one is [`public`]: `edge.rs` (request ids, panics, headers) around `plane.rs` (organization,
+//! Three listeners, all on `server.rs` (connections) and `framing/` (where requests begin and end). The public one is
+//! [`public`]: `edge.rs` (request ids, panics, headers) around `plane.rs` (organization,
 //! bearer, which part answers) around `resources/` (the host's own), `gateway/` (plugins), `openapi.rs` and `docs.rs`.
 //! The operator's machines ask [`operations`] (`ops.rs`), the command line asks [`operator::routes`] over a local socket.
 //!
@@ -13,6 +14,7 @@ pub mod body;
 pub mod docs;
 pub mod edge;
 pub mod errors;
+pub mod framing;
 pub mod gateway;
 pub mod input;
 pub mod metrics;
