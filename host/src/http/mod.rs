@@ -11,6 +11,7 @@ pub mod access;
 pub mod address;
 pub mod answer;
 pub mod body;
+pub mod cors;
 pub mod docs;
 pub mod edge;
 pub mod errors;
@@ -25,9 +26,11 @@ pub mod plane;
 pub mod problem;
 pub mod proxy;
 pub mod query;
+pub mod rates;
 pub mod request;
 pub mod resources;
 pub mod server;
+pub mod terms;
 
 #[cfg(test)]
 mod tests;
