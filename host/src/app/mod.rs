@@ -130,7 +130,8 @@ impl App {
         let control = ControlPlane::open(&config.control()).await?;
         let files = TenantFiles::new(config.data.clone(), clock.clone(), config.group_commit);
         let jobs = Jobs::new(control.clone(), clock.clone());
-        let identity = Identity::new(files.clone(), secrets.clone(), clock.clone());
+        let identity =
+            Identity::new(files.clone(), secrets.clone(), clock.clone()).at(config.address.clone());
         let records = Records::new(files.clone(), identity.clone(), &secrets, clock.clone());
         let (artifacts, key) = (config.artifacts(), secrets.key("artifact"));
         let plugins = tokio::task::spawn_blocking(move || Plugins::load(packages, artifacts, key)).await??;

@@ -14,6 +14,7 @@ mod keys;
 mod login;
 mod people;
 mod secret;
+mod signing;
 mod store;
 
 #[cfg(test)]
@@ -23,6 +24,7 @@ use std::sync::Arc;
 
 use crate::caller::{Caller, Principal, PrincipalKind, Source};
 use crate::clock::Clock;
+use crate::config::PublicAddress;
 use crate::ids::{OrganizationId, PrincipalId, RequestId};
 use crate::storage::{
     ChangeOrigin, Connection, FileKind, FileProfile, Migration, Secrets, TenantFile, TenantFiles, Verdict,
@@ -32,19 +34,23 @@ use bearer::Bearers;
 use login::{Hasher, Throttle};
 use secret::Peppers;
 
-pub use bearer::{AUDIENCE, AccessToken, LIFETIME};
+pub use bearer::{AUDIENCE, AccessToken, IssueToken, LIFETIME};
 pub use error::IdentityError;
 pub use keys::{ApiKey, ApiKeySecret, LONGEST as LONGEST_KEY, NewApiKey};
 pub use login::{Cost, INVITATION, SetupToken};
 pub use people::{Email, NewUser, OWNER, ROLES, Team, User, UserChange, UserStatus};
+pub use signing::{KeyState, SigningAlgorithm, SigningKey};
 
 /// The identity file: host code only, and no secret in its change log.
 static PROFILE: FileProfile = FileProfile {
     kind: FileKind::Host,
-    migrations: &[Migration {
-        name: "0001_people",
-        sql: include_str!("../../../migrations/identity/0001_people.sql"),
-    }],
+    migrations: &[
+        Migration { name: "0001_people", sql: include_str!("../../../migrations/identity/0001_people.sql") },
+        Migration {
+            name: "0002_signing",
+            sql: include_str!("../../../migrations/identity/0002_signing.sql"),
+        },
+    ],
     redacted: &["password_hash", "token_hash", "secret_hash", "private_key"],
 };
 
@@ -64,6 +70,7 @@ pub struct Identity {
     files: TenantFiles,
     secrets: Secrets,
     clock: Clock,
+    address: PublicAddress,
     peppers: Arc<Peppers>,
     hasher: Hasher,
     throttle: Throttle,
@@ -84,7 +91,14 @@ impl Identity {
         let peppers = Arc::new(Peppers::new(&secrets));
         let hasher = Hasher::new(cost, secrets.key("password-pepper"));
         let throttle = Throttle::new(clock.clone());
-        Self { files, secrets, clock, peppers, hasher, throttle, bearers: Arc::new(Bearers::new()) }
+        let address = PublicAddress { origin: "http://localhost".to_owned(), base_domain: None };
+        Self { files, secrets, clock, address, peppers, hasher, throttle, bearers: Arc::new(Bearers::new()) }
+    }
+
+    /// The same, reached from outside at this address: issuers and links are made of it.
+    #[must_use]
+    pub fn at(self, address: PublicAddress) -> Self {
+        Self { address, ..self }
     }
 
     fn file(&self, organization: OrganizationId) -> Result<Arc<TenantFile>, IdentityError> {
