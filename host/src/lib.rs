@@ -24,6 +24,8 @@ pub mod jobs;
 pub mod licensing;
 /// The customers of the installation.
 pub mod organizations;
+/// Asking others over HTTP, behind a guard.
+pub mod outbound;
 /// The only door to plugin code.
 pub mod plugins;
 /// Who may do what to which records.

@@ -21,6 +21,7 @@ pub mod operator;
 pub mod ops;
 pub mod plane;
 pub mod problem;
+pub mod proxy;
 pub mod query;
 pub mod request;
 pub mod resources;

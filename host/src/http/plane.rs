@@ -18,6 +18,7 @@ use crate::http::edge::RouteClass;
 use crate::http::gateway::Gateway;
 use crate::http::openapi::Document;
 use crate::http::problem::Problem;
+use crate::http::proxy::TrustedProxies;
 use crate::http::query::QueryTable;
 use crate::http::resources::{self, Resources};
 use crate::http::{body, errors, request};
@@ -63,6 +64,8 @@ pub struct Site {
     pub demo: bool,
     /// Where uploads are kept until their job is over.
     pub uploads: Arc<Path>,
+    /// The proxies whose word about clients counts.
+    pub proxies: TrustedProxies,
 }
 
 /// The folder for uploads, for whoever streams one.
@@ -177,7 +180,8 @@ impl Plane {
 impl Endpoint for Plane {
     type Output = Response;
 
-    async fn call(&self, request: Request) -> poem::Result<Response> {
+    async fn call(&self, mut request: Request) -> poem::Result<Response> {
+        request.set_data(self.site.proxies.client(&request));
         let host = address::host(&request)?;
         let address = address::resolve(&host, request.uri().path(), self.app.address.base_domain.as_deref())?;
         let part = Part::of(&address.path, request.method());
