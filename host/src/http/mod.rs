@@ -16,6 +16,7 @@ pub mod errors;
 pub mod gateway;
 pub mod input;
 pub mod metrics;
+pub mod oauth;
 pub mod openapi;
 pub mod operator;
 pub mod ops;

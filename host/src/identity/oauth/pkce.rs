@@ -47,7 +47,8 @@ mod tests {
 
     #[test]
     fn b1_a_challenge_is_exactly_43_letters_of_base64url() {
-        for bad in ["", &CHALLENGE[1..], &format!("{CHALLENGE}="), &format!("{CHALLENGE}a"), &"+".repeat(43)] {
+        for bad in ["", &CHALLENGE[1..], &format!("{CHALLENGE}="), &format!("{CHALLENGE}a"), &"+".repeat(43)]
+        {
             assert!(!is_challenge(bad), "{bad}");
         }
     }

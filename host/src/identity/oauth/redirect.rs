@@ -13,8 +13,7 @@ pub(super) const MOST: usize = 20;
 const LONGEST: usize = 2_000;
 
 /// Schemes that browsers act upon themselves. None of them has a dot, which private-use schemes need; listed all the same.
-const ACTIVE: [&str; 8] =
-    ["javascript", "data", "vbscript", "file", "blob", "about", "view-source", "ws"];
+const ACTIVE: [&str; 8] = ["javascript", "data", "vbscript", "file", "blob", "about", "view-source", "ws"];
 
 /// Why a client of this kind may not register this URI; `None`: it may.
 pub(super) fn objection(uri: &str, kind: ClientKind) -> Option<&'static str> {
@@ -40,7 +39,9 @@ pub(super) fn objection(uri: &str, kind: ClientKind) -> Option<&'static str> {
         ("http", ClientKind::Native) => Some("over http only http://127.0.0.1 and http://[::1]"),
         ("http", _) => Some("use https"),
         (scheme, ClientKind::Native) if scheme.contains('.') && !ACTIVE.contains(&scheme) => None,
-        (_, ClientKind::Native) => Some("a scheme of your own is a domain of yours, backwards, such as com.example.app"),
+        (_, ClientKind::Native) => {
+            Some("a scheme of your own is a domain of yours, backwards, such as com.example.app")
+        }
         _ => Some("use https"),
     }
 }
@@ -158,7 +159,9 @@ mod tests {
     #[test]
     fn only_the_port_of_a_native_loopback_address_is_free() {
         let registered = ["http://127.0.0.1/cb".to_owned(), "http://[::1]:1/cb".to_owned()];
-        for good in ["http://127.0.0.1/cb", "http://127.0.0.1:49152/cb", "http://[::1]:8080/cb", "http://[::1]/cb"] {
+        for good in
+            ["http://127.0.0.1/cb", "http://127.0.0.1:49152/cb", "http://[::1]:8080/cb", "http://[::1]/cb"]
+        {
             assert!(is_registered(&registered, good, NATIVE), "{good}");
         }
         for bad in [
@@ -184,7 +187,9 @@ mod tests {
 
     #[test]
     fn what_may_be_registered_depends_on_the_kind_of_client() {
-        for good in ["https://app.example.com/cb", "https://app.example.com", "https://app.example.com/cb?a=1"] {
+        for good in
+            ["https://app.example.com/cb", "https://app.example.com", "https://app.example.com/cb?a=1"]
+        {
             assert_eq!(objection(good, WEB), None, "{good}");
             assert_eq!(objection(good, NATIVE), None, "{good}");
         }

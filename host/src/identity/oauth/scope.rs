@@ -9,7 +9,8 @@ pub const STANDARD: [&str; 4] = ["openid", "profile", "email", "offline_access"]
 pub(super) fn narrow(asked: &str, allowed: &[String]) -> Result<Vec<String>, OAuthError> {
     let mut granted: Vec<String> = Vec::new();
     for scope in asked.split(' ').filter(|scope| !scope.is_empty()) {
-        if scope.len() > 128 || !scope.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"\\".contains(&byte)) {
+        if scope.len() > 128 || !scope.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"\\".contains(&byte))
+        {
             return Err(OAuthError::InvalidScope);
         }
         if allowed.iter().any(|known| known == scope) && !granted.iter().any(|known| known == scope) {
@@ -27,7 +28,9 @@ pub(super) fn is_scope(scope: &str) -> bool {
     }
     let word = |text: &str| {
         !text.is_empty()
-            && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte))
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte))
     };
     let Some((object, action)) = scope.split_once(':') else { return false };
     let parts: Vec<_> = object.split('.').collect();
@@ -53,7 +56,9 @@ mod tests {
         for good in ["openid", "read", "crm.contact:read", "crm.contact:*", "crm:*", "host.user:create"] {
             assert!(is_scope(good), "{good}");
         }
-        for bad in ["", "*", "admin", "a.b.c:read", "crm.contact:", ":read", "crm.contact:rea d", "Crm.x:read"] {
+        for bad in
+            ["", "*", "admin", "a.b.c:read", "crm.contact:", ":read", "crm.contact:rea d", "Crm.x:read"]
+        {
             assert!(!is_scope(bad), "{bad}");
         }
     }

@@ -273,7 +273,8 @@ impl Identity {
             return Ok(name.to_owned());
         }
         let name = Kind::Request.make()?;
-        let (hash, now, request) = (self.opaque_hash(organization, &name)?, self.clock.now(), request.clone());
+        let (hash, now, request) =
+            (self.opaque_hash(organization, &name)?, self.clock.now(), request.clone());
         self.write_quietly(&platform(organization, RequestId::new()), move |connection| {
             Ok(store::put_request(connection, &hash, &request, now.saturating_add(PATIENCE), now)?)
         })

@@ -165,7 +165,11 @@ impl Prompt {
                 "none" => prompt.none = true,
                 "login" | "select_account" => prompt.login = true,
                 "consent" => prompt.consent = true,
-                _ => return Err(OAuthError::InvalidRequest("The prompt is none, login, consent or select_account.")),
+                _ => {
+                    return Err(OAuthError::InvalidRequest(
+                        "The prompt is none, login, consent or select_account.",
+                    ));
+                }
             }
         }
         if prompt.none && (prompt.login || prompt.consent) {

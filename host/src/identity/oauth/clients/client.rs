@@ -202,7 +202,9 @@ impl Client {
     pub(super) fn checked(mut self) -> Result<Self, IdentityError> {
         self.name = checked_name(&self.name)?;
         self.check_grants()?;
-        for (field, uris) in [("redirect_uris", &self.redirect_uris), ("post_logout_redirect_uris", &self.logout_uris)] {
+        for (field, uris) in
+            [("redirect_uris", &self.redirect_uris), ("post_logout_redirect_uris", &self.logout_uris)]
+        {
             if uris.len() > redirect::MOST {
                 return Err(IdentityError::Invalid { field, reason: "at most 20" });
             }
@@ -211,7 +213,8 @@ impl Client {
             }
         }
         if self.scopes.len() > 100 || !self.scopes.iter().all(|known| scope::is_scope(known)) {
-            let reason = "at most 100, each one of openid, profile, email, offline_access, read or thing:action";
+            let reason =
+                "at most 100, each one of openid, profile, email, offline_access, read or thing:action";
             return Err(IdentityError::Invalid { field: "scopes", reason });
         }
         Ok(self)
@@ -241,7 +244,10 @@ impl Client {
             return invalid("grants", "client_credentials takes a secret");
         }
         if own != self.service.is_some() {
-            return invalid("service_account", "client_credentials takes a service account, and nothing else does");
+            return invalid(
+                "service_account",
+                "client_credentials takes a service account, and nothing else does",
+            );
         }
         if code == self.redirect_uris.is_empty() {
             return invalid("redirect_uris", "authorization_code takes at least one, and nothing else does");

@@ -65,10 +65,8 @@ pub(super) fn update(connection: &Connection, client: &Client) -> Result<()> {
 
 /// Another secret; the old one is none from now on.
 pub(super) fn set_secret(connection: &Connection, id: ClientId, secret: &[u8; 32]) -> Result<()> {
-    connection.execute(
-        "update oauth_clients set secret_hash = ?2 where id = ?1",
-        params![id.as_bytes(), secret],
-    )?;
+    connection
+        .execute("update oauth_clients set secret_hash = ?2 where id = ?1", params![id.as_bytes(), secret])?;
     Ok(())
 }
 
@@ -115,7 +113,8 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Client> {
         grants: texts(row, "grants")?.iter().filter_map(|word| GrantType::parse(word)).collect(),
         scopes: texts(row, "scopes")?,
         service: row.get::<_, Option<[u8; 16]>>("service_id")?.map(PrincipalId::from_bytes),
-        id_token_algorithm: SigningAlgorithm::parse(&word("id_token_alg")?).unwrap_or(SigningAlgorithm::Rs256),
+        id_token_algorithm: SigningAlgorithm::parse(&word("id_token_alg")?)
+            .unwrap_or(SigningAlgorithm::Rs256),
         trusted: row.get("trusted")?,
         active: row.get("active")?,
         created_at: row.get("created_at")?,

@@ -82,8 +82,12 @@ impl Identity {
     ) -> Result<TokenAnswer, OAuthError> {
         let service = client.service.filter(|_| client.may(GrantType::ClientCredentials));
         let service = service.ok_or(OAuthError::UnauthorizedClient)?;
-        let own: Vec<String> =
-            client.scopes.iter().filter(|scope| !scope::STANDARD.contains(&scope.as_str())).cloned().collect();
+        let own: Vec<String> = client
+            .scopes
+            .iter()
+            .filter(|scope| !scope::STANDARD.contains(&scope.as_str()))
+            .cloned()
+            .collect();
         let scopes = match asked {
             Some(asked) => scope::narrow(asked, &own)?,
             None if own.is_empty() => return Err(OAuthError::InvalidScope),

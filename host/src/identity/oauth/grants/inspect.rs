@@ -150,8 +150,7 @@ impl Identity {
     ) -> Result<Option<RecordId>, IdentityError> {
         if Kind::Refresh.fits(token) {
             let hash = self.opaque_hash(organization.id, token)?;
-            let row =
-                self.read(organization.id, |connection| Ok(store::find_refresh(connection, &hash)?))?;
+            let row = self.read(organization.id, |connection| Ok(store::find_refresh(connection, &hash)?))?;
             return Ok(row.map(|row| row.grant));
         }
         Ok(self.read_token(organization, token, now)?.ok().and_then(|claims| claims.grant))
@@ -161,11 +160,7 @@ impl Identity {
     ///
     /// # Errors
     /// Only when the identity file fails.
-    pub fn read_hint(
-        &self,
-        organization: &Organization,
-        token: &str,
-    ) -> Result<Option<Hint>, IdentityError> {
+    pub fn read_hint(&self, organization: &Organization, token: &str) -> Result<Option<Hint>, IdentityError> {
         let Some((message, signature)) = token.rsplit_once('.').filter(|_| token.len() <= 8_192) else {
             return Ok(None);
         };

@@ -60,9 +60,8 @@ pub(super) fn insert(connection: &Connection, grant: &Grant, now: UnixMillis) ->
 
 /// The grant, if it was not revoked and is not over.
 pub(super) fn find_live(connection: &Connection, id: RecordId, now: UnixMillis) -> Result<Option<Grant>> {
-    let mut statement = connection.prepare(
-        "select * from _stoa_oauth_grants where id = ?1 and revoked_at is null and ends_at > ?2",
-    )?;
+    let mut statement = connection
+        .prepare("select * from _stoa_oauth_grants where id = ?1 and revoked_at is null and ends_at > ?2")?;
     let read = |row: &Row<'_>| {
         Ok(Grant {
             id,
@@ -83,7 +82,8 @@ pub(super) fn find_live(connection: &Connection, id: RecordId, now: UnixMillis) 
 
 /// Revokes a grant; answers whether it was not before.
 pub(super) fn revoke(connection: &Connection, id: RecordId, reason: &str, now: UnixMillis) -> Result<bool> {
-    let sql = "update _stoa_oauth_grants set revoked_at = ?2, reason = ?3 where id = ?1 and revoked_at is null";
+    let sql =
+        "update _stoa_oauth_grants set revoked_at = ?2, reason = ?3 where id = ?1 and revoked_at is null";
     Ok(connection.execute(sql, params![id.as_bytes(), now, reason])? == 1)
 }
 
