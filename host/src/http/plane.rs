@@ -28,11 +28,12 @@ use crate::ids::RequestId;
 use crate::organizations::{Organization, Status};
 
 /// First segments below `/api/v1` that belong to the host; every other one is a plugin's id.
-pub const HOST_AREAS: [&str; 25] = [
+pub const HOST_AREAS: [&str; 27] = [
     "api-keys",
     "audit",
     "auth",
     "bulk",
+    "clients",
     "configuration",
     "duplicates",
     "events",
@@ -41,6 +42,7 @@ pub const HOST_AREAS: [&str; 25] = [
     "grants",
     "imports",
     "jobs",
+    "keys",
     "me",
     "merges",
     "modules",
