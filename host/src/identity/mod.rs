@@ -10,10 +10,11 @@
 
 mod bearer;
 mod error;
+pub(crate) mod jws;
 mod keys;
 mod login;
 mod people;
-mod secret;
+pub(crate) mod secret;
 mod signing;
 mod store;
 
@@ -31,7 +32,8 @@ use crate::storage::{
 };
 
 use bearer::Bearers;
-use login::{Hasher, Throttle};
+pub(crate) use login::{Attempt, Hasher, Throttle, check_password};
+pub(crate) use people::key_of;
 use secret::Peppers;
 
 pub use bearer::{AUDIENCE, AccessToken, IssueToken, LIFETIME};
@@ -99,6 +101,11 @@ impl Identity {
     #[must_use]
     pub fn at(self, address: PublicAddress) -> Self {
         Self { address, ..self }
+    }
+
+    /// What hashes passwords: one for the whole host, so that its bound on memory holds for all of them.
+    pub(crate) fn hasher(&self) -> Hasher {
+        self.hasher.clone()
     }
 
     fn file(&self, organization: OrganizationId) -> Result<Arc<TenantFile>, IdentityError> {

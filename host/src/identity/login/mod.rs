@@ -21,8 +21,9 @@ use crate::organizations::{Organization, Status};
 
 pub use hasher::Cost;
 
-pub(super) use hasher::Hasher;
-pub(super) use throttle::Throttle;
+pub(crate) use hasher::Hasher;
+pub(crate) use password::check as check_password;
+pub(crate) use throttle::{Attempt, Throttle};
 
 /// How long an invitation is good, in milliseconds.
 pub const INVITATION: UnixMillis = 72 * 3_600_000;

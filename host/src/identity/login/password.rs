@@ -52,7 +52,7 @@ const SEQUENCES: [&str; 4] = [
 ///
 /// # Errors
 /// [`IdentityError::WeakPassword`] says what is wrong.
-pub(super) fn check(password: &str, email: Option<&str>, slug: &str) -> Result<(), IdentityError> {
+pub(crate) fn check(password: &str, email: Option<&str>, slug: &str) -> Result<(), IdentityError> {
     let refuse = |reason| Err(IdentityError::WeakPassword(reason));
     let length = password.chars().count();
     if length < MIN {
