@@ -5,6 +5,7 @@
 mod configuration;
 mod demo;
 mod error;
+mod provision;
 mod seed;
 mod work;
 
@@ -22,6 +23,7 @@ use crate::ids::{OrganizationId, RequestId};
 use crate::jobs::Jobs;
 use crate::licensing::{Entitlement, Licensing};
 use crate::organizations::{Organization, Organizations};
+use crate::platform::Platform;
 use crate::plugins::{Package, Plugin, Plugins};
 use crate::policy::{Policy, PolicyIndex};
 use crate::records::configuration::{Configuration, Ground};
@@ -34,6 +36,7 @@ use crate::settings::Settings;
 use crate::storage::{ControlPlane, Secrets, TenantFiles, check_sqlite_version};
 
 pub use self::error::AppError;
+pub use self::provision::{Provision, ProvisionError, Provisioned};
 
 /// Every handle of a host. Cheap to clone.
 #[derive(Clone)]
@@ -46,6 +49,8 @@ pub struct App {
     pub settings: Settings,
     /// Their people.
     pub identity: Identity,
+    /// Who runs the installation.
+    pub platform: Platform,
     /// Their policies.
     pub policy: Policy,
     /// Long-running work.
@@ -132,6 +137,7 @@ impl App {
         let jobs = Jobs::new(control.clone(), clock.clone());
         let identity =
             Identity::new(files.clone(), secrets.clone(), clock.clone()).at(config.address.clone());
+        let platform = Platform::new(control.clone(), secrets.clone(), clock.clone(), &identity);
         let records = Records::new(files.clone(), identity.clone(), &secrets, clock.clone());
         let (artifacts, key) = (config.artifacts(), secrets.key("artifact"));
         let plugins = tokio::task::spawn_blocking(move || Plugins::load(packages, artifacts, key)).await??;
@@ -145,6 +151,7 @@ impl App {
             duplicates: DuplicateSets::new(records.clone(), jobs.clone()),
             address: config.address.clone(),
             identity,
+            platform,
             jobs,
             records,
             plugins,

@@ -110,6 +110,15 @@ impl Platform {
         Ok(SignedIn { admin: account.admin, secret, session, token })
     }
 
+    /// Whose address this is. For the log only: nobody is told.
+    ///
+    /// # Errors
+    /// Only when the control database fails.
+    pub async fn id_of(&self, email: &str) -> Result<Option<PrincipalId>, PlatformError> {
+        let found = admins::store::find_by_email(&mut *reader(&self.control).await?, &key_of(email)).await?;
+        Ok(found.map(|account| account.admin.id))
+    }
+
     /// The account of whoever knows all of this. The code is used up.
     async fn proven(
         &self,
