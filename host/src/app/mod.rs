@@ -5,6 +5,7 @@
 mod configuration;
 mod demo;
 mod error;
+mod provision;
 mod seed;
 mod work;
 
@@ -23,6 +24,7 @@ use crate::jobs::Jobs;
 use crate::licensing::{Entitlement, Licensing};
 use crate::mail::Mailer;
 use crate::organizations::{Organization, Organizations};
+use crate::platform::Platform;
 use crate::plugins::{Package, Plugin, Plugins};
 use crate::policy::{Policy, PolicyIndex};
 use crate::records::configuration::{Configuration, Ground};
@@ -35,6 +37,7 @@ use crate::settings::Settings;
 use crate::storage::{ControlPlane, Secrets, TenantFiles, check_sqlite_version};
 
 pub use self::error::AppError;
+pub use self::provision::{Provision, ProvisionError, Provisioned};
 
 /// Every handle of a host. Cheap to clone.
 #[derive(Clone)]
@@ -47,6 +50,8 @@ pub struct App {
     pub settings: Settings,
     /// Their people.
     pub identity: Identity,
+    /// Who runs the installation.
+    pub platform: Platform,
     /// Their policies.
     pub policy: Policy,
     /// Long-running work.
@@ -137,6 +142,7 @@ impl App {
         let identity = Identity::new(files.clone(), secrets.clone(), clock.clone())
             .at(config.address.clone())
             .mailing(mailer.clone());
+        let platform = Platform::new(control.clone(), secrets.clone(), clock.clone(), &identity);
         let records = Records::new(files.clone(), identity.clone(), &secrets, clock.clone());
         let (artifacts, key) = (config.artifacts(), secrets.key("artifact"));
         let plugins = tokio::task::spawn_blocking(move || Plugins::load(packages, artifacts, key)).await??;
@@ -150,6 +156,7 @@ impl App {
             duplicates: DuplicateSets::new(records.clone(), jobs.clone()),
             address: config.address.clone(),
             identity,
+            platform,
             jobs,
             records,
             plugins,

@@ -11,11 +11,12 @@
 mod bearer;
 mod error;
 mod factors;
+pub(crate) mod jws;
 mod keys;
 mod login;
 mod oauth;
 mod people;
-mod secret;
+pub(crate) mod secret;
 mod sessions;
 mod signing;
 mod store;
@@ -37,6 +38,7 @@ use crate::storage::{
 
 use bearer::Bearers;
 use login::Networks;
+pub(crate) use people::key_of;
 use secret::Peppers;
 
 pub use bearer::{AUDIENCE, AccessToken, IssueToken, LIFETIME};
@@ -144,6 +146,11 @@ impl Identity {
     #[must_use]
     pub fn at(self, address: PublicAddress) -> Self {
         Self { address, ..self }
+    }
+
+    /// What hashes passwords: one for the whole host, so that its bound on memory holds for all of them.
+    pub(crate) fn hasher(&self) -> Hasher {
+        self.hasher.clone()
     }
 
     fn file(&self, organization: OrganizationId) -> Result<Arc<TenantFile>, IdentityError> {
