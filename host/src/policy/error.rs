@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use crate::ids::PolicyId;
+use crate::storage::StorageError;
+
 /// Why a policy was not installed.
 #[derive(Debug, thiserror::Error)]
 pub enum PolicyError {
@@ -20,6 +23,9 @@ pub enum PolicyError {
     /// Casbin refused the model or the rows.
     #[error("the policy engine failed")]
     Engine(#[from] casbin::Error),
+    /// The organization's file failed.
+    #[error("the organization's policy could not be read")]
+    Storage(#[from] StorageError),
     /// The work of building was cut off, by shutdown or by a panic.
     #[error("building the policy did not finish")]
     Unfinished(#[from] tokio::task::JoinError),
@@ -47,6 +53,10 @@ pub enum Origin {
     Line(u64),
     /// A grant that was handed in, from 1.
     Grant(usize),
+    /// A row that the organization added.
+    Added(PolicyId),
+    /// A role that the organization made: by its number, from 1.
+    Role(usize),
 }
 
 impl fmt::Display for Origin {
@@ -54,6 +64,8 @@ impl fmt::Display for Origin {
         match self {
             Self::Line(line) => write!(f, "roles.csv line {line}"),
             Self::Grant(number) => write!(f, "grant {number}"),
+            Self::Added(id) => write!(f, "policy {id}"),
+            Self::Role(number) => write!(f, "role {number}"),
         }
     }
 }
