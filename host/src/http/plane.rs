@@ -26,10 +26,11 @@ use crate::ids::RequestId;
 use crate::organizations::{Organization, Status};
 
 /// First segments below `/api/v1` that belong to the host; every other one is a plugin's id.
-pub const HOST_AREAS: [&str; 25] = [
+pub const HOST_AREAS: [&str; 27] = [
     "api-keys",
     "audit",
     "auth",
+    "authz",
     "bulk",
     "configuration",
     "duplicates",
@@ -44,6 +45,7 @@ pub const HOST_AREAS: [&str; 25] = [
     "modules",
     "organization",
     "platform",
+    "policies",
     "privacy",
     "roles",
     "search",

@@ -41,10 +41,10 @@ pub use people::{Email, NewUser, OWNER, ROLES, Team, User, UserChange, UserStatu
 /// The identity file: host code only, and no secret in its change log.
 static PROFILE: FileProfile = FileProfile {
     kind: FileKind::Host,
-    migrations: &[Migration {
-        name: "0001_people",
-        sql: include_str!("../../../migrations/identity/0001_people.sql"),
-    }],
+    migrations: &[
+        Migration { name: "0001_people", sql: include_str!("../../../migrations/identity/0001_people.sql") },
+        Migration { name: "0008_policy", sql: include_str!("../../../migrations/identity/0008_policy.sql") },
+    ],
     redacted: &["password_hash", "token_hash", "secret_hash", "private_key"],
 };
 
@@ -97,6 +97,31 @@ impl Identity {
         f: impl FnOnce(&Connection) -> Result<T, IdentityError>,
     ) -> Result<T, IdentityError> {
         self.file(organization)?.read(|connection| f(connection))
+    }
+
+    /// Looks at the organization's file, for what other modules keep there.
+    ///
+    /// # Errors
+    /// Whatever `f` answers, or the file fails.
+    pub fn look<T>(
+        &self,
+        organization: OrganizationId,
+        f: impl FnOnce(&Connection) -> Result<T, IdentityError>,
+    ) -> Result<T, IdentityError> {
+        self.read(organization, f)
+    }
+
+    /// Changes what other modules keep in the organization's file. When this returns, no bearer is answered from what
+    /// was true before.
+    ///
+    /// # Errors
+    /// Whatever `f` answers, or the file fails.
+    pub async fn put<T: Send + 'static>(
+        &self,
+        by: &Caller,
+        f: impl FnOnce(&Connection) -> Result<T, IdentityError> + Send + 'static,
+    ) -> Result<T, IdentityError> {
+        self.write(by, f).await
     }
 
     /// One change, whole or absent. When this returns, no bearer is answered from what was true before.

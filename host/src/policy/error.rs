@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+use crate::identity::IdentityError;
 use crate::ids::PolicyId;
-use crate::storage::StorageError;
 
 /// Why a policy was not installed.
 #[derive(Debug, thiserror::Error)]
@@ -23,9 +23,37 @@ pub enum PolicyError {
     /// Casbin refused the model or the rows.
     #[error("the policy engine failed")]
     Engine(#[from] casbin::Error),
+    /// The author of a change may not do himself what it would let somebody do.
+    #[error("you cannot grant `{action}` on {object} ({scope}): you may not do it yourself")]
+    Lacking {
+        /// `<plugin>.<entity>`
+        object: String,
+        /// `read`
+        action: String,
+        /// `org`
+        scope: &'static str,
+    },
+    /// The author of a change could not take it back.
+    #[error("with this change you could not change the policy any more")]
+    LockedOut,
+    /// There is no such row or role of the organization's own.
+    #[error("there is none of this organization's own with this name")]
+    Missing,
+    /// Another role has this name.
+    #[error("there is a role `{0}` already")]
+    Taken(String),
+    /// The role was changed meanwhile.
+    #[error("the role was changed meanwhile")]
+    Stale,
+    /// Somebody has the role, another inherits it, or a row speaks of it.
+    #[error("somebody has this role, a role inherits it, or a policy speaks of it")]
+    Held,
+    /// There are as many as there can be.
+    #[error("there are as many roles or policies as there can be")]
+    Full,
     /// The organization's file failed.
-    #[error("the organization's policy could not be read")]
-    Storage(#[from] StorageError),
+    #[error("the organization's policy could not be read or stored")]
+    Identity(#[from] IdentityError),
     /// The work of building was cut off, by shutdown or by a panic.
     #[error("building the policy did not finish")]
     Unfinished(#[from] tokio::task::JoinError),

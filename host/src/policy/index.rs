@@ -2,8 +2,7 @@
 //!
 //! Compiled from the rows and the role links that casbin holds, so that nothing decides here that casbin does not know.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use casbin::{CoreApi, Enforcer, MgmtApi};
 
@@ -12,7 +11,7 @@ use super::error::PolicyError;
 use super::label::{FieldUse, Label};
 use super::limits;
 use super::rows::{ROLE, Rows, Rule};
-use super::scope::{Effect, RowScope};
+use super::scope::RowScope;
 use super::subject::Subject;
 use crate::caller::{Principal, PrincipalKind};
 use crate::clock::Clock;
@@ -28,6 +27,8 @@ pub struct PolicyIndex {
     /// By object: by field, or `@` and label, and action.
     fields: ByName<ByName<ByName<Cells>>>,
     roles: BTreeSet<String>,
+    /// Heir and ancestor, without `role:`.
+    links: Vec<(String, String)>,
     rules: Vec<Rule>,
     clock: Clock,
 }
@@ -59,7 +60,7 @@ impl PolicyIndex {
     ) -> Result<Self, PolicyError> {
         let by_row: HashMap<Vec<String>, usize> =
             rows.rules.iter().enumerate().map(|(position, rule)| (rule.cells(), position)).collect();
-        let mut by_subject: HashMap<&str, Vec<usize>> = HashMap::new();
+        let mut by_subject: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         let policy = enforcer.get_policy();
         for row in &policy {
             let at = by_row.get(row).ok_or_else(|| PolicyError::Foreign(row.join(", ")))?;
@@ -80,6 +81,7 @@ impl PolicyIndex {
             objects: HashMap::new(),
             fields: HashMap::new(),
             roles: roles.collect(),
+            links: rows.links.iter().map(|(heir, ancestor)| (bare(heir), bare(ancestor))).collect(),
             rules: rows.rules,
             clock,
         };
@@ -218,6 +220,21 @@ impl PolicyIndex {
         self.roles.iter().map(String::as_str)
     }
 
+    /// A role and all whose rights it has.
+    #[must_use]
+    pub fn heritage(&self, role: &str) -> BTreeSet<String> {
+        let mut held = BTreeSet::from([role.to_owned()]);
+        loop {
+            let more =
+                self.links.iter().filter(|(heir, _)| held.contains(heir)).map(|(_, ancestor)| ancestor);
+            let more: Vec<String> = more.filter(|ancestor| !held.contains(*ancestor)).cloned().collect();
+            if more.is_empty() {
+                return held;
+            }
+            held.extend(more);
+        }
+    }
+
     /// All objects with the actions that rows speak of.
     pub fn objects(&self) -> impl Iterator<Item = (&str, impl Iterator<Item = &str>)> {
         self.objects.iter().map(|(object, actions)| (&**object, actions.keys().map(|action| &**action)))
@@ -228,6 +245,10 @@ impl PolicyIndex {
     pub fn rules(&self) -> &[Rule] {
         &self.rules
     }
+}
+
+fn bare(role: &str) -> String {
+    role.strip_prefix(ROLE).unwrap_or(role).to_owned()
 }
 
 impl Cells {

@@ -14,6 +14,7 @@
 //! (what an organization adds), `change.rs` (who may add what).
 //! Not here: who has which role (see [`crate::identity`]), what is licensed (see [`crate::licensing`]).
 
+pub mod change;
 pub mod condition;
 mod decision;
 mod error;
@@ -25,6 +26,7 @@ mod overlay;
 mod reading;
 mod rows;
 mod scope;
+mod store;
 mod subject;
 #[cfg(test)]
 mod tests;
@@ -34,6 +36,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use dashmap::DashMap;
 use tokio::runtime::Handle;
+use tokio::sync::Mutex;
 
 use crate::caller::Caller;
 use crate::clock::Clock;
@@ -56,6 +59,8 @@ use rows::Rows;
 pub struct Policy {
     installed: Arc<DashMap<OrganizationId, Installed>>,
     loads: Arc<AtomicU64>,
+    /// Held while an organization's policy is changed.
+    turns: Arc<DashMap<OrganizationId, Arc<Mutex<()>>>>,
     clock: Clock,
 }
 
@@ -87,7 +92,7 @@ impl Policy {
     /// The same, deciding at the instants of this clock.
     #[must_use]
     pub fn with_clock(clock: Clock) -> Self {
-        Self { installed: Arc::default(), loads: Arc::default(), clock }
+        Self { installed: Arc::default(), loads: Arc::default(), turns: Arc::default(), clock }
     }
 
     /// Builds the organization's policy from the shipped rows and these grants, and puts it in force at once for every
@@ -132,6 +137,10 @@ impl Policy {
             *entry = Installed { load, index };
         }
         Arc::clone(&entry.index)
+    }
+
+    fn turn(&self, organization: OrganizationId) -> Arc<Mutex<()>> {
+        Arc::clone(&self.turns.entry(organization).or_default())
     }
 
     /// The policy in force.

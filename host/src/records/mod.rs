@@ -40,6 +40,7 @@ pub mod number;
 mod own;
 pub mod plugin_sql;
 pub mod reference;
+pub mod rights;
 pub mod schema;
 pub mod search;
 mod shown;
@@ -105,6 +106,7 @@ static PROFILE: FileProfile = FileProfile {
             name: "0009_transfer",
             sql: include_str!("../../../migrations/tenant/0009_transfer.sql"),
         },
+        Migration { name: "0010_shares", sql: include_str!("../../../migrations/tenant/0010_shares.sql") },
     ],
     redacted: &[],
 };
@@ -148,7 +150,11 @@ impl Scope {
     /// # Errors
     /// [`RecordError::FieldNotReadable`].
     pub fn field<'e>(&self, entity: &'e Entity, key: &str) -> Result<Option<&'e schema::Field>, RecordError> {
-        Ok(entity.attribute(key))
+        let found = entity.attribute(key);
+        if let Some(field) = found {
+            self.may_read(entity, field)?;
+        }
+        Ok(found)
     }
 
     /// The module of `plugin`, if the organization has it.

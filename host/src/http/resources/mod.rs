@@ -2,6 +2,7 @@
 
 pub mod api_keys;
 pub mod auth;
+pub mod authz;
 pub mod configuration;
 pub mod duplicates;
 pub mod exports;
@@ -13,6 +14,8 @@ pub mod me;
 pub mod merges;
 pub mod organization;
 pub mod people;
+pub mod policies;
+pub mod roles;
 pub mod search;
 pub mod teams;
 pub mod upload;
@@ -25,6 +28,7 @@ use crate::app::App;
 
 use self::api_keys::ApiKeysApi;
 use self::auth::AuthApi;
+use self::authz::AuthzApi;
 use self::configuration::{ConfigurationApi, PartsApi};
 use self::duplicates::DuplicatesApi;
 use self::exports::ExportsApi;
@@ -35,13 +39,17 @@ use self::mappings::MappingsApi;
 use self::me::MeApi;
 use self::merges::MergesApi;
 use self::organization::OrganizationApi;
+use self::policies::PoliciesApi;
+use self::roles::RolesApi;
 use self::search::SearchApi;
 use self::teams::TeamsApi;
 use self::users::UsersApi;
 use self::views::ViewsApi;
 
 /// All of them.
-pub type Resources = (Members, Arranging, Finding, Moving);
+pub type Resources = (Members, Deciding, Arranging, Finding, Moving);
+/// Who may do what.
+type Deciding = (RolesApi, PoliciesApi, AuthzApi);
 /// Who is who.
 type Members = (AuthApi, MeApi, OrganizationApi, UsersApi, TeamsApi, ApiKeysApi);
 /// What the organization arranges for itself.
@@ -64,6 +72,10 @@ pub enum Tag {
     Teams,
     /// Keys for programs.
     ApiKeys,
+    /// Roles, and the organization's own rows of the policy.
+    Policy,
+    /// What is decided, and why.
+    Authorization,
     /// Files of records.
     Files,
     /// Files that become records.
@@ -97,6 +109,7 @@ pub fn all(app: &App) -> Resources {
             TeamsApi { identity: identity.clone() },
             ApiKeysApi { identity: identity.clone() },
         ),
+        (RolesApi { app: app.clone() }, PoliciesApi { app: app.clone() }, AuthzApi { app: app.clone() }),
         (
             ConfigurationApi { app: app.clone() },
             PartsApi { app: app.clone() },

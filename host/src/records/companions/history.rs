@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use serde::Serialize;
 
-use super::changes::{Amounts, Entry, FieldChange, entries};
+use super::changes::{Amounts, Entry, FieldChange, entries, readable};
 use super::{Names, Page, Paging, Person, access, binding, opened, sealed};
 use crate::clock::rfc3339;
 use crate::ids::{RecordId, RequestId};
@@ -53,11 +53,11 @@ impl ChangeView {
 ///
 /// # Errors
 /// [`RecordError::BadRequest`] for a name that the entity does not have.
-pub fn field(entity: &Entity, name: &str) -> Result<String, RecordError> {
+pub fn field(scope: &Scope, entity: &Entity, name: &str) -> Result<String, RecordError> {
     let shown: String = name.chars().filter(|letter| !letter.is_control()).take(64).collect();
     let unknown =
         || RecordError::bad("unknown_field", format!("`{shown}` is not a field of {}", entity.object));
-    entity.attribute(name).map(|field| field.key.to_string()).ok_or_else(unknown)
+    scope.field(entity, name)?.map(|field| field.key.to_string()).ok_or_else(unknown)
 }
 
 /// A page of a record's history; of one field only, if `field` is given. A page may be short though more follow.
@@ -84,7 +84,8 @@ pub fn page(
     let names = Names::of(engine, scope, found.iter().map(|entry| entry.by))?;
     let mut data = Vec::with_capacity(found.len());
     for entry in &found {
-        let changes = amounts.step_back(entity, entry, field);
+        let mut changes = amounts.step_back(entity, entry, field);
+        changes.retain(|change| readable(scope, entity, &change.field));
         if field.is_none() || !changes.is_empty() {
             data.push(ChangeView::new(entry, changes, names.person(entry.by)));
         }
