@@ -31,9 +31,12 @@ mod stories {
     mod files_are_kept;
     mod many_writers_meet;
     mod operators_look_in;
+    mod people_see_some_fields;
     mod people_see_what_they_may;
     mod people_talk_about_a_record;
     mod records_are_merged;
+    mod records_are_shared;
+    mod roles_are_made;
     mod rows_come_in_bulk;
     mod the_document_is_walked;
     mod the_kitchen_sink_is_walked;

@@ -7,6 +7,8 @@ pub mod conditions;
 mod fields;
 mod rows;
 pub mod shares;
+#[cfg(test)]
+mod tests;
 
 pub(in crate::records) use self::fields::{masked_names, write_masked};
 pub(in crate::records) use self::rows::Writing;
