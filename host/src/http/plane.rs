@@ -16,8 +16,10 @@ use crate::http::address::{self, Address, no_route};
 use crate::http::docs::Pages;
 use crate::http::edge::RouteClass;
 use crate::http::gateway::Gateway;
+use crate::http::oauth::{self, OAuth};
 use crate::http::openapi::Document;
 use crate::http::problem::Problem;
+use crate::http::proxy::TrustedProxies;
 use crate::http::query::QueryTable;
 use crate::http::resources::{self, Resources};
 use crate::http::{body, errors, request};
@@ -32,6 +34,7 @@ pub const HOST_AREAS: [&str; 27] = [
     "auth",
     "authz",
     "bulk",
+    "clients",
     "configuration",
     "duplicates",
     "events",
@@ -40,6 +43,7 @@ pub const HOST_AREAS: [&str; 27] = [
     "grants",
     "imports",
     "jobs",
+    "keys",
     "me",
     "merges",
     "modules",
@@ -65,6 +69,8 @@ pub struct Site {
     pub demo: bool,
     /// Where uploads are kept until their job is over.
     pub uploads: Arc<Path>,
+    /// The proxies whose word about clients counts.
+    pub proxies: TrustedProxies,
 }
 
 /// The folder for uploads, for whoever streams one.
@@ -77,6 +83,7 @@ pub struct Plane {
     site: Site,
     host: BoxEndpoint<'static>,
     gateway: Gateway,
+    oauth: OAuth,
     document: Arc<Document>,
     queries: QueryTable,
     pages: Pages,
@@ -93,6 +100,7 @@ impl Plane {
         let document = Document::new(&service.spec())?;
         Ok(Self {
             gateway: Gateway::new(app.clone()),
+            oauth: OAuth::new(app.identity.clone()),
             host: service.into_endpoint().map_to_response().boxed(),
             queries: QueryTable::of::<Resources>(),
             pages: Pages::new(),
@@ -128,6 +136,7 @@ impl Plane {
         request.set_data(Prefix(address.prefix.as_str().into()));
         match part {
             Part::Page => return Ok(self.pages.answer(&request)?),
+            Part::OAuth => return Ok(self.oauth.call(request, &organization).await?),
             Part::Nothing => return Err(no_route().into()),
             Part::Open => {}
             Part::Document if self.site.demo => return self.document(&request, address, &organization).await,
@@ -179,9 +188,12 @@ impl Plane {
 impl Endpoint for Plane {
     type Output = Response;
 
-    async fn call(&self, request: Request) -> poem::Result<Response> {
+    async fn call(&self, mut request: Request) -> poem::Result<Response> {
+        request.set_data(self.site.proxies.client(&request));
         let host = address::host(&request)?;
-        let address = address::resolve(&host, request.uri().path(), self.app.address.base_domain.as_deref())?;
+        let inserted = oauth::without_insertion(request.uri().path());
+        let path = inserted.as_deref().unwrap_or_else(|| request.uri().path());
+        let address = address::resolve(&host, path, self.app.address.base_domain.as_deref())?;
         let part = Part::of(&address.path, request.method());
         let mut response = match self.route(part, request, &address).await {
             Ok(response) => response,
@@ -197,6 +209,8 @@ impl Endpoint for Plane {
 enum Part {
     /// A page for browsers and what it loads.
     Page,
+    /// The authorization server.
+    OAuth,
     /// The OpenAPI document.
     Document,
     /// A host resource that needs no token.
@@ -215,6 +229,9 @@ impl Part {
     fn of(path: &str, method: &Method) -> Self {
         if Pages::serves(path) {
             return Self::Page;
+        }
+        if oauth::serves(path) {
+            return Self::OAuth;
         }
         if path == "/openapi.json" {
             return Self::Document;
@@ -248,6 +265,7 @@ fn area(path: &str) -> Option<&str> {
 fn class(part: Part, path: &str) -> &'static str {
     match part {
         Part::Page => "page",
+        Part::OAuth => "oauth",
         Part::Document => "openapi",
         Part::Plugin => "plugin",
         Part::Nothing => "none",
@@ -259,7 +277,7 @@ fn class(part: Part, path: &str) -> &'static str {
 }
 
 /// The one bearer of the request.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(only), None) = (values.next(), values.next()) else {
         return None;
@@ -289,6 +307,8 @@ mod tests {
             ("/docs", Part::Page),
             ("/auth/setup", Part::Page),
             ("/openapi.json", Part::Document),
+            ("/oauth/token", Part::OAuth),
+            ("/.well-known/openid-configuration", Part::OAuth),
             ("/api/v1/auth/login", Part::Open),
             ("/api/v1/files/1/content", Part::Open),
             ("/api/v1/files/1", Part::Host),

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use super::operator::Operator;
 use super::operator::provision::{self, NewOrganizationRequest};
+use super::proxy::TrustedProxies;
 use super::{Metrics, Site, public};
 use crate::app::App;
 use crate::clock::Clock;
@@ -41,7 +42,7 @@ async fn edge(demo: bool) -> Edge<impl Endpoint<Output = Response>> {
     let request: NewOrganizationRequest = serde_json::from_value(request).unwrap();
     let created = provision::create(&operator, request).await.unwrap();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
-    let site = Site { demo, uploads };
+    let site = Site { demo, uploads, proxies: TrustedProxies::default() };
     Edge {
         endpoint: public(app.clone(), site, Metrics::default()).unwrap(),
         app,

@@ -7,9 +7,7 @@
 //!
 //! Reading order: `value.rs`, `schema/`, `input.rs` (JSON to values), `json.rs` (rows to JSON), `filter/`, `sort.rs`,
 //! `members.rs`, `list.rs`, `expand.rs`, `tx.rs`, `write/`, `derived.rs`, `trash/` (the recycle bin), `mutation.rs`
-//! (`dry_run.rs`, `idempotency/`), `bulk/`, `search/`, `duplicates/`, `companions/`, `configuration/`, `import/`.
-//! Reading order: `value.rs`, `schema.rs`, `input.rs` (JSON to values), `json.rs` (rows to JSON), `filter/`, `sort.rs`,
-//! `members.rs`, `list.rs`, `expand.rs`, `views/`, `tx.rs`, `write.rs`, `import/`.
+//! (`dry_run.rs`, `idempotency/`), `bulk/`, `search/`, `duplicates/`, `companions/`, `configuration/`, `import/`, `rights/`.
 
 pub mod blobs;
 pub mod bulk;
@@ -37,7 +35,7 @@ pub mod merge;
 pub mod money;
 pub mod mutation;
 pub mod number;
-mod own;
+pub mod own;
 pub mod plugin_sql;
 pub mod reference;
 pub mod rights;
@@ -150,11 +148,7 @@ impl Scope {
     /// # Errors
     /// [`RecordError::FieldNotReadable`].
     pub fn field<'e>(&self, entity: &'e Entity, key: &str) -> Result<Option<&'e schema::Field>, RecordError> {
-        let found = entity.attribute(key);
-        if let Some(field) = found {
-            self.may_read(entity, field)?;
-        }
-        Ok(found)
+        entity.attribute(key).map(|field| self.may_read(entity, field).map(|()| field)).transpose()
     }
 
     /// The module of `plugin`, if the organization has it.

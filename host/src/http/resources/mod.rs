@@ -3,7 +3,9 @@
 pub mod api_keys;
 pub mod auth;
 pub mod authz;
+pub mod clients;
 pub mod configuration;
+pub mod consents;
 pub mod duplicates;
 pub mod exports;
 pub mod files;
@@ -17,6 +19,7 @@ pub mod people;
 pub mod policies;
 pub mod roles;
 pub mod search;
+pub mod signing_keys;
 pub mod teams;
 pub mod upload;
 pub mod users;
@@ -29,7 +32,9 @@ use crate::app::App;
 use self::api_keys::ApiKeysApi;
 use self::auth::AuthApi;
 use self::authz::AuthzApi;
+use self::clients::ClientsApi;
 use self::configuration::{ConfigurationApi, PartsApi};
+use self::consents::ConsentsApi;
 use self::duplicates::DuplicatesApi;
 use self::exports::ExportsApi;
 use self::files::FilesApi;
@@ -42,6 +47,7 @@ use self::organization::OrganizationApi;
 use self::policies::PoliciesApi;
 use self::roles::RolesApi;
 use self::search::SearchApi;
+use self::signing_keys::SigningKeysApi;
 use self::teams::TeamsApi;
 use self::users::UsersApi;
 use self::views::ViewsApi;
@@ -50,8 +56,11 @@ use self::views::ViewsApi;
 pub type Resources = (Members, Deciding, Arranging, Finding, Moving);
 /// Who may do what.
 type Deciding = (RolesApi, PoliciesApi, AuthzApi);
+pub type Resources = (Members, Issuing, Arranging, Finding, Moving);
 /// Who is who.
 type Members = (AuthApi, MeApi, OrganizationApi, UsersApi, TeamsApi, ApiKeysApi);
+/// Who gets tokens, and what signs them.
+type Issuing = (ClientsApi, SigningKeysApi, ConsentsApi);
 /// What the organization arranges for itself.
 type Arranging = (ConfigurationApi, PartsApi, ViewsApi);
 /// Across all records.
@@ -76,6 +85,8 @@ pub enum Tag {
     Policy,
     /// What is decided, and why.
     Authorization,
+    /// Programs that people sign in to, and what signs their tokens.
+    Clients,
     /// Files of records.
     Files,
     /// Files that become records.
@@ -110,6 +121,11 @@ pub fn all(app: &App) -> Resources {
             ApiKeysApi { identity: identity.clone() },
         ),
         (RolesApi { app: app.clone() }, PoliciesApi { app: app.clone() }, AuthzApi { app: app.clone() }),
+        (
+            ClientsApi { identity: identity.clone() },
+            SigningKeysApi { identity: identity.clone() },
+            ConsentsApi { identity: identity.clone() },
+        ),
         (
             ConfigurationApi { app: app.clone() },
             PartsApi { app: app.clone() },

@@ -1,14 +1,16 @@
-//! Signing keys, and principals as a bearer needs them, in an identity file.
+//! Principals as a bearer needs them, in an identity file.
 
 use std::sync::Arc;
 
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{OptionalExtension, Row};
 
 use crate::caller::{Principal, PrincipalKind};
 use crate::clock::UnixMillis;
-use crate::identity::people;
-use crate::ids::{PrincipalId, RecordId};
+use crate::identity::{IdentityError, oauth, people};
+use crate::ids::PrincipalId;
 use crate::storage::{Connection, StorageError};
+
+use super::Verified;
 
 type Result<T> = std::result::Result<T, StorageError>;
 
@@ -17,15 +19,6 @@ pub(super) struct Found {
     pub(super) principal: Principal,
     pub(super) token_epoch: i64,
     pub(super) epoch: i64,
-}
-
-/// A signing key to store.
-pub(super) struct NewKey {
-    pub(super) id: RecordId,
-    pub(super) kid: String,
-    pub(super) public: [u8; 32],
-    pub(super) sealed: Vec<u8>,
-    pub(super) now: UnixMillis,
 }
 
 /// The person, if they are active.
@@ -46,26 +39,26 @@ pub(super) fn find_principal(connection: &Connection, id: PrincipalId) -> Result
     Ok(Some(Found { principal, token_epoch, epoch: crate::identity::store::epoch(connection)? }))
 }
 
-/// Key id and public key of every key that verifies.
-pub(super) fn verifying_keys(connection: &Connection) -> Result<Vec<(String, [u8; 32])>> {
-    let mut statement = connection.prepare("select kid, public_key from signing_keys order by id")?;
-    let keys = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(keys.collect::<rusqlite::Result<_>>()?)
+/// Whoever acts with this token, if they may act and what the token rests on has not ended.
+pub(super) fn find_bearer(
+    connection: &Connection,
+    claims: &Verified,
+    now: UnixMillis,
+) -> std::result::Result<Option<Found>, IdentityError> {
+    if let (Some(client), Some(grant)) = (claims.client, claims.grant)
+        && !oauth::grant_is_live(connection, grant, client, now)?
+    {
+        return Ok(None);
+    }
+    let Some(mut found) = find_principal(connection, claims.user)? else { return Ok(None) };
+    found.principal.session = claims.session;
+    if claims.client.is_some() {
+        found.principal.limits = Some(claims.scope.split_ascii_whitespace().map(Arc::from).collect());
+    }
+    Ok(Some(found))
 }
 
-/// Key id and sealed private key of the key that signs.
-pub(super) fn active_key(connection: &Connection) -> Result<Option<(String, Vec<u8>)>> {
-    let mut statement =
-        connection.prepare("select kid, private_key from signing_keys where state = 'active'")?;
-    Ok(statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
-}
-
-/// Adds the active key.
-pub(super) fn insert_key(connection: &Connection, key: &NewKey) -> Result<()> {
-    connection.execute(
-        "insert into signing_keys (id, kid, state, public_key, private_key, created_at)
-         values (?1, ?2, 'active', ?3, ?4, ?5)",
-        params![key.id.as_bytes(), key.kid, key.public, key.sealed, key.now],
-    )?;
-    Ok(())
+/// The epoch of the tokens of this person or service account, if they may act.
+pub(in crate::identity) fn principal_epoch(connection: &Connection, id: PrincipalId) -> Result<Option<i64>> {
+    Ok(find_principal(connection, id)?.map(|found| found.token_epoch))
 }

@@ -9,6 +9,8 @@ const HOST: [(&str, &[&str]); 12] = [
     ("host.user", &["read", "create", "update", "delete"]),
     ("host.team", &["read", "create", "update", "delete"]),
     ("host.api-key", &["read", "create", "update", "delete"]),
+    ("host.client", &["read", "create", "update", "delete"]),
+    ("host.signing-key", &["read", "update"]),
     ("host.import", &["read", "create", "update", "delete"]),
     ("host.export", &["read"]),
     ("host.job", &["read", "create", "update", "delete"]),
