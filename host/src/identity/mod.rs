@@ -45,12 +45,14 @@ pub use bearer::{AUDIENCE, AccessToken, IssueToken, LIFETIME};
 pub use error::IdentityError;
 pub use factors::{Enrolment, Factors};
 pub use keys::{ApiKey, ApiKeySecret, LONGEST as LONGEST_KEY, NewApiKey};
+pub use login::{
+    Cost, External, INVITATION, PATIENCE as LOGIN_PATIENCE, Proof as FactorProof, SetupToken, Step, score,
+};
 pub use oauth::{
     Ask, Authorization, AuthorizeError, Client, ClientAnswer, ClientAuth, ClientChange, ClientKind,
     ClientSecret, Consent, ConsentQuestion, GrantType, Hint, Introspection, NewClient, OAuthError, Proof,
     ResponseMode, STANDARD_SCOPES, SignedIn, TokenAnswer, UserInfo,
 };
-pub use login::{Cost, External, INVITATION, PATIENCE as LOGIN_PATIENCE, Proof as FactorProof, SetupToken, Step, score};
 
 pub(crate) use factors::totp;
 pub(crate) use login::{Attempt, Hasher, Throttle, Verdict as PasswordVerdict, check_password};
@@ -76,6 +78,7 @@ static PROFILE: FileProfile = FileProfile {
             name: "0005_factors",
             sql: include_str!("../../../migrations/identity/0005_factors.sql"),
         },
+        Migration { name: "0008_policy", sql: include_str!("../../../migrations/identity/0008_policy.sql") },
     ],
     redacted: &["password_hash", "token_hash", "secret_hash", "private_key"],
 };
@@ -163,6 +166,31 @@ impl Identity {
         f: impl FnOnce(&Connection) -> Result<T, IdentityError>,
     ) -> Result<T, IdentityError> {
         self.file(organization)?.read(|connection| f(connection))
+    }
+
+    /// Looks at the organization's file, for what other modules keep there.
+    ///
+    /// # Errors
+    /// Whatever `f` answers, or the file fails.
+    pub fn look<T>(
+        &self,
+        organization: OrganizationId,
+        f: impl FnOnce(&Connection) -> Result<T, IdentityError>,
+    ) -> Result<T, IdentityError> {
+        self.read(organization, f)
+    }
+
+    /// Changes what other modules keep in the organization's file. When this returns, no bearer is answered from what
+    /// was true before.
+    ///
+    /// # Errors
+    /// Whatever `f` answers, or the file fails.
+    pub async fn put<T: Send + 'static>(
+        &self,
+        by: &Caller,
+        f: impl FnOnce(&Connection) -> Result<T, IdentityError> + Send + 'static,
+    ) -> Result<T, IdentityError> {
+        self.write(by, f).await
     }
 
     /// One change, whole or absent. When this returns, no bearer is answered from what was true before.
