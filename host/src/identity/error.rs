@@ -12,6 +12,18 @@ pub enum IdentityError {
     /// No such team in this organization.
     #[error("team {0} does not exist")]
     TeamNotFound(TeamId),
+    /// No such team to stand below.
+    #[error("team {0} does not exist")]
+    ParentNotFound(TeamId),
+    /// No such service account in this organization.
+    #[error("service account {0} does not exist")]
+    ServiceAccountNotFound(PrincipalId),
+    /// The program is disabled, so nothing new is made for it.
+    #[error("the service account is disabled")]
+    ServiceAccountDisabled,
+    /// The key was not made for that.
+    #[error("this credential may not create or change people, programs and roles")]
+    KeyCannotAdminister,
     /// No such API key in this organization.
     #[error("API key {0} does not exist")]
     ApiKeyNotFound(PrincipalId),
@@ -56,6 +68,12 @@ pub enum IdentityError {
     /// The password is not good enough.
     #[error("{0}")]
     WeakPassword(&'static str),
+    /// Whoever invited may not do so any more.
+    #[error("whoever made this invitation may not invite you any more: ask for a new one")]
+    InviterLostRights,
+    /// There is no invitation that is still good.
+    #[error("there is no open invitation")]
+    NoInvitation,
     /// The set-up link is unknown, used, replaced or too old, or its person was disabled.
     #[error("the set-up link is not valid")]
     InvalidSetupToken,

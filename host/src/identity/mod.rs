@@ -34,17 +34,22 @@ use secret::Peppers;
 
 pub use bearer::{AUDIENCE, AccessToken, LIFETIME};
 pub use error::IdentityError;
-pub use keys::{ApiKey, ApiKeySecret, LONGEST as LONGEST_KEY, NewApiKey};
+pub use keys::{
+    ApiKey, ApiKeySecret, LONGEST as LONGEST_KEY, NewApiKey, NewServiceAccount, ServiceAccount,
+    ServiceAccountChange,
+};
 pub use login::{Cost, INVITATION, SetupToken};
-pub use people::{Email, NewUser, OWNER, ROLES, Team, User, UserChange, UserStatus};
+pub use people::{
+    DEEPEST, Email, Invited, NewUser, OWNER, ROLES, Team, TeamChange, User, UserChange, UserStatus,
+};
 
 /// The identity file: host code only, and no secret in its change log.
 static PROFILE: FileProfile = FileProfile {
     kind: FileKind::Host,
-    migrations: &[Migration {
-        name: "0001_people",
-        sql: include_str!("../../../migrations/identity/0001_people.sql"),
-    }],
+    migrations: &[
+        Migration { name: "0001_people", sql: include_str!("../../../migrations/identity/0001_people.sql") },
+        Migration { name: "0006_people", sql: include_str!("../../../migrations/identity/0006_people.sql") },
+    ],
     redacted: &["password_hash", "token_hash", "secret_hash", "private_key"],
 };
 

@@ -112,7 +112,12 @@ async fn owner(
 
 /// A key with the owner's role.
 async fn key(app: &App, organization: &Organization) -> Result<String, Problem> {
-    let new = NewApiKey { name: "First key".to_owned(), role: OWNER.to_owned(), expires_at: None };
+    let new = NewApiKey {
+        name: "First key".to_owned(),
+        role: Some(OWNER.to_owned()),
+        administers: true,
+        ..NewApiKey::default()
+    };
     let (_, secret) = app.identity.create_api_key(&Operator::caller(organization), new).await?;
     Ok(secret.reveal().to_owned())
 }

@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension, Row, params};
 
 use crate::caller::{Principal, PrincipalKind};
 use crate::clock::UnixMillis;
-use crate::identity::people;
+use crate::identity::{keys, people};
 use crate::ids::{PrincipalId, RecordId};
 use crate::storage::{Connection, StorageError};
 
@@ -28,7 +28,7 @@ pub(super) struct NewKey {
     pub(super) now: UnixMillis,
 }
 
-/// The person, if they are active.
+/// The person or the service account, if they are active.
 pub(super) fn find_principal(connection: &Connection, id: PrincipalId) -> Result<Option<Found>> {
     let mut statement = connection
         .prepare("select name, roles, token_epoch from users where id = ?1 and status = 'active'")?;
@@ -37,13 +37,17 @@ pub(super) fn find_principal(connection: &Connection, id: PrincipalId) -> Result
         let token_epoch: i64 = row.get("token_epoch")?;
         Ok((name, people::roles_of(row)?, token_epoch))
     };
+    let epoch = crate::identity::store::epoch(connection)?;
     let Some((name, roles, token_epoch)) = statement.query_row([id.as_bytes()], read).optional()? else {
-        return Ok(None);
+        let service = keys::service_principal(connection, id)?;
+        return Ok(service.map(|(principal, token_epoch)| Found { principal, token_epoch, epoch }));
     };
+    let teams = people::teams_of(connection, id)?;
     let principal = Principal::new(id, PrincipalKind::User, name)
         .with_roles(roles)
-        .with_teams(people::teams_of(connection, id)?);
-    Ok(Some(Found { principal, token_epoch, epoch: crate::identity::store::epoch(connection)? }))
+        .with_subteams(people::subteams_of(connection, &teams)?)
+        .with_teams(teams);
+    Ok(Some(Found { principal, token_epoch, epoch }))
 }
 
 /// Key id and public key of every key that verifies.
