@@ -21,6 +21,7 @@ mod stories {
     mod a_reference_crosses_files;
     mod a_request_is_refused;
     mod a_spreadsheet_comes_in;
+    mod a_stranger_drives_the_api;
     mod a_view_is_shared;
     mod an_export_goes_out;
     mod an_import_is_killed;
@@ -28,6 +29,7 @@ mod stories {
     mod an_import_reports_its_dirt;
     mod an_organization_shapes_its_schema;
     mod duplicates_are_found;
+    mod every_operation_is_guarded;
     mod files_are_kept;
     mod many_writers_meet;
     mod operators_look_in;

@@ -22,7 +22,9 @@ impl Schema {
         min: Option<i64>,
         max: Option<i64>,
     ) {
-        let mut schema = T::schema();
+        // null stands for the default, as `member` reads it.
+        let nullable = default.is_some() && T::absent().is_none();
+        let mut schema = if nullable { Option::<T>::schema() } else { T::schema() };
         if T::absent().is_none() && default.is_none() {
             self.required.push(key.into());
         }
@@ -160,5 +162,6 @@ mod tests {
         assert_eq!(schema["properties"]["text"], json!({ "type": "string", "minLength": 1, "maxLength": 5 }));
         assert_eq!(schema["properties"]["amount"]["type"], json!(["object", "null"]));
         assert_eq!(schema["properties"]["count"]["default"], 1);
+        assert_eq!(schema["properties"]["count"]["type"], json!(["integer", "null"]));
     }
 }

@@ -200,6 +200,11 @@ fn the_board_shows_the_stages_in_order_with_counts_and_sums() {
     assert_eq!(names, ["Talk", "Offer", "Signed", "Gone"]);
     assert_eq!((&columns[0]["count"], columns[0]["cards"].as_array().unwrap().len()), (&json!(3), 2));
     assert_eq!(columns[0]["sums"], json!([{"amount": "3600.00", "currency": "USD"}]));
+    // An address knows text only: a number in it is still a number to the plugin, and what is none is told.
+    let asked = owner.get(&format!("{path}?cards=2")).ok();
+    assert_eq!(asked, board);
+    let refused = owner.get(&format!("{path}?cards=many")).problem(422, "validation_failed");
+    assert_eq!(refused["errors"][0]["code"], "wrong_type", "{refused}");
 }
 
 #[test]

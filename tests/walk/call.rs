@@ -1,7 +1,7 @@
 //! Requests made of the document's examples: what stands in the address, in the query, in the body.
 
 use serde_json::{Value, json};
-use stoa_testkit::{Answer, encode};
+use stoa_testkit::{Answer, Client, encode};
 
 use super::document::Operation;
 use super::world::{World, id};
@@ -21,10 +21,15 @@ pub(crate) struct Request {
 
 impl Request {
     pub(crate) fn send(&self, world: &World<'_>) -> Answer {
+        self.send_as(&world.client)
+    }
+
+    /// Sends it as somebody else than the world's own.
+    pub(crate) fn send_as(&self, client: &Client) -> Answer {
         let pairs = self.query.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value)));
         let query = pairs.collect::<Vec<_>>().join("&");
         let path = if query.is_empty() { self.path.clone() } else { format!("{}?{query}", self.path) };
-        let mut call = world.client.call(&self.method, &path);
+        let mut call = client.call(&self.method, &path);
         for (name, value) in &self.headers {
             call = call.header(name, value);
         }

@@ -17,11 +17,12 @@ use tokio::sync::Mutex;
 use crate::caller::Caller;
 use crate::clock::Clock;
 use crate::config::{Config, PublicAddress};
-use crate::identity::{Identity, platform};
+use crate::identity::{Federation, Identity, platform};
 use crate::ids::{OrganizationId, RequestId};
 use crate::jobs::Jobs;
 use crate::licensing::{Entitlement, Licensing};
 use crate::organizations::{Organization, Organizations};
+use crate::outbound::{Outbound, OutboundError, Rules};
 use crate::plugins::{Package, Plugin, Plugins};
 use crate::policy::{Policy, PolicyIndex};
 use crate::records::configuration::{Configuration, Ground};
@@ -62,6 +63,8 @@ pub struct App {
     pub duplicates: DuplicateSets,
     /// How people and programs reach this installation.
     pub address: PublicAddress,
+    /// People who come from elsewhere.
+    pub federation: Federation,
     /// Installation secrets.
     pub secrets: Secrets,
     /// Per-organization files.
@@ -117,6 +120,12 @@ impl Entered {
     }
 }
 
+/// Asks others, as the operator allows it.
+fn outbound(config: &Config) -> Result<Outbound, OutboundError> {
+    let asking = &config.outbound;
+    Outbound::new(Rules { loopback: asking.loopback, ports: asking.ports.clone() })
+}
+
 impl App {
     /// Opens the installation in this folder, creating what is not there yet.
     ///
@@ -130,7 +139,8 @@ impl App {
         let control = ControlPlane::open(&config.control()).await?;
         let files = TenantFiles::new(config.data.clone(), clock.clone(), config.group_commit);
         let jobs = Jobs::new(control.clone(), clock.clone());
-        let identity = Identity::new(files.clone(), secrets.clone(), clock.clone());
+        let identity =
+            Identity::new(files.clone(), secrets.clone(), clock.clone()).at(config.address.clone());
         let records = Records::new(files.clone(), identity.clone(), &secrets, clock.clone());
         let (artifacts, key) = (config.artifacts(), secrets.key("artifact"));
         let plugins = tokio::task::spawn_blocking(move || Plugins::load(packages, artifacts, key)).await??;
@@ -143,6 +153,7 @@ impl App {
             imports: Imports::new(records.clone(), jobs.clone(), files.clone()),
             duplicates: DuplicateSets::new(records.clone(), jobs.clone()),
             address: config.address.clone(),
+            federation: Federation::new(identity.clone(), outbound(config)?),
             identity,
             jobs,
             records,

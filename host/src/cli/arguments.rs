@@ -1,9 +1,12 @@
 //! What can be said on the command line, and the help that teaches it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use ipnet::IpNet;
+
+use crate::http::proxy::ForwardedHeader;
 
 /// Stoa: a CRM platform for many organizations in one binary.
 #[derive(Debug, Parser)]
@@ -73,9 +76,28 @@ pub(super) struct Serve {
     /// Scheme, host and port under which people reach this host, when a proxy stands before it
     #[arg(long, env = "STOA_PUBLIC_URL", value_name = "URL", value_parser = origin)]
     pub public_url: Option<String>,
+    #[command(flatten)]
+    pub edge: Edge,
+    /// Let organizations name addresses of this machine, also over http: for development and tests only
+    #[arg(long, env = "STOA_ALLOW_LOOPBACK_OUTBOUND")]
+    pub allow_loopback_outbound: bool,
+    /// A port beside 443 and 8443 that organizations may name in addresses; may stand several times
+    #[arg(long, env = "STOA_OUTBOUND_PORT", value_delimiter = ',', value_name = "PORT")]
+    pub outbound_port: Vec<u16>,
     /// Make the organization `demo` with every module, and open the API document to everybody
     #[arg(long)]
     pub demo: bool,
+}
+
+/// How requests come in.
+#[derive(Args, Clone, Debug)]
+pub(super) struct Edge {
+    /// Proxies whose word about clients' addresses counts, as networks; may be given again
+    #[arg(long, env = "STOA_TRUSTED_PROXY", value_name = "CIDR", value_delimiter = ',', value_parser = network)]
+    pub trusted_proxy: Vec<IpNet>,
+    /// The header that those proxies write: x-forwarded-for or forwarded
+    #[arg(long, env = "STOA_FORWARDED_HEADER", value_name = "HEADER", default_value = "x-forwarded-for")]
+    pub forwarded_header: ForwardedHeader,
 }
 
 #[derive(Debug, Subcommand)]
@@ -219,6 +241,13 @@ pub(super) struct Doctor {
     pub json: bool,
 }
 
+/// A network, or one address as the network of itself.
+fn network(text: &str) -> Result<IpNet, String> {
+    let one = || text.parse::<IpAddr>().map(IpNet::from);
+    let bad = |_| format!("`{text}` is not a network, such as 10.0.0.0/8 or fd00::/8");
+    text.parse::<IpNet>().map(|network| network.trunc()).or_else(|_| one()).map_err(bad)
+}
+
 /// An origin: what links start with.
 fn origin(text: &str) -> Result<String, String> {
     let bad =
@@ -245,6 +274,7 @@ mod tests {
     fn commands_read_as_documented() {
         for line in [
             "stoa serve --demo --data d --listen 127.0.0.1:1 --ops-listen 127.0.0.1:2 --base-domain x.test --plugins p",
+            "stoa serve --trusted-proxy 10.0.0.0/8 --trusted-proxy ::1 --forwarded-header forwarded",
             "stoa org create acme --name N --owner a@b.test --modules a,b --zone UTC --currency EUR --api-key --json --data d",
             "stoa org create -x- --name N --owner a@b.test",
             "stoa org list --json",

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use super::arguments::Serve;
+use super::arguments::{Edge, Serve};
 use super::{CliError, demo, folder, host};
-use crate::config::PublicAddress;
+use crate::config::{Asking, PublicAddress};
 use crate::http::operator::socket::OperatorListener;
 use crate::http::operator::{self, Operator};
+use crate::http::proxy::TrustedProxies;
 use crate::http::{self, Metrics, Site, server};
 
 /// The most connections of the public listener; each holds a descriptor and up to a request's memory.
@@ -30,14 +31,15 @@ pub(super) async fn run(options: Serve) -> Result<ExitCode, CliError> {
         OperatorListener::bind(&data).map_err(|error| CliError::Io("the socket cannot be made", error))?;
     let here = format!("http://{}", public.local_addr().unwrap_or(options.listen));
     let address = public_address(options.public_url, options.base_domain, &here);
-    let app = host::open(&options.installation, &data, address).await?;
+    let outbound = Asking { loopback: options.allow_loopback_outbound, ports: options.outbound_port };
+    let app = host::open(&options.installation, &data, address, outbound).await?;
     let operator = Operator { app: app.clone(), uploads: host::uploads(&data), data };
     if options.demo {
         demo::prepare(&operator).await?;
     }
     tracing::info!(address = %here, "serving");
     let listeners = Listeners { public, operations, socket };
-    listeners.serve(operator, options.demo, stop).await?;
+    listeners.serve(operator, options.demo, options.edge, stop).await?;
     app.files.close_all();
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
@@ -68,10 +70,12 @@ impl Listeners {
         self,
         operator: Operator,
         demo: bool,
+        edge: Edge,
         stop: watch::Receiver<bool>,
     ) -> Result<(), CliError> {
         let (app, metrics) = (operator.app.clone(), Metrics::default());
-        let site = Site { demo, uploads: Arc::clone(&operator.uploads) };
+        let proxies = TrustedProxies::new(edge.trusted_proxy, edge.forwarded_header);
+        let site = Site { demo, uploads: Arc::clone(&operator.uploads), proxies };
         let api = http::public(app.clone(), site, metrics.clone()).map_err(CliError::Answer)?;
         // The counters of the operator's own listeners would only hide the people's.
         let aside = Metrics::default();

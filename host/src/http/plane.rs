@@ -18,15 +18,17 @@ use crate::http::edge::RouteClass;
 use crate::http::gateway::Gateway;
 use crate::http::openapi::Document;
 use crate::http::problem::Problem;
+use crate::http::proxy::ClientAddress;
+use crate::http::proxy::TrustedProxies;
 use crate::http::query::QueryTable;
 use crate::http::resources::{self, Resources};
-use crate::http::{body, errors, request};
+use crate::http::{body, callback, errors, request};
 use crate::identity::IdentityError;
 use crate::ids::RequestId;
 use crate::organizations::{Organization, Status};
 
 /// First segments below `/api/v1` that belong to the host; every other one is a plugin's id.
-pub const HOST_AREAS: [&str; 25] = [
+pub const HOST_AREAS: [&str; 29] = [
     "api-keys",
     "audit",
     "auth",
@@ -37,6 +39,7 @@ pub const HOST_AREAS: [&str; 25] = [
     "exports",
     "files",
     "grants",
+    "identity-providers",
     "imports",
     "jobs",
     "me",
@@ -47,6 +50,9 @@ pub const HOST_AREAS: [&str; 25] = [
     "privacy",
     "roles",
     "search",
+    "security",
+    "service-accounts",
+    "sessions",
     "settings",
     "teams",
     "users",
@@ -63,6 +69,8 @@ pub struct Site {
     pub demo: bool,
     /// Where uploads are kept until their job is over.
     pub uploads: Arc<Path>,
+    /// The proxies whose word about clients counts.
+    pub proxies: TrustedProxies,
 }
 
 /// The folder for uploads, for whoever streams one.
@@ -127,6 +135,7 @@ impl Plane {
         match part {
             Part::Page => return Ok(self.pages.answer(&request)?),
             Part::Nothing => return Err(no_route().into()),
+            Part::Callback => return Ok(callback::answer(&self.app, &request, &organization).await?),
             Part::Open => {}
             Part::Document if self.site.demo => return self.document(&request, address, &organization).await,
             _ => request.set_data(self.caller(&request, &organization)?),
@@ -149,10 +158,14 @@ impl Plane {
     fn caller(&self, request: &Request, organization: &Organization) -> Result<Caller, Problem> {
         let bearer = bearer(request.headers()).ok_or_else(Problem::unauthenticated)?;
         let id = request::current().unwrap_or_else(RequestId::new);
-        self.app.identity.authenticate(organization, bearer, id).map_err(|error| match error {
-            IdentityError::Storage(_) | IdentityError::Cryptography(_) => Problem::internal(&error),
-            _ => Problem::unauthenticated(),
-        })
+        let caller =
+            self.app.identity.authenticate(organization, bearer, id).map_err(|error| match error {
+                IdentityError::Storage(_) | IdentityError::Cryptography(_) => Problem::internal(&error),
+                _ => Problem::unauthenticated(),
+            })?;
+        // From elsewhere a good key is no key: the answer tells nothing about it.
+        let from = ClientAddress::of(request).0;
+        caller.principal.admits(Some(from)).then_some(caller).ok_or_else(Problem::unauthenticated)
     }
 
     async fn document(
@@ -177,7 +190,8 @@ impl Plane {
 impl Endpoint for Plane {
     type Output = Response;
 
-    async fn call(&self, request: Request) -> poem::Result<Response> {
+    async fn call(&self, mut request: Request) -> poem::Result<Response> {
+        request.set_data(self.site.proxies.client(&request));
         let host = address::host(&request)?;
         let address = address::resolve(&host, request.uri().path(), self.app.address.base_domain.as_deref())?;
         let part = Part::of(&address.path, request.method());
@@ -199,6 +213,8 @@ enum Part {
     Document,
     /// A host resource that needs no token.
     Open,
+    /// Where people come back from another issuer.
+    Callback,
     /// The host resource that takes files.
     Import,
     /// A host resource.
@@ -218,8 +234,9 @@ impl Part {
             return Self::Document;
         }
         match area(path) {
+            _ if callback::serves(path) => Self::Callback,
             None => Self::Nothing,
-            Some("auth") => Self::Open,
+            Some("auth" | "security") => Self::Open,
             Some("files") if is_content(path) => Self::Open,
             Some("imports") if *method == Method::POST => Self::Import,
             Some(area) if HOST_AREAS.contains(&area) => Self::Host,
@@ -249,6 +266,7 @@ fn class(part: Part, path: &str) -> &'static str {
         Part::Document => "openapi",
         Part::Plugin => "plugin",
         Part::Nothing => "none",
+        Part::Callback => "callback",
         Part::Open | Part::Import | Part::Host => {
             let area = area(path).unwrap_or_default();
             HOST_AREAS.into_iter().find(|known| *known == area).unwrap_or("none")
@@ -286,6 +304,8 @@ mod tests {
         let cases = [
             ("/docs", Part::Page),
             ("/auth/setup", Part::Page),
+            ("/auth/callback/1", Part::Callback),
+            ("/api/v1/security/leaked-secret", Part::Open),
             ("/openapi.json", Part::Document),
             ("/api/v1/auth/login", Part::Open),
             ("/api/v1/files/1/content", Part::Open),

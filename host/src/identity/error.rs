@@ -1,6 +1,6 @@
 //! What can go wrong with people and credentials, in the words of the domain.
 
-use crate::ids::{PrincipalId, TeamId};
+use crate::ids::{PrincipalId, ProviderId, TeamId};
 use crate::storage::StorageError;
 
 /// What can go wrong with people and credentials.
@@ -68,6 +68,18 @@ pub enum IdentityError {
     /// The password is not good enough.
     #[error("{0}")]
     WeakPassword(&'static str),
+    /// No such provider in this organization.
+    #[error("identity provider {0} does not exist")]
+    ProviderNotFound(ProviderId),
+    /// A provider does not answer as it must.
+    #[error("the provider cannot be used: {0}")]
+    ProviderUnreachable(&'static str),
+    /// Somebody from elsewhere may not come in; the reason goes to the log only.
+    #[error("signing in with this provider did not work")]
+    FederationRefused,
+    /// It takes a proof, now, that it is them.
+    #[error("prove with your password that it is you")]
+    StepUpRequired,
     /// Whoever invited may not do so any more.
     #[error("whoever made this invitation may not invite you any more: ask for a new one")]
     InviterLostRights,

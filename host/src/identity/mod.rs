@@ -10,10 +10,12 @@
 
 mod bearer;
 mod error;
+mod federation;
 mod keys;
 mod login;
 mod people;
 mod secret;
+mod signing;
 mod store;
 
 #[cfg(test)]
@@ -23,6 +25,7 @@ use std::sync::Arc;
 
 use crate::caller::{Caller, Principal, PrincipalKind, Source};
 use crate::clock::Clock;
+use crate::config::PublicAddress;
 use crate::ids::{OrganizationId, PrincipalId, RequestId};
 use crate::storage::{
     ChangeOrigin, Connection, FileKind, FileProfile, Migration, Secrets, TenantFile, TenantFiles, Verdict,
@@ -32,8 +35,9 @@ use bearer::Bearers;
 use login::{Hasher, Throttle};
 use secret::Peppers;
 
-pub use bearer::{AUDIENCE, AccessToken, LIFETIME};
+pub use bearer::{AUDIENCE, AccessToken, IssueToken, LIFETIME};
 pub use error::IdentityError;
+pub use federation::{Departure, Endpoints, Federation, GroupRole, Provider, ProviderChange, Return};
 pub use keys::{
     ApiKey, ApiKeySecret, LONGEST as LONGEST_KEY, NewApiKey, NewServiceAccount, ServiceAccount,
     ServiceAccountChange,
@@ -42,15 +46,24 @@ pub use login::{Cost, INVITATION, SetupToken};
 pub use people::{
     DEEPEST, Email, Invited, NewUser, OWNER, ROLES, Team, TeamChange, User, UserChange, UserStatus,
 };
+pub use signing::{KeyState, SigningAlgorithm, SigningKey};
 
 /// The identity file: host code only, and no secret in its change log.
 static PROFILE: FileProfile = FileProfile {
     kind: FileKind::Host,
     migrations: &[
         Migration { name: "0001_people", sql: include_str!("../../../migrations/identity/0001_people.sql") },
+        Migration {
+            name: "0002_signing",
+            sql: include_str!("../../../migrations/identity/0002_signing.sql"),
+        },
         Migration { name: "0006_people", sql: include_str!("../../../migrations/identity/0006_people.sql") },
+        Migration {
+            name: "0007_federation",
+            sql: include_str!("../../../migrations/identity/0007_federation.sql"),
+        },
     ],
-    redacted: &["password_hash", "token_hash", "secret_hash", "private_key"],
+    redacted: &["password_hash", "token_hash", "secret_hash", "private_key", "client_secret"],
 };
 
 /// The id under which the platform itself acts: the operator's commands, and what is set up without a person.
@@ -69,6 +82,7 @@ pub struct Identity {
     files: TenantFiles,
     secrets: Secrets,
     clock: Clock,
+    address: PublicAddress,
     peppers: Arc<Peppers>,
     hasher: Hasher,
     throttle: Throttle,
@@ -89,7 +103,14 @@ impl Identity {
         let peppers = Arc::new(Peppers::new(&secrets));
         let hasher = Hasher::new(cost, secrets.key("password-pepper"));
         let throttle = Throttle::new(clock.clone());
-        Self { files, secrets, clock, peppers, hasher, throttle, bearers: Arc::new(Bearers::new()) }
+        let address = PublicAddress { origin: "http://localhost".to_owned(), base_domain: None };
+        Self { files, secrets, clock, address, peppers, hasher, throttle, bearers: Arc::new(Bearers::new()) }
+    }
+
+    /// The same, reached from outside at this address: issuers and links are made of it.
+    #[must_use]
+    pub fn at(self, address: PublicAddress) -> Self {
+        Self { address, ..self }
     }
 
     fn file(&self, organization: OrganizationId) -> Result<Arc<TenantFile>, IdentityError> {
@@ -102,6 +123,20 @@ impl Identity {
         f: impl FnOnce(&Connection) -> Result<T, IdentityError>,
     ) -> Result<T, IdentityError> {
         self.file(organization)?.read(|connection| f(connection))
+    }
+
+    /// One change to what is neither logged nor remembered about bearers, so the epoch stays.
+    async fn note<T: Send + 'static>(
+        &self,
+        organization: OrganizationId,
+        f: impl FnOnce(&Connection) -> Result<T, IdentityError> + Send + 'static,
+    ) -> Result<T, IdentityError> {
+        let origin =
+            ChangeOrigin { principal: PLATFORM, request: RequestId::new(), source: Source::Platform };
+        let change = move |connection: &std::rc::Rc<Connection>| -> Result<Verdict<T>, IdentityError> {
+            Ok(Verdict::Keep(f(connection)?))
+        };
+        self.file(organization)?.write(origin, change).await
     }
 
     /// One change, whole or absent. When this returns, no bearer is answered from what was true before.

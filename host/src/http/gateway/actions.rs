@@ -44,7 +44,7 @@ impl Call<'_> {
         if reads {
             let version = parameters::if_match(&request)?;
             let input = if is_get(&method) {
-                query_object(&request)?
+                query_object(&request, &action.input)?
             } else {
                 parameters::dry_run(&request)?; // nothing is kept in any case
                 input(&mut request).await?
@@ -75,9 +75,24 @@ async fn input(request: &mut Request) -> Result<Map<String, Json>, Problem> {
     if empty { Ok(Map::new()) } else { records::members(request).await }
 }
 
-/// Query parameters as an object of texts.
-pub(super) fn query_object(request: &Request) -> Result<Map<String, Json>, Problem> {
-    Ok(parameters::pairs(request)?.into_iter().map(|(name, value)| (name, Json::String(value))).collect())
+/// Query parameters as members of an object with this schema: an address knows text only, so what the schema calls an
+/// integer or a boolean and reads as one becomes one. What does not is told by whoever checks the object.
+pub(super) fn query_object(request: &Request, schema: &Json) -> Result<Map<String, Json>, Problem> {
+    let properties = schema.get("properties");
+    let typed = |(name, text): (String, String)| {
+        let kind = properties.and_then(|properties| properties.get(&name)?.get("type"));
+        let is = |word: &str| match kind {
+            Some(Json::Array(kinds)) => kinds.iter().any(|kind| kind == word),
+            kind => kind.is_some_and(|kind| kind == word),
+        };
+        let value = match text.as_str() {
+            "true" | "false" if is("boolean") => (text == "true").into(),
+            number if is("integer") => number.parse::<i64>().map_or_else(|_| number.into(), Json::from),
+            _ => text.into(),
+        };
+        (name, value)
+    };
+    Ok(parameters::pairs(request)?.into_iter().map(typed).collect())
 }
 
 fn body(answer: Answer) -> Vec<u8> {

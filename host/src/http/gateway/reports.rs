@@ -16,7 +16,7 @@ impl Call<'_> {
         if !is_get(request.method()) {
             return Err(method_not_allowed("GET"));
         }
-        let params = query_object(&request)?;
+        let params = query_object(&request, &report.params)?;
         let known = report.params.get("properties").and_then(Json::as_object);
         if let Some(name) = params.keys().find(|name| known.is_none_or(|known| !known.contains_key(*name))) {
             return Err(parameters::unknown(name));

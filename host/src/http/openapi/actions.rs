@@ -96,8 +96,19 @@ fn members_as_parameters(schema: &Json) -> Vec<Json> {
     properties
         .into_iter()
         .flatten()
-        .map(|(name, schema)| query(name, schema.clone(), &described(schema)))
+        .map(|(name, schema)| query(name, without_null(schema.clone()), &described(schema)))
         .collect()
+}
+
+/// The schema of a value that is there: an address cannot say null.
+fn without_null(mut schema: Json) -> Json {
+    if let Some(Json::Array(kinds)) = schema.get_mut("type") {
+        kinds.retain(|kind| kind != "null");
+    }
+    if let Some(Json::Array(options)) = schema.get_mut("enum") {
+        options.retain(|option| !option.is_null());
+    }
+    schema
 }
 
 fn figures(manifest: &Manifest, report: &Report) -> Operation {

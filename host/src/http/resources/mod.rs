@@ -13,7 +13,10 @@ pub mod me;
 pub mod merges;
 pub mod organization;
 pub mod people;
+pub mod providers;
 pub mod search;
+pub mod security;
+pub mod service_accounts;
 pub mod teams;
 pub mod upload;
 pub mod users;
@@ -35,15 +38,20 @@ use self::mappings::MappingsApi;
 use self::me::MeApi;
 use self::merges::MergesApi;
 use self::organization::OrganizationApi;
+use self::providers::{ProvidersApi, SignInApi};
 use self::search::SearchApi;
+use self::security::SecurityApi;
+use self::service_accounts::ServiceAccountsApi;
 use self::teams::TeamsApi;
 use self::users::UsersApi;
 use self::views::ViewsApi;
 
 /// All of them.
-pub type Resources = (Members, Arranging, Finding, Moving);
+pub type Resources = (Members, Programs, Arranging, Finding, Moving);
 /// Who is who.
 type Members = (AuthApi, MeApi, OrganizationApi, UsersApi, TeamsApi, ApiKeysApi);
+/// Programs, and people from elsewhere.
+type Programs = (ServiceAccountsApi, SecurityApi, ProvidersApi, SignInApi);
 /// What the organization arranges for itself.
 type Arranging = (ConfigurationApi, PartsApi, ViewsApi);
 /// Across all records.
@@ -64,6 +72,12 @@ pub enum Tag {
     Teams,
     /// Keys for programs.
     ApiKeys,
+    /// Programs with accounts of their own.
+    ServiceAccounts,
+    /// Other issuers whose people may sign in.
+    IdentityProviders,
+    /// Reports about leaked credentials.
+    Security,
     /// Files of records.
     Files,
     /// Files that become records.
@@ -96,6 +110,12 @@ pub fn all(app: &App) -> Resources {
             UsersApi { identity: identity.clone() },
             TeamsApi { identity: identity.clone() },
             ApiKeysApi { identity: identity.clone() },
+        ),
+        (
+            ServiceAccountsApi { identity: identity.clone() },
+            SecurityApi { identity: identity.clone() },
+            ProvidersApi { federation: app.federation.clone() },
+            SignInApi { federation: app.federation.clone() },
         ),
         (
             ConfigurationApi { app: app.clone() },

@@ -30,6 +30,12 @@ impl From<IdentityError> for Problem {
             E::AmbiguousName(_) => Self::new(StatusCode::CONFLICT, "ambiguous_name", text),
             E::LastOwner => Self::new(StatusCode::CONFLICT, "last_owner", text),
             E::InviterLostRights => Self::new(StatusCode::FORBIDDEN, "inviter_lost_rights", text),
+            E::ProviderNotFound(_) => missing("identity_provider_not_found"),
+            E::ProviderUnreachable(_) => fault("issuer", "provider_unreachable"),
+            E::FederationRefused => Self::new(StatusCode::UNAUTHORIZED, "federation_refused", text),
+            E::StepUpRequired => {
+                Self::new(StatusCode::UNAUTHORIZED, "insufficient_user_authentication", text)
+            }
             E::NoInvitation => missing("invitation_not_found"),
             E::NoEmail => Self::new(StatusCode::CONFLICT, "no_email", text),
             E::RoleRequired(_) | E::KeyCannotCreateKeys | E::KeyCannotAdminister => Self::forbidden(text),

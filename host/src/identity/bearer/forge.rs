@@ -4,6 +4,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, crypto};
 use serde_json::{Value, json};
 
 use crate::identity::fixture::World;
+use crate::identity::signing::SigningAlgorithm;
 use crate::identity::{IdentityError, User, secret};
 
 /// A world with a logged-in person, and what it takes to forge tokens that are genuinely signed.
@@ -20,8 +21,9 @@ impl Forge {
         let world = World::new();
         let user = world.member("ann", "rep").await;
         let token = world.log_in("ann").await.unwrap();
-        let signer = world.identity.signer(&world.platform()).await.unwrap();
-        Self { world, user, token, kid: signer.kid, key: signer.key }
+        let signer = world.identity.signer(world.acme.id, SigningAlgorithm::EdDsa).await.unwrap();
+        let key = EncodingKey::from_ed_der(signer.private());
+        Self { world, user, token, kid: signer.kid, key }
     }
 
     pub(super) fn header(&self) -> Value {

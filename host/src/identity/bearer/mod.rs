@@ -7,7 +7,6 @@
 //!
 //! Another process that changes the identity file is noticed within [`EPOCH_AGE`].
 
-mod signing;
 mod store;
 mod token;
 
@@ -26,15 +25,14 @@ use moka::sync::Cache;
 
 use crate::caller::{Caller, Principal, Source};
 use crate::clock::UnixMillis;
+use crate::identity::signing::KeySet;
 use crate::identity::{Identity, IdentityError, keys, secret};
 use crate::ids::{OrganizationId, PrincipalId, RequestId};
 use crate::organizations::{Organization, Status};
 
-use signing::KeySet;
+pub use token::{AUDIENCE, AccessToken, IssueToken, LIFETIME};
 
-pub use token::{AUDIENCE, AccessToken, LIFETIME};
-
-pub(super) use token::install_cryptography;
+pub(super) use token::{Verified, install_cryptography};
 
 /// The longest bearer that is looked at, in bytes.
 const LONGEST: usize = 4_096;
@@ -120,7 +118,7 @@ impl Identity {
         }
         let found = match keys::looks_like(bearer) {
             true => self.check_key(organization.id, bearer, now)?,
-            false => self.check_token(organization.id, &known, bearer, now)?,
+            false => self.check_token(organization, bearer, now)?,
         };
         known.epoch.fetch_max(found.epoch, Ordering::AcqRel);
         let principal = found.principal.clone();
@@ -130,24 +128,39 @@ impl Identity {
 
     fn check_token(
         &self,
-        organization: OrganizationId,
-        known: &Known,
+        organization: &Organization,
         bearer: &str,
         now: UnixMillis,
     ) -> Result<Remembered, IdentityError> {
-        let refuse = |why| refused(organization, why);
-        let unverified = token::Unverified::parse(bearer).map_err(refuse)?;
-        let keys = self.verifying_keys(organization, known)?;
-        let key = keys.find(unverified.kid()).ok_or_else(|| refuse("unknown key"))?;
-        let claims = unverified.verify(key, organization, now).map_err(refuse)?;
+        let refuse = |why| refused(organization.id, why);
+        let claims = self.read_token(organization, bearer, now)?.map_err(refuse)?;
         let found =
-            self.read(organization, |connection| Ok(store::find_principal(connection, claims.user)?))?;
-        let found = found.ok_or_else(|| refuse("no such user, or disabled"))?;
+            self.read(organization.id, |connection| Ok(store::find_bearer(connection, &claims, now)?))?;
+        let found = found.ok_or_else(|| refuse("nobody, disabled, or what it rests on has ended"))?;
         if found.token_epoch != claims.epoch {
             return Err(refuse("the user's tokens were ended"));
         }
         let until = claims.expires_at.min(now.saturating_add(REMEMBERED));
-        Ok(Remembered { organization, epoch: found.epoch, until, principal: Arc::new(found.principal) })
+        let principal = Arc::new(found.principal);
+        Ok(Remembered { organization: organization.id, epoch: found.epoch, until, principal })
+    }
+
+    /// What a token of this organization says, or why it is none. Whether anybody may act with it is not asked.
+    pub(super) fn read_token(
+        &self,
+        organization: &Organization,
+        token: &str,
+        now: UnixMillis,
+    ) -> Result<Result<Verified, &'static str>, IdentityError> {
+        if token.len() > LONGEST {
+            return Ok(Err("too long"));
+        }
+        let unverified = match token::Unverified::parse(token) {
+            Ok(unverified) => unverified,
+            Err(why) => return Ok(Err(why)),
+        };
+        let keys = self.verifying_keys(organization.id)?;
+        Ok(unverified.verify(&keys, organization.id, &self.issuer(organization), now))
     }
 
     fn check_key(
@@ -196,11 +209,8 @@ impl Identity {
     }
 
     /// The keys that verify the organization's tokens, read again when its epoch has moved.
-    fn verifying_keys(
-        &self,
-        organization: OrganizationId,
-        known: &Known,
-    ) -> Result<Arc<KeySet>, IdentityError> {
+    pub(super) fn verifying_keys(&self, organization: OrganizationId) -> Result<Arc<KeySet>, IdentityError> {
+        let known = self.bearers.known(organization);
         let epoch = known.epoch.load(Ordering::Acquire);
         if let Some(keys) = known.keys.load_full()
             && keys.epoch >= epoch
@@ -209,7 +219,7 @@ impl Identity {
         }
         let keys = Arc::new(self.read(organization, |connection| {
             let epoch = super::store::epoch(connection)?;
-            Ok(KeySet::new(epoch, &store::verifying_keys(connection)?))
+            Ok(KeySet::read(connection, epoch)?)
         })?);
         known.keys.store(Some(keys.clone()));
         Ok(keys)

@@ -1,14 +1,16 @@
-//! Signing keys, and principals as a bearer needs them, in an identity file.
+//! Principals as a bearer needs them, in an identity file.
 
 use std::sync::Arc;
 
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{OptionalExtension, Row};
 
 use crate::caller::{Principal, PrincipalKind};
 use crate::clock::UnixMillis;
 use crate::identity::{keys, people};
-use crate::ids::{PrincipalId, RecordId};
+use crate::ids::{ClientId, PrincipalId};
 use crate::storage::{Connection, StorageError};
+
+use super::Verified;
 
 type Result<T> = std::result::Result<T, StorageError>;
 
@@ -17,15 +19,6 @@ pub(super) struct Found {
     pub(super) principal: Principal,
     pub(super) token_epoch: i64,
     pub(super) epoch: i64,
-}
-
-/// A signing key to store.
-pub(super) struct NewKey {
-    pub(super) id: RecordId,
-    pub(super) kid: String,
-    pub(super) public: [u8; 32],
-    pub(super) sealed: Vec<u8>,
-    pub(super) now: UnixMillis,
 }
 
 /// The person or the service account, if they are active.
@@ -50,26 +43,33 @@ pub(super) fn find_principal(connection: &Connection, id: PrincipalId) -> Result
     Ok(Some(Found { principal, token_epoch, epoch }))
 }
 
-/// Key id and public key of every key that verifies.
-pub(super) fn verifying_keys(connection: &Connection) -> Result<Vec<(String, [u8; 32])>> {
-    let mut statement = connection.prepare("select kid, public_key from signing_keys order by id")?;
-    let keys = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(keys.collect::<rusqlite::Result<_>>()?)
+/// Whoever acts with this token, if they may act and what the token rests on has not ended.
+pub(super) fn find_bearer(
+    connection: &Connection,
+    claims: &Verified,
+    _now: UnixMillis,
+) -> Result<Option<Found>> {
+    let Some(mut found) = find_principal(connection, claims.user)? else { return Ok(None) };
+    found.principal.session = claims.session;
+    if claims.client.is_some() {
+        found.principal.limits = Some(claims.scope.split_ascii_whitespace().map(Arc::from).collect());
+    }
+    Ok(Some(found))
 }
 
-/// Key id and sealed private key of the key that signs.
-pub(super) fn active_key(connection: &Connection) -> Result<Option<(String, Vec<u8>)>> {
+/// The epoch of the tokens of whoever acts with a token of this client, if they may act.
+pub(super) fn token_epoch(
+    connection: &Connection,
+    user: PrincipalId,
+    client: Option<ClientId>,
+) -> Result<Option<i64>> {
+    if client.is_some_and(|client| client.as_bytes() == user.as_bytes()) {
+        return Ok(Some(0)); // a client's tokens end with their grants
+    }
     let mut statement =
-        connection.prepare("select kid, private_key from signing_keys where state = 'active'")?;
-    Ok(statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
-}
-
-/// Adds the active key.
-pub(super) fn insert_key(connection: &Connection, key: &NewKey) -> Result<()> {
-    connection.execute(
-        "insert into signing_keys (id, kid, state, public_key, private_key, created_at)
-         values (?1, ?2, 'active', ?3, ?4, ?5)",
-        params![key.id.as_bytes(), key.kid, key.public, key.sealed, key.now],
-    )?;
-    Ok(())
+        connection.prepare("select token_epoch from users where id = ?1 and status = 'active'")?;
+    if let Some(epoch) = statement.query_row([user.as_bytes()], |row| row.get(0)).optional()? {
+        return Ok(Some(epoch));
+    }
+    Ok(keys::service_principal(connection, user)?.map(|(_, epoch)| epoch))
 }

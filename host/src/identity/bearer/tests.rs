@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::forge::{Forge, sign};
 use super::*;
+use crate::identity::signing::SigningAlgorithm;
 use crate::identity::{UserChange, UserStatus};
 
 #[tokio::test]
@@ -36,9 +37,7 @@ async fn a1_a_token_without_an_algorithm_is_refused() {
 #[tokio::test]
 async fn a2_the_public_key_is_no_shared_secret() {
     let forge = Forge::new().await;
-    let keys =
-        forge.world.identity.read(forge.world.acme.id, |connection| Ok(store::verifying_keys(connection)?));
-    let (_, public) = keys.unwrap().remove(0);
+    let public = forge.world.identity.signing_keys(forge.world.acme.id).unwrap().remove(0).public;
     for alg in ["HS256", "EdDSA"] {
         let mut header = forge.header();
         header["alg"] = json!(alg);
@@ -67,11 +66,11 @@ async fn a3_a_key_id_is_only_compared() {
 #[tokio::test]
 async fn a4_another_organizations_key_signs_nothing_here() {
     let forge = Forge::new().await;
-    let elsewhere = crate::identity::platform(forge.world.globex.id, RequestId::new());
-    let foreign = forge.world.identity.signer(&elsewhere).await.unwrap();
+    let foreign = forge.world.identity.signer(forge.world.globex.id, SigningAlgorithm::EdDsa).await.unwrap();
+    let key = EncodingKey::from_ed_der(foreign.private());
     for kid in [&foreign.kid, &forge.kid] {
         let header = json!({ "alg": "EdDSA", "typ": "at+jwt", "kid": kid });
-        forge.refused(&sign(&foreign.key, &header.to_string(), &forge.claims().to_string()));
+        forge.refused(&sign(&key, &header.to_string(), &forge.claims().to_string()));
     }
     let result = forge.world.identity.authenticate(&forge.world.globex, &forge.token, RequestId::new());
     assert!(matches!(result, Err(IdentityError::InvalidToken)));
@@ -111,10 +110,15 @@ async fn a7_a8_only_access_tokens_are_access_tokens() {
 #[tokio::test]
 async fn a9_a10_issuer_and_audience_are_one_string_each() {
     let forge = Forge::new().await;
-    let ours = format!("stoa:{}", forge.world.acme.id);
-    for iss in
-        [Value::Null, json!(7), json!([ours]), json!(""), json!(format!("stoa:{}", forge.world.globex.id))]
-    {
+    let ours = forge.world.identity.issuer(&forge.world.acme);
+    for iss in [
+        Value::Null,
+        json!(7),
+        json!([ours]),
+        json!(""),
+        json!(format!("{ours}/")),
+        json!(forge.world.identity.issuer(&forge.world.globex)),
+    ] {
         forge.refused(&forge.with(&json!({}), &json!({ "iss": iss })));
     }
     for aud in
@@ -165,7 +169,7 @@ async fn a12_a_claim_occurs_once_and_nothing_else_does() {
         forge.refused(&forge.sign(&header, &claims.replacen('{', &format!("{{{twice}"), 1)));
     }
     forge.refused(&forge.sign(&header.replacen('{', r#"{"alg":"EdDSA","#, 1), &claims));
-    for claim in ["sub", "tid", "iat", "jti", "epoch"] {
+    for claim in ["sub", "tid", "iat", "jti", "epoch", "client_id", "scope", "auth_time", "amr", "acr"] {
         forge.refused(&forge.with(&json!({}), &json!({ claim: null })));
     }
 }

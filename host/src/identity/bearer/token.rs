@@ -4,19 +4,22 @@
 //! can bring its own key or ask for critical extensions), every claim required and of one JSON type, `iss` and `aud`
 //! plain strings, instants whole seconds of the host's clock, a leeway of [`LEEWAY`] and no more.
 
-use jsonwebtoken::{Algorithm, DecodingKey, Header};
 use serde::{Deserialize, Serialize};
 
-use crate::caller::Caller;
 use crate::clock::UnixMillis;
+use crate::identity::signing::{KeySet, SigningAlgorithm};
 use crate::identity::{Identity, IdentityError, secret};
-use crate::ids::{OrganizationId, PrincipalId, RequestId};
+use crate::ids::{ClientId, OrganizationId, PrincipalId, RecordId, RequestId, SessionId};
+use crate::organizations::Organization;
 
 /// How long an access token is good, in seconds.
-pub const LIFETIME: i64 = 15 * 60;
+pub const LIFETIME: i64 = 10 * 60;
 
 /// Whom access tokens are for.
 pub const AUDIENCE: &str = "stoa";
+
+/// The client of tokens that no registered client asked for: the host's own login.
+const OWN_CLIENT: &str = "stoa";
 
 /// How far the clocks of two hosts may differ, in seconds.
 const LEEWAY: i64 = 5;
@@ -35,6 +38,29 @@ pub struct AccessToken {
     pub user: PrincipalId,
 }
 
+/// What a new access token says.
+#[derive(Clone, Debug)]
+pub struct IssueToken<'a> {
+    /// Whose issuer signs.
+    pub organization: &'a Organization,
+    /// Who acts with it: a person, or a client for itself.
+    pub user: PrincipalId,
+    /// The session it belongs to; it ends with it.
+    pub session: Option<SessionId>,
+    /// The client that asked for it; `None`: the host's own login. A client's token is limited to its scope.
+    pub client: Option<ClientId>,
+    /// What the client was allowed, separated by spaces.
+    pub scope: &'a str,
+    /// The grant of a client's token; it ends with it.
+    pub grant: Option<RecordId>,
+    /// When the person proved who they are.
+    pub auth_time: UnixMillis,
+    /// How, such as `pwd`.
+    pub amr: &'a [String],
+    /// How well, such as `aal1`.
+    pub acr: &'a str,
+}
+
 /// Nothing about what a person may do: roles and teams are read when the token is used.
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -47,6 +73,15 @@ struct Claims {
     nbf: i64,
     jti: String,
     tid: OrganizationId,
+    client_id: String,
+    scope: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sid: Option<SessionId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grant: Option<RecordId>,
+    auth_time: i64,
+    amr: Vec<String>,
+    acr: String,
     epoch: i64,
 }
 
@@ -59,11 +94,17 @@ struct StrictHeader {
 }
 
 /// What a good token says.
-pub(super) struct Verified {
-    pub(super) user: PrincipalId,
+pub(in crate::identity) struct Verified {
+    pub(in crate::identity) user: PrincipalId,
+    pub(in crate::identity) session: Option<SessionId>,
+    pub(in crate::identity) client: Option<ClientId>,
+    pub(in crate::identity) grant: Option<RecordId>,
+    pub(in crate::identity) scope: String,
     /// The epoch of the person's tokens when it was issued.
-    pub(super) epoch: i64,
-    pub(super) expires_at: UnixMillis,
+    pub(in crate::identity) epoch: i64,
+    /// Seconds.
+    pub(in crate::identity) issued_at: i64,
+    pub(in crate::identity) expires_at: UnixMillis,
 }
 
 /// A token of the right form, of which nothing is known but that.
@@ -97,29 +138,21 @@ impl<'a> Unverified<'a> {
         Ok(Self { kid: header.kid, message, claims, signature })
     }
 
-    /// The id of the key it claims to be signed with.
-    pub(super) fn kid(&self) -> &str {
-        &self.kid
-    }
-
     /// Checks the signature, then the claims.
     ///
     /// # Errors
     /// Why it is refused, for the log.
     pub(super) fn verify(
         &self,
-        key: &DecodingKey,
+        keys: &KeySet,
         organization: OrganizationId,
+        issuer: &str,
         now: UnixMillis,
     ) -> Result<Verified, &'static str> {
-        let message = self.message.as_bytes();
-        let genuine = jsonwebtoken::crypto::verify(self.signature, message, key, Algorithm::EdDSA);
-        if !genuine.is_ok_and(|genuine| genuine) {
-            return Err("wrong signature");
-        }
+        keys.verify(&self.kid, SigningAlgorithm::EdDsa, self.message, self.signature, now)?;
         let claims = secret::decode(self.claims).ok_or("the claims are not base64url")?;
         let claims: Claims = serde_json::from_slice(&claims).map_err(|_| "the claims are not ours")?;
-        if claims.iss != issuer(organization) || claims.tid != organization {
+        if claims.iss != issuer || claims.tid != organization {
             return Err("another issuer");
         }
         if claims.aud != AUDIENCE {
@@ -135,44 +168,65 @@ impl<'a> Unverified<'a> {
         if claims.exp.saturating_sub(claims.iat) > LIFETIME {
             return Err("longer good than any of ours");
         }
-        let expires_at = claims.exp.saturating_add(LEEWAY).saturating_mul(1_000);
-        Ok(Verified { user: claims.sub, epoch: claims.epoch, expires_at })
+        let client = match claims.client_id.as_str() {
+            OWN_CLIENT => None,
+            id => Some(id.parse().map_err(|_| "no client")?),
+        };
+        if client.is_some() != claims.grant.is_some() {
+            return Err("a client without a grant, or the other way round");
+        }
+        Ok(Verified {
+            user: claims.sub,
+            session: claims.sid,
+            client,
+            grant: claims.grant,
+            scope: claims.scope,
+            epoch: claims.epoch,
+            issued_at: claims.iat,
+            expires_at: claims.exp.saturating_add(LEEWAY).saturating_mul(1_000),
+        })
     }
 }
 
 impl Identity {
-    /// A new token for a person who has just proved who they are.
-    pub(in crate::identity) async fn issue(
-        &self,
-        organization: OrganizationId,
-        user: PrincipalId,
-        token_epoch: i64,
-        by: &Caller,
-    ) -> Result<AccessToken, IdentityError> {
-        let signer = self.signer(by).await?;
+    /// A new token for somebody who has proved who they are.
+    ///
+    /// # Errors
+    /// [`IdentityError::InvalidCredentials`] when they may not act; else only when a primitive or the file fails.
+    pub async fn issue(&self, new: IssueToken<'_>) -> Result<AccessToken, IdentityError> {
+        let organization = new.organization.id;
+        let epoch = self.read(organization, |connection| {
+            Ok(super::store::token_epoch(connection, new.user, new.client)?)
+        })?;
+        let epoch = epoch.ok_or(IdentityError::InvalidCredentials)?;
+        let signer = self.signer(organization, SigningAlgorithm::EdDsa).await?;
         let now = self.clock.now().div_euclid(1_000);
         let claims = Claims {
-            iss: issuer(organization),
-            sub: user,
+            iss: self.issuer(new.organization),
+            sub: new.user,
             aud: AUDIENCE.to_owned(),
             exp: now + LIFETIME,
             iat: now,
             nbf: now,
             jti: RequestId::new().to_string(),
             tid: organization,
-            epoch: token_epoch,
+            client_id: new.client.map_or_else(|| OWN_CLIENT.to_owned(), |client| client.to_string()),
+            scope: new.scope.to_owned(),
+            sid: new.session,
+            grant: new.grant,
+            auth_time: new.auth_time.div_euclid(1_000),
+            amr: new.amr.to_vec(),
+            acr: new.acr.to_owned(),
+            epoch,
         };
-        let header =
-            Header { typ: Some(TYPE.to_owned()), kid: Some(signer.kid), ..Header::new(Algorithm::EdDSA) };
-        let token = jsonwebtoken::encode(&header, &claims, &signer.key)
-            .map_err(|_| IdentityError::Cryptography("signing a token"))?;
-        Ok(AccessToken { token, expires_in: LIFETIME, user })
+        Ok(AccessToken { token: signer.compact(TYPE, &claims)?, expires_in: LIFETIME, user: new.user })
     }
-}
 
-/// The issuer of an organization's tokens.
-fn issuer(organization: OrganizationId) -> String {
-    format!("stoa:{organization}")
+    /// The issuer of an organization's tokens: its address.
+    #[must_use]
+    pub fn issuer(&self, organization: &Organization) -> String {
+        self.address.of(organization.slug.as_str())
+    }
 }
 
 /// Chooses the cryptography behind the JWT crate, once per process.

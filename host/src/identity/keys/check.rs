@@ -7,9 +7,9 @@ use subtle::ConstantTimeEq;
 use crate::caller::{Principal, PrincipalKind};
 use crate::clock::UnixMillis;
 use crate::identity::people::UserStatus;
-use crate::identity::{Identity, IdentityError, PLATFORM, platform, secret, store as file};
-use crate::ids::{OrganizationId, PrincipalId, RequestId};
-use crate::storage::{ChangeOrigin, Connection, StorageError, Verdict};
+use crate::identity::{Identity, IdentityError, secret, store as file};
+use crate::ids::{OrganizationId, PrincipalId};
+use crate::storage::{Connection, StorageError};
 
 use super::{ApiKey, Parsed, ServiceAccount, store};
 
@@ -114,18 +114,12 @@ impl Identity {
 
     /// Writes down, aside from the request, that a key was used. The epoch stays: nothing that is remembered gets old.
     fn note_use(&self, organization: OrganizationId, key: PrincipalId, now: UnixMillis) {
-        let (Ok(runtime), Ok(file)) = (tokio::runtime::Handle::try_current(), self.file(organization)) else {
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return;
         };
-        let source = platform(organization, RequestId::new()).source;
-        let origin = ChangeOrigin { principal: PLATFORM, request: RequestId::new(), source };
+        let identity = self.clone();
         runtime.spawn(async move {
-            let noted = file
-                .write(origin, move |connection| -> Result<Verdict<()>, IdentityError> {
-                    store::note_use(connection, key, now)?;
-                    Ok(Verdict::Keep(()))
-                })
-                .await;
+            let noted = identity.note(organization, move |c| Ok(store::note_use(c, key, now)?)).await;
             if let Err(error) = noted {
                 tracing::warn!(%error, %key, "the use of a key was not written down");
             }

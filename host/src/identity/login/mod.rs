@@ -16,7 +16,7 @@ use crate::caller::{Caller, PrincipalKind, Source};
 use crate::clock::UnixMillis;
 use crate::identity::keys::administers;
 use crate::identity::people::{self, UserStatus, key_of};
-use crate::identity::{AccessToken, Identity, IdentityError, secret};
+use crate::identity::{AccessToken, Identity, IdentityError, IssueToken, secret};
 use crate::ids::{OrganizationId, PrincipalId, RecordId, RequestId};
 use crate::organizations::{Organization, Status};
 
@@ -47,7 +47,6 @@ struct Account {
     name: String,
     status: UserStatus,
     hash: Option<String>,
-    token_epoch: i64,
 }
 
 impl Identity {
@@ -178,12 +177,17 @@ impl Identity {
         if verdict.outdated {
             self.rehash(organization.id, &account, password).await?;
         }
-        self.issue(
-            organization.id,
-            account.id,
-            account.token_epoch,
-            &acting(organization.id, account.id, &account.name),
-        )
+        self.issue(IssueToken {
+            organization,
+            user: account.id,
+            session: None,
+            client: None,
+            scope: "",
+            grant: None,
+            auth_time: self.clock.now(),
+            amr: &["pwd".to_owned()],
+            acr: "aal1",
+        })
         .await
     }
 

@@ -64,8 +64,8 @@ pub(super) fn take_setup_token(connection: &Connection, hash: &[u8; 32], now: Un
 
 /// The account with this address.
 pub(super) fn find_account(connection: &Connection, email_key: &str) -> Result<Option<Account>> {
-    let mut statement = connection
-        .prepare("select id, name, status, password_hash, token_epoch from users where email_key = ?1")?;
+    let mut statement =
+        connection.prepare("select id, name, status, password_hash from users where email_key = ?1")?;
     let read = |row: &rusqlite::Row<'_>| {
         let status: String = row.get(2)?;
         Ok(Account {
@@ -73,7 +73,6 @@ pub(super) fn find_account(connection: &Connection, email_key: &str) -> Result<O
             name: row.get(1)?,
             status: UserStatus::stored(&status),
             hash: row.get(3)?,
-            token_epoch: row.get(4)?,
         })
     };
     Ok(statement.query_row([email_key], read).optional()?)

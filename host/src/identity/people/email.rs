@@ -50,6 +50,12 @@ impl Email {
         &self.key
     }
 
+    /// What stands behind the `@`, lower case.
+    #[must_use]
+    pub fn domain(&self) -> &str {
+        self.key.rsplit_once('@').map_or("", |(_, domain)| domain)
+    }
+
     /// What stands before the `@`, lower case.
     #[must_use]
     pub fn local_part(&self) -> &str {

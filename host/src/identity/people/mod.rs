@@ -3,6 +3,7 @@
 
 mod email;
 mod invitation;
+mod provision;
 mod role;
 mod store;
 mod team;
@@ -28,8 +29,9 @@ pub use user::{NewUser, Team, TeamChange, User, UserChange, UserStatus};
 
 pub(super) use email::key_of;
 pub(super) use invitation::check_inviter;
+pub(super) use provision::provision;
 pub(super) use role::{checked as checked_roles, covers};
-pub(super) use store::{end_tokens, find_user, roles_of, roles_text, subteams_of, teams_of};
+pub(super) use store::{end_tokens, find_by_email, find_user, roles_of, roles_text, subteams_of, teams_of};
 pub(super) use user::checked_name;
 
 impl Identity {

@@ -49,7 +49,6 @@ pub(crate) fn covers(by: &Principal, roles: &[String]) -> Result<(), IdentityErr
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
 
     use super::*;
     use crate::ids::PrincipalId;

@@ -20,7 +20,7 @@ pub(in crate::identity) fn find_user(connection: &Connection, id: PrincipalId) -
 }
 
 /// The person with this address.
-pub(super) fn find_by_email(connection: &Connection, key: &str) -> Result<Option<User>> {
+pub(in crate::identity) fn find_by_email(connection: &Connection, key: &str) -> Result<Option<User>> {
     let mut statement = connection.prepare("select * from users where email_key = ?1")?;
     let user = statement.query_row([key], read_user).optional()?;
     user.map(|user| with_teams(connection, user)).transpose()

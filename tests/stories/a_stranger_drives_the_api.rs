@@ -1,0 +1,76 @@
+//! A program that knows nothing of Stoa reads the OpenAPI document and tries everything in it: schemathesis, with all of its
+//! checks. No 5xx, no status or content type that is not documented, no answer outside its schema, nothing that works
+//! without a token, no refused method without its `Allow`.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use stoa_testkit::Host;
+
+/// Seconds that it may take, of which most go into the sweep over the edges of every parameter.
+const TIME: &str = "150";
+
+#[test]
+fn a_stranger_finds_nothing_that_the_document_does_not_say() {
+    let host = Host::start();
+    let acme = host.organization("acme", &["sales"]);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("strangers");
+    let report = tempfile::tempdir().unwrap();
+    let base = format!("http://{}/t/acme", host.address());
+    std::fs::write(report.path().join("openapi.json"), acme.owner().get("/openapi.json").expect(200).body())
+        .unwrap();
+    let finished = Command::new(schemathesis(&folder))
+        .arg("--config-file")
+        .arg(folder.join("schemathesis.toml"))
+        .args([
+            "run",
+            "openapi.json",
+            "--url",
+            &base,
+            "--header",
+            &format!("Authorization: Bearer {}", acme.api_key()),
+        ])
+        .args([
+            "--checks",
+            "all",
+            "--phases",
+            "examples,coverage,fuzzing",
+            "--max-examples",
+            "5",
+            "--seed",
+            "1",
+        ])
+        .args(["--max-time", TIME, "--continue-on-failure", "--no-shrink", "--suppress-health-check", "all"])
+        .args(["--request-timeout", "30", "--no-color"])
+        .current_dir(report.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&finished.stdout);
+    assert!(
+        said.contains("API Operations"),
+        "it did not run:\n{said}\n{}",
+        String::from_utf8_lossy(&finished.stderr)
+    );
+    assert!(finished.status.success(), "{said}\n\nthe host said:\n{}", host.log());
+}
+
+/// The program, installed into `target` as `requirements.txt` says, once for each version of that file.
+fn schemathesis(folder: &Path) -> PathBuf {
+    let requirements = folder.join("requirements.txt");
+    let here = folder.parent().and_then(Path::parent).unwrap().join("target/strangers");
+    let (program, done) = (here.join("bin/schemathesis"), here.join("requirements.txt"));
+    let wanted = std::fs::read(&requirements).unwrap();
+    if program.exists() && std::fs::read(&done).is_ok_and(|installed| installed == wanted) {
+        return program;
+    }
+    let run = |command: &mut Command, why: &str| {
+        let output = command.output().unwrap_or_else(|error| panic!("{why}: {error}"));
+        assert!(output.status.success(), "{why}: {}", String::from_utf8_lossy(&output.stderr));
+    };
+    let environment = "python3 with its module venv is needed (Debian: python3-venv)";
+    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&here), environment);
+    let pip = here.join("bin/pip");
+    run(Command::new(pip).args(["install", "--quiet", "--requirement"]).arg(&requirements), "pip install");
+    std::fs::write(done, wanted).unwrap();
+    program
+}

@@ -1,0 +1,154 @@
+//! Every operation of the OpenAPI document, asked by those who must not have it: nobody, somebody of another organization,
+//! a person whom no role grants anything, an organization without the module. An operation that this file does not know to
+//! be for everybody must refuse all of them: a new one that forgets to ask fails here.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+use stoa_testkit::{Answer, Client, Host, Organization};
+use stoa_tests::{id, text};
+
+use crate::walk::Faults;
+use crate::walk::call::{Request, requests};
+use crate::walk::document::{Document, Operation};
+use crate::walk::world::World;
+
+/// Operations that need no token, each for its reason.
+const OPEN: [&str; 3] = [
+    // Getting in.
+    "post /api/v1/auth/login",
+    "post /api/v1/auth/setup",
+    // Its link is signed.
+    "get /api/v1/files/{id}/content",
+];
+
+/// Operations on what is the caller's own, or of no account without further rights: a person whom nothing is granted has
+/// them, and sees nothing of others with them.
+const OWN: [&str; 12] = [
+    "get /api/v1/me",
+    "get /api/v1/organization",
+    "get /api/v1/search",
+    "get /api/v1/jobs",
+    "get /api/v1/exports",
+    "get /api/v1/merges",
+    "get /api/v1/duplicates/sets",
+    "get /api/v1/imports/mappings",
+    "post /api/v1/imports/mappings",
+    "get /api/v1/views",
+    "post /api/v1/views",
+    "post /api/v1/bulk",
+];
+
+/// A person of the organization with these roles, logged in.
+fn person(host: &Host, owner: &Client, slug: &str, name: &str, roles: &[&str]) -> Client {
+    let email = format!("{name}@{slug}.example");
+    let user = owner.post("/api/v1/users", &json!({"name": name, "email": email, "roles": roles})).created();
+    let invitation = owner.post(&format!("/api/v1/users/{}/invitation", id(&user)), &json!({})).created();
+    let (_, token) = text(&invitation, "setup_url").split_once("#token=").unwrap();
+    let (door, password) =
+        (Client::new(host.address(), &format!("/t/{slug}"), None), "a walk under one roof");
+    door.post("/api/v1/auth/setup", &json!({"token": token, "password": password})).success();
+    let session = door.post("/api/v1/auth/login", &json!({"email": email, "password": password})).ok();
+    door.with_token(text(&session, "access_token"))
+}
+
+fn is_open(operation: &Operation<'_>) -> bool {
+    operation.spec["security"].as_array().is_some_and(Vec::is_empty)
+}
+
+fn told(answer: &Answer) -> String {
+    answer.text().chars().take(160).collect()
+}
+
+/// Walks every guarded operation of `acme` with a request that its owner could make.
+fn walk(acme: &Organization<'_>, mut look: impl FnMut(&Operation<'_>, &Request)) {
+    let document = Document::new(acme.owner().get("/openapi.json").ok());
+    let world = World::new(&document, acme.owner());
+    for operation in document.operations().into_iter().filter(|operation| !is_open(operation)) {
+        // An operation whose examples need more than the document tells is asked with nothing: it must refuse the same.
+        for request in requests(&world, &operation).into_iter().take(1) {
+            look(&operation, &request);
+        }
+    }
+}
+
+#[test]
+fn what_is_open_is_known() {
+    let host = Host::start();
+    let document = Document::new(host.organization("acme", &["sales"]).owner().get("/openapi.json").ok());
+    let open: BTreeSet<String> =
+        document.operations().iter().filter(|operation| is_open(operation)).map(Operation::name).collect();
+    assert_eq!(open, OPEN.into_iter().map(str::to_owned).collect());
+}
+
+#[test]
+fn nobody_and_strangers_have_none_of_them() {
+    let host = Host::start();
+    let (acme, other) = (host.organization("acme", &["sales"]), host.organization("other", &["sales"]));
+    let stranger = person(&host, &other.owner(), "other", "mallory", &["owner"]);
+    let stranger = acme.with_token(stranger.token().unwrap_or_default());
+    let (faults, mut walked) = (Faults::default(), 0);
+    walk(&acme, |operation, request| {
+        let callers = [
+            ("nobody", acme.anonymous()),
+            ("a stranger", stranger.clone()),
+            ("a stranger's key", acme.with_token(other.api_key())),
+        ];
+        for (who, client) in callers {
+            let answer = request.send_as(&client);
+            if answer.status() != 401 {
+                faults.add(format!("{}: {who} got {} {}", operation.name(), answer.status(), told(&answer)));
+            }
+        }
+        walked += 1;
+    });
+    faults.none();
+    assert!(walked > 200, "{walked}");
+}
+
+#[test]
+fn a_person_without_a_grant_has_only_what_is_their_own() {
+    let host = Host::start();
+    let acme = host.organization("acme", &["sales"]);
+    let nobody = person(&host, &acme.owner(), "acme", "nemo", &[]);
+    let (faults, mut seen) = (Faults::default(), BTreeSet::new());
+    walk(&acme, |operation, request| {
+        let (name, answer) = (operation.name(), request.send_as(&nobody));
+        let refused = matches!(answer.status(), 403 | 404);
+        if OWN.contains(&name.as_str()) {
+            seen.insert(name.clone());
+        } else if !refused {
+            faults.add(format!("{name}: {} {}", answer.status(), told(&answer)));
+        }
+        if answer.status() >= 500 || answer.status() == 401 {
+            faults.add(format!("{name}: {} {}", answer.status(), told(&answer)));
+        }
+        let shown = answer.json();
+        if answer.status() == 200 && shown["data"].as_array().is_some_and(|rows| !rows.is_empty()) {
+            faults.add(format!("{name} shows something: {}", told(&answer)));
+        }
+    });
+    for known in OWN.iter().filter(|known| !seen.contains(**known)) {
+        faults.add(format!("{known} is no operation any more"));
+    }
+    faults.none();
+}
+
+#[test]
+fn an_organization_without_the_module_has_none_of_its_operations() {
+    let host = Host::start();
+    let (acme, small) = (host.organization("acme", &["sales"]), host.organization("small", &[]));
+    let (owner, faults, mut walked) = (small.owner(), Faults::default(), 0);
+    walk(&acme, |operation, request| {
+        if !operation.path.starts_with("/api/v1/sales/") {
+            return;
+        }
+        let answer = request.send_as(&owner);
+        if answer.status() != 403 || answer.json()["code"] != "license_required" {
+            faults.add(format!("{}: {} {}", operation.name(), answer.status(), told(&answer)));
+        }
+        walked += 1;
+    });
+    faults.none();
+    assert!(walked > 100, "{walked}");
+}
