@@ -87,6 +87,12 @@ pub(super) struct Serve {
     pub public_url: Option<String>,
     #[command(flatten)]
     pub edge: Edge,
+    /// Let organizations name addresses of this machine, also over http: for development and tests only
+    #[arg(long, env = "STOA_ALLOW_LOOPBACK_OUTBOUND")]
+    pub allow_loopback_outbound: bool,
+    /// A port beside 443 and 8443 that organizations may name in addresses; may stand several times
+    #[arg(long, env = "STOA_OUTBOUND_PORT", value_delimiter = ',', value_name = "PORT")]
+    pub outbound_port: Vec<u16>,
     /// Make the organization `demo` with every module, and open the API document to everybody
     #[arg(long)]
     pub demo: bool,

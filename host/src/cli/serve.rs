@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::arguments::{Edge, Serve};
 use super::{CliError, demo, folder, host, output};
 use crate::app::{App, AppError};
-use crate::config::PublicAddress;
+use crate::config::{Asking, PublicAddress};
 use crate::http::operator::socket::OperatorListener;
 use crate::http::operator::{self, Operator};
 use crate::http::proxy::TrustedProxies;
@@ -33,7 +33,8 @@ pub(super) async fn run(options: Serve) -> Result<ExitCode, CliError> {
         OperatorListener::bind(&data).map_err(|error| CliError::Io("the socket cannot be made", error))?;
     let here = format!("http://{}", public.local_addr().unwrap_or(options.listen));
     let address = public_address(options.public_url, options.base_domain, &here);
-    let app = host::open(&options.installation, &data, address).await?;
+    let outbound = Asking { loopback: options.allow_loopback_outbound, ports: options.outbound_port };
+    let app = host::open(&options.installation, &data, address, outbound).await?;
     let operator = Operator { app: app.clone(), uploads: host::uploads(&data), data };
     if options.demo {
         demo::prepare(&operator).await?;

@@ -13,6 +13,7 @@ pub mod address;
 pub mod answer;
 pub mod body;
 pub mod cors;
+pub mod callback;
 pub mod docs;
 pub mod edge;
 pub mod errors;

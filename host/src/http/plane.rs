@@ -19,16 +19,17 @@ use crate::http::gateway::Gateway;
 use crate::http::oauth::{self, OAuth};
 use crate::http::openapi::Document;
 use crate::http::problem::Problem;
+use crate::http::proxy::ClientAddress;
 use crate::http::proxy::TrustedProxies;
 use crate::http::query::QueryTable;
 use crate::http::resources::{self, Resources};
-use crate::http::{body, errors, request};
+use crate::http::{body, callback, errors, request};
 use crate::identity::IdentityError;
 use crate::ids::RequestId;
 use crate::organizations::{Organization, Status};
 
 /// First segments below `/api/v1` that belong to the host; every other one is a plugin's id.
-pub const HOST_AREAS: [&str; 27] = [
+pub const HOST_AREAS: [&str; 33] = [
     "api-keys",
     "audit",
     "auth",
@@ -41,6 +42,7 @@ pub const HOST_AREAS: [&str; 27] = [
     "exports",
     "files",
     "grants",
+    "identity-providers",
     "imports",
     "jobs",
     "keys",
@@ -53,6 +55,9 @@ pub const HOST_AREAS: [&str; 27] = [
     "privacy",
     "roles",
     "search",
+    "security",
+    "service-accounts",
+    "sessions",
     "settings",
     "teams",
     "users",
@@ -138,6 +143,7 @@ impl Plane {
             Part::Page => return Ok(self.pages.answer(&request)?),
             Part::OAuth => return Ok(self.oauth.call(request, &organization).await?),
             Part::Nothing => return Err(no_route().into()),
+            Part::Callback => return Ok(callback::answer(&self.app, &request, &organization).await?),
             Part::Open => {}
             Part::Document if self.site.demo => return self.document(&request, address, &organization).await,
             _ => request.set_data(self.caller(&request, &organization)?),
@@ -160,10 +166,14 @@ impl Plane {
     fn caller(&self, request: &Request, organization: &Organization) -> Result<Caller, Problem> {
         let bearer = bearer(request.headers()).ok_or_else(Problem::unauthenticated)?;
         let id = request::current().unwrap_or_else(RequestId::new);
-        self.app.identity.authenticate(organization, bearer, id).map_err(|error| match error {
-            IdentityError::Storage(_) | IdentityError::Cryptography(_) => Problem::internal(&error),
-            _ => Problem::unauthenticated(),
-        })
+        let caller =
+            self.app.identity.authenticate(organization, bearer, id).map_err(|error| match error {
+                IdentityError::Storage(_) | IdentityError::Cryptography(_) => Problem::internal(&error),
+                _ => Problem::unauthenticated(),
+            })?;
+        // From elsewhere a good key is no key: the answer tells nothing about it.
+        let from = ClientAddress::of(request).0;
+        caller.principal.admits(Some(from)).then_some(caller).ok_or_else(Problem::unauthenticated)
     }
 
     async fn document(
@@ -215,6 +225,8 @@ enum Part {
     Document,
     /// A host resource that needs no token.
     Open,
+    /// Where people come back from another issuer.
+    Callback,
     /// The host resource that takes files.
     Import,
     /// A host resource.
@@ -237,8 +249,9 @@ impl Part {
             return Self::Document;
         }
         match area(path) {
+            _ if callback::serves(path) => Self::Callback,
             None => Self::Nothing,
-            Some("auth") => Self::Open,
+            Some("auth" | "security") => Self::Open,
             Some("files") if is_content(path) => Self::Open,
             Some("imports") if *method == Method::POST => Self::Import,
             Some(area) if HOST_AREAS.contains(&area) => Self::Host,
@@ -269,6 +282,7 @@ fn class(part: Part, path: &str) -> &'static str {
         Part::Document => "openapi",
         Part::Plugin => "plugin",
         Part::Nothing => "none",
+        Part::Callback => "callback",
         Part::Open | Part::Import | Part::Host => {
             let area = area(path).unwrap_or_default();
             HOST_AREAS.into_iter().find(|known| *known == area).unwrap_or("none")
@@ -306,6 +320,8 @@ mod tests {
         let cases = [
             ("/docs", Part::Page),
             ("/auth/setup", Part::Page),
+            ("/auth/callback/1", Part::Callback),
+            ("/api/v1/security/leaked-secret", Part::Open),
             ("/openapi.json", Part::Document),
             ("/oauth/token", Part::OAuth),
             ("/.well-known/openid-configuration", Part::OAuth),

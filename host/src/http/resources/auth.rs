@@ -9,7 +9,7 @@ use crate::http::answer::{Done, Found};
 use crate::http::input::Input;
 use crate::http::problem::Problem;
 use crate::http::resources::Tag;
-use crate::identity::Identity;
+use crate::identity::{AccessToken, Identity};
 use crate::organizations::Organization;
 
 /// Logs in and sets up.
@@ -40,6 +40,12 @@ pub struct Token {
     expires_in: i64,
 }
 
+impl From<AccessToken> for Token {
+    fn from(token: AccessToken) -> Self {
+        Self { access_token: token.token, token_type: "Bearer".to_owned(), expires_in: token.expires_in }
+    }
+}
+
 /// The token of a set-up link and the password that its person chose.
 #[derive(Object)]
 pub struct SetUp {
@@ -64,8 +70,7 @@ impl AuthApi {
     ) -> Result<Found<Token>, Problem> {
         let Login { email, password } = input.0;
         let token = self.identity.log_in(organization.0, &email, &password, &visitor()).await?;
-        let token_type = "Bearer".to_owned();
-        Ok(Found::new(Token { access_token: token.token, token_type, expires_in: token.expires_in }))
+        Ok(Found::new(Token::from(token)))
     }
 
     /// Choose the password behind a set-up link

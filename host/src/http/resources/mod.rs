@@ -20,6 +20,10 @@ pub mod policies;
 pub mod roles;
 pub mod search;
 pub mod signing_keys;
+pub mod providers;
+pub mod search;
+pub mod security;
+pub mod service_accounts;
 pub mod teams;
 pub mod upload;
 pub mod users;
@@ -48,6 +52,10 @@ use self::policies::PoliciesApi;
 use self::roles::RolesApi;
 use self::search::SearchApi;
 use self::signing_keys::SigningKeysApi;
+use self::providers::{ProvidersApi, SignInApi};
+use self::search::SearchApi;
+use self::security::SecurityApi;
+use self::service_accounts::ServiceAccountsApi;
 use self::teams::TeamsApi;
 use self::users::UsersApi;
 use self::views::ViewsApi;
@@ -61,6 +69,11 @@ pub type Resources = (Members, Issuing, Arranging, Finding, Moving);
 type Members = (AuthApi, MeApi, OrganizationApi, UsersApi, TeamsApi, ApiKeysApi);
 /// Who gets tokens, and what signs them.
 type Issuing = (ClientsApi, SigningKeysApi, ConsentsApi);
+pub type Resources = (Members, Programs, Arranging, Finding, Moving);
+/// Who is who.
+type Members = (AuthApi, MeApi, OrganizationApi, UsersApi, TeamsApi, ApiKeysApi);
+/// Programs, and people from elsewhere.
+type Programs = (ServiceAccountsApi, SecurityApi, ProvidersApi, SignInApi);
 /// What the organization arranges for itself.
 type Arranging = (ConfigurationApi, PartsApi, ViewsApi);
 /// Across all records.
@@ -87,6 +100,12 @@ pub enum Tag {
     Authorization,
     /// Programs that people sign in to, and what signs their tokens.
     Clients,
+    /// Programs with accounts of their own.
+    ServiceAccounts,
+    /// Other issuers whose people may sign in.
+    IdentityProviders,
+    /// Reports about leaked credentials.
+    Security,
     /// Files of records.
     Files,
     /// Files that become records.
@@ -125,6 +144,12 @@ pub fn all(app: &App) -> Resources {
             ClientsApi { identity: identity.clone() },
             SigningKeysApi { identity: identity.clone() },
             ConsentsApi { identity: identity.clone() },
+        ),
+        (
+            ServiceAccountsApi { identity: identity.clone() },
+            SecurityApi { identity: identity.clone() },
+            ProvidersApi { federation: app.federation.clone() },
+            SignInApi { federation: app.federation.clone() },
         ),
         (
             ConfigurationApi { app: app.clone() },
