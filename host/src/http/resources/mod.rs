@@ -8,6 +8,7 @@ pub mod exports;
 pub mod files;
 pub mod imports;
 pub mod jobs;
+pub mod limits;
 pub mod mappings;
 pub mod me;
 pub mod merges;
@@ -31,6 +32,7 @@ use self::exports::ExportsApi;
 use self::files::FilesApi;
 use self::imports::ImportsApi;
 use self::jobs::JobsApi;
+use self::limits::LimitsApi;
 use self::mappings::MappingsApi;
 use self::me::MeApi;
 use self::merges::MergesApi;
@@ -45,7 +47,7 @@ pub type Resources = (Members, Arranging, Finding, Moving);
 /// Who is who.
 type Members = (AuthApi, MeApi, OrganizationApi, UsersApi, TeamsApi, ApiKeysApi);
 /// What the organization arranges for itself.
-type Arranging = (ConfigurationApi, PartsApi, ViewsApi);
+type Arranging = (ConfigurationApi, PartsApi, LimitsApi, ViewsApi);
 /// Across all records.
 type Finding = (SearchApi, FilesApi, DuplicatesApi, MergesApi);
 /// Records in and out, and the work that this is.
@@ -100,6 +102,7 @@ pub fn all(app: &App) -> Resources {
         (
             ConfigurationApi { app: app.clone() },
             PartsApi { app: app.clone() },
+            LimitsApi { settings: app.settings.clone() },
             ViewsApi { records: app.records.clone() },
         ),
         (
