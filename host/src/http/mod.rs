@@ -20,6 +20,8 @@ pub mod gate;
 pub mod gateway;
 pub mod input;
 pub mod metrics;
+pub mod mutated;
+pub mod oauth;
 pub mod openapi;
 pub mod operator;
 pub mod ops;

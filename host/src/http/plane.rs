@@ -20,6 +20,7 @@ use crate::http::docs::Pages;
 use crate::http::edge::RouteClass;
 use crate::http::gate::{Gate, Seal, Terminal};
 use crate::http::gateway::Gateway;
+use crate::http::oauth::{self, OAuth};
 use crate::http::openapi::Document;
 use crate::http::problem::Problem;
 use crate::http::query::QueryTable;
@@ -30,11 +31,12 @@ use crate::ids::RequestId;
 use crate::organizations::{Organization, Status};
 
 /// First segments below `/api/v1` that belong to the host; every other one is a plugin's id.
-pub const HOST_AREAS: [&str; 25] = [
+pub const HOST_AREAS: [&str; 27] = [
     "api-keys",
     "audit",
     "auth",
     "bulk",
+    "clients",
     "configuration",
     "duplicates",
     "events",
@@ -43,6 +45,7 @@ pub const HOST_AREAS: [&str; 25] = [
     "grants",
     "imports",
     "jobs",
+    "keys",
     "me",
     "merges",
     "modules",
@@ -82,6 +85,7 @@ pub struct Plane {
     host: BoxEndpoint<'static>,
     gate: Gate,
     gateway: Gateway,
+    oauth: OAuth,
     document: Arc<Document>,
     queries: QueryTable,
     pages: Pages,
@@ -99,6 +103,7 @@ impl Plane {
         Ok(Self {
             gate: Gate::new(&app, site.gate.clone()),
             gateway: Gateway::new(app.clone()),
+            oauth: OAuth::new(app.identity.clone()),
             host: service.into_endpoint().map_to_response().boxed(),
             queries: QueryTable::of::<Resources>(),
             pages: Pages::new(),
@@ -143,6 +148,10 @@ impl Plane {
         request.set_data(Prefix(address.prefix.as_str().into()));
         match part {
             Part::Page => return Ok(self.pages.answer(&request)?),
+            Part::OAuth => {
+                self.gate.stranger(&request)?;
+                return Ok(self.oauth.call(request, &organization).await?);
+            }
             Part::Nothing => return Err(no_route().into()),
             Part::Open => self.gate.stranger(&request)?,
             Part::Document if self.site.demo => return self.document(&request, address, &organization).await,
@@ -175,7 +184,9 @@ impl Plane {
     fn address(&self, request: &Request) -> Result<Address, Problem> {
         let host = address::host(request)?;
         self.gate.host(&host)?;
-        address::resolve(&host, request.uri().path(), self.app.address.base_domain.as_deref())
+        let inserted = oauth::without_insertion(request.uri().path());
+        let path = inserted.as_deref().unwrap_or_else(|| request.uri().path());
+        address::resolve(&host, path, self.app.address.base_domain.as_deref())
     }
 
     /// A 405 says what would work; the gateway has said it already.
@@ -248,6 +259,8 @@ impl Endpoint for Plane {
 enum Part {
     /// A page for browsers and what it loads.
     Page,
+    /// The authorization server.
+    OAuth,
     /// The OpenAPI document.
     Document,
     /// A host resource that needs no token.
@@ -268,7 +281,7 @@ impl Part {
         match self {
             Self::Page | Self::Document | Self::Nothing => "GET, HEAD",
             Self::Import => "POST",
-            Self::Open | Self::Host | Self::Plugin => "GET, HEAD, POST, PUT, PATCH, DELETE",
+            Self::Open | Self::Host | Self::Plugin | Self::OAuth => "GET, HEAD, POST, PUT, PATCH, DELETE",
         }
     }
 
@@ -284,6 +297,9 @@ impl Part {
     fn of(path: &str, method: &Method) -> Self {
         if Pages::serves(path) {
             return Self::Page;
+        }
+        if oauth::serves(path) {
+            return Self::OAuth;
         }
         if path == "/openapi.json" {
             return Self::Document;
@@ -317,6 +333,7 @@ fn area(path: &str) -> Option<&str> {
 fn class(part: Part, path: &str) -> &'static str {
     match part {
         Part::Page => "page",
+        Part::OAuth => "oauth",
         Part::Document => "openapi",
         Part::Plugin => "plugin",
         Part::Nothing => "none",
@@ -328,7 +345,7 @@ fn class(part: Part, path: &str) -> &'static str {
 }
 
 /// The one bearer of the request.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(only), None) = (values.next(), values.next()) else {
         return None;

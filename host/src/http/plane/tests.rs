@@ -8,6 +8,8 @@ fn a_path_belongs_to_one_part() {
         ("/docs", Part::Page),
         ("/auth/setup", Part::Page),
         ("/openapi.json", Part::Document),
+        ("/oauth/token", Part::OAuth),
+        ("/.well-known/openid-configuration", Part::OAuth),
         ("/api/v1/auth/login", Part::Open),
         ("/api/v1/files/1/content", Part::Open),
         ("/api/v1/files/1", Part::Host),
