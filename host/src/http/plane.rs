@@ -195,6 +195,7 @@ impl Plane {
             Part::Page | Part::Document => part.methods().to_owned(),
             _ => self.queries.methods(path),
         };
+        let methods = if methods.is_empty() { part.methods().to_owned() } else { methods };
         if let Ok(value) = methods.parse() {
             headers.entry(header::ALLOW).or_insert(value);
         }

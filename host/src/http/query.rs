@@ -125,7 +125,7 @@ mod tests {
         let table = QueryTable::of::<Guests>();
         assert_eq!(
             (table.methods("/guests/7").as_str(), table.methods("/other").as_str()),
-            ("GET, HEAD", "")
+            ("DELETE, GET, HEAD", "")
         );
     }
 
