@@ -18,6 +18,7 @@ pub mod docs;
 pub mod edge;
 pub mod errors;
 pub mod framing;
+pub mod gate;
 pub mod gateway;
 pub mod input;
 pub mod metrics;

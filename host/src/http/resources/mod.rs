@@ -11,6 +11,7 @@ pub mod exports;
 pub mod files;
 pub mod imports;
 pub mod jobs;
+pub mod limits;
 pub mod mappings;
 pub mod me;
 pub mod merges;
@@ -44,6 +45,7 @@ use self::exports::ExportsApi;
 use self::files::FilesApi;
 use self::imports::ImportsApi;
 use self::jobs::JobsApi;
+use self::limits::LimitsApi;
 use self::mappings::MappingsApi;
 use self::me::MeApi;
 use self::merges::MergesApi;
@@ -75,7 +77,7 @@ type Members = (AuthApi, MeApi, OrganizationApi, UsersApi, TeamsApi, ApiKeysApi)
 /// Programs, and people from elsewhere.
 type Programs = (ServiceAccountsApi, SecurityApi, ProvidersApi, SignInApi);
 /// What the organization arranges for itself.
-type Arranging = (ConfigurationApi, PartsApi, ViewsApi);
+type Arranging = (ConfigurationApi, PartsApi, LimitsApi, ViewsApi);
 /// Across all records.
 type Finding = (SearchApi, FilesApi, DuplicatesApi, MergesApi);
 /// Records in and out, and the work that this is.
@@ -154,6 +156,7 @@ pub fn all(app: &App) -> Resources {
         (
             ConfigurationApi { app: app.clone() },
             PartsApi { app: app.clone() },
+            LimitsApi { settings: app.settings.clone() },
             ViewsApi { records: app.records.clone() },
         ),
         (
