@@ -12,6 +12,7 @@ mod bearer;
 mod error;
 mod keys;
 mod login;
+mod oauth;
 mod people;
 mod secret;
 mod signing;
@@ -38,6 +39,11 @@ pub use bearer::{AUDIENCE, AccessToken, IssueToken, LIFETIME};
 pub use error::IdentityError;
 pub use keys::{ApiKey, ApiKeySecret, LONGEST as LONGEST_KEY, NewApiKey};
 pub use login::{Cost, INVITATION, SetupToken};
+pub use oauth::{
+    Ask, Authorization, AuthorizeError, Client, ClientAnswer, ClientAuth, ClientChange, ClientKind,
+    ClientSecret, Consent, ConsentQuestion, GrantType, Hint, Introspection, NewClient, OAuthError, Proof,
+    ResponseMode, STANDARD_SCOPES, SignedIn, TokenAnswer, UserInfo,
+};
 pub use people::{Email, NewUser, OWNER, ROLES, Team, User, UserChange, UserStatus};
 pub use signing::{KeyState, SigningAlgorithm, SigningKey};
 
@@ -50,6 +56,7 @@ static PROFILE: FileProfile = FileProfile {
             name: "0002_signing",
             sql: include_str!("../../../migrations/identity/0002_signing.sql"),
         },
+        Migration { name: "0003_oauth", sql: include_str!("../../../migrations/identity/0003_oauth.sql") },
     ],
     redacted: &["password_hash", "token_hash", "secret_hash", "private_key"],
 };
@@ -127,5 +134,18 @@ impl Identity {
         let (value, epoch) = self.file(by.organization)?.write(origin, change).await?;
         self.bearers.saw_epoch(by.organization, epoch);
         Ok(value)
+    }
+
+    /// A change on which nothing rests that is remembered of bearers: it leaves the epoch where it is.
+    async fn write_quietly<T: Send + 'static>(
+        &self,
+        by: &Caller,
+        f: impl FnOnce(&Connection) -> Result<T, IdentityError> + Send + 'static,
+    ) -> Result<T, IdentityError> {
+        let origin = ChangeOrigin { principal: by.principal.id, request: by.request, source: by.source };
+        let change = move |connection: &std::rc::Rc<Connection>| -> Result<Verdict<T>, IdentityError> {
+            Ok(Verdict::Keep(f(connection)?))
+        };
+        self.file(by.organization)?.write(origin, change).await
     }
 }
