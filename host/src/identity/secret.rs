@@ -20,6 +20,12 @@ pub(super) struct Peppers {
     pub(super) oauth: Zeroizing<[u8; 32]>,
     /// For set-up links.
     pub(super) setup_token: Zeroizing<[u8; 32]>,
+    /// For cookies of sessions, logins and devices.
+    pub(super) session: Zeroizing<[u8; 32]>,
+    /// For links that are sent by mail.
+    pub(super) mail_link: Zeroizing<[u8; 32]>,
+    /// For recovery codes.
+    pub(super) recovery_code: Zeroizing<[u8; 32]>,
 }
 
 impl Peppers {
@@ -29,6 +35,9 @@ impl Peppers {
             api_key: key("api-key-pepper"),
             oauth: key("oauth-pepper"),
             setup_token: key("setup-token-pepper"),
+            session: key("session-pepper"),
+            mail_link: key("mail-link-pepper"),
+            recovery_code: key("recovery-code-pepper"),
         }
     }
 }

@@ -92,11 +92,7 @@ pub(super) fn build(conn: &Rc<Connection>, entity: &Entity, rows: usize) -> Resu
         }
     }
     for (row, values) in &batch {
-        let sql = format!("insert or replace into {} (rowid, {}", table(entity), columns(entity));
-        let mut params = vec![Value::Integer(*row)];
-        let mut places = String::from("?1");
-        document(entity, values, &mut places, &mut params);
-        conn.prepare(&format!("{sql}) values ({places})"))?.execute(params_from_iter(&params))?;
+        add(conn, entity, *row, values)?;
     }
     state.built_to = batch.last().filter(|_| batch.len() == rows).map(|(row, _)| *row);
     remember(conn, entity, &state)?;
@@ -110,27 +106,35 @@ pub(super) fn put(
     id: RecordId,
     row: &[Value],
 ) -> Result<(), RecordError> {
-    let mut params = vec![Value::from(id)];
-    let mut places = String::from("_row");
-    document(entity, row, &mut places, &mut params);
-    let sql = format!(
-        "insert or replace into {} (rowid, {}) select {places} from \"{}\" where id = ?1",
-        table(entity),
-        columns(entity),
-        entity.key
-    );
-    conn.prepare(&sql)?.execute(params_from_iter(&params))?;
-    Ok(())
+    let Some(place) = place(conn, entity, id)? else { return Ok(()) };
+    add(conn, entity, place, row)
 }
 
 /// Takes a record out of the index; its row must still be there.
 pub(super) fn remove(conn: &Rc<Connection>, entity: &Entity, id: RecordId) -> Result<(), RecordError> {
-    let sql = format!(
-        "delete from {} where rowid = (select _row from \"{}\" where id = ?1)",
-        table(entity),
-        entity.key
-    );
-    conn.prepare(&sql)?.execute([id.as_bytes()])?;
+    let Some(place) = place(conn, entity, id)? else { return Ok(()) };
+    conn.prepare(&format!("delete from {} where rowid = ?1", table(entity)))?.execute([place])?;
+    Ok(())
+}
+
+/// The number under which the index knows a record.
+///
+/// Asked by itself: a statement that both reads a table and writes the index needs a journal of its own, and for each of
+/// those FTS5 writes what it has gathered to the file. With one segment for each record, an import spent half of its time
+/// on merging them.
+fn place(conn: &Rc<Connection>, entity: &Entity, id: RecordId) -> Result<Option<i64>, RecordError> {
+    let sql = format!("select _row from \"{}\" where id = ?1", entity.key);
+    Ok(conn.prepare(&sql)?.query_row([id.as_bytes()], |row| row.get(0)).optional()?)
+}
+
+/// Writes a record's entry.
+fn add(conn: &Rc<Connection>, entity: &Entity, place: i64, row: &[Value]) -> Result<(), RecordError> {
+    let mut params = vec![Value::Integer(place)];
+    let mut places = String::from("?1");
+    document(entity, row, &mut places, &mut params);
+    let sql =
+        format!("insert or replace into {} (rowid, {}) values ({places})", table(entity), columns(entity));
+    conn.prepare(&sql)?.execute(params_from_iter(&params))?;
     Ok(())
 }
 
