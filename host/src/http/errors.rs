@@ -85,6 +85,14 @@ pub fn unknown_parameter(name: &str) -> Problem {
     parameter("unknown_parameter", name, format!("The parameter `{name}` is not known here."))
 }
 
+/// 422 for a mutation that cannot be tried, rather than doing it for good.
+#[must_use]
+pub fn dry_run_not_offered() -> Problem {
+    let detail = "This cannot be tried without doing it; leave `dry_run` out. Configurations have \
+                  `/configuration/draft/check`, imports `dry_run` in their specification.";
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "dry_run_not_offered", detail)
+}
+
 fn parameter(code: &'static str, name: &str, detail: String) -> Problem {
     Problem::malformed(code, detail.clone()).with_faults(vec![Fault::new(name, code, detail)])
 }

@@ -43,7 +43,9 @@ pub use bearer::{AUDIENCE, AccessToken, IssueToken, LIFETIME};
 pub use error::IdentityError;
 pub use factors::{Enrolment, Factors};
 pub use keys::{ApiKey, ApiKeySecret, LONGEST as LONGEST_KEY, NewApiKey};
-pub use login::{Cost, External, INVITATION, PATIENCE as LOGIN_PATIENCE, Proof, SetupToken, Step, score};
+pub use login::{
+    Cost, External, INVITATION, PATIENCE as LOGIN_PATIENCE, Proof as FactorProof, SetupToken, Step, score,
+};
 pub use oauth::{
     Ask, Authorization, AuthorizeError, Client, ClientAnswer, ClientAuth, ClientChange, ClientKind,
     ClientProof, ClientSecret, Consent, ConsentQuestion, GrantType, Hint, Introspection, NewClient,
