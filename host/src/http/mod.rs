@@ -10,6 +10,7 @@ pub mod access;
 pub mod address;
 pub mod answer;
 pub mod body;
+pub mod browser;
 pub mod docs;
 pub mod edge;
 pub mod errors;
