@@ -1,6 +1,7 @@
 //! The REST API, on poem and nowhere else: who is asked, who asks, one file per resource, problems for every refusal.
 //!
-//! Three listeners. The public one is [`public`]: `edge.rs` (request ids, panics, headers) around `plane.rs` (organization,
+//! Three listeners, all on `server.rs` (connections) and `framing/` (where requests begin and end). The public one is
+//! [`public`]: `edge.rs` (request ids, panics, headers) around `plane.rs` (organization,
 //! bearer, which part answers) around `resources/` (the host's own), `gateway/` (plugins), `openapi.rs` and `docs.rs`.
 //! The operator's machines ask [`operations`] (`ops.rs`), the command line asks [`operator::routes`] over a local socket.
 //!
@@ -11,12 +12,16 @@ pub mod address;
 pub mod answer;
 pub mod body;
 pub mod browser;
+pub mod cors;
 pub mod docs;
 pub mod edge;
 pub mod errors;
+pub mod framing;
 pub mod gateway;
 pub mod input;
 pub mod metrics;
+pub mod mutated;
+pub mod oauth;
 pub mod openapi;
 pub mod operator;
 pub mod ops;
@@ -24,9 +29,11 @@ pub mod plane;
 pub mod problem;
 pub mod proxy;
 pub mod query;
+pub mod rates;
 pub mod request;
 pub mod resources;
 pub mod server;
+pub mod terms;
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! What can go wrong with people and credentials, in the words of the domain.
 
-use crate::ids::{PrincipalId, SessionId, TeamId};
+use crate::ids::{ClientId, PrincipalId, SessionId, TeamId};
 use crate::storage::StorageError;
 
 /// What can go wrong with people and credentials.
@@ -15,6 +15,12 @@ pub enum IdentityError {
     /// No such API key in this organization.
     #[error("API key {0} does not exist")]
     ApiKeyNotFound(PrincipalId),
+    /// No such client in this organization.
+    #[error("client {0} does not exist")]
+    ClientNotFound(ClientId),
+    /// No such request to sign in waits.
+    #[error("the request to sign in is over")]
+    RequestNotFound,
     /// No such session of this person.
     #[error("session {0} does not exist")]
     SessionNotFound(SessionId),

@@ -13,6 +13,7 @@ mod error;
 mod factors;
 mod keys;
 mod login;
+mod oauth;
 mod people;
 mod secret;
 mod sessions;
@@ -42,7 +43,14 @@ pub use bearer::{AUDIENCE, AccessToken, IssueToken, LIFETIME};
 pub use error::IdentityError;
 pub use factors::{Enrolment, Factors};
 pub use keys::{ApiKey, ApiKeySecret, LONGEST as LONGEST_KEY, NewApiKey};
-pub use login::{Cost, External, INVITATION, PATIENCE as LOGIN_PATIENCE, Proof, SetupToken, Step, score};
+pub use login::{
+    Cost, External, INVITATION, PATIENCE as LOGIN_PATIENCE, Proof as FactorProof, SetupToken, Step, score,
+};
+pub use oauth::{
+    Ask, Authorization, AuthorizeError, Client, ClientAnswer, ClientAuth, ClientChange, ClientKind,
+    ClientSecret, Consent, ConsentQuestion, GrantType, Hint, Introspection, NewClient, OAuthError, Proof,
+    ResponseMode, STANDARD_SCOPES, SignedIn, TokenAnswer, UserInfo,
+};
 
 pub(crate) use factors::totp;
 pub(crate) use login::{Attempt, Hasher, Throttle, Verdict as PasswordVerdict, check_password};
@@ -59,6 +67,7 @@ static PROFILE: FileProfile = FileProfile {
             name: "0002_signing",
             sql: include_str!("../../../migrations/identity/0002_signing.sql"),
         },
+        Migration { name: "0003_oauth", sql: include_str!("../../../migrations/identity/0003_oauth.sql") },
         Migration {
             name: "0004_sessions",
             sql: include_str!("../../../migrations/identity/0004_sessions.sql"),

@@ -16,6 +16,8 @@ use crate::storage::Secrets;
 pub(super) struct Peppers {
     /// For the secrets of API keys.
     pub(super) api_key: Zeroizing<[u8; 32]>,
+    /// For clients' secrets, codes and refresh tokens.
+    pub(super) oauth: Zeroizing<[u8; 32]>,
     /// For set-up links.
     pub(super) setup_token: Zeroizing<[u8; 32]>,
     /// For cookies of sessions, logins and devices.
@@ -31,6 +33,7 @@ impl Peppers {
         let key = |purpose| Zeroizing::new(secrets.key(purpose));
         Self {
             api_key: key("api-key-pepper"),
+            oauth: key("oauth-pepper"),
             setup_token: key("setup-token-pepper"),
             session: key("session-pepper"),
             mail_link: key("mail-link-pepper"),

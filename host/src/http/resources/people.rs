@@ -17,6 +17,8 @@ impl From<IdentityError> for Problem {
             E::UserNotFound(_) => missing("user_not_found"),
             E::TeamNotFound(_) => missing("team_not_found"),
             E::ApiKeyNotFound(_) => missing("api_key_not_found"),
+            E::ClientNotFound(_) => missing("client_not_found"),
+            E::RequestNotFound => missing("request_not_found"),
             E::SessionNotFound(_) => missing("session_not_found"),
             E::Invalid { field, .. } => fault(field, "invalid"),
             E::UnknownRole(_) => fault("roles", "unknown_role"),
