@@ -12,6 +12,7 @@ pub mod access;
 pub mod address;
 pub mod answer;
 pub mod body;
+pub mod browser;
 pub mod cors;
 pub mod callback;
 pub mod docs;

@@ -26,6 +26,7 @@ pub mod search;
 pub mod security;
 pub mod service_accounts;
 pub mod teams;
+pub mod transactions;
 pub mod upload;
 pub mod users;
 pub mod views;
@@ -47,7 +48,7 @@ use self::imports::ImportsApi;
 use self::jobs::JobsApi;
 use self::limits::LimitsApi;
 use self::mappings::MappingsApi;
-use self::me::MeApi;
+use self::me::{MeApi, SecurityApi};
 use self::merges::MergesApi;
 use self::organization::OrganizationApi;
 use self::policies::PoliciesApi;
@@ -59,6 +60,7 @@ use self::search::SearchApi;
 use self::security::SecurityApi;
 use self::service_accounts::ServiceAccountsApi;
 use self::teams::TeamsApi;
+use self::transactions::TransactionsApi;
 use self::users::UsersApi;
 use self::views::ViewsApi;
 
@@ -68,6 +70,8 @@ pub type Resources = (Members, Deciding, Arranging, Finding, Moving);
 type Deciding = (RolesApi, PoliciesApi, AuthzApi);
 pub type Resources = (Members, Issuing, Arranging, Finding, Moving);
 /// Who is who.
+type Members =
+    (AuthApi, TransactionsApi, MeApi, SecurityApi, OrganizationApi, UsersApi, TeamsApi, ApiKeysApi);
 type Members = (AuthApi, MeApi, OrganizationApi, UsersApi, TeamsApi, ApiKeysApi);
 /// Who gets tokens, and what signs them.
 type Issuing = (ClientsApi, SigningKeysApi, ConsentsApi);
@@ -86,7 +90,7 @@ type Moving = (ImportsApi, MappingsApi, ExportsApi, JobsApi);
 /// The headings of the document.
 #[derive(Tags)]
 pub enum Tag {
-    /// Getting in: login and set-up links.
+    /// Getting in: signing in and out, passwords, second factors, sessions, links.
     Auth,
     /// The organization itself, its modules, and who you are.
     Organization,
@@ -134,8 +138,10 @@ pub fn all(app: &App) -> Resources {
     let identity = &app.identity;
     (
         (
-            AuthApi { identity: identity.clone() },
+            AuthApi { identity: identity.clone(), address: app.address.clone() },
+            TransactionsApi { identity: identity.clone(), address: app.address.clone() },
             MeApi { identity: identity.clone() },
+            SecurityApi { identity: identity.clone(), address: app.address.clone() },
             OrganizationApi { clock: app.clock.clone() },
             UsersApi { identity: identity.clone() },
             TeamsApi { identity: identity.clone() },
