@@ -33,9 +33,12 @@ mod stories {
     mod files_are_kept;
     mod many_writers_meet;
     mod operators_look_in;
+    mod people_see_some_fields;
     mod people_see_what_they_may;
     mod people_talk_about_a_record;
     mod records_are_merged;
+    mod records_are_shared;
+    mod roles_are_made;
     mod refusals_are_told;
     mod rows_come_in_bulk;
     mod the_document_is_walked;

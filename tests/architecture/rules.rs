@@ -17,6 +17,7 @@ const LAYERS: [&str; 22] = [
     "licensing",
     "settings",
     "identity",
+    "platform",
     "policy",
     "records",
     "events",

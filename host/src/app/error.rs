@@ -6,6 +6,7 @@ use crate::identity::IdentityError;
 use crate::jobs::JobError;
 use crate::licensing::LicensingError;
 use crate::organizations::OrganizationError;
+use crate::platform::PlatformError;
 use crate::plugins::PluginError;
 use crate::policy::PolicyError;
 use crate::records::RecordError;
@@ -43,6 +44,9 @@ pub enum AppError {
     /// People.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// The platform's administrators.
+    #[error(transparent)]
+    Platform(#[from] PlatformError),
     /// Licences.
     #[error(transparent)]
     Licensing(#[from] LicensingError),

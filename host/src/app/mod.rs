@@ -5,6 +5,8 @@
 mod configuration;
 mod demo;
 mod error;
+mod policy;
+mod provision;
 mod seed;
 mod work;
 
@@ -23,8 +25,9 @@ use crate::jobs::Jobs;
 use crate::licensing::{Entitlement, Licensing};
 use crate::mail::Mailer;
 use crate::organizations::{Organization, Organizations};
+use crate::platform::Platform;
 use crate::plugins::{Package, Plugin, Plugins};
-use crate::policy::{Policy, PolicyIndex};
+use crate::policy::{Grant, Policy, PolicyIndex};
 use crate::records::configuration::{Configuration, Ground};
 use crate::records::duplicates::sets::DuplicateSets;
 use crate::records::import::Imports;
@@ -35,6 +38,7 @@ use crate::settings::Settings;
 use crate::storage::{ControlPlane, Secrets, TenantFiles, check_sqlite_version};
 
 pub use self::error::AppError;
+pub use self::provision::{Provision, ProvisionError, Provisioned};
 
 /// Every handle of a host. Cheap to clone.
 #[derive(Clone)]
@@ -47,6 +51,8 @@ pub struct App {
     pub settings: Settings,
     /// Their people.
     pub identity: Identity,
+    /// Who runs the installation.
+    pub platform: Platform,
     /// Their policies.
     pub policy: Policy,
     /// Long-running work.
@@ -77,6 +83,7 @@ pub struct App {
 }
 
 /// An organization that is ready for requests.
+#[derive(Clone)]
 pub struct Entered {
     /// The organization.
     pub organization: Arc<Organization>,
@@ -91,6 +98,8 @@ pub struct Entered {
     /// The version of its configuration that they are of.
     version: i64,
     ground: Ground,
+    /// The rights that plugins and the configuration propose.
+    grants: Arc<[Grant]>,
 }
 
 impl Entered {
@@ -137,6 +146,7 @@ impl App {
         let identity = Identity::new(files.clone(), secrets.clone(), clock.clone())
             .at(config.address.clone())
             .mailing(mailer.clone());
+        let platform = Platform::new(control.clone(), secrets.clone(), clock.clone(), &identity);
         let records = Records::new(files.clone(), identity.clone(), &secrets, clock.clone());
         let (artifacts, key) = (config.artifacts(), secrets.key("artifact"));
         let plugins = tokio::task::spawn_blocking(move || Plugins::load(packages, artifacts, key)).await??;
@@ -144,12 +154,13 @@ impl App {
             organizations: Organizations::new(control.clone(), clock.clone()),
             licensing: Licensing::new(control.clone(), clock.clone()),
             settings: Settings::new(control, clock.clone()),
-            policy: Policy::new(),
+            policy: Policy::with_clock(clock.clone()),
             configuration: Configuration::new(records.clone()),
             imports: Imports::new(records.clone(), jobs.clone(), files.clone()),
             duplicates: DuplicateSets::new(records.clone(), jobs.clone()),
             address: config.address.clone(),
             identity,
+            platform,
             jobs,
             records,
             plugins,
@@ -202,7 +213,7 @@ impl App {
         let same = Arc::ptr_eq(&entered.organization, organization)
             && licensed.map(Arc::as_ptr).eq(entered.plugins.iter().map(Arc::as_ptr))
             && self.configuration.version_in_force(organization.id)? == entered.version;
-        Ok(same.then_some(entered))
+        Ok(same.then(|| self.under_present_policy(entered)))
     }
 
     /// What a crash interrupted is finished before anybody looks. A failure keeps nobody out: it is logged, and tried
@@ -240,15 +251,16 @@ impl App {
             tracing::warn!(organization = %organization.slug, at, why, "a part of the configuration does not fit any more");
         }
         let declared = plugins.iter().flat_map(|plugin| plugin.grants());
-        let grants: Vec<_> = declared.chain(compiled.grants).collect();
+        let grants: Arc<[Grant]> = declared.chain(compiled.grants).collect();
         let entered = Entered {
             organization: Arc::clone(organization),
             entitlement,
-            policy: self.policy.load(organization.id, &grants).await?,
+            policy: self.load_policy(organization.id, &grants).await?,
             plugins,
             modules: compiled.modules,
             version: published.version.version,
             ground,
+            grants,
         };
         for module in &*entered.modules {
             self.records.prepare(organization, module).await?;

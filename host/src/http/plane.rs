@@ -32,6 +32,7 @@ pub const HOST_AREAS: [&str; 27] = [
     "api-keys",
     "audit",
     "auth",
+    "authz",
     "bulk",
     "clients",
     "configuration",
@@ -48,6 +49,7 @@ pub const HOST_AREAS: [&str; 27] = [
     "modules",
     "organization",
     "platform",
+    "policies",
     "privacy",
     "roles",
     "search",
@@ -275,7 +277,7 @@ fn class(part: Part, path: &str) -> &'static str {
 }
 
 /// The one bearer of the request.
-pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(only), None) = (values.next(), values.next()) else {
         return None;

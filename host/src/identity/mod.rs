@@ -11,11 +11,12 @@
 mod bearer;
 mod error;
 mod factors;
+pub(crate) mod jws;
 mod keys;
 mod login;
 mod oauth;
 mod people;
-mod secret;
+pub(crate) mod secret;
 mod sessions;
 mod signing;
 mod store;
@@ -37,6 +38,7 @@ use crate::storage::{
 
 use bearer::Bearers;
 use login::Networks;
+pub(crate) use people::key_of;
 use secret::Peppers;
 
 pub use bearer::{AUDIENCE, AccessToken, IssueToken, LIFETIME};
@@ -76,6 +78,7 @@ static PROFILE: FileProfile = FileProfile {
             name: "0005_factors",
             sql: include_str!("../../../migrations/identity/0005_factors.sql"),
         },
+        Migration { name: "0008_policy", sql: include_str!("../../../migrations/identity/0008_policy.sql") },
     ],
     redacted: &["password_hash", "token_hash", "secret_hash", "private_key"],
 };
@@ -148,6 +151,11 @@ impl Identity {
         Self { address, ..self }
     }
 
+    /// What hashes passwords: one for the whole host, so that its bound on memory holds for all of them.
+    pub(crate) fn hasher(&self) -> Hasher {
+        self.hasher.clone()
+    }
+
     fn file(&self, organization: OrganizationId) -> Result<Arc<TenantFile>, IdentityError> {
         Ok(self.files.open(organization, "identity", &PROFILE)?)
     }
@@ -158,6 +166,31 @@ impl Identity {
         f: impl FnOnce(&Connection) -> Result<T, IdentityError>,
     ) -> Result<T, IdentityError> {
         self.file(organization)?.read(|connection| f(connection))
+    }
+
+    /// Looks at the organization's file, for what other modules keep there.
+    ///
+    /// # Errors
+    /// Whatever `f` answers, or the file fails.
+    pub fn look<T>(
+        &self,
+        organization: OrganizationId,
+        f: impl FnOnce(&Connection) -> Result<T, IdentityError>,
+    ) -> Result<T, IdentityError> {
+        self.read(organization, f)
+    }
+
+    /// Changes what other modules keep in the organization's file. When this returns, no bearer is answered from what
+    /// was true before.
+    ///
+    /// # Errors
+    /// Whatever `f` answers, or the file fails.
+    pub async fn put<T: Send + 'static>(
+        &self,
+        by: &Caller,
+        f: impl FnOnce(&Connection) -> Result<T, IdentityError> + Send + 'static,
+    ) -> Result<T, IdentityError> {
+        self.write(by, f).await
     }
 
     /// One change, whole or absent. When this returns, no bearer is answered from what was true before.

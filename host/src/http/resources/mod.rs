@@ -2,6 +2,7 @@
 
 pub mod api_keys;
 pub mod auth;
+pub mod authz;
 pub mod clients;
 pub mod configuration;
 pub mod consents;
@@ -15,6 +16,8 @@ pub mod me;
 pub mod merges;
 pub mod organization;
 pub mod people;
+pub mod policies;
+pub mod roles;
 pub mod search;
 pub mod signing_keys;
 pub mod teams;
@@ -29,6 +32,7 @@ use crate::app::App;
 
 use self::api_keys::ApiKeysApi;
 use self::auth::AuthApi;
+use self::authz::AuthzApi;
 use self::clients::ClientsApi;
 use self::configuration::{ConfigurationApi, PartsApi};
 use self::consents::ConsentsApi;
@@ -41,6 +45,8 @@ use self::mappings::MappingsApi;
 use self::me::{MeApi, SecurityApi};
 use self::merges::MergesApi;
 use self::organization::OrganizationApi;
+use self::policies::PoliciesApi;
+use self::roles::RolesApi;
 use self::search::SearchApi;
 use self::signing_keys::SigningKeysApi;
 use self::teams::TeamsApi;
@@ -49,6 +55,9 @@ use self::users::UsersApi;
 use self::views::ViewsApi;
 
 /// All of them.
+pub type Resources = (Members, Deciding, Arranging, Finding, Moving);
+/// Who may do what.
+type Deciding = (RolesApi, PoliciesApi, AuthzApi);
 pub type Resources = (Members, Issuing, Arranging, Finding, Moving);
 /// Who is who.
 type Members =
@@ -76,6 +85,10 @@ pub enum Tag {
     Teams,
     /// Keys for programs.
     ApiKeys,
+    /// Roles, and the organization's own rows of the policy.
+    Policy,
+    /// What is decided, and why.
+    Authorization,
     /// Programs that people sign in to, and what signs their tokens.
     Clients,
     /// Files of records.
@@ -113,6 +126,7 @@ pub fn all(app: &App) -> Resources {
             TeamsApi { identity: identity.clone() },
             ApiKeysApi { identity: identity.clone() },
         ),
+        (RolesApi { app: app.clone() }, PoliciesApi { app: app.clone() }, AuthzApi { app: app.clone() }),
         (
             ClientsApi { identity: identity.clone() },
             SigningKeysApi { identity: identity.clone() },

@@ -34,7 +34,7 @@ use crate::organizations::{Organization, Status};
 pub use token::{AUDIENCE, AccessToken, IssueToken, LIFETIME};
 
 pub(super) use store::principal_epoch;
-pub(super) use token::{Verified, install_cryptography};
+pub(super) use token::{Unverified, Verified, install_cryptography};
 
 /// The longest bearer that is looked at, in bytes.
 const LONGEST: usize = 4_096;

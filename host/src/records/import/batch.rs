@@ -76,7 +76,7 @@ fn preview(tx: &Tx, entity: &Arc<Entity>, line: u64, written: Written) -> Result
         Written::Created(id) => ("create", id),
         Written::Updated(id) => ("update", id),
     };
-    match list::get(&tx.conn, &tx.scope, entity, id, &View::parse(entity, None, None)?) {
+    match list::get(&tx.conn, &tx.scope, entity, id, &View::within(&tx.scope, entity, None, None)?) {
         Err(RecordError::NotFound) => Ok(None),
         Err(error) => Err(error),
         Ok(one) => {
