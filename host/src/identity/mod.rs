@@ -50,8 +50,8 @@ pub use login::{
 };
 pub use oauth::{
     Ask, Authorization, AuthorizeError, Client, ClientAnswer, ClientAuth, ClientChange, ClientKind,
-    ClientSecret, Consent, ConsentQuestion, GrantType, Hint, Introspection, NewClient, OAuthError, Proof,
-    ResponseMode, STANDARD_SCOPES, SignedIn, TokenAnswer, UserInfo,
+    ClientProof, ClientSecret, Consent, ConsentQuestion, GrantType, Hint, Introspection, NewClient,
+    OAuthError, ResponseMode, STANDARD_SCOPES, SignedIn, TokenAnswer, UserInfo,
 };
 
 pub(crate) use factors::totp;

@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension, Row};
 
 use crate::caller::{Principal, PrincipalKind};
 use crate::clock::UnixMillis;
-use crate::identity::{IdentityError, oauth, people};
+use crate::identity::{IdentityError, oauth, people, sessions};
 use crate::ids::PrincipalId;
 use crate::storage::{Connection, StorageError};
 
@@ -47,6 +47,11 @@ pub(super) fn find_bearer(
 ) -> std::result::Result<Option<Found>, IdentityError> {
     if let (Some(client), Some(grant)) = (claims.client, claims.grant)
         && !oauth::grant_is_live(connection, grant, client, now)?
+    {
+        return Ok(None);
+    }
+    if let Some(session) = claims.session
+        && !sessions::is_live(connection, session, now)?
     {
         return Ok(None);
     }
