@@ -51,7 +51,7 @@ impl From<IdentityError> for Problem {
             E::InvalidLogin => Self::new(StatusCode::UNAUTHORIZED, "invalid_login", text),
             E::LoginIncomplete => Self::new(StatusCode::UNAUTHORIZED, "login_incomplete", text),
             E::SecondFactorRequired => Self::new(StatusCode::UNAUTHORIZED, "second_factor_required", text),
-            E::InvalidLink => Self::new(StatusCode::UNAUTHORIZED, "invalid_link", text),
+            E::InvalidLink => Self::new(StatusCode::UNAUTHORIZED, "invalid_mail_link", text),
             E::InvalidCode => fault("code", "invalid_code"),
             E::PersonRequired => Self::forbidden(text),
             E::Throttled { retry_after } => {

@@ -16,6 +16,8 @@ mod throttle;
 mod transaction;
 
 #[cfg(test)]
+mod link_tests;
+#[cfg(test)]
 mod tests;
 
 use crate::caller::{Caller, PrincipalKind, Source};
