@@ -16,6 +16,7 @@ mod stories {
     mod a_list_is_walked;
     mod a_module_is_licensed;
     mod a_newcomer_imports_a_crm;
+    mod a_platform_is_claimed;
     mod a_record_comes_back;
     mod a_record_lives;
     mod a_reference_crosses_files;
@@ -45,6 +46,8 @@ mod stories {
     mod rows_come_in_bulk;
     mod the_document_is_walked;
     mod the_kitchen_sink_is_walked;
+    mod the_platform_is_walked;
     mod words_are_searched;
 }
+mod staff;
 mod walk;
