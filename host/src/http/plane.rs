@@ -297,7 +297,7 @@ impl Part {
     /// What may be asked for anywhere in it.
     const fn methods(self) -> &'static str {
         match self {
-            Self::Page | Self::Document | Self::Nothing => "GET, HEAD",
+            Self::Page | Self::Document | Self::Callback | Self::Nothing => "GET, HEAD",
             Self::Import => "POST",
             Self::Open | Self::Host | Self::Plugin | Self::OAuth => "GET, HEAD, POST, PUT, PATCH, DELETE",
         }

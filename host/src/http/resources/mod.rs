@@ -18,13 +18,12 @@ pub mod merges;
 pub mod organization;
 pub mod people;
 pub mod policies;
-pub mod roles;
-pub mod search;
-pub mod signing_keys;
 pub mod providers;
+pub mod roles;
 pub mod search;
 pub mod security;
 pub mod service_accounts;
+pub mod signing_keys;
 pub mod teams;
 pub mod transactions;
 pub mod upload;
@@ -48,36 +47,30 @@ use self::imports::ImportsApi;
 use self::jobs::JobsApi;
 use self::limits::LimitsApi;
 use self::mappings::MappingsApi;
-use self::me::{MeApi, SecurityApi};
+use self::me::{CredentialsApi, MeApi};
 use self::merges::MergesApi;
 use self::organization::OrganizationApi;
 use self::policies::PoliciesApi;
-use self::roles::RolesApi;
-use self::search::SearchApi;
-use self::signing_keys::SigningKeysApi;
 use self::providers::{ProvidersApi, SignInApi};
+use self::roles::RolesApi;
 use self::search::SearchApi;
 use self::security::SecurityApi;
 use self::service_accounts::ServiceAccountsApi;
+use self::signing_keys::SigningKeysApi;
 use self::teams::TeamsApi;
 use self::transactions::TransactionsApi;
 use self::users::UsersApi;
 use self::views::ViewsApi;
 
 /// All of them.
-pub type Resources = (Members, Deciding, Arranging, Finding, Moving);
-/// Who may do what.
-type Deciding = (RolesApi, PoliciesApi, AuthzApi);
-pub type Resources = (Members, Issuing, Arranging, Finding, Moving);
+pub type Resources = (Members, Deciding, Issuing, Programs, Arranging, Finding, Moving);
 /// Who is who.
 type Members =
-    (AuthApi, TransactionsApi, MeApi, SecurityApi, OrganizationApi, UsersApi, TeamsApi, ApiKeysApi);
-type Members = (AuthApi, MeApi, OrganizationApi, UsersApi, TeamsApi, ApiKeysApi);
+    (AuthApi, TransactionsApi, MeApi, CredentialsApi, OrganizationApi, UsersApi, TeamsApi, ApiKeysApi);
+/// Who may do what.
+type Deciding = (RolesApi, PoliciesApi, AuthzApi);
 /// Who gets tokens, and what signs them.
 type Issuing = (ClientsApi, SigningKeysApi, ConsentsApi);
-pub type Resources = (Members, Programs, Arranging, Finding, Moving);
-/// Who is who.
-type Members = (AuthApi, MeApi, OrganizationApi, UsersApi, TeamsApi, ApiKeysApi);
 /// Programs, and people from elsewhere.
 type Programs = (ServiceAccountsApi, SecurityApi, ProvidersApi, SignInApi);
 /// What the organization arranges for itself.
@@ -141,7 +134,7 @@ pub fn all(app: &App) -> Resources {
             AuthApi { identity: identity.clone(), address: app.address.clone() },
             TransactionsApi { identity: identity.clone(), address: app.address.clone() },
             MeApi { identity: identity.clone() },
-            SecurityApi { identity: identity.clone(), address: app.address.clone() },
+            CredentialsApi { identity: identity.clone(), address: app.address.clone() },
             OrganizationApi { clock: app.clock.clone() },
             UsersApi { identity: identity.clone() },
             TeamsApi { identity: identity.clone() },
@@ -156,7 +149,7 @@ pub fn all(app: &App) -> Resources {
         (
             ServiceAccountsApi { identity: identity.clone() },
             SecurityApi { identity: identity.clone() },
-            ProvidersApi { federation: app.federation.clone() },
+            ProvidersApi { federation: app.federation.clone(), address: app.address.clone() },
             SignInApi { federation: app.federation.clone() },
         ),
         (

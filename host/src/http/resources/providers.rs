@@ -11,15 +11,17 @@ use poem_openapi::{ApiResponse, Object, OpenApi};
 
 use crate::caller::PrincipalKind;
 use crate::clock::rfc3339;
+use crate::config::PublicAddress;
 use crate::http::access::{Access, id};
 use crate::http::answer::{Created, Done, Found, expected_version};
+use crate::http::browser::Browser;
 use crate::http::callback;
 use crate::http::input::Input;
 use crate::http::problem::Problem;
 use crate::http::resources::Tag;
 use crate::http::resources::auth::Token;
 use crate::http::resources::users::StatusView;
-use crate::identity::{Departure, Federation, GroupRole, Provider, ProviderChange, UserStatus};
+use crate::identity::{Departure, FactorProof, Federation, GroupRole, Provider, ProviderChange, UserStatus};
 use crate::organizations::Organization;
 
 const OBJECT: &str = "host.identity-provider";
@@ -29,6 +31,8 @@ const MISSING: &str = "identity_provider_not_found";
 pub struct ProvidersApi {
     /// Providers, and those who come from them.
     pub federation: Federation,
+    /// How the installation is reached.
+    pub address: PublicAddress,
 }
 
 /// Lets people sign in with a provider.
@@ -163,6 +167,9 @@ pub struct LinkInput {
     /// Your password.
     #[oai(validator(min_length = 1, max_length = 128))]
     password: String,
+    /// A code of your authenticator app or a recovery code, if you have a second factor.
+    #[oai(validator(max_length = 64))]
+    code: Option<String>,
 }
 
 /// A way to sign in.
@@ -278,13 +285,22 @@ impl ProvidersApi {
     ///
     /// For people, with their password: from then on they may sign in with the provider.
     #[oai(path = "/:id/link", method = "post", operation_id = "link_identity")]
-    async fn link(&self, access: Access, id: Path<String>, input: Input<LinkInput>) -> Result<Gone, Problem> {
+    async fn link(
+        &self,
+        access: Access,
+        id: Path<String>,
+        browser: Browser,
+        input: Input<LinkInput>,
+    ) -> Result<Gone, Problem> {
         if access.caller.principal.kind != PrincipalKind::User {
             return Err(Problem::forbidden("Only people are linked to people."));
         }
         let organization = access.organization();
         let provider = self::id(&id.0, MISSING)?;
-        let gone = self.federation.depart_to_link(&access.caller, organization, provider, &input.0.password);
+        let LinkInput { password, code } = &input.0;
+        let visitor = browser.visitor(&self.address);
+        let proof = FactorProof { password, code: code.as_deref(), visitor: &visitor };
+        let gone = self.federation.depart_to_link(&access.caller, organization, provider, &proof);
         Ok(gone_to(gone.await?, &self.federation, organization))
     }
 }

@@ -22,7 +22,9 @@ use subtle::ConstantTimeEq;
 use crate::caller::Caller;
 use crate::clock::UnixMillis;
 use crate::identity::people::{self, UserStatus};
-use crate::identity::{AccessToken, Identity, IdentityError, IssueToken, PLATFORM, platform, secret};
+use crate::identity::{
+    AccessToken, FactorProof, Identity, IdentityError, IssueToken, PLATFORM, platform, secret,
+};
 use crate::ids::{OrganizationId, PrincipalId, ProviderId, RequestId};
 use crate::organizations::Organization;
 use crate::outbound::Outbound;
@@ -103,23 +105,20 @@ impl Federation {
         self.begin(organization, provider, None).await
     }
 
-    /// Sends a person to a provider, to be known as who they are there. Their password proves that it is them, now.
+    /// Sends a person to a provider, to be known as who they are there. What they prove is that it is them, now.
     ///
     /// # Errors
-    /// [`IdentityError::StepUpRequired`] for a wrong password or another's; what a login is refused for.
+    /// [`IdentityError::StepUpRequired`] for a wrong password; what a login is refused for.
     pub async fn depart_to_link(
         &self,
         by: &Caller,
         organization: &Organization,
         provider: ProviderId,
-        password: &str,
+        proof: &FactorProof<'_>,
     ) -> Result<Departure, IdentityError> {
-        let user = self.identity.user(organization.id, by.principal.id);
-        let email = user.ok().and_then(|user| user.email).ok_or(IdentityError::StepUpRequired)?;
-        let proved = self.identity.log_in(organization, &email, password).await;
-        match proved {
-            Ok(token) if token.user == by.principal.id => {}
-            Ok(_) | Err(IdentityError::InvalidCredentials) => return Err(IdentityError::StepUpRequired),
+        match self.identity.prove(by, organization, proof).await {
+            Ok(_) => {}
+            Err(IdentityError::InvalidCredentials) => return Err(IdentityError::StepUpRequired),
             Err(other) => return Err(other),
         }
         self.begin(organization, provider, Some(by.principal.id)).await
