@@ -2,7 +2,7 @@
 
 use crate::caller::{Caller, Principal, PrincipalKind, Source};
 use crate::clock::Clock;
-use crate::identity::{Cost, Email, Identity, IdentityError, NewUser, User, platform};
+use crate::identity::{Cost, Email, Identity, IdentityError, NewUser, User, Visitor, platform};
 use crate::ids::{OrganizationId, RequestId};
 use crate::organizations::{Organization, Slug, Status};
 use crate::storage::{Secrets, TenantFiles};
@@ -75,11 +75,20 @@ impl World {
 
     pub(super) async fn log_in(&self, name: &str) -> Result<String, IdentityError> {
         let email = format!("{name}@example.com");
-        self.identity.log_in(&self.acme, &email, PASSWORD).await.map(|token| token.token)
+        self.identity.log_in(&self.acme, &email, PASSWORD, &visitor()).await.map(|token| token.token)
     }
 
     pub(super) fn authenticate(&self, bearer: &str) -> Result<Caller, IdentityError> {
         self.identity.authenticate(&self.acme, bearer, RequestId::new())
+    }
+}
+
+/// Somebody at a browser, always the same.
+pub(super) fn visitor() -> Visitor {
+    Visitor {
+        address: [203, 0, 113, 9].into(),
+        user_agent: "Mozilla/5.0 (X11; Linux x86_64) Firefox/143.0".to_owned(),
+        known_device: None,
     }
 }
 
