@@ -10,7 +10,7 @@ use crate::http::problem::Problem;
 use crate::http::resources::Tag;
 use crate::identity::Identity;
 
-pub use security::SecurityApi;
+pub use security::CredentialsApi;
 
 /// Tells who asks.
 pub struct MeApi {
