@@ -17,9 +17,9 @@ mod stories {
     mod a_module_is_licensed;
     mod a_newcomer_imports_a_crm;
     mod a_platform_is_claimed;
+    mod a_program_signs_people_in;
     mod a_record_comes_back;
     mod a_record_lives;
-    mod a_program_signs_people_in;
     mod a_reference_crosses_files;
     mod a_request_is_hardened;
     mod a_request_is_refused;
@@ -42,8 +42,8 @@ mod stories {
     mod rates_are_limited;
     mod records_are_merged;
     mod records_are_shared;
-    mod roles_are_made;
     mod refusals_are_told;
+    mod roles_are_made;
     mod rows_come_in_bulk;
     mod strangers_sign_people_in;
     mod the_document_is_walked;
