@@ -42,7 +42,7 @@ use self::files::FilesApi;
 use self::imports::ImportsApi;
 use self::jobs::JobsApi;
 use self::mappings::MappingsApi;
-use self::me::{MeApi, SecurityApi};
+use self::me::{CredentialsApi, MeApi};
 use self::merges::MergesApi;
 use self::organization::OrganizationApi;
 use self::policies::PoliciesApi;
@@ -61,7 +61,7 @@ type Deciding = (RolesApi, PoliciesApi, AuthzApi);
 pub type Resources = (Members, Issuing, Arranging, Finding, Moving);
 /// Who is who.
 type Members =
-    (AuthApi, TransactionsApi, MeApi, SecurityApi, OrganizationApi, UsersApi, TeamsApi, ApiKeysApi);
+    (AuthApi, TransactionsApi, MeApi, CredentialsApi, OrganizationApi, UsersApi, TeamsApi, ApiKeysApi);
 type Members = (AuthApi, MeApi, OrganizationApi, UsersApi, TeamsApi, ApiKeysApi);
 /// Who gets tokens, and what signs them.
 type Issuing = (ClientsApi, SigningKeysApi, ConsentsApi);
@@ -120,7 +120,7 @@ pub fn all(app: &App) -> Resources {
             AuthApi { identity: identity.clone(), address: app.address.clone() },
             TransactionsApi { identity: identity.clone(), address: app.address.clone() },
             MeApi { identity: identity.clone() },
-            SecurityApi { identity: identity.clone(), address: app.address.clone() },
+            CredentialsApi { identity: identity.clone(), address: app.address.clone() },
             OrganizationApi { clock: app.clock.clone() },
             UsersApi { identity: identity.clone() },
             TeamsApi { identity: identity.clone() },

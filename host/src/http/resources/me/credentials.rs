@@ -16,7 +16,7 @@ use crate::http::resources::auth::{Taken, Token};
 use crate::identity::{Email, FactorProof as Proof, Identity, Session, Visitor, score};
 
 /// Profile, sessions, password and second factors of whoever asks.
-pub struct SecurityApi {
+pub struct CredentialsApi {
     /// People and credentials.
     pub identity: Identity,
     /// How the installation is reached.
@@ -146,7 +146,7 @@ pub struct RecoveryCodes {
 }
 
 #[OpenApi(prefix_path = "/api/v1/me", tag = "Tag::Auth")]
-impl SecurityApi {
+impl CredentialsApi {
     /// How I get in
     #[oai(path = "/profile", method = "get", operation_id = "get_my_profile")]
     async fn profile(&self, access: Access) -> Result<Found<Profile>, Problem> {
