@@ -9,11 +9,15 @@ use totp_rs::Builder;
 
 use crate::door::{Door, PASSWORD, mails, person};
 
-/// The code of an app with this secret, so many steps from now.
-fn code(secret: &str, steps: i64) -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs().cast_signed();
+/// The present step of every app.
+fn present() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() / 30
+}
+
+/// The code of an app with this secret in a step.
+fn code(secret: &str, step: u64) -> String {
     let app = Builder::new().with_secret(bytes(secret)).build().unwrap();
-    app.generate((now + steps * 30).cast_unsigned()).to_string()
+    app.generate(step * 30).to_string()
 }
 
 /// What base32 stands for.
@@ -31,17 +35,18 @@ fn bytes(text: &str) -> [u8; 20] {
     bytes.try_into().unwrap()
 }
 
-/// Adds an app: its secret and the recovery codes.
-fn enrol(ann: &Client) -> (String, Vec<Value>) {
+/// Adds an app: its secret, the recovery codes, and the step that was used.
+fn enrol(ann: &Client) -> (String, Vec<Value>, u64) {
     let begun = ann.post("/api/v1/me/totp", &json!({"password": PASSWORD})).ok();
     let secret = text(&begun, "secret").to_owned();
     assert!(text(&begun, "otpauth_url").starts_with("otpauth://totp/"));
     let confirm = |first: &str, second: &str| {
         ann.post("/api/v1/me/totp/confirm", &json!({"first": first, "second": second}))
     };
-    confirm(&code(&secret, 0), &code(&secret, 0)).expect(422);
-    let codes = confirm(&code(&secret, -1), &code(&secret, 0)).ok();
-    (secret, codes["codes"].as_array().unwrap().clone())
+    let step = present();
+    confirm(&code(&secret, step), &code(&secret, step)).expect(422);
+    let codes = confirm(&code(&secret, step - 1), &code(&secret, step)).ok();
+    (secret, codes["codes"].as_array().unwrap().clone(), step)
 }
 
 #[test]
@@ -52,7 +57,7 @@ fn who_has_a_second_factor_is_asked_for_it() {
     let login = json!({"email": email, "password": PASSWORD});
     let first = acme.anonymous().post("/api/v1/auth/login", &login).ok();
     let ann = acme.with_token(text(&first, "access_token"));
-    let (secret, codes) = enrol(&ann);
+    let (secret, codes, step) = enrol(&ann);
     assert_eq!(codes.len(), 10);
     assert_eq!(mails(&host, "A second factor was added").len(), 1);
     let profile = ann.get("/api/v1/me/profile").ok();
@@ -62,9 +67,9 @@ fn who_has_a_second_factor_is_asked_for_it() {
     let mut door = Door::new(acme.anonymous());
     assert_eq!(door.say(&email, PASSWORD).ok()["next"], json!(["totp", "recovery"]));
     door.step("/complete", &json!({})).problem(401, "login_incomplete");
-    let used = code(&secret, 0);
+    let used = code(&secret, step);
     door.step("/totp", &json!({"code": used})).problem(401, "invalid_credentials");
-    let next = code(&secret, 1);
+    let next = code(&secret, step + 1);
     assert_eq!(door.step("/totp", &json!({"code": next})).ok()["next"], json!(["complete"]));
     let (_, token) = door.complete();
     let sessions = acme.with_token(&token).get("/api/v1/me/sessions").ok();
