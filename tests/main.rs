@@ -18,9 +18,11 @@ mod stories {
     mod a_module_is_licensed;
     mod a_newcomer_imports_a_crm;
     mod a_password_is_forgotten;
+    mod a_platform_is_claimed;
     mod a_record_comes_back;
     mod a_record_lives;
     mod a_reference_crosses_files;
+    mod a_request_is_hardened;
     mod a_request_is_refused;
     mod a_second_factor_is_asked;
     mod a_spreadsheet_comes_in;
@@ -40,6 +42,7 @@ mod stories {
     mod people_see_what_they_may;
     mod people_sign_in;
     mod people_talk_about_a_record;
+    mod rates_are_limited;
     mod records_are_merged;
     mod records_are_shared;
     mod refusals_are_told;
@@ -47,6 +50,8 @@ mod stories {
     mod rows_come_in_bulk;
     mod the_document_is_walked;
     mod the_kitchen_sink_is_walked;
+    mod the_platform_is_walked;
     mod words_are_searched;
 }
+mod staff;
 mod walk;

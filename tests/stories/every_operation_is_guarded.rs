@@ -14,7 +14,7 @@ use crate::walk::document::{Document, Operation};
 use crate::walk::world::World;
 
 /// Operations that need no token, each for its reason.
-const OPEN: [&str; 15] = [
+const OPEN: [&str; 16] = [
     // Getting in.
     "post /api/v1/auth/login",
     "post /api/v1/auth/setup",
@@ -23,6 +23,7 @@ const OPEN: [&str; 15] = [
     "get /api/v1/auth/transactions",
     "post /api/v1/auth/transactions/identify",
     "post /api/v1/auth/transactions/password",
+    "post /api/v1/auth/transactions/federated",
     "post /api/v1/auth/transactions/totp",
     "post /api/v1/auth/transactions/recovery",
     "post /api/v1/auth/transactions/complete",

@@ -19,12 +19,13 @@ use tokio::sync::Mutex;
 use crate::caller::Caller;
 use crate::clock::Clock;
 use crate::config::{Config, PublicAddress};
-use crate::identity::{Identity, platform};
+use crate::identity::{Federation, Identity, platform};
 use crate::ids::{OrganizationId, RequestId};
 use crate::jobs::Jobs;
 use crate::licensing::{Entitlement, Licensing};
 use crate::mail::Mailer;
 use crate::organizations::{Organization, Organizations};
+use crate::outbound::{Outbound, OutboundError, Rules};
 use crate::platform::Platform;
 use crate::plugins::{Package, Plugin, Plugins};
 use crate::policy::{Grant, Policy, PolicyIndex};
@@ -71,6 +72,8 @@ pub struct App {
     pub address: PublicAddress,
     /// Mail to people.
     pub mailer: Mailer,
+    /// People who come from elsewhere.
+    pub federation: Federation,
     /// Installation secrets.
     pub secrets: Secrets,
     /// Per-organization files.
@@ -129,6 +132,12 @@ impl Entered {
     }
 }
 
+/// Asks others, as the operator allows it.
+fn outbound(config: &Config) -> Result<Outbound, OutboundError> {
+    let asking = &config.outbound;
+    Outbound::new(Rules { loopback: asking.loopback, ports: asking.ports.clone() })
+}
+
 impl App {
     /// Opens the installation in this folder, creating what is not there yet.
     ///
@@ -159,6 +168,7 @@ impl App {
             imports: Imports::new(records.clone(), jobs.clone(), files.clone()),
             duplicates: DuplicateSets::new(records.clone(), jobs.clone()),
             address: config.address.clone(),
+            federation: Federation::new(identity.clone(), outbound(config)?),
             identity,
             platform,
             jobs,

@@ -11,14 +11,18 @@ pub mod exports;
 pub mod files;
 pub mod imports;
 pub mod jobs;
+pub mod limits;
 pub mod mappings;
 pub mod me;
 pub mod merges;
 pub mod organization;
 pub mod people;
 pub mod policies;
+pub mod providers;
 pub mod roles;
 pub mod search;
+pub mod security;
+pub mod service_accounts;
 pub mod signing_keys;
 pub mod teams;
 pub mod transactions;
@@ -41,13 +45,17 @@ use self::exports::ExportsApi;
 use self::files::FilesApi;
 use self::imports::ImportsApi;
 use self::jobs::JobsApi;
+use self::limits::LimitsApi;
 use self::mappings::MappingsApi;
 use self::me::{CredentialsApi, MeApi};
 use self::merges::MergesApi;
 use self::organization::OrganizationApi;
 use self::policies::PoliciesApi;
+use self::providers::{ProvidersApi, SignInApi};
 use self::roles::RolesApi;
 use self::search::SearchApi;
+use self::security::SecurityApi;
+use self::service_accounts::ServiceAccountsApi;
 use self::signing_keys::SigningKeysApi;
 use self::teams::TeamsApi;
 use self::transactions::TransactionsApi;
@@ -55,18 +63,18 @@ use self::users::UsersApi;
 use self::views::ViewsApi;
 
 /// All of them.
-pub type Resources = (Members, Deciding, Arranging, Finding, Moving);
-/// Who may do what.
-type Deciding = (RolesApi, PoliciesApi, AuthzApi);
-pub type Resources = (Members, Issuing, Arranging, Finding, Moving);
+pub type Resources = (Members, Deciding, Issuing, Programs, Arranging, Finding, Moving);
 /// Who is who.
 type Members =
     (AuthApi, TransactionsApi, MeApi, CredentialsApi, OrganizationApi, UsersApi, TeamsApi, ApiKeysApi);
-type Members = (AuthApi, MeApi, OrganizationApi, UsersApi, TeamsApi, ApiKeysApi);
+/// Who may do what.
+type Deciding = (RolesApi, PoliciesApi, AuthzApi);
 /// Who gets tokens, and what signs them.
 type Issuing = (ClientsApi, SigningKeysApi, ConsentsApi);
+/// Programs, and people from elsewhere.
+type Programs = (ServiceAccountsApi, SecurityApi, ProvidersApi, SignInApi);
 /// What the organization arranges for itself.
-type Arranging = (ConfigurationApi, PartsApi, ViewsApi);
+type Arranging = (ConfigurationApi, PartsApi, LimitsApi, ViewsApi);
 /// Across all records.
 type Finding = (SearchApi, FilesApi, DuplicatesApi, MergesApi);
 /// Records in and out, and the work that this is.
@@ -91,6 +99,12 @@ pub enum Tag {
     Authorization,
     /// Programs that people sign in to, and what signs their tokens.
     Clients,
+    /// Programs with accounts of their own.
+    ServiceAccounts,
+    /// Other issuers whose people may sign in.
+    IdentityProviders,
+    /// Reports about leaked credentials.
+    Security,
     /// Files of records.
     Files,
     /// Files that become records.
@@ -118,7 +132,11 @@ pub fn all(app: &App) -> Resources {
     (
         (
             AuthApi { identity: identity.clone(), address: app.address.clone() },
-            TransactionsApi { identity: identity.clone(), address: app.address.clone() },
+            TransactionsApi {
+                identity: identity.clone(),
+                federation: app.federation.clone(),
+                address: app.address.clone(),
+            },
             MeApi { identity: identity.clone() },
             CredentialsApi { identity: identity.clone(), address: app.address.clone() },
             OrganizationApi { clock: app.clock.clone() },
@@ -133,8 +151,15 @@ pub fn all(app: &App) -> Resources {
             ConsentsApi { identity: identity.clone() },
         ),
         (
+            ServiceAccountsApi { identity: identity.clone() },
+            SecurityApi { identity: identity.clone() },
+            ProvidersApi { federation: app.federation.clone(), address: app.address.clone() },
+            SignInApi { federation: app.federation.clone() },
+        ),
+        (
             ConfigurationApi { app: app.clone() },
             PartsApi { app: app.clone() },
+            LimitsApi { settings: app.settings.clone() },
             ViewsApi { records: app.records.clone() },
         ),
         (

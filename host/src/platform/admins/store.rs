@@ -148,7 +148,7 @@ pub(super) async fn active_owners(db: &mut SqliteConnection) -> Result<i64> {
 }
 
 /// Stores name and status, and moves the version on.
-pub(super) async fn update(db: &mut SqliteConnection, admin: &Admin) -> Result<()> {
+pub(in crate::platform) async fn update(db: &mut SqliteConnection, admin: &Admin) -> Result<()> {
     sqlx::query(
         "update platform_admins set name = $2, status = $3, updated_at = $4, version = version + 1 where id = $1",
     )

@@ -129,7 +129,7 @@ impl Platform {
     }
 
     /// The key that signs, made if there is none.
-    async fn signer(&self) -> Result<(String, Zeroizing<Vec<u8>>), PlatformError> {
+    pub(super) async fn signer(&self) -> Result<(String, Zeroizing<Vec<u8>>), PlatformError> {
         let now = self.clock.now();
         let signs = |stored: &Stored| stored.key.verifies_until.is_none();
         let known = store::list(&mut *reader(&self.control).await?, now).await?.into_iter().find(signs);

@@ -13,7 +13,7 @@ use crate::http::input::Input;
 use crate::http::problem::Problem;
 use crate::http::resources::Tag;
 use crate::http::resources::auth::{Taken, Token};
-use crate::identity::{Email, FactorProof as Proof, Identity, Session, Visitor, score};
+use crate::identity::{Email, FactorProof as Proof, Identity, IdentityError, Session, Visitor, score};
 
 /// Profile, sessions, password and second factors of whoever asks.
 pub struct CredentialsApi {
