@@ -132,7 +132,11 @@ pub fn all(app: &App) -> Resources {
     (
         (
             AuthApi { identity: identity.clone(), address: app.address.clone() },
-            TransactionsApi { identity: identity.clone(), address: app.address.clone() },
+            TransactionsApi {
+                identity: identity.clone(),
+                federation: app.federation.clone(),
+                address: app.address.clone(),
+            },
             MeApi { identity: identity.clone() },
             CredentialsApi { identity: identity.clone(), address: app.address.clone() },
             OrganizationApi { clock: app.clock.clone() },
