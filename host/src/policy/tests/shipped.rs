@@ -5,10 +5,13 @@ use crate::caller::{Caller, Source};
 use crate::ids::RequestId;
 use crate::policy::{ACTIONS, Policy};
 
-const HOST: [(&str, &[&str]); 10] = [
+const HOST: [(&str, &[&str]); 13] = [
     ("host.user", &["read", "create", "update", "delete"]),
     ("host.team", &["read", "create", "update", "delete"]),
     ("host.api-key", &["read", "create", "update", "delete"]),
+    ("host.service-account", &["read", "create", "update"]),
+    ("host.identity-provider", &["read", "create", "update", "delete"]),
+    ("host.session", &["read", "delete"]),
     ("host.import", &["read", "create", "update", "delete"]),
     ("host.export", &["read"]),
     ("host.job", &["read", "create", "update", "delete"]),
