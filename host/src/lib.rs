@@ -22,10 +22,14 @@ pub mod ids;
 pub mod jobs;
 /// Which modules an organization may use now.
 pub mod licensing;
+/// The one way out for messages to people.
+pub mod mail;
 /// The customers of the installation.
 pub mod organizations;
 /// Asking others over HTTP, behind a guard.
 pub mod outbound;
+/// Who runs the installation: its administrators, their roles, sessions and tokens.
+pub mod platform;
 /// The only door to plugin code.
 pub mod plugins;
 /// Who may do what to which records.

@@ -7,6 +7,7 @@ use crate::jobs::JobError;
 use crate::licensing::LicensingError;
 use crate::organizations::OrganizationError;
 use crate::outbound::OutboundError;
+use crate::platform::PlatformError;
 use crate::plugins::PluginError;
 use crate::policy::PolicyError;
 use crate::records::RecordError;
@@ -44,6 +45,9 @@ pub enum AppError {
     /// People.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// The platform's administrators.
+    #[error(transparent)]
+    Platform(#[from] PlatformError),
     /// The client for outgoing requests does not start.
     #[error(transparent)]
     Outbound(#[from] OutboundError),

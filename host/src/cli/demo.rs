@@ -59,7 +59,7 @@ async fn create(operator: &Operator) -> Result<Arc<Organization>, Problem> {
         name: "Demo".to_owned(),
         owner: EMAIL.to_owned(),
         owner_name: Some("Demo Owner".to_owned()),
-        modules: provision::modules(&operator.app),
+        modules: operator.app.modules(),
         zone: None,
         locale: None,
         currency: None,

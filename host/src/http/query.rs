@@ -6,7 +6,7 @@ use poem::http::Method;
 use poem_openapi::OpenApi;
 use poem_openapi::registry::MetaParamIn;
 
-use crate::http::errors::{invalid_parameter, unknown_parameter};
+use crate::http::errors::{dry_run_not_offered, invalid_parameter, unknown_parameter};
 use crate::http::problem::Problem;
 
 /// Which parameters each operation takes.
@@ -56,6 +56,9 @@ impl QueryTable {
         for (index, (name, _)) in pairs.iter().enumerate() {
             let shown: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
             if !operation.query.contains(name) {
+                if name == "dry_run" && !method.is_safe() {
+                    return Err(dry_run_not_offered());
+                }
                 return Err(unknown_parameter(&shown));
             }
             if pairs.iter().take(index).any(|(before, _)| before == name) {
@@ -66,7 +69,22 @@ impl QueryTable {
     }
 }
 
-fn same(pattern: &str, path: &str) -> bool {
+impl QueryTable {
+    /// What the address answers, for `Allow`.
+    #[must_use]
+    pub fn methods(&self, path: &str) -> String {
+        let found = self.0.iter().filter(|operation| same(&operation.path, path));
+        let mut methods: Vec<&str> = found.map(|operation| operation.method.as_str()).collect();
+        if methods.contains(&"GET") {
+            methods.push("HEAD");
+        }
+        methods.sort_unstable();
+        methods.dedup();
+        methods.join(", ")
+    }
+}
+
+pub(crate) fn same(pattern: &str, path: &str) -> bool {
     let (mut expected, mut found) = (pattern.split('/'), path.split('/'));
     loop {
         match (expected.next(), found.next()) {
@@ -93,10 +111,32 @@ mod tests {
         async fn get(&self, _id: Path<String>, limit: Query<Option<u32>>) {
             let _ = limit;
         }
+
+        #[oai(path = "/:id", method = "delete")]
+        async fn delete(&self, _id: Path<String>) {}
     }
 
     fn check(uri: &'static str) -> Result<(), Problem> {
         QueryTable::of::<Guests>().check(&Request::builder().uri(Uri::from_static(uri)).finish())
+    }
+
+    #[test]
+    fn an_address_knows_its_methods() {
+        let table = QueryTable::of::<Guests>();
+        assert_eq!(
+            (table.methods("/guests/7").as_str(), table.methods("/other").as_str()),
+            ("DELETE, GET, HEAD", "")
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_tried_is_not_done_for_good() {
+        let asked = |method| {
+            let uri = Uri::from_static("/guests/7?dry_run=true");
+            QueryTable::of::<Guests>().check(&Request::builder().method(method).uri(uri).finish())
+        };
+        assert_eq!(asked(Method::DELETE).unwrap_err().code, "dry_run_not_offered");
+        assert_eq!(asked(Method::GET).unwrap_err().code, "unknown_parameter");
     }
 
     #[test]

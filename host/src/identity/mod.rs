@@ -10,11 +10,15 @@
 
 mod bearer;
 mod error;
+mod factors;
 mod federation;
+pub(crate) mod jws;
 mod keys;
 mod login;
+mod oauth;
 mod people;
-mod secret;
+pub(crate) mod secret;
+mod sessions;
 mod signing;
 mod store;
 
@@ -22,30 +26,45 @@ mod store;
 mod fixture;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::caller::{Caller, Principal, PrincipalKind, Source};
 use crate::clock::Clock;
 use crate::config::PublicAddress;
 use crate::ids::{OrganizationId, PrincipalId, RequestId};
+use crate::mail::Mailer;
 use crate::storage::{
     ChangeOrigin, Connection, FileKind, FileProfile, Migration, Secrets, TenantFile, TenantFiles, Verdict,
 };
 
 use bearer::Bearers;
-use login::{Hasher, Throttle};
+use login::Networks;
+pub(crate) use people::key_of;
 use secret::Peppers;
 
 pub use bearer::{AUDIENCE, AccessToken, IssueToken, LIFETIME};
 pub use error::IdentityError;
+pub use factors::{Enrolment, Factors};
 pub use federation::{Departure, Endpoints, Federation, GroupRole, Provider, ProviderChange, Return};
 pub use keys::{
     ApiKey, ApiKeySecret, LONGEST as LONGEST_KEY, NewApiKey, NewServiceAccount, ServiceAccount,
     ServiceAccountChange,
 };
-pub use login::{Cost, INVITATION, SetupToken};
+pub use login::{
+    Cost, External, INVITATION, PATIENCE as LOGIN_PATIENCE, Proof as FactorProof, SetupToken, Step, score,
+};
+pub use oauth::{
+    Ask, Authorization, AuthorizeError, Client, ClientAnswer, ClientAuth, ClientChange, ClientKind,
+    ClientProof, ClientSecret, Consent, ConsentQuestion, GrantType, Hint, Introspection, NewClient,
+    OAuthError, ResponseMode, STANDARD_SCOPES, SignedIn, TokenAnswer, UserInfo,
+};
 pub use people::{
     DEEPEST, Email, Invited, NewUser, OWNER, ROLES, Team, TeamChange, User, UserChange, UserStatus,
 };
+pub use sessions::{ABSOLUTE, IDLE, Method, Session, Started, Visitor};
+
+pub(crate) use factors::totp;
+pub(crate) use login::{Attempt, Hasher, Throttle, Verdict as PasswordVerdict, check_password};
 pub use signing::{KeyState, SigningAlgorithm, SigningKey};
 
 /// The identity file: host code only, and no secret in its change log.
@@ -57,11 +76,21 @@ static PROFILE: FileProfile = FileProfile {
             name: "0002_signing",
             sql: include_str!("../../../migrations/identity/0002_signing.sql"),
         },
+        Migration { name: "0003_oauth", sql: include_str!("../../../migrations/identity/0003_oauth.sql") },
+        Migration {
+            name: "0004_sessions",
+            sql: include_str!("../../../migrations/identity/0004_sessions.sql"),
+        },
+        Migration {
+            name: "0005_factors",
+            sql: include_str!("../../../migrations/identity/0005_factors.sql"),
+        },
         Migration { name: "0006_people", sql: include_str!("../../../migrations/identity/0006_people.sql") },
         Migration {
             name: "0007_federation",
             sql: include_str!("../../../migrations/identity/0007_federation.sql"),
         },
+        Migration { name: "0008_policy", sql: include_str!("../../../migrations/identity/0008_policy.sql") },
     ],
     redacted: &["password_hash", "token_hash", "secret_hash", "private_key", "client_secret"],
 };
@@ -83,9 +112,12 @@ pub struct Identity {
     secrets: Secrets,
     clock: Clock,
     address: PublicAddress,
+    mailer: Option<Mailer>,
+    floor: Duration,
     peppers: Arc<Peppers>,
     hasher: Hasher,
     throttle: Throttle,
+    networks: Networks,
     bearers: Arc<Bearers>,
 }
 
@@ -93,7 +125,7 @@ impl Identity {
     /// Identity over these files, with passwords hashed at [`Cost::SHIPPED`].
     #[must_use]
     pub fn new(files: TenantFiles, secrets: Secrets, clock: Clock) -> Self {
-        Self::with_cost(files, secrets, clock, Cost::SHIPPED)
+        Self { floor: login::FLOOR, ..Self::with_cost(files, secrets, clock, Cost::SHIPPED) }
     }
 
     /// The same, hashing at another cost: tests take [`Cost::FLOOR`].
@@ -104,13 +136,36 @@ impl Identity {
         let hasher = Hasher::new(cost, secrets.key("password-pepper"));
         let throttle = Throttle::new(clock.clone());
         let address = PublicAddress { origin: "http://localhost".to_owned(), base_domain: None };
-        Self { files, secrets, clock, address, peppers, hasher, throttle, bearers: Arc::new(Bearers::new()) }
+        Self {
+            files,
+            secrets,
+            clock,
+            address,
+            mailer: None,
+            floor: Duration::ZERO,
+            peppers,
+            hasher,
+            throttle,
+            networks: Networks::new(),
+            bearers: Arc::new(Bearers::new()),
+        }
+    }
+
+    /// The same, writing to people through this mailer. Without one nobody is written to.
+    #[must_use]
+    pub fn mailing(self, mailer: Mailer) -> Self {
+        Self { mailer: Some(mailer), ..self }
     }
 
     /// The same, reached from outside at this address: issuers and links are made of it.
     #[must_use]
     pub fn at(self, address: PublicAddress) -> Self {
         Self { address, ..self }
+    }
+
+    /// What hashes passwords: one for the whole host, so that its bound on memory holds for all of them.
+    pub(crate) fn hasher(&self) -> Hasher {
+        self.hasher.clone()
     }
 
     fn file(&self, organization: OrganizationId) -> Result<Arc<TenantFile>, IdentityError> {
@@ -123,6 +178,31 @@ impl Identity {
         f: impl FnOnce(&Connection) -> Result<T, IdentityError>,
     ) -> Result<T, IdentityError> {
         self.file(organization)?.read(|connection| f(connection))
+    }
+
+    /// Looks at the organization's file, for what other modules keep there.
+    ///
+    /// # Errors
+    /// Whatever `f` answers, or the file fails.
+    pub fn look<T>(
+        &self,
+        organization: OrganizationId,
+        f: impl FnOnce(&Connection) -> Result<T, IdentityError>,
+    ) -> Result<T, IdentityError> {
+        self.read(organization, f)
+    }
+
+    /// Changes what other modules keep in the organization's file. When this returns, no bearer is answered from what
+    /// was true before.
+    ///
+    /// # Errors
+    /// Whatever `f` answers, or the file fails.
+    pub async fn put<T: Send + 'static>(
+        &self,
+        by: &Caller,
+        f: impl FnOnce(&Connection) -> Result<T, IdentityError> + Send + 'static,
+    ) -> Result<T, IdentityError> {
+        self.write(by, f).await
     }
 
     /// One change to what is neither logged nor remembered about bearers, so the epoch stays.
@@ -153,5 +233,18 @@ impl Identity {
         let (value, epoch) = self.file(by.organization)?.write(origin, change).await?;
         self.bearers.saw_epoch(by.organization, epoch);
         Ok(value)
+    }
+
+    /// A change on which nothing rests that is remembered of bearers: it leaves the epoch where it is.
+    async fn write_quietly<T: Send + 'static>(
+        &self,
+        by: &Caller,
+        f: impl FnOnce(&Connection) -> Result<T, IdentityError> + Send + 'static,
+    ) -> Result<T, IdentityError> {
+        let origin = ChangeOrigin { principal: by.principal.id, request: by.request, source: by.source };
+        let change = move |connection: &std::rc::Rc<Connection>| -> Result<Verdict<T>, IdentityError> {
+            Ok(Verdict::Keep(f(connection)?))
+        };
+        self.file(by.organization)?.write(origin, change).await
     }
 }

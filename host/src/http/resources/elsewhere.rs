@@ -94,6 +94,6 @@ impl SignInApi {
     ) -> Result<Found<Token>, Problem> {
         let cookie = callback::cookie(request.headers(), &self.federation, organization.0);
         let token = self.federation.redeem(organization.0, cookie.as_deref(), &input.0.ticket).await?;
-        Ok(Found::new(Token::from(token)))
+        Ok(Found::new(Token::of(token)))
     }
 }

@@ -18,6 +18,9 @@ impl From<IdentityError> for Problem {
             E::TeamNotFound(_) => missing("team_not_found"),
             E::ParentNotFound(_) => fault("parent", "not_found"),
             E::ApiKeyNotFound(_) => missing("api_key_not_found"),
+            E::ClientNotFound(_) => missing("client_not_found"),
+            E::RequestNotFound => missing("request_not_found"),
+            E::SessionNotFound(_) => missing("session_not_found"),
             E::ServiceAccountNotFound(_) => missing("service_account_not_found"),
             E::ServiceAccountDisabled => Self::new(StatusCode::CONFLICT, "service_account_disabled", text),
             E::Invalid { field, .. } => fault(field, "invalid"),
@@ -45,6 +48,12 @@ impl From<IdentityError> for Problem {
             }
             E::InvalidSetupToken => Self::new(StatusCode::UNAUTHORIZED, "invalid_setup_token", text),
             E::InvalidCredentials => Self::new(StatusCode::UNAUTHORIZED, "invalid_credentials", text),
+            E::InvalidLogin => Self::new(StatusCode::UNAUTHORIZED, "invalid_login", text),
+            E::LoginIncomplete => Self::new(StatusCode::UNAUTHORIZED, "login_incomplete", text),
+            E::SecondFactorRequired => Self::new(StatusCode::UNAUTHORIZED, "second_factor_required", text),
+            E::InvalidLink => Self::new(StatusCode::UNAUTHORIZED, "invalid_mail_link", text),
+            E::InvalidCode => fault("code", "invalid_code"),
+            E::PersonRequired => Self::forbidden(text),
             E::Throttled { retry_after } => {
                 Self::new(StatusCode::TOO_MANY_REQUESTS, "throttled", text).with_retry_after(*retry_after)
             }

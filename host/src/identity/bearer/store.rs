@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension, Row};
 
 use crate::caller::{Principal, PrincipalKind};
 use crate::clock::UnixMillis;
-use crate::identity::{keys, people};
+use crate::identity::{IdentityError, keys, oauth, people, sessions};
 use crate::ids::{ClientId, PrincipalId};
 use crate::storage::{Connection, StorageError};
 
@@ -47,14 +47,29 @@ pub(super) fn find_principal(connection: &Connection, id: PrincipalId) -> Result
 pub(super) fn find_bearer(
     connection: &Connection,
     claims: &Verified,
-    _now: UnixMillis,
-) -> Result<Option<Found>> {
+    now: UnixMillis,
+) -> std::result::Result<Option<Found>, IdentityError> {
+    if let (Some(client), Some(grant)) = (claims.client, claims.grant)
+        && !oauth::grant_is_live(connection, grant, client, now)?
+    {
+        return Ok(None);
+    }
+    if let Some(session) = claims.session
+        && !sessions::is_live(connection, session, now)?
+    {
+        return Ok(None);
+    }
     let Some(mut found) = find_principal(connection, claims.user)? else { return Ok(None) };
     found.principal.session = claims.session;
     if claims.client.is_some() {
         found.principal.limits = Some(claims.scope.split_ascii_whitespace().map(Arc::from).collect());
     }
     Ok(Some(found))
+}
+
+/// The epoch of the tokens of this person or service account, if they may act.
+pub(in crate::identity) fn principal_epoch(connection: &Connection, id: PrincipalId) -> Result<Option<i64>> {
+    token_epoch(connection, id, None)
 }
 
 /// The epoch of the tokens of whoever acts with a token of this client, if they may act.

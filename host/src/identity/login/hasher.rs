@@ -42,16 +42,16 @@ impl Cost {
 }
 
 /// What became of checking a password.
-pub(super) struct Verdict {
+pub(crate) struct Verdict {
     /// It is the one.
-    pub(super) correct: bool,
+    pub(crate) correct: bool,
     /// It is, and its hash has another cost than today's.
-    pub(super) outdated: bool,
+    pub(crate) outdated: bool,
 }
 
 /// Hashes passwords and checks them. Cheap to clone.
 #[derive(Clone)]
-pub(in crate::identity) struct Hasher {
+pub(crate) struct Hasher {
     cost: Cost,
     pepper: Arc<Zeroizing<[u8; 32]>>,
     admitted: Arc<Semaphore>,
@@ -60,7 +60,7 @@ pub(in crate::identity) struct Hasher {
 
 impl Hasher {
     /// A hasher of this cost, keyed with `pepper`.
-    pub(in crate::identity) fn new(cost: Cost, pepper: [u8; 32]) -> Self {
+    pub(crate) fn new(cost: Cost, pepper: [u8; 32]) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         Self {
             cost,
@@ -71,7 +71,7 @@ impl Hasher {
     }
 
     /// The PHC string of a password.
-    pub(super) async fn hash(&self, password: &str) -> Result<String, IdentityError> {
+    pub(crate) async fn hash(&self, password: &str) -> Result<String, IdentityError> {
         let password = Zeroizing::new(password.to_owned());
         self.run(move |argon2| {
             let hash: PasswordHash = argon2
@@ -84,7 +84,7 @@ impl Hasher {
 
     /// Whether the password is the one with this hash. Without a hash it is not, at the same cost; a password longer
     /// than any that could have been chosen is not, for free.
-    pub(super) async fn verify(
+    pub(crate) async fn verify(
         &self,
         password: &str,
         hash: Option<String>,

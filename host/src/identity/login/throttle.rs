@@ -32,13 +32,13 @@ struct Count {
 
 /// The counters. Cheap to clone.
 #[derive(Clone)]
-pub(in crate::identity) struct Throttle {
+pub(crate) struct Throttle {
     clock: Clock,
     counters: Cache<[u8; 32], Counter>,
 }
 
 /// An attempt that was let through. Dropping it without a word counts as a failure.
-pub(super) struct Attempt {
+pub(crate) struct Attempt {
     clock: Clock,
     counter: Counter,
     settled: bool,
@@ -46,7 +46,7 @@ pub(super) struct Attempt {
 
 impl Throttle {
     /// No failures yet.
-    pub(in crate::identity) fn new(clock: Clock) -> Self {
+    pub(crate) fn new(clock: Clock) -> Self {
         Self { clock, counters: Cache::new(ADDRESSES) }
     }
 
@@ -54,7 +54,7 @@ impl Throttle {
     ///
     /// # Errors
     /// [`IdentityError::Throttled`].
-    pub(super) fn begin(
+    pub(crate) fn begin(
         &self,
         organization: OrganizationId,
         email_key: &str,
@@ -91,7 +91,7 @@ impl Count {
 }
 
 /// How long to wait after so many failures, in milliseconds.
-fn pause_after(failures: u32) -> UnixMillis {
+pub(in crate::identity) fn pause_after(failures: u32) -> UnixMillis {
     match failures {
         0..=2 => 0,
         3..=8 => 3_000,
@@ -101,18 +101,23 @@ fn pause_after(failures: u32) -> UnixMillis {
 }
 
 impl Attempt {
+    /// Failures before this attempt.
+    pub(super) fn failures(&self) -> u32 {
+        self.counter.lock().unwrap_or_else(PoisonError::into_inner).failures
+    }
+
     /// The credentials were right: earlier failures are forgotten.
-    pub(super) fn succeed(mut self) {
+    pub(crate) fn succeed(mut self) {
         self.settle(|count, _| count.failures = 0);
     }
 
     /// They were wrong.
-    pub(super) fn fail(mut self) {
+    pub(crate) fn fail(mut self) {
         self.settle(Count::failed);
     }
 
     /// They were not looked at.
-    pub(super) fn withdraw(mut self) {
+    pub(crate) fn withdraw(mut self) {
         self.settle(|_, _| ());
     }
 

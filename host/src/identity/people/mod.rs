@@ -27,11 +27,13 @@ pub use role::{OWNER, ROLES};
 pub use team::DEEPEST;
 pub use user::{NewUser, Team, TeamChange, User, UserChange, UserStatus};
 
-pub(super) use email::key_of;
+pub(crate) use email::key_of;
 pub(super) use invitation::check_inviter;
 pub(super) use provision::provision;
 pub(super) use role::{checked as checked_roles, covers};
-pub(super) use store::{end_tokens, find_by_email, find_user, roles_of, roles_text, subteams_of, teams_of};
+pub(super) use store::{
+    end_tokens, find_by_email, find_user, roles_of, roles_text, set_email, subteams_of, teams_of,
+};
 pub(super) use user::checked_name;
 
 impl Identity {

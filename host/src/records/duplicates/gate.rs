@@ -29,15 +29,12 @@ pub(in crate::records) fn pass(
     draft: &mut Draft,
     alone: bool,
 ) -> Result<(), RecordError> {
-    // What the host or a plugin writes on its own authority is not somebody's input.
-    if entity.duplicates.is_empty() || !draft.faults.is_empty() || !tx.authority.asks_policy() {
+    if !draft.faults.is_empty() || !looks(tx, entity) {
         return Ok(());
     }
     let (import, new) = (tx.scope.caller.source == Source::Import, draft.before.is_none());
-    // Rows of a file by the thousand: what would only be reported is found by a search of the whole table afterwards.
-    let later = |rule: &Rule| import && rule.on.reports_imports_later();
     let concerned =
-        |rule: &Rule| (!later(rule) && changes(rule, entity, draft)).then(|| rule.on.of(import, new));
+        |rule: &Rule| (applies(tx, rule) && changes(rule, entity, draft)).then(|| rule.on.of(import, new));
     let place = Place {
         engine: &tx.engine,
         scope: &tx.scope,
@@ -75,6 +72,18 @@ pub(in crate::records) fn pass(
     Ok(())
 }
 
+/// Whether the gate looks for the likes of this entity's drafts at all: then each needs the keys of those before it.
+#[must_use]
+pub(in crate::records) fn looks(tx: &Tx, entity: &Entity) -> bool {
+    // What the host or a plugin writes on its own authority is not somebody's input.
+    tx.authority.asks_policy() && entity.duplicates.iter().any(|rule| applies(tx, rule))
+}
+
+/// Rows of a file come by the thousand: what would only be reported is found by a search of the whole table afterwards.
+fn applies(tx: &Tx, rule: &Rule) -> bool {
+    tx.scope.caller.source != Source::Import || !rule.on.reports_imports_later()
+}
+
 /// Whether the draft changes anything that the rule compares.
 fn changes(rule: &Rule, entity: &Entity, draft: &Draft) -> bool {
     let Some(before) = &draft.before else { return true };
@@ -94,11 +103,12 @@ enum Leave {
 }
 
 fn leave(tx: &Tx, entity: &Entity, policy: Policy) -> Leave {
-    let roles = &tx.scope.caller.principal.roles;
+    let principal = &tx.scope.caller.principal;
     match tx.scope.allow_duplicates {
         None => Leave::NotAsked,
         Some(_)
-            if policy == Policy::Block && tx.scope.policy.decide(roles, &entity.object, BYPASS).never() =>
+            if policy == Policy::Block
+                && tx.scope.policy.decide(principal, &entity.object, BYPASS).never() =>
         {
             Leave::NotAllowed
         }
