@@ -5,12 +5,15 @@ use crate::caller::{Caller, Source};
 use crate::ids::RequestId;
 use crate::policy::{ACTIONS, Candidate, FieldUse, Label, Policy};
 
-const HOST: [(&str, &[&str]); 12] = [
+const HOST: [(&str, &[&str]); 17] = [
     ("host.user", &["read", "create", "update", "delete"]),
     ("host.team", &["read", "create", "update", "delete"]),
     ("host.api-key", &["read", "create", "update", "delete"]),
     ("host.client", &["read", "create", "update", "delete"]),
     ("host.signing-key", &["read", "update"]),
+    ("host.service-account", &["read", "create", "update"]),
+    ("host.identity-provider", &["read", "create", "update", "delete"]),
+    ("host.session", &["read", "delete"]),
     ("host.import", &["read", "create", "update", "delete"]),
     ("host.export", &["read"]),
     ("host.job", &["read", "create", "update", "delete"]),
