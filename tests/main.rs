@@ -16,9 +16,11 @@ mod stories {
     mod a_list_is_walked;
     mod a_module_is_licensed;
     mod a_newcomer_imports_a_crm;
+    mod a_platform_is_claimed;
     mod a_record_comes_back;
     mod a_record_lives;
     mod a_reference_crosses_files;
+    mod a_request_is_hardened;
     mod a_request_is_refused;
     mod a_spreadsheet_comes_in;
     mod a_stranger_drives_the_api;
@@ -36,6 +38,7 @@ mod stories {
     mod people_see_some_fields;
     mod people_see_what_they_may;
     mod people_talk_about_a_record;
+    mod rates_are_limited;
     mod records_are_merged;
     mod records_are_shared;
     mod roles_are_made;
@@ -43,6 +46,8 @@ mod stories {
     mod rows_come_in_bulk;
     mod the_document_is_walked;
     mod the_kitchen_sink_is_walked;
+    mod the_platform_is_walked;
     mod words_are_searched;
 }
+mod staff;
 mod walk;

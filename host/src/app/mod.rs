@@ -6,6 +6,7 @@ mod configuration;
 mod demo;
 mod error;
 mod policy;
+mod provision;
 mod seed;
 mod work;
 
@@ -18,12 +19,14 @@ use tokio::sync::Mutex;
 use crate::caller::Caller;
 use crate::clock::Clock;
 use crate::config::{Config, PublicAddress};
-use crate::identity::{Identity, platform};
+use crate::identity::{Federation, Identity, platform};
 use crate::ids::{OrganizationId, RequestId};
 use crate::jobs::Jobs;
 use crate::licensing::{Entitlement, Licensing};
 use crate::mail::Mailer;
 use crate::organizations::{Organization, Organizations};
+use crate::platform::Platform;
+use crate::outbound::{Outbound, OutboundError, Rules};
 use crate::plugins::{Package, Plugin, Plugins};
 use crate::policy::{Grant, Policy, PolicyIndex};
 use crate::records::configuration::{Configuration, Ground};
@@ -36,6 +39,7 @@ use crate::settings::Settings;
 use crate::storage::{ControlPlane, Secrets, TenantFiles, check_sqlite_version};
 
 pub use self::error::AppError;
+pub use self::provision::{Provision, ProvisionError, Provisioned};
 
 /// Every handle of a host. Cheap to clone.
 #[derive(Clone)]
@@ -48,6 +52,8 @@ pub struct App {
     pub settings: Settings,
     /// Their people.
     pub identity: Identity,
+    /// Who runs the installation.
+    pub platform: Platform,
     /// Their policies.
     pub policy: Policy,
     /// Long-running work.
@@ -66,6 +72,8 @@ pub struct App {
     pub address: PublicAddress,
     /// Mail to people.
     pub mailer: Mailer,
+    /// People who come from elsewhere.
+    pub federation: Federation,
     /// Installation secrets.
     pub secrets: Secrets,
     /// Per-organization files.
@@ -124,6 +132,12 @@ impl Entered {
     }
 }
 
+/// Asks others, as the operator allows it.
+fn outbound(config: &Config) -> Result<Outbound, OutboundError> {
+    let asking = &config.outbound;
+    Outbound::new(Rules { loopback: asking.loopback, ports: asking.ports.clone() })
+}
+
 impl App {
     /// Opens the installation in this folder, creating what is not there yet.
     ///
@@ -141,6 +155,7 @@ impl App {
         let identity = Identity::new(files.clone(), secrets.clone(), clock.clone())
             .at(config.address.clone())
             .mailing(mailer.clone());
+        let platform = Platform::new(control.clone(), secrets.clone(), clock.clone(), &identity);
         let records = Records::new(files.clone(), identity.clone(), &secrets, clock.clone());
         let (artifacts, key) = (config.artifacts(), secrets.key("artifact"));
         let plugins = tokio::task::spawn_blocking(move || Plugins::load(packages, artifacts, key)).await??;
@@ -153,7 +168,9 @@ impl App {
             imports: Imports::new(records.clone(), jobs.clone(), files.clone()),
             duplicates: DuplicateSets::new(records.clone(), jobs.clone()),
             address: config.address.clone(),
+            federation: Federation::new(identity.clone(), outbound(config)?),
             identity,
+            platform,
             jobs,
             records,
             plugins,

@@ -11,6 +11,7 @@ pub mod exports;
 pub mod files;
 pub mod imports;
 pub mod jobs;
+pub mod limits;
 pub mod mappings;
 pub mod me;
 pub mod merges;
@@ -20,7 +21,12 @@ pub mod policies;
 pub mod roles;
 pub mod search;
 pub mod signing_keys;
+pub mod providers;
+pub mod search;
+pub mod security;
+pub mod service_accounts;
 pub mod teams;
+pub mod transactions;
 pub mod upload;
 pub mod users;
 pub mod views;
@@ -40,15 +46,21 @@ use self::exports::ExportsApi;
 use self::files::FilesApi;
 use self::imports::ImportsApi;
 use self::jobs::JobsApi;
+use self::limits::LimitsApi;
 use self::mappings::MappingsApi;
-use self::me::MeApi;
+use self::me::{MeApi, SecurityApi};
 use self::merges::MergesApi;
 use self::organization::OrganizationApi;
 use self::policies::PoliciesApi;
 use self::roles::RolesApi;
 use self::search::SearchApi;
 use self::signing_keys::SigningKeysApi;
+use self::providers::{ProvidersApi, SignInApi};
+use self::search::SearchApi;
+use self::security::SecurityApi;
+use self::service_accounts::ServiceAccountsApi;
 use self::teams::TeamsApi;
+use self::transactions::TransactionsApi;
 use self::users::UsersApi;
 use self::views::ViewsApi;
 
@@ -58,11 +70,18 @@ pub type Resources = (Members, Deciding, Arranging, Finding, Moving);
 type Deciding = (RolesApi, PoliciesApi, AuthzApi);
 pub type Resources = (Members, Issuing, Arranging, Finding, Moving);
 /// Who is who.
+type Members =
+    (AuthApi, TransactionsApi, MeApi, SecurityApi, OrganizationApi, UsersApi, TeamsApi, ApiKeysApi);
 type Members = (AuthApi, MeApi, OrganizationApi, UsersApi, TeamsApi, ApiKeysApi);
 /// Who gets tokens, and what signs them.
 type Issuing = (ClientsApi, SigningKeysApi, ConsentsApi);
+pub type Resources = (Members, Programs, Arranging, Finding, Moving);
+/// Who is who.
+type Members = (AuthApi, MeApi, OrganizationApi, UsersApi, TeamsApi, ApiKeysApi);
+/// Programs, and people from elsewhere.
+type Programs = (ServiceAccountsApi, SecurityApi, ProvidersApi, SignInApi);
 /// What the organization arranges for itself.
-type Arranging = (ConfigurationApi, PartsApi, ViewsApi);
+type Arranging = (ConfigurationApi, PartsApi, LimitsApi, ViewsApi);
 /// Across all records.
 type Finding = (SearchApi, FilesApi, DuplicatesApi, MergesApi);
 /// Records in and out, and the work that this is.
@@ -71,7 +90,7 @@ type Moving = (ImportsApi, MappingsApi, ExportsApi, JobsApi);
 /// The headings of the document.
 #[derive(Tags)]
 pub enum Tag {
-    /// Getting in: login and set-up links.
+    /// Getting in: signing in and out, passwords, second factors, sessions, links.
     Auth,
     /// The organization itself, its modules, and who you are.
     Organization,
@@ -87,6 +106,12 @@ pub enum Tag {
     Authorization,
     /// Programs that people sign in to, and what signs their tokens.
     Clients,
+    /// Programs with accounts of their own.
+    ServiceAccounts,
+    /// Other issuers whose people may sign in.
+    IdentityProviders,
+    /// Reports about leaked credentials.
+    Security,
     /// Files of records.
     Files,
     /// Files that become records.
@@ -113,8 +138,10 @@ pub fn all(app: &App) -> Resources {
     let identity = &app.identity;
     (
         (
-            AuthApi { identity: identity.clone() },
+            AuthApi { identity: identity.clone(), address: app.address.clone() },
+            TransactionsApi { identity: identity.clone(), address: app.address.clone() },
             MeApi { identity: identity.clone() },
+            SecurityApi { identity: identity.clone(), address: app.address.clone() },
             OrganizationApi { clock: app.clock.clone() },
             UsersApi { identity: identity.clone() },
             TeamsApi { identity: identity.clone() },
@@ -127,8 +154,15 @@ pub fn all(app: &App) -> Resources {
             ConsentsApi { identity: identity.clone() },
         ),
         (
+            ServiceAccountsApi { identity: identity.clone() },
+            SecurityApi { identity: identity.clone() },
+            ProvidersApi { federation: app.federation.clone() },
+            SignInApi { federation: app.federation.clone() },
+        ),
+        (
             ConfigurationApi { app: app.clone() },
             PartsApi { app: app.clone() },
+            LimitsApi { settings: app.settings.clone() },
             ViewsApi { records: app.records.clone() },
         ),
         (
