@@ -18,13 +18,13 @@ pub mod merges;
 pub mod organization;
 pub mod people;
 pub mod policies;
+pub mod providers;
 pub mod roles;
 pub mod search;
-pub mod signing_keys;
-pub mod providers;
 pub mod search;
 pub mod security;
 pub mod service_accounts;
+pub mod signing_keys;
 pub mod teams;
 pub mod transactions;
 pub mod upload;
@@ -52,23 +52,22 @@ use self::me::{MeApi, SecurityApi};
 use self::merges::MergesApi;
 use self::organization::OrganizationApi;
 use self::policies::PoliciesApi;
+use self::providers::{ProvidersApi, SignInApi};
 use self::roles::RolesApi;
 use self::search::SearchApi;
-use self::signing_keys::SigningKeysApi;
-use self::providers::{ProvidersApi, SignInApi};
 use self::search::SearchApi;
 use self::security::SecurityApi;
 use self::service_accounts::ServiceAccountsApi;
+use self::signing_keys::SigningKeysApi;
 use self::teams::TeamsApi;
 use self::transactions::TransactionsApi;
 use self::users::UsersApi;
 use self::views::ViewsApi;
 
 /// All of them.
-pub type Resources = (Members, Deciding, Arranging, Finding, Moving);
+pub type Resources = (Members, Deciding, Issuing, Arranging, Finding, Moving);
 /// Who may do what.
 type Deciding = (RolesApi, PoliciesApi, AuthzApi);
-pub type Resources = (Members, Issuing, Arranging, Finding, Moving);
 /// Who is who.
 type Members =
     (AuthApi, TransactionsApi, MeApi, SecurityApi, OrganizationApi, UsersApi, TeamsApi, ApiKeysApi);

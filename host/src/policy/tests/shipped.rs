@@ -5,7 +5,7 @@ use crate::caller::{Caller, Source};
 use crate::ids::RequestId;
 use crate::policy::{ACTIONS, Candidate, FieldUse, Label, Policy};
 
-const HOST: [(&str, &[&str]); 12] = [
+const HOST: [(&str, &[&str]); 14] = [
     ("host.user", &["read", "create", "update", "delete"]),
     ("host.team", &["read", "create", "update", "delete"]),
     ("host.api-key", &["read", "create", "update", "delete"]),

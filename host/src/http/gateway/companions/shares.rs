@@ -7,12 +7,14 @@ use poem::http::{Method, StatusCode};
 use poem::{Request, Response};
 use serde_json::{Map, Value as Json, json};
 
-use super::super::records::members;
 use super::comments::only_view;
-use super::{Behind, Call, done, is_get, method_not_allowed, parameters, problem, written};
+use super::{Behind, Call, is_get, method_not_allowed, problem, problem_of, written};
+use crate::http::gateway::mutate::{Sent, response};
 use crate::http::problem::Problem;
 use crate::ids::ShareId;
+use crate::records::mutation::Reply;
 use crate::records::rights::shares::{self, Level, NewShare, With};
+use crate::records::tx::Tx;
 use crate::records::{Fault, RecordError};
 
 impl Call<'_> {
@@ -29,31 +31,32 @@ impl Call<'_> {
                 .await
             }
             Method::POST => {
-                let dry = parameters::dry_run(&request)?;
-                let new = new_share(&members(&mut request).await?).map_err(problem)?;
-                let added = self.change(dry, move |tx| shares::add(tx, &entity, record, &new));
-                Ok(written(StatusCode::CREATED, &added.await.map_err(problem)?))
+                let sent = Sent::of(&mut request).await?;
+                let new = new_share(&sent.members()?).map_err(problem)?;
+                let add = move |tx: &Tx| {
+                    shares::add(tx, &entity, record, &new).map(|share| written(StatusCode::CREATED, &share))
+                };
+                self.mutate(sent.manner, add).await
             }
             _ => Err(method_not_allowed("GET, POST")),
         }
     }
 
-    pub(super) async fn share(self, behind: Behind, id: &str, request: Request) -> Result<Response, Problem> {
+    pub(super) async fn share(
+        self,
+        behind: Behind,
+        id: &str,
+        mut request: Request,
+    ) -> Result<Response, Problem> {
         let Behind { entity, record } = behind;
         if *request.method() != Method::DELETE {
             return Err(method_not_allowed("DELETE"));
         }
-        let dry = parameters::dry_run(&request)?;
-        let missing = || {
-            Problem::not_found("share_not_found", "There is no share with this id, or none that you may see.")
-        };
-        let id = ShareId::from_str(id).map_err(|_| missing())?;
-        let removed = self.change(dry, move |tx| shares::remove(tx, &entity, record, id));
-        removed.await.map_err(|error| match error {
-            RecordError::NotFound => missing(),
-            error => problem(error),
-        })?;
-        Ok(done())
+        let missing = problem_of("share", "share_not_found");
+        let id = ShareId::from_str(id).map_err(|_| missing(RecordError::NotFound))?;
+        let sent = Sent::of(&mut request).await?;
+        let remove = move |tx: &Tx| shares::remove(tx, &entity, record, id).map(|()| Reply::nothing());
+        Ok(response(self.done(sent.manner, remove).await.map_err(missing)?))
     }
 }
 
