@@ -71,6 +71,9 @@ use self::views::ViewsApi;
 
 /// All of them.
 pub type Resources = (Members, Deciding, Issuing, Programs, Arranging, Finding, Moving);
+pub type Resources = (Members, Deciding, Issuing, Arranging, Finding, Moving);
+/// Who may do what.
+type Deciding = (RolesApi, PoliciesApi, AuthzApi);
 /// Who is who.
 type Members =
     (AuthApi, TransactionsApi, MeApi, CredentialsApi, OrganizationApi, UsersApi, TeamsApi, ApiKeysApi);

@@ -164,7 +164,7 @@ async fn a_decision_can_be_traced_to_its_lines() {
     let origins: Vec<String> = rules.iter().map(|rule| rule.origin.to_string()).collect();
     assert_eq!(origins, ["grant 1", "grant 3"]);
     let rules = index.explain(&with(&["owner"]), "garden.tree", "prune");
-    assert!(matches!(rules.as_slice(), [rule] if rule.origin.to_string() == "roles.csv line 8"), "{rules:?}");
+    assert!(matches!(rules.as_slice(), [rule] if rule.origin.to_string() == "roles.csv line 9"), "{rules:?}");
 }
 
 #[tokio::test]
