@@ -37,6 +37,7 @@ mod stories {
     mod people_see_what_they_may;
     mod people_talk_about_a_record;
     mod records_are_merged;
+    mod refusals_are_told;
     mod rows_come_in_bulk;
     mod the_document_is_walked;
     mod the_kitchen_sink_is_walked;

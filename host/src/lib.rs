@@ -22,6 +22,8 @@ pub mod ids;
 pub mod jobs;
 /// Which modules an organization may use now.
 pub mod licensing;
+/// The one way out for messages to people.
+pub mod mail;
 /// The customers of the installation.
 pub mod organizations;
 /// Asking others over HTTP, behind a guard.

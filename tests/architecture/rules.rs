@@ -11,6 +11,7 @@ const LAYERS: [&str; 22] = [
     "storage",
     "audit",
     "jobs",
+    "mail",
     "outbound",
     "organizations",
     "licensing",

@@ -112,3 +112,164 @@ fn actions_and_the_bin_take_a_key_too() {
     owner.post_once(&restore, "r", &json!({})).ok();
     owner.post_once(&restore, "s", &json!({})).problem(409, "not_deleted");
 }
+
+#[test]
+fn a_merge_and_its_undoing_are_done_once() {
+    let host = Host::start();
+    let acme = host.organization("acme", &["sales"]);
+    let owner = acme.owner();
+    let made = |path: &str, body| id(&owner.post(path, &body).created()).to_owned();
+    let first = made(ACCOUNTS, json!({"name": "Initech"}));
+    let second = made(ACCOUNTS, json!({"name": "Initech Inc.", "industry": "software"}));
+    made("/api/v1/sales/opportunities", json!({"name": "Desks", "account": second}));
+    let (merge, body) = (format!("{ACCOUNTS}/merge"), json!({"survivor_id": first, "loser_ids": [second]}));
+    let done = owner.post_once(&merge, "m", &body);
+    let again = owner.post_once(&merge, "m", &body);
+    assert_eq!((done.ok(), again.header("idempotent-replayed")), (again.ok(), Some("true")));
+    assert_eq!(owner.all("/api/v1/merges").len(), 1);
+    let other = json!({"survivor_id": second, "loser_ids": [first]});
+    owner.post_once(&merge, "m", &other).problem(422, "idempotency_key_reused");
+
+    let undo = format!("/api/v1/merges/{}/undo", id(&done.ok()["merge"]));
+    let undone = owner.post_once(&undo, "u", &json!({}));
+    let twice = owner.post_once(&undo, "u", &json!({}));
+    assert_eq!((undone.ok(), twice.header("idempotent-replayed")), (twice.ok(), Some("true")));
+    owner.post_once(&undo, "v", &json!({})).problem(409, "merge_undone");
+    let late = owner.post_once(&merge, "m", &body).ok();
+    assert_eq!(
+        (&late["merge"]["id"], &late["merge"]["state"]),
+        (&done.ok()["merge"]["id"], &json!("undone"))
+    );
+
+    // All of it stands where one would look for it, on both sides.
+    for record in [&first, &second] {
+        let told = owner.all(&format!("{ACCOUNTS}/{record}/timeline?types=merges"));
+        let events: Vec<&str> = told.iter().map(|item| stoa_tests::text(item, "event")).collect();
+        assert_eq!(events, ["unmerged", "merged"]);
+        assert_eq!((&told[0]["merge"], &told[0]["loser_ids"]), (&done.ok()["merge"]["id"], &json!([second])));
+        let history = owner.all(&format!("{ACCOUNTS}/{record}/history"));
+        let marked = history.iter().filter(|change| change["merge"] == done.ok()["merge"]["id"]).count();
+        assert!(marked == 2 && history.last().unwrap().get("merge").is_none(), "{history:?}");
+    }
+}
+
+#[test]
+fn what_stands_beside_a_record_is_written_once_and_can_be_tried() {
+    let host = Host::start();
+    let acme = host.organization("acme", &[]);
+    let owner = acme.owner();
+    let record = format!("{ACCOUNTS}/{}", id(&owner.post(ACCOUNTS, &json!({"name": "Initech"})).created()));
+    let keyed = |method: &str, path: &str, key: &str, body: &serde_json::Value| {
+        owner.call(method, path).header("Idempotency-Key", key).json(body).send()
+    };
+    let (comments, tags) = (format!("{record}/comments"), format!("{record}/tags"));
+    let said = json!({"text": "Hello"});
+    let tried = owner.post(&format!("{comments}?dry_run=true"), &said).ok();
+    assert_eq!(
+        (&tried["result"]["text"], &tried["beside"][0]["event"]),
+        (&json!("Hello"), &json!("commented"))
+    );
+    assert!(owner.all(&comments).is_empty());
+    let first = keyed("POST", &comments, "c", &said);
+    let again = keyed("POST", &comments, "c", &said);
+    assert_eq!((first.created(), first.etag()), (again.created(), again.etag()));
+    assert_eq!(again.header("idempotent-replayed"), Some("true"));
+    assert_eq!(owner.all(&comments).len(), 1);
+    let comment = format!("{comments}/{}", id(&first.created()));
+    for (method, body) in [("PATCH", json!({"text": "Bye"})), ("DELETE", json!({}))] {
+        owner.call(method, &format!("{comment}?dry_run=true")).json(&body).send().ok();
+        let (done, again) = (keyed(method, &comment, method, &body), keyed(method, &comment, method, &body));
+        assert_eq!((done.status(), again.header("idempotent-replayed")), (again.status(), Some("true")));
+    }
+
+    let vip = json!({"tags": ["VIP"]});
+    let tried = owner.call("PUT", &format!("{tags}?dry_run=true")).json(&vip).send().ok();
+    assert_eq!(tried["beside"][0]["detail"]["added"], json!(["VIP"]), "{tried}");
+    assert_eq!(owner.get(&tags).ok()["tags"], json!([]));
+    assert_eq!(keyed("PUT", &tags, "t", &vip).ok(), keyed("PUT", &tags, "t", &vip).ok());
+    keyed("PUT", &tags, "t", &json!({"tags": []})).problem(422, "idempotency_key_reused");
+    let followers = format!("{record}/followers");
+    assert_eq!(owner.call("PUT", &format!("{followers}?dry_run=true")).send().ok()["result"], json!(null));
+    for key in ["", "schl\u{fc}ssel"] {
+        let wrong =
+            owner.call("PUT", &format!("{followers}?dry_run=true")).header("Idempotency-Key", key).send();
+        wrong.problem(400, "invalid_idempotency_key");
+    }
+}
+
+#[test]
+fn a_file_that_is_sent_again_is_kept_once() {
+    let host = Host::start();
+    let acme = host.organization("acme", &[]);
+    let owner = acme.owner();
+    let files = format!("{ACCOUNTS}/{}/files", id(&owner.post(ACCOUNTS, &json!({"name": "x"})).created()));
+    let send = |content: &str| {
+        let body = format!(
+            "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.txt\"\r\nContent-Type: text/plain\r\n\r\n\
+             {content}\r\n--b--\r\n"
+        );
+        let call = owner.call("POST", &files).header("Idempotency-Key", "f");
+        call.header("Content-Type", "multipart/form-data; boundary=b").body(body.as_bytes()).send()
+    };
+    let (first, again) = (send("one"), send("one"));
+    assert_eq!(id(&first.created()), id(&again.created()));
+    assert_eq!((again.header("idempotent-replayed"), owner.all(&files).len()), (Some("true"), 1));
+    let link = stoa_tests::text(&again.created(), "url").to_owned();
+    assert_eq!(host.bare().get(&link).expect(200).response.body, b"one");
+    send("two").problem(422, "idempotency_key_reused");
+    assert_eq!(owner.all(&files).len(), 1);
+}
+
+#[test]
+fn views_and_mappings_are_saved_once_and_can_be_tried() {
+    let host = Host::start();
+    let acme = host.organization("acme", &[]);
+    let owner = acme.owner();
+    let spec = json!({"entity": "crm.account", "mode": "create", "mapping": {"name": {"column": "Firma"}}});
+    for (path, body, change) in [
+        (
+            "/api/v1/views",
+            json!({"name": "Big", "entity": "crm.account"}),
+            ("PATCH", json!({"name": "Bigger"})),
+        ),
+        (
+            "/api/v1/imports/mappings",
+            json!({"name": "ERP", "spec": spec}),
+            ("PUT", json!({"name": "Other", "spec": spec})),
+        ),
+    ] {
+        let all = || owner.get(path).ok()["data"].as_array().unwrap().len();
+        let tried = owner.post(&format!("{path}?dry_run=true"), &body).ok();
+        assert_eq!(
+            (&tried["result"]["name"], &tried["changes"][0]["operation"]),
+            (&body["name"], &json!("created"))
+        );
+        assert_eq!(all(), 0);
+        let (first, again) = (owner.post_once(path, "k", &body), owner.post_once(path, "k", &body));
+        assert_eq!((first.created(), first.header("location")), (again.created(), again.header("location")));
+        assert_eq!((again.header("idempotent-replayed"), all()), (Some("true"), 1));
+        let mut other = body.clone();
+        other["name"] = json!("Another");
+        owner.post_once(path, "k", &other).problem(422, "idempotency_key_reused");
+
+        let place = format!("{path}/{}", id(&first.created()));
+        let (method, new) = change;
+        let tried = owner.call(method, &format!("{place}?dry_run=true")).json(&new).send().ok();
+        assert_eq!(tried["changes"][0]["after"]["name"], new["name"]);
+        assert_eq!(tried["changes"][0]["before"]["name"], body["name"]);
+        // A condition that held the first time does not hold any more; the key says that it is the same request.
+        let send = || {
+            let call = owner.call(method, &place).header("Idempotency-Key", "p").header("If-Match", "\"1\"");
+            call.json(&new).send()
+        };
+        assert_eq!(
+            (send().ok()["version"].clone(), send().header("idempotent-replayed")),
+            (json!(2), Some("true"))
+        );
+        owner.delete(&format!("{place}?dry_run=true")).ok();
+        assert_eq!(all(), 1);
+        let delete = || owner.call("DELETE", &place).header("Idempotency-Key", "d").send();
+        assert_eq!((delete().status(), delete().header("idempotent-replayed")), (204, Some("true")));
+        assert_eq!(all(), 0);
+    }
+}

@@ -17,7 +17,7 @@ fn a_stranger_finds_nothing_that_the_document_does_not_say() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("strangers");
     let report = tempfile::tempdir().unwrap();
     let base = format!("http://{}/t/acme", host.address());
-    std::fs::write(report.path().join("openapi.json"), acme.owner().get("/openapi.json").expect(200).body())
+    std::fs::write(report.path().join("openapi.json"), acme.owner().get("/openapi.json").ok().to_string())
         .unwrap();
     let finished = Command::new(schemathesis(&folder))
         .arg("--config-file")

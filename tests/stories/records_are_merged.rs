@@ -56,7 +56,9 @@ fn two_accounts_become_one_and_two_again() {
     let tried = owner.post(&format!("{MERGE}?dry_run=true"), &body).ok();
     assert_eq!(paths.iter().map(|path| lasting(&owner, path)).collect::<Vec<_>>(), before);
     let done = owner.post(MERGE, &body).ok();
-    assert_eq!((&tried["moved"], &tried["fields"]), (&done["moved"], &done["fields"]));
+    let result = &tried["result"];
+    assert_eq!((&result["moved"], &result["fields"]), (&done["moved"], &done["fields"]));
+    assert_eq!(tried["changes"][0]["operation"], "deleted", "{tried}");
     assert_eq!(done["merge"]["state"], "done");
     assert_eq!(
         (&done["record"]["name"], &done["record"]["industry"]),

@@ -22,6 +22,7 @@ use crate::identity::{Identity, platform};
 use crate::ids::{OrganizationId, RequestId};
 use crate::jobs::Jobs;
 use crate::licensing::{Entitlement, Licensing};
+use crate::mail::Mailer;
 use crate::organizations::{Organization, Organizations};
 use crate::platform::Platform;
 use crate::plugins::{Package, Plugin, Plugins};
@@ -67,6 +68,8 @@ pub struct App {
     pub duplicates: DuplicateSets,
     /// How people and programs reach this installation.
     pub address: PublicAddress,
+    /// Mail to people.
+    pub mailer: Mailer,
     /// Installation secrets.
     pub secrets: Secrets,
     /// Per-organization files.
@@ -135,8 +138,10 @@ impl App {
         let control = ControlPlane::open(&config.control()).await?;
         let files = TenantFiles::new(config.data.clone(), clock.clone(), config.group_commit);
         let jobs = Jobs::new(control.clone(), clock.clone());
-        let identity =
-            Identity::new(files.clone(), secrets.clone(), clock.clone()).at(config.address.clone());
+        let mailer = Mailer::new(&config.data, &config.address, clock.clone());
+        let identity = Identity::new(files.clone(), secrets.clone(), clock.clone())
+            .at(config.address.clone())
+            .mailing(mailer.clone());
         let platform = Platform::new(control.clone(), secrets.clone(), clock.clone(), &identity);
         let records = Records::new(files.clone(), identity.clone(), &secrets, clock.clone());
         let (artifacts, key) = (config.artifacts(), secrets.key("artifact"));
@@ -155,6 +160,7 @@ impl App {
             jobs,
             records,
             plugins,
+            mailer,
             secrets,
             files,
             clock,

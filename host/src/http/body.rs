@@ -1,5 +1,6 @@
 //! Bodies from strangers: counted while they stream, timed, and refused when they are too big, packed or of the wrong kind.
 
+use std::error::Error;
 use std::io;
 use std::time::Duration;
 
@@ -61,11 +62,7 @@ pub async fn read_within(body: Body, limit: usize) -> Result<Vec<u8>, Problem> {
     match tokio::time::timeout(PATIENCE, body.into_bytes()).await {
         Ok(Ok(bytes)) => Ok(bytes.into()),
         Ok(Err(error)) => Err(unreadable_within(&error, limit)),
-        Err(_) => Err(Problem::new(
-            StatusCode::REQUEST_TIMEOUT,
-            "body_too_slow",
-            "The body did not arrive in time.",
-        )),
+        Err(_) => Err(too_slow()),
     }
 }
 
@@ -78,15 +75,25 @@ pub fn unreadable(error: &ReadBodyError) -> Problem {
 fn unreadable_within(error: &ReadBodyError, limit: usize) -> Problem {
     match error {
         ReadBodyError::PayloadTooLarge => too_large(limit),
-        ReadBodyError::Io(cause) if over_limit(cause) => too_large(limit),
+        ReadBodyError::Io(cause) if has(cause, is_over_limit) => too_large(limit),
+        ReadBodyError::Io(cause) if has(cause, is_late) => too_slow(),
         _ => Problem::malformed("body_unreadable", "The body could not be read to its end."),
     }
 }
 
-fn over_limit(cause: &io::Error) -> bool {
-    let mut next = cause.get_ref().map(|inner| inner as &(dyn std::error::Error + 'static));
+fn is_over_limit(error: &(dyn Error + 'static)) -> bool {
+    error.is::<LengthLimitError>()
+}
+
+fn is_late(error: &(dyn Error + 'static)) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
+}
+
+/// Whether something among the causes is `what`.
+fn has(cause: &io::Error, what: fn(&(dyn Error + 'static)) -> bool) -> bool {
+    let mut next = Some(cause as &(dyn Error + 'static));
     while let Some(error) = next {
-        if error.is::<LengthLimitError>() {
+        if what(error) {
             return true;
         }
         next = match error.downcast_ref::<io::Error>() {
@@ -95,6 +102,11 @@ fn over_limit(cause: &io::Error) -> bool {
         };
     }
     false
+}
+
+/// 408.
+fn too_slow() -> Problem {
+    Problem::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", "The body did not arrive in time.")
 }
 
 /// 413.

@@ -7,6 +7,7 @@ use poem::http::{HeaderMap, HeaderName, HeaderValue, header};
 use poem::middleware::CatchPanic;
 use poem::{EndpointExt, Request, Response};
 
+use crate::http::framing::Refusal;
 use crate::http::metrics::Metrics;
 use crate::http::{errors, request};
 use crate::ids::RequestId;
@@ -16,6 +17,14 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What a page or an answer may do in a browser, unless it says otherwise: nothing.
 const POLICY: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+
+/// What of a device a page may use: nothing.
+const NO_DEVICES: &str = "accelerometer=(), autoplay=(), camera=(), display-capture=(), encrypted-media=(), \
+                          fullscreen=(), geolocation=(), gyroscope=(), magnetometer=(), microphone=(), midi=(), \
+                          payment=(), publickey-credentials-get=(self), usb=(), xr-spatial-tracking=()";
+
+/// The most of an address that is logged.
+const LOGGED: usize = 256;
 
 /// The class of routes that an answer belongs to, for the counters. Set on the response by whoever routes.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +53,9 @@ impl<E: Endpoint<Output = Response>> Endpoint for Edge<E> {
         incoming.set_data(id);
         let (method, path) = (incoming.method().clone(), incoming.uri().path().to_owned());
         let mut response = request::serving(id, async {
+            if let Some(refusal) = Refusal::of(incoming.headers()) {
+                return refusal.problem().response();
+            }
             match self.inner.call(incoming).await {
                 Ok(response) => errors::checked(response),
                 Err(error) => errors::answer(error),
@@ -53,6 +65,7 @@ impl<E: Endpoint<Output = Response>> Endpoint for Edge<E> {
         let class = response.data::<RouteClass>().map_or("other", |class| class.0);
         let (status, took) = (response.status().as_u16(), started.elapsed());
         self.metrics.served(class, status, took);
+        let path: String = path.chars().take(LOGGED).collect();
         tracing::debug!(request = %id, %method, path, status, micros = took.as_micros(), "served");
         set_headers(response.headers_mut(), id);
         Ok(response)
@@ -81,6 +94,9 @@ fn set_headers(headers: &mut HeaderMap, id: RequestId) {
         HeaderName::from_static("cross-origin-opener-policy"),
         HeaderValue::from_static("same-origin"),
     );
+    headers.insert(HeaderName::from_static("permissions-policy"), HeaderValue::from_static(NO_DEVICES));
+    // A page of another origin may get another answer, or one with other headers.
+    headers.append(header::VARY, HeaderValue::from_static("Origin"));
     for (name, value) in [(header::CONTENT_SECURITY_POLICY, POLICY), (header::CACHE_CONTROL, "no-store")] {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }

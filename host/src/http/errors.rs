@@ -12,6 +12,7 @@ use poem_openapi::error::{ContentTypeError, ParseParamError, ParsePathError};
 
 use crate::http::address::no_route;
 use crate::http::body;
+use crate::http::oauth::OwnShape;
 use crate::http::problem::{self, Fault, Problem};
 
 /// Any error as an answer: ours as they are, poem's as the problem they mean.
@@ -33,7 +34,8 @@ pub fn checked(response: Response) -> Response {
     let failed = status.is_client_error() || status.is_server_error();
     let shaped =
         response.header(header::CONTENT_TYPE).is_some_and(|kind| kind.starts_with(problem::CONTENT_TYPE));
-    if failed && !shaped { by_status(status).into_response() } else { response }
+    let own = response.data::<OwnShape>().is_some();
+    if failed && !shaped && !own { by_status(status).into_response() } else { response }
 }
 
 /// The answer after a panic; the hook of the process has written where it was.
@@ -81,6 +83,14 @@ pub fn invalid_parameter(name: &str, what: &str) -> Problem {
 #[must_use]
 pub fn unknown_parameter(name: &str) -> Problem {
     parameter("unknown_parameter", name, format!("The parameter `{name}` is not known here."))
+}
+
+/// 422 for a mutation that cannot be tried, rather than doing it for good.
+#[must_use]
+pub fn dry_run_not_offered() -> Problem {
+    let detail = "This cannot be tried without doing it; leave `dry_run` out. Configurations have \
+                  `/configuration/draft/check`, imports `dry_run` in their specification.";
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "dry_run_not_offered", detail)
 }
 
 fn parameter(code: &'static str, name: &str, detail: String) -> Problem {

@@ -21,6 +21,8 @@ struct Counters {
     durations: DashMap<&'static str, Histogram>,
     in_flight: AtomicI64,
     connections: AtomicI64,
+    turned_away: AtomicU64,
+    limited: AtomicU64,
 }
 
 #[derive(Default)]
@@ -52,6 +54,16 @@ impl Metrics {
         self.gauge(|counters| &counters.connections)
     }
 
+    /// Counts a connection that was closed because its client has enough of them.
+    pub fn turned_away(&self) {
+        self.0.turned_away.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a request that was refused because there were too many.
+    pub fn limited(&self) {
+        self.0.limited.fetch_add(1, Ordering::Relaxed);
+    }
+
     fn gauge(&self, which: fn(&Counters) -> &AtomicI64) -> InFlight {
         which(&self.0).fetch_add(1, Ordering::Relaxed);
         InFlight(Arc::clone(&self.0), which)
@@ -76,6 +88,8 @@ impl Metrics {
         let mut text = process();
         gauge(&mut text, "stoa_http_requests_in_flight", self.0.in_flight.load(Ordering::Relaxed));
         gauge(&mut text, "stoa_http_connections", self.0.connections.load(Ordering::Relaxed));
+        counter(&mut text, "stoa_http_connections_refused_total", &self.0.turned_away);
+        counter(&mut text, "stoa_http_rate_limited_total", &self.0.limited);
         text.push_str("# TYPE stoa_http_requests_total counter\n");
         for entry in &self.0.requests {
             let ((class, status), count) = (entry.key(), entry.value().load(Ordering::Relaxed));
@@ -114,6 +128,10 @@ impl Histogram {
         let _ = writeln!(text, "{name}_sum{{route=\"{class}\"}} {seconds}");
         let _ = writeln!(text, "{name}_count{{route=\"{class}\"}} {count}");
     }
+}
+
+fn counter(text: &mut String, name: &str, value: &AtomicU64) {
+    let _ = writeln!(text, "# TYPE {name} counter\n{name} {}", value.load(Ordering::Relaxed));
 }
 
 fn gauge(text: &mut String, name: &str, value: impl std::fmt::Display) {

@@ -1,6 +1,7 @@
 //! The REST API, on poem and nowhere else: who is asked, who asks, one file per resource, problems for every refusal.
 //!
-//! Four listeners. The public one is [`public`]: `edge.rs` (request ids, panics, headers) around `plane.rs` (organization,
+//! Four listeners, all on `server.rs` (connections) and `framing/` (where requests begin and end). The public one is
+//! [`public`]: `edge.rs` (request ids, panics, headers) around `plane.rs` (organization,
 //! bearer, which part answers) around `resources/` (the host's own), `gateway/` (plugins), `openapi.rs` and `docs.rs`.
 //! The operator's machines ask [`operations`] (`ops.rs`), the command line asks [`operator::routes`] over a local socket;
 //! those who run the installation ask [`platform::routes`].
@@ -11,12 +12,16 @@ pub mod access;
 pub mod address;
 pub mod answer;
 pub mod body;
+pub mod cors;
 pub mod docs;
 pub mod edge;
 pub mod errors;
+pub mod framing;
 pub mod gateway;
 pub mod input;
 pub mod metrics;
+pub mod mutated;
+pub mod oauth;
 pub mod openapi;
 pub mod operator;
 pub mod ops;
@@ -25,9 +30,11 @@ pub mod platform;
 pub mod problem;
 pub mod proxy;
 pub mod query;
+pub mod rates;
 pub mod request;
 pub mod resources;
 pub mod server;
+pub mod terms;
 
 #[cfg(test)]
 mod tests;

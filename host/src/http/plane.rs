@@ -16,6 +16,7 @@ use crate::http::address::{self, Address, no_route};
 use crate::http::docs::Pages;
 use crate::http::edge::RouteClass;
 use crate::http::gateway::Gateway;
+use crate::http::oauth::{self, OAuth};
 use crate::http::openapi::Document;
 use crate::http::problem::Problem;
 use crate::http::proxy::TrustedProxies;
@@ -27,11 +28,12 @@ use crate::ids::RequestId;
 use crate::organizations::{Organization, Status};
 
 /// First segments below `/api/v1` that belong to the host; every other one is a plugin's id.
-pub const HOST_AREAS: [&str; 25] = [
+pub const HOST_AREAS: [&str; 27] = [
     "api-keys",
     "audit",
     "auth",
     "bulk",
+    "clients",
     "configuration",
     "duplicates",
     "events",
@@ -40,6 +42,7 @@ pub const HOST_AREAS: [&str; 25] = [
     "grants",
     "imports",
     "jobs",
+    "keys",
     "me",
     "merges",
     "modules",
@@ -78,6 +81,7 @@ pub struct Plane {
     site: Site,
     host: BoxEndpoint<'static>,
     gateway: Gateway,
+    oauth: OAuth,
     document: Arc<Document>,
     queries: QueryTable,
     pages: Pages,
@@ -94,6 +98,7 @@ impl Plane {
         let document = Document::new(&service.spec())?;
         Ok(Self {
             gateway: Gateway::new(app.clone()),
+            oauth: OAuth::new(app.identity.clone()),
             host: service.into_endpoint().map_to_response().boxed(),
             queries: QueryTable::of::<Resources>(),
             pages: Pages::new(),
@@ -129,6 +134,7 @@ impl Plane {
         request.set_data(Prefix(address.prefix.as_str().into()));
         match part {
             Part::Page => return Ok(self.pages.answer(&request)?),
+            Part::OAuth => return Ok(self.oauth.call(request, &organization).await?),
             Part::Nothing => return Err(no_route().into()),
             Part::Open => {}
             Part::Document if self.site.demo => return self.document(&request, address, &organization).await,
@@ -183,7 +189,9 @@ impl Endpoint for Plane {
     async fn call(&self, mut request: Request) -> poem::Result<Response> {
         request.set_data(self.site.proxies.client(&request));
         let host = address::host(&request)?;
-        let address = address::resolve(&host, request.uri().path(), self.app.address.base_domain.as_deref())?;
+        let inserted = oauth::without_insertion(request.uri().path());
+        let path = inserted.as_deref().unwrap_or_else(|| request.uri().path());
+        let address = address::resolve(&host, path, self.app.address.base_domain.as_deref())?;
         let part = Part::of(&address.path, request.method());
         let mut response = match self.route(part, request, &address).await {
             Ok(response) => response,
@@ -199,6 +207,8 @@ impl Endpoint for Plane {
 enum Part {
     /// A page for browsers and what it loads.
     Page,
+    /// The authorization server.
+    OAuth,
     /// The OpenAPI document.
     Document,
     /// A host resource that needs no token.
@@ -217,6 +227,9 @@ impl Part {
     fn of(path: &str, method: &Method) -> Self {
         if Pages::serves(path) {
             return Self::Page;
+        }
+        if oauth::serves(path) {
+            return Self::OAuth;
         }
         if path == "/openapi.json" {
             return Self::Document;
@@ -250,6 +263,7 @@ fn area(path: &str) -> Option<&str> {
 fn class(part: Part, path: &str) -> &'static str {
     match part {
         Part::Page => "page",
+        Part::OAuth => "oauth",
         Part::Document => "openapi",
         Part::Plugin => "plugin",
         Part::Nothing => "none",
@@ -261,7 +275,7 @@ fn class(part: Part, path: &str) -> &'static str {
 }
 
 /// The one bearer of the request.
-pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(only), None) = (values.next(), values.next()) else {
         return None;
@@ -291,6 +305,8 @@ mod tests {
             ("/docs", Part::Page),
             ("/auth/setup", Part::Page),
             ("/openapi.json", Part::Document),
+            ("/oauth/token", Part::OAuth),
+            ("/.well-known/openid-configuration", Part::OAuth),
             ("/api/v1/auth/login", Part::Open),
             ("/api/v1/files/1/content", Part::Open),
             ("/api/v1/files/1", Part::Host),

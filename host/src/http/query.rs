@@ -6,7 +6,7 @@ use poem::http::Method;
 use poem_openapi::OpenApi;
 use poem_openapi::registry::MetaParamIn;
 
-use crate::http::errors::{invalid_parameter, unknown_parameter};
+use crate::http::errors::{dry_run_not_offered, invalid_parameter, unknown_parameter};
 use crate::http::problem::Problem;
 
 /// Which parameters each operation takes.
@@ -56,6 +56,9 @@ impl QueryTable {
         for (index, (name, _)) in pairs.iter().enumerate() {
             let shown: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
             if !operation.query.contains(name) {
+                if name == "dry_run" && !method.is_safe() {
+                    return Err(dry_run_not_offered());
+                }
                 return Err(unknown_parameter(&shown));
             }
             if pairs.iter().take(index).any(|(before, _)| before == name) {
@@ -93,10 +96,23 @@ mod tests {
         async fn get(&self, _id: Path<String>, limit: Query<Option<u32>>) {
             let _ = limit;
         }
+
+        #[oai(path = "/:id", method = "delete")]
+        async fn delete(&self, _id: Path<String>) {}
     }
 
     fn check(uri: &'static str) -> Result<(), Problem> {
         QueryTable::of::<Guests>().check(&Request::builder().uri(Uri::from_static(uri)).finish())
+    }
+
+    #[test]
+    fn what_cannot_be_tried_is_not_done_for_good() {
+        let asked = |method| {
+            let uri = Uri::from_static("/guests/7?dry_run=true");
+            QueryTable::of::<Guests>().check(&Request::builder().method(method).uri(uri).finish())
+        };
+        assert_eq!(asked(Method::DELETE).unwrap_err().code, "dry_run_not_offered");
+        assert_eq!(asked(Method::GET).unwrap_err().code, "unknown_parameter");
     }
 
     #[test]

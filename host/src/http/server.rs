@@ -1,7 +1,7 @@
 //! Listening: connections are accepted, bounded and drained here.
 //!
 //! poem's own accept loop has no timer for request heads (a client may hold a connection open half-said) and no bound on
-//! connections, so this is ours; everything above it is poem.
+//! connections, so this is ours; the bytes are watched by `framing/`, and everything above is poem.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -9,10 +9,13 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use dashmap::DashMap;
+use dashmap::mapref::entry::Entry;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use ipnet::IpNet;
 use poem::http::uri::Scheme;
 use poem::web::{LocalAddr, RemoteAddr};
 use poem::{Addr, Endpoint, Request, Response};
@@ -21,13 +24,15 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
+use crate::http::framing::{Framed, Patience};
 use crate::http::metrics::Metrics;
+use crate::http::proxy::{ClientAddress, TrustedProxies};
 
-/// How long a client may take to say the head of a request; also how long a kept connection may be silent.
-const HEAD_PATIENCE: Duration = Duration::from_secs(30);
+/// How long a kept connection may be silent. What has begun is watched by [`Framed`].
+const SILENCE: Duration = Duration::from_secs(75);
 
-/// The most bytes of a request's head.
-const HEAD_LIMIT: usize = 64 * 1024;
+/// What hyper holds of a connection; more than the longest head that [`Framed`] lets pass.
+const BUFFER: usize = 128 * 1024;
 
 /// How long open requests may go on after the signal to stop.
 const DRAIN: Duration = Duration::from_secs(20);
@@ -63,11 +68,70 @@ impl Listen for UnixListener {
     }
 }
 
+/// How many connections there may be.
+#[derive(Clone, Default)]
+pub struct Doors {
+    /// At most; those beyond wait in the kernel's queue.
+    pub places: usize,
+    /// At most from one client's network; those beyond are closed.
+    pub each: Option<usize>,
+    /// Whom that does not bind: they speak for many.
+    pub proxies: TrustedProxies,
+    open: Arc<DashMap<IpNet, usize>>,
+}
+
+impl From<usize> for Doors {
+    fn from(places: usize) -> Self {
+        Self { places, ..Self::default() }
+    }
+}
+
+impl Doors {
+    /// Doors that one client cannot occupy alone.
+    #[must_use]
+    pub fn new(places: usize, each: usize, proxies: TrustedProxies) -> Self {
+        Self { places, each: Some(each), proxies, ..Self::default() }
+    }
+
+    /// Lets a connection in unless its client has enough of them.
+    fn admit(&self, remote: &Addr) -> Option<Guest> {
+        let (Some(most), Addr::SocketAddr(address)) = (self.each, remote) else {
+            return Some(Guest(None));
+        };
+        let address = ClientAddress(address.ip().to_canonical());
+        if self.proxies.trust(address.0) {
+            return Some(Guest(None));
+        }
+        let network = address.network(32, 64);
+        let mut open = self.open.entry(network).or_insert(0);
+        if *open >= most {
+            return None;
+        }
+        *open += 1;
+        Some(Guest(Some((Arc::clone(&self.open), network))))
+    }
+}
+
+/// A connection that was let in, until it is dropped.
+struct Guest(Option<(Arc<DashMap<IpNet, usize>>, IpNet)>);
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        let Some((open, network)) = &self.0 else { return };
+        if let Entry::Occupied(mut entry) = open.entry(*network) {
+            *entry.get_mut() -= 1;
+            if *entry.get() == 0 {
+                entry.remove();
+            }
+        }
+    }
+}
+
 /// Serves `endpoint` until `stop` says so, then lets open requests finish for a while.
 pub async fn serve<L, E>(
     listener: L,
     endpoint: E,
-    limit: usize,
+    doors: impl Into<Doors>,
     metrics: Metrics,
     mut stop: watch::Receiver<bool>,
 ) where
@@ -75,7 +139,8 @@ pub async fn serve<L, E>(
     E: Endpoint<Output = Response> + 'static,
 {
     let endpoint = Arc::new(endpoint);
-    let places = Arc::new(Semaphore::new(limit));
+    let doors = doors.into();
+    let places = Arc::new(Semaphore::new(doors.places));
     let mut connections = JoinSet::new();
     let quit = stop.clone();
     loop {
@@ -83,7 +148,11 @@ pub async fn serve<L, E>(
             () = told(&mut stop) => break,
             next = place_and_stream(&listener, &places) => match next {
                 Ok((stream, address, place)) => {
-                    let held = (place, metrics.connection());
+                    let Some(guest) = doors.admit(&address) else {
+                        metrics.turned_away();
+                        continue;
+                    };
+                    let held = (place, guest, metrics.connection());
                     let connection = connection(stream, address, Arc::clone(&endpoint), quit.clone());
                     connections.spawn(async move {
                         connection.await;
@@ -130,9 +199,9 @@ where
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_PATIENCE)
-        .max_buf_size(HEAD_LIMIT)
-        .serve_connection(TokioIo::new(stream), service);
+        .header_read_timeout(SILENCE)
+        .max_buf_size(BUFFER)
+        .serve_connection(TokioIo::new(Framed::new(stream, Patience::default())), service);
     tokio::pin!(connection);
     tokio::select! {
         ended = connection.as_mut() => return log_end(ended),
@@ -179,6 +248,23 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
+
+    #[test]
+    fn one_client_cannot_occupy_every_door() {
+        let address = |text: &str| Addr::socket(text.parse::<std::net::SocketAddr>().unwrap());
+        let trusted = vec!["10.0.0.0/8".parse().unwrap()];
+        let doors =
+            Doors::new(9, 2, TrustedProxies::new(trusted, crate::http::proxy::ForwardedHeader::default()));
+        let held = [doors.admit(&address("[2001:db8::1]:1")), doors.admit(&address("[2001:db8::2]:1"))];
+        assert!(held.iter().all(Option::is_some));
+        assert!(doors.admit(&address("[2001:db8::3]:1")).is_none(), "the same network");
+        assert!(doors.admit(&address("203.0.113.9:1")).is_some());
+        let proxied: Vec<_> = (0..5).map(|_| doors.admit(&address("10.0.0.1:1"))).collect();
+        assert!(proxied.iter().all(Option::is_some), "a proxy speaks for many");
+        drop(held);
+        assert!(doors.admit(&address("[2001:db8::3]:1")).is_some());
+        assert!(doors.open.is_empty(), "nothing is remembered of who has left");
+    }
 
     #[tokio::test]
     async fn requests_are_served_until_the_stop_signal_and_then_drained() {

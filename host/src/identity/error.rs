@@ -1,6 +1,6 @@
 //! What can go wrong with people and credentials, in the words of the domain.
 
-use crate::ids::{PrincipalId, TeamId};
+use crate::ids::{ClientId, PrincipalId, SessionId, TeamId};
 use crate::storage::StorageError;
 
 /// What can go wrong with people and credentials.
@@ -15,6 +15,15 @@ pub enum IdentityError {
     /// No such API key in this organization.
     #[error("API key {0} does not exist")]
     ApiKeyNotFound(PrincipalId),
+    /// No such client in this organization.
+    #[error("client {0} does not exist")]
+    ClientNotFound(ClientId),
+    /// No such request to sign in waits.
+    #[error("the request to sign in is over")]
+    RequestNotFound,
+    /// No such session of this person.
+    #[error("session {0} does not exist")]
+    SessionNotFound(SessionId),
     /// A value is not acceptable.
     #[error("{field}: {reason}")]
     Invalid {
@@ -62,6 +71,24 @@ pub enum IdentityError {
     /// Unknown person, wrong password, disabled person: one answer for all.
     #[error("the credentials are not valid")]
     InvalidCredentials,
+    /// The login was never begun here, or took too long.
+    #[error("the login is over: begin again")]
+    InvalidLogin,
+    /// Steps of the login are missing.
+    #[error("the login is not complete")]
+    LoginIncomplete,
+    /// The password is right; the person has a second factor, too.
+    #[error("a second factor is needed")]
+    SecondFactorRequired,
+    /// The codes are not those of the app, or there is nothing to confirm.
+    #[error("the code is not valid")]
+    InvalidCode,
+    /// The mailed link is unknown, used, replaced, too old, or good for something else.
+    #[error("the link is not valid")]
+    InvalidLink,
+    /// Programs have neither passwords nor second factors.
+    #[error("only a person who is signed in may do this")]
+    PersonRequired,
     /// Too many wrong passwords for this address; whether anybody has it does not matter.
     #[error("too many failed attempts: try again in {retry_after} s")]
     Throttled {

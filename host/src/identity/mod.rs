@@ -10,11 +10,14 @@
 
 mod bearer;
 mod error;
+mod factors;
 pub(crate) mod jws;
 mod keys;
 mod login;
+mod oauth;
 mod people;
 pub(crate) mod secret;
+mod sessions;
 mod signing;
 mod store;
 
@@ -22,25 +25,39 @@ mod store;
 mod fixture;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::caller::{Caller, Principal, PrincipalKind, Source};
 use crate::clock::Clock;
 use crate::config::PublicAddress;
 use crate::ids::{OrganizationId, PrincipalId, RequestId};
+use crate::mail::Mailer;
 use crate::storage::{
     ChangeOrigin, Connection, FileKind, FileProfile, Migration, Secrets, TenantFile, TenantFiles, Verdict,
 };
 
 use bearer::Bearers;
-pub(crate) use login::{Attempt, Hasher, Throttle, check_password};
-pub(crate) use people::key_of;
+use login::Networks;
 use secret::Peppers;
 
 pub use bearer::{AUDIENCE, AccessToken, IssueToken, LIFETIME};
 pub use error::IdentityError;
+pub use factors::{Enrolment, Factors};
 pub use keys::{ApiKey, ApiKeySecret, LONGEST as LONGEST_KEY, NewApiKey};
-pub use login::{Cost, INVITATION, SetupToken};
+pub use login::{
+    Cost, External, INVITATION, PATIENCE as LOGIN_PATIENCE, Proof as FactorProof, SetupToken, Step, score,
+};
+pub use oauth::{
+    Ask, Authorization, AuthorizeError, Client, ClientAnswer, ClientAuth, ClientChange, ClientKind,
+    ClientSecret, Consent, ConsentQuestion, GrantType, Hint, Introspection, NewClient, OAuthError, Proof,
+    ResponseMode, STANDARD_SCOPES, SignedIn, TokenAnswer, UserInfo,
+};
+
+pub(crate) use factors::totp;
+pub(crate) use login::{Attempt, Hasher, Throttle, Verdict as PasswordVerdict, check_password};
+pub(crate) use people::key_of;
 pub use people::{Email, NewUser, OWNER, ROLES, Team, User, UserChange, UserStatus};
+pub use sessions::{ABSOLUTE, IDLE, Method, Session, Started, Visitor};
 pub use signing::{KeyState, SigningAlgorithm, SigningKey};
 
 /// The identity file: host code only, and no secret in its change log.
@@ -51,6 +68,15 @@ static PROFILE: FileProfile = FileProfile {
         Migration {
             name: "0002_signing",
             sql: include_str!("../../../migrations/identity/0002_signing.sql"),
+        },
+        Migration { name: "0003_oauth", sql: include_str!("../../../migrations/identity/0003_oauth.sql") },
+        Migration {
+            name: "0004_sessions",
+            sql: include_str!("../../../migrations/identity/0004_sessions.sql"),
+        },
+        Migration {
+            name: "0005_factors",
+            sql: include_str!("../../../migrations/identity/0005_factors.sql"),
         },
     ],
     redacted: &["password_hash", "token_hash", "secret_hash", "private_key"],
@@ -73,9 +99,12 @@ pub struct Identity {
     secrets: Secrets,
     clock: Clock,
     address: PublicAddress,
+    mailer: Option<Mailer>,
+    floor: Duration,
     peppers: Arc<Peppers>,
     hasher: Hasher,
     throttle: Throttle,
+    networks: Networks,
     bearers: Arc<Bearers>,
 }
 
@@ -83,7 +112,7 @@ impl Identity {
     /// Identity over these files, with passwords hashed at [`Cost::SHIPPED`].
     #[must_use]
     pub fn new(files: TenantFiles, secrets: Secrets, clock: Clock) -> Self {
-        Self::with_cost(files, secrets, clock, Cost::SHIPPED)
+        Self { floor: login::FLOOR, ..Self::with_cost(files, secrets, clock, Cost::SHIPPED) }
     }
 
     /// The same, hashing at another cost: tests take [`Cost::FLOOR`].
@@ -94,7 +123,25 @@ impl Identity {
         let hasher = Hasher::new(cost, secrets.key("password-pepper"));
         let throttle = Throttle::new(clock.clone());
         let address = PublicAddress { origin: "http://localhost".to_owned(), base_domain: None };
-        Self { files, secrets, clock, address, peppers, hasher, throttle, bearers: Arc::new(Bearers::new()) }
+        Self {
+            files,
+            secrets,
+            clock,
+            address,
+            mailer: None,
+            floor: Duration::ZERO,
+            peppers,
+            hasher,
+            throttle,
+            networks: Networks::new(),
+            bearers: Arc::new(Bearers::new()),
+        }
+    }
+
+    /// The same, writing to people through this mailer. Without one nobody is written to.
+    #[must_use]
+    pub fn mailing(self, mailer: Mailer) -> Self {
+        Self { mailer: Some(mailer), ..self }
     }
 
     /// The same, reached from outside at this address: issuers and links are made of it.
@@ -134,5 +181,18 @@ impl Identity {
         let (value, epoch) = self.file(by.organization)?.write(origin, change).await?;
         self.bearers.saw_epoch(by.organization, epoch);
         Ok(value)
+    }
+
+    /// A change on which nothing rests that is remembered of bearers: it leaves the epoch where it is.
+    async fn write_quietly<T: Send + 'static>(
+        &self,
+        by: &Caller,
+        f: impl FnOnce(&Connection) -> Result<T, IdentityError> + Send + 'static,
+    ) -> Result<T, IdentityError> {
+        let origin = ChangeOrigin { principal: by.principal.id, request: by.request, source: by.source };
+        let change = move |connection: &std::rc::Rc<Connection>| -> Result<Verdict<T>, IdentityError> {
+            Ok(Verdict::Keep(f(connection)?))
+        };
+        self.file(by.organization)?.write(origin, change).await
     }
 }

@@ -16,14 +16,29 @@ use crate::storage::Secrets;
 pub(super) struct Peppers {
     /// For the secrets of API keys.
     pub(super) api_key: Zeroizing<[u8; 32]>,
+    /// For clients' secrets, codes and refresh tokens.
+    pub(super) oauth: Zeroizing<[u8; 32]>,
     /// For set-up links.
     pub(super) setup_token: Zeroizing<[u8; 32]>,
+    /// For cookies of sessions, logins and devices.
+    pub(super) session: Zeroizing<[u8; 32]>,
+    /// For links that are sent by mail.
+    pub(super) mail_link: Zeroizing<[u8; 32]>,
+    /// For recovery codes.
+    pub(super) recovery_code: Zeroizing<[u8; 32]>,
 }
 
 impl Peppers {
     pub(crate) fn new(secrets: &Secrets) -> Self {
         let key = |purpose| Zeroizing::new(secrets.key(purpose));
-        Self { api_key: key("api-key-pepper"), setup_token: key("setup-token-pepper") }
+        Self {
+            api_key: key("api-key-pepper"),
+            oauth: key("oauth-pepper"),
+            setup_token: key("setup-token-pepper"),
+            session: key("session-pepper"),
+            mail_link: key("mail-link-pepper"),
+            recovery_code: key("recovery-code-pepper"),
+        }
     }
 }
 

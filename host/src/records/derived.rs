@@ -16,6 +16,15 @@ use super::value::Value;
 use crate::ids::RecordId;
 use crate::storage::Connection;
 
+/// Makes what is kept beside a new row, but for its keys: those of many rows are made together
+/// ([`duplicates::keys::enter`]).
+///
+/// # Errors
+/// The file fails.
+pub(super) fn enter(conn: &Rc<Connection>, entity: &Entity, row: &[Value]) -> Result<(), RecordError> {
+    beside(conn, entity, None, Some(row))
+}
+
 /// Brings what is kept beside a row in step with it: `before` is the row as it stood (`None`: it is new), `after` as it
 /// stands now (`None`: it is gone for good). A row in the recycle bin is found by nothing.
 ///
@@ -31,11 +40,21 @@ pub(super) fn refresh(
         row.and_then(|row| row.get(DELETED_AT)).is_some_and(Value::is_null)
     };
     let (before, after) = (before.filter(|row| live(Some(row))), after.filter(|row| live(Some(row))));
+    beside(conn, entity, before, after)?;
+    duplicates::keys::refresh(conn, entity, before, after)
+}
+
+/// All but the keys, of live rows.
+fn beside(
+    conn: &Rc<Connection>,
+    entity: &Entity,
+    before: Option<&[Value]>,
+    after: Option<&[Value]>,
+) -> Result<(), RecordError> {
     for field in entity.fields.iter().filter(|field| matches!(field.kind, Kind::References(..))) {
         links(conn, entity, field, before, after)?;
     }
     search::refresh(conn, entity, before, after)?;
-    duplicates::keys::refresh(conn, entity, before, after)?;
     attachment::attach_fields(conn, entity, before, after)
 }
 

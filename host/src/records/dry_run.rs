@@ -1,10 +1,14 @@
 //! What a dry run tells: the answer that would have been given, and every record that would have changed, out of what the
-//! change log had recorded by then. So the changes of hooks and cascades are in it like those of the request itself.
+//! change log had recorded by then. So the changes of hooks and cascades are in it like those of the request itself. What
+//! stands beside records is not in the change log; its events are told instead.
 
 use std::collections::HashMap;
 use std::io::Write as _;
 use std::sync::Arc;
 
+use serde_json::Value as Json;
+
+use super::companions;
 use super::error::RecordError;
 use super::json::{write_id, write_text};
 use super::list;
@@ -17,16 +21,30 @@ use super::write::permits;
 use crate::ids::RecordId;
 use crate::storage::{ChangeMark, TouchKind, Touched};
 
-/// `{"dry_run":true,"result":…,"changes":[…],"hidden":n}` of what was done since `mark`.
+/// Where a trial began.
+pub(super) struct Mark {
+    changes: ChangeMark,
+    /// Older than every event of the trial: ids grow with time, and the file has one writer.
+    events: RecordId,
+}
+
+impl Mark {
+    /// The state of the transaction as it is now.
+    pub(super) fn now(tx: &Tx) -> Self {
+        Self { changes: tx.conn.change_mark(), events: RecordId::new() }
+    }
+}
+
+/// `{"dry_run":true,"result":…,"changes":[…],"hidden":n,"beside":[…]}` of what was done since `mark`.
 ///
 /// # Errors
 /// The file fails.
-pub(super) fn report(tx: &Tx, mark: ChangeMark, reply: &Reply) -> Result<Vec<u8>, RecordError> {
+pub(super) fn report(tx: &Tx, mark: &Mark, reply: &Reply) -> Result<Vec<u8>, RecordError> {
     let mut out = b"{\"dry_run\":true,\"result\":".to_vec();
     out.extend_from_slice(if reply.body.is_empty() { b"null" } else { &reply.body });
     out.extend_from_slice(b",\"changes\":[");
     let (mut hidden, mut written) = (0_usize, false);
-    for history in histories(tx.conn.changes_since(mark)?) {
+    for history in histories(tx.conn.changes_since(mark.changes)?) {
         // Tables that are no entity's are the plugin's private matter.
         let Some(entity) = tx.module.entity(&history.table) else { continue };
         let id = RecordId::from_bytes(history.id);
@@ -44,8 +62,9 @@ pub(super) fn report(tx: &Tx, mark: ChangeMark, reply: &Reply) -> Result<Vec<u8>
         }
         write_change(&entity, id, before.as_deref(), now.as_deref(), &mut out);
     }
+    let beside = companions::said_since(tx, mark.events)?;
     // Writing into a vector cannot fail.
-    let _ = write!(out, "],\"hidden\":{hidden}}}");
+    let _ = write!(out, "],\"hidden\":{hidden},\"beside\":{}}}", Json::Array(beside));
     Ok(out)
 }
 

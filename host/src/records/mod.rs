@@ -37,7 +37,7 @@ pub mod merge;
 pub mod money;
 pub mod mutation;
 pub mod number;
-mod own;
+pub mod own;
 pub mod plugin_sql;
 pub mod reference;
 pub mod schema;

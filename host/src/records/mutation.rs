@@ -1,6 +1,6 @@
 //! One frame for every request that changes records: tried or done, and done once for each `Idempotency-Key`.
 
-use super::dry_run;
+use super::dry_run::{self, Mark};
 use super::error::RecordError;
 use super::idempotency::{Asked, idempotent};
 use super::tx::Tx;
@@ -27,6 +27,12 @@ impl Reply {
     pub fn ok(body: Vec<u8>) -> Self {
         Self { status: 200, body, ..Self::default() }
     }
+
+    /// 204.
+    #[must_use]
+    pub fn nothing() -> Self {
+        Self { status: 204, ..Self::default() }
+    }
 }
 
 /// How a mutation is to be done.
@@ -48,9 +54,10 @@ pub fn perform(
     f: impl FnOnce(&Tx) -> Result<Reply, RecordError>,
 ) -> Result<Verdict<Reply>, RecordError> {
     if !manner.dry_run {
-        return idempotent(tx, manner.asked.as_ref(), f).map(Verdict::Keep);
+        let by = (tx.scope.caller.principal.id, tx.now);
+        return idempotent(&tx.conn, by, manner.asked.as_ref(), || f(tx)).map(Verdict::Keep);
     }
-    let mark = tx.conn.change_mark();
+    let mark = Mark::now(tx);
     let reply = f(tx)?;
-    Ok(Verdict::Undo(Reply::ok(dry_run::report(tx, mark, &reply)?)))
+    Ok(Verdict::Undo(Reply::ok(dry_run::report(tx, &mark, &reply)?)))
 }

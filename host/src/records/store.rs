@@ -89,6 +89,16 @@ pub(super) fn set_external_ids(
 ) -> Result<(), RecordError> {
     let sql = "delete from _stoa_external_ids where record = ?2 and entity = ?1";
     conn.prepare(sql)?.execute(params![&*entity.key, id.as_bytes()])?;
+    add_external_ids(conn, entity, id, ids)
+}
+
+/// Gives external ids to a record that has none.
+pub(super) fn add_external_ids(
+    conn: &Rc<Connection>,
+    entity: &Entity,
+    id: RecordId,
+    ids: &[(String, String)],
+) -> Result<(), RecordError> {
     let sql = "insert into _stoa_external_ids (entity, source, value, record) values (?1, ?2, ?3, ?4)";
     for (source, value) in ids {
         conn.prepare(sql)?.execute(params![&*entity.key, source, value, id.as_bytes()])?;

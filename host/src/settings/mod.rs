@@ -7,8 +7,11 @@ mod error;
 mod store;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use crate::clock::Clock;
+use dashmap::DashMap;
+
+use crate::clock::{Clock, UnixMillis};
 use crate::ids::OrganizationId;
 use crate::storage::ControlPlane;
 
@@ -17,18 +20,32 @@ pub use error::SettingsError;
 /// The longest value, in bytes of JSON.
 pub const MAX_VALUE: usize = 64 * 1024;
 
+/// Whose settings the host's own are.
+pub const HOST: &str = "host";
+
+/// How long [`Settings::held`] answers from memory before the control database is asked again, in milliseconds. Changes
+/// by this process are seen at once.
+pub const FRESH: UnixMillis = 5_000;
+
 /// Every operation on settings. Cheap to clone.
 #[derive(Clone)]
 pub struct Settings {
     control: ControlPlane,
     clock: Clock,
+    held: Arc<DashMap<OrganizationId, Held>>,
+}
+
+#[derive(Clone)]
+struct Held {
+    values: Arc<BTreeMap<String, String>>,
+    read_at: UnixMillis,
 }
 
 impl Settings {
     /// Settings in this control database.
     #[must_use]
     pub fn new(control: ControlPlane, clock: Clock) -> Self {
-        Self { control, clock }
+        Self { control, clock, held: Arc::new(DashMap::new()) }
     }
 
     /// The value as JSON text, if the organization set one.
@@ -56,6 +73,35 @@ impl Settings {
         Ok(store::all(self.control.pool(), organization, plugin).await?)
     }
 
+    /// What the organization set for the host itself, which every request asks: from memory. The same values are the same
+    /// `Arc`.
+    ///
+    /// # Errors
+    /// Only when the control database fails.
+    pub async fn held(
+        &self,
+        organization: OrganizationId,
+    ) -> Result<Arc<BTreeMap<String, String>>, SettingsError> {
+        let now = self.clock.now();
+        let before = self.held.get(&organization).map(|held| held.clone());
+        if let Some(held) = before.as_ref().filter(|held| now.saturating_sub(held.read_at) < FRESH) {
+            return Ok(Arc::clone(&held.values));
+        }
+        let values = self.all(organization, HOST).await?;
+        let values = match before {
+            Some(held) if *held.values == values => held.values,
+            _ => Arc::new(values),
+        };
+        self.held.insert(organization, Held { values: Arc::clone(&values), read_at: now });
+        Ok(values)
+    }
+
+    fn forget(&self, organization: OrganizationId, plugin: &str) {
+        if plugin == HOST {
+            self.held.remove(&organization);
+        }
+    }
+
     /// Sets a value, given as JSON text. Whether the manifest knows the key is for the caller to check.
     ///
     /// # Errors
@@ -74,6 +120,7 @@ impl Settings {
             return Err(SettingsError::InvalidValue);
         }
         store::put(self.control.pool(), organization, (plugin, key, value), self.clock.now()).await?;
+        self.forget(organization, plugin);
         Ok(())
     }
 
@@ -87,7 +134,9 @@ impl Settings {
         plugin: &str,
         key: &str,
     ) -> Result<bool, SettingsError> {
-        Ok(store::delete(self.control.pool(), organization, plugin, key).await?)
+        let found = store::delete(self.control.pool(), organization, plugin, key).await?;
+        self.forget(organization, plugin);
+        Ok(found)
     }
 }
 
@@ -125,6 +174,21 @@ mod tests {
         assert!(settings.get(acme, "support", "quota").await.unwrap().is_none());
         assert!(settings.reset(acme, "sales", "quota").await.unwrap());
         assert!(settings.get(acme, "sales", "quota").await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn what_is_held_in_memory_follows_every_change() {
+        let (_folder, settings, acme, _) = settings().await;
+        let before = settings.held(acme).await.unwrap();
+        assert!(before.is_empty() && Arc::ptr_eq(&before, &settings.held(acme).await.unwrap()));
+        settings.set(acme, "host", "limits", "{}").await.unwrap();
+        assert_eq!(settings.held(acme).await.unwrap()["limits"], "{}");
+        settings.reset(acme, "host", "limits").await.unwrap();
+        assert!(settings.held(acme).await.unwrap().is_empty());
+        store::put(settings.control.pool(), acme, ("host", "x", "1"), 0).await.unwrap();
+        assert!(settings.held(acme).await.unwrap().is_empty(), "another process's, a moment later");
+        settings.clock.advance(FRESH);
+        assert_eq!(settings.held(acme).await.unwrap().len(), 1);
     }
 
     #[tokio::test]

@@ -8,11 +8,13 @@ use poem::http::{HeaderValue, Method, StatusCode, header};
 use poem::{Request, Response};
 use serde_json::{Map, Value as Json};
 
-use super::{Call, is_get, json, method_not_allowed, no_route, parameters, problem, records};
+use super::mutate::{Sent, response};
+use super::{Call, is_get, method_not_allowed, no_route, problem};
 use crate::app::App;
 use crate::http::problem::{Fault, Problem};
 use crate::ids::RecordId;
 use crate::records::merge::Request as Merge;
+use crate::records::mutation::Reply;
 use crate::records::schema::Entity;
 use crate::records::{RecordError, Scope};
 
@@ -24,17 +26,17 @@ impl Call<'_> {
         if *request.method() != Method::POST {
             return Err(method_not_allowed("POST"));
         }
-        let dry = parameters::dry_run(&request)?;
-        let version = parameters::if_match(&request)?;
-        let mut asked = wanted(records::members(&mut request).await?)?;
-        if let Some(version) = version {
+        let sent = Sent::of(&mut request).await?;
+        let mut asked = wanted(sent.members()?)?;
+        if let Some(version) = sent.version {
             asked.versions.insert(asked.survivor, version);
         }
         let (engine, hooks) = (&self.app.records, self.app.hooks());
-        let outcome = engine.merge(&self.scope, entity, &hooks, asked, dry).await.map_err(refusal)?;
+        let outcome = engine.merge(&self.scope, entity, &hooks, asked, sent.manner).await.map_err(refusal)?;
         // What is left to do in other modules' files is done without anybody asking again.
-        let status = if outcome.state.open() && !dry { StatusCode::ACCEPTED } else { StatusCode::OK };
-        Ok(json(status, outcome.body.to_string().into_bytes()))
+        let status = if outcome.open { StatusCode::ACCEPTED } else { StatusCode::OK };
+        let body = outcome.body.to_string().into_bytes();
+        Ok(response(Reply { status: status.as_u16(), body, replayed: outcome.replayed, ..Reply::default() }))
     }
 }
 

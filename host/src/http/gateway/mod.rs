@@ -28,7 +28,7 @@ mod error;
 mod export;
 mod listing;
 mod merge;
-mod mutate;
+pub(super) mod mutate;
 mod parameters;
 mod records;
 mod reports;

@@ -8,16 +8,16 @@ use serde_json::{Map, Value as Json};
 use super::{Call, etag, json, parameters, problem};
 use crate::http::body;
 use crate::http::problem::{Fault, Problem};
-use crate::records::idempotency::Asked;
+use crate::records::idempotency::{Asked, Key};
 use crate::records::mutation::{self, Manner, Reply};
 use crate::records::strict::{self, StrictError};
 use crate::records::tx::Tx;
 use crate::records::{RecordError, list};
 
 /// The header of a key.
-const KEY: HeaderName = HeaderName::from_static("idempotency-key");
+pub(in crate::http) const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// The header of an answer that was given before.
-const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+pub(in crate::http) const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// What a mutation was sent with.
 pub(super) struct Sent {
@@ -30,7 +30,7 @@ pub(super) struct Sent {
 }
 
 impl Sent {
-    /// Reads the body of at most `limit` bytes, the condition, `dry_run`, and the key of a POST.
+    /// Reads the body of at most `limit` bytes, the condition, `dry_run`, and the key.
     pub(super) async fn within(request: &mut Request, limit: usize) -> Result<Self, Problem> {
         let dry_run = parameters::dry_run(request)?;
         let version = parameters::if_match(request)?;
@@ -45,7 +45,7 @@ impl Sent {
         if !body.is_empty() && !is_json {
             return Err(unsupported());
         }
-        let asked = if dry_run { None } else { asked(request, version, &body)? };
+        let asked = key(request)?.map(|key| asked(request, &key, version, &[&body]));
         Ok(Self { body, version, manner: Manner { dry_run, asked } })
     }
 
@@ -65,23 +65,29 @@ impl Sent {
     }
 }
 
-/// The key of the request and what it stands for: the method, the address, the condition and the body.
-fn asked(request: &Request, version: Option<u64>, body: &[u8]) -> Result<Option<Asked>, Problem> {
+/// The key of the request: refused when it is none, also where it is not used.
+pub(super) fn key(request: &Request) -> Result<Option<Key>, Problem> {
     let mut keys = request.headers().get_all(KEY).iter();
     let key = match (keys.next(), keys.next()) {
         (None, _) => return Ok(None),
         (Some(key), None) => key.to_str().ok(),
         _ => None,
     };
+    key.and_then(Key::new).map(Some).ok_or_else(invalid_key)
+}
+
+/// What a key stands for: the method, the address, the condition and the parts of the body.
+pub(super) fn asked(request: &Request, key: &Key, version: Option<u64>, body: &[&[u8]]) -> Asked {
     let condition = version.map(etag).unwrap_or_default();
-    let parts =
-        [request.method().as_str().as_bytes(), request.uri().path().as_bytes(), condition.as_bytes(), body];
-    let asked = key.and_then(|key| Asked::new(key, &parts)).ok_or_else(|| {
-        let detail =
-            "Idempotency-Key is one text of 1 to 255 printable ASCII characters, new for each request.";
-        Problem::malformed("invalid_idempotency_key", detail)
-    });
-    asked.map(Some)
+    let of_request =
+        [request.method().as_str().as_bytes(), request.uri().path().as_bytes(), condition.as_bytes()];
+    key.of(of_request.iter().chain(body).copied())
+}
+
+/// 400: a header that is no key.
+pub(in crate::http) fn invalid_key() -> Problem {
+    let detail = "Idempotency-Key is one text of 1 to 255 printable ASCII characters, new for each request.";
+    Problem::malformed("invalid_idempotency_key", detail)
 }
 
 /// The members of a JSON body.
@@ -101,11 +107,18 @@ impl Call<'_> {
         manner: Manner,
         work: impl FnOnce(&Tx) -> Result<Reply, RecordError> + Send + 'static,
     ) -> Result<Response, Problem> {
+        Ok(response(self.done(manner, work).await.map_err(problem)?))
+    }
+
+    /// The same, for an answer that is not the whole answer yet, or whose refusals are told in a way of their own.
+    pub(super) async fn done(
+        &self,
+        manner: Manner,
+        work: impl FnOnce(&Tx) -> Result<Reply, RecordError> + Send + 'static,
+    ) -> Result<Reply, RecordError> {
         let hooks = self.app.hooks();
         let framed = move |tx: &Tx| mutation::perform(tx, &manner, work);
-        let reply =
-            self.app.records.write(&self.scope, &self.module, &hooks, framed).await.map_err(problem)?;
-        Ok(response(reply))
+        self.app.records.write(&self.scope, &self.module, &hooks, framed).await
     }
 }
 
@@ -115,7 +128,7 @@ pub(super) fn reply(status: StatusCode, one: Option<list::One>) -> Reply {
     Reply { status: status.as_u16(), version, body, ..Reply::default() }
 }
 
-fn response(reply: Reply) -> Response {
+pub(super) fn response(reply: Reply) -> Response {
     let status = StatusCode::from_u16(reply.status).unwrap_or_default();
     let mut response = if reply.body.is_empty() {
         Response::builder().status(status).finish()

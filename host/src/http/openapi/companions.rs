@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 use super::operation::Operation;
 use super::parameters::{list, path_id, query, shared_parameter};
 use super::part::{Part, Place, schema};
-use super::records::{on_all, on_one};
+use super::records::{on_all, on_one, or_dry_run};
 
 fn instant() -> Json {
     json!({ "type": "string", "format": "date-time" })
@@ -72,6 +72,7 @@ pub(super) fn shared() -> Vec<(String, Json)> {
             "id": { "type": "string" }, "event": { "enum": ["created", "updated", "deleted", "restored"] },
             "at": instant(), "by": schema("Somebody"), "source": { "type": "string" },
             "as_plugin": { "type": "boolean" }, "request": id(),
+            "merge": { "type": "string", "format": "uuid", "description": "The merge that did it, or whose undoing did" },
             "changes": { "type": "array", "items": {
                 "type": "object", "required": ["field", "old", "new"],
                 "properties": { "field": { "type": "string" }, "old": {}, "new": {} },
@@ -81,7 +82,7 @@ pub(super) fn shared() -> Vec<(String, Json)> {
     let item = json!({
         "type": "object", "required": ["type", "id", "event", "at", "by"],
         "properties": {
-            "type": { "enum": ["changes", "comments", "files", "tags", "followers", "children"] },
+            "type": { "enum": ["changes", "comments", "files", "tags", "followers", "merges", "children"] },
             "id": { "type": "string" }, "event": { "type": "string" }, "at": instant(), "by": schema("Somebody"),
         },
     });
@@ -118,12 +119,12 @@ fn behind(place: &Place<'_>, verb: &str, summary: &str, items: Json) -> Operatio
 /// Something done behind a record.
 fn change(place: &Place<'_>, verb: &str, summary: &str) -> Operation {
     on_one(place, verb, summary)
-        .takes(["id", "dry_run"].into_iter().map(shared_parameter))
+        .takes(["id", "dry_run", "Idempotency-Key"].into_iter().map(shared_parameter))
         .refuses(&[404, 409])
 }
 
 fn timeline(place: &Place<'_>) -> Operation {
-    let parts = ["changes", "comments", "files", "tags", "followers", "children"];
+    let parts = ["changes", "comments", "files", "tags", "followers", "merges", "children"];
     behind(place, "get_timeline_of", "What happened to {} and around it", schema("TimelineItem"))
         .takes([list("types", json!({ "type": "string", "enum": parts }), None, "Only items of these types")])
 }
@@ -147,6 +148,7 @@ fn comments(place: &Place<'_>, one: &str, part: &mut Part) {
         change(place, "comment", "Comment on {}")
             .reads(words(), said("Let us talk about it."))
             .answers(201, "Said", schema("Comment"))
+            .answers(200, "What a dry run would have done", schema("DryRun"))
             .with_headers(201, &["ETag", "Location"]),
     );
     let about = |verb: &str, summary: &str| change(place, verb, summary).takes([comment()]);
@@ -162,7 +164,7 @@ fn comments(place: &Place<'_>, one: &str, part: &mut Part) {
         about("edit_comment_of", "Change what a comment on {} says")
             .takes([shared_parameter("If-Match")])
             .reads_as("application/merge-patch+json", schema("Words"), said("Let us talk about it soon."))
-            .answers(200, "The comment as it is now", schema("Comment"))
+            .answers(200, "The comment as it is now", or_dry_run(schema("Comment")))
             .with_headers(200, &["ETag"])
             .refuses(&[412]),
     );
@@ -172,6 +174,7 @@ fn comments(place: &Place<'_>, one: &str, part: &mut Part) {
         about("delete_comment_of", "Take back a comment on {}")
             .takes([shared_parameter("If-Match")])
             .answers_nothing(204, "Taken back")
+            .answers(200, "What a dry run would have done", schema("DryRun"))
             .refuses(&[412]),
     );
 }
@@ -187,7 +190,7 @@ fn marks(place: &Place<'_>, all: &str, one: &str, part: &mut Part) {
     let set = change(place, "set_tags_of", "Set the tags of {}").reads(schema("Tags"), all_of_them).answers(
         200,
         "The tags, in order",
-        schema("Tags"),
+        or_dry_run(schema("Tags")),
     );
     part.add("put", &tags, set);
     let some = json!({ "type": "array", "items": { "type": "string", "minLength": 1, "maxLength": 50 } });
@@ -200,7 +203,7 @@ fn marks(place: &Place<'_>, all: &str, one: &str, part: &mut Part) {
             more_and_less,
             vec![("both", json!({ "add": ["new"], "remove": ["old"] }))],
         )
-        .answers(200, "The tags, in order", schema("Tags"));
+        .answers(200, "The tags, in order", or_dry_run(schema("Tags")));
     part.add("patch", &tags, change_them);
 
     let count = json!({
@@ -219,9 +222,15 @@ fn marks(place: &Place<'_>, all: &str, one: &str, part: &mut Part) {
         "properties": { "since": instant() },
     });
     part.add("get", &followers, behind(place, "list_followers_of", "Who follows {}", follower));
-    let follow = change(place, "follow", "Follow {}").answers_nothing(204, "You follow it");
+    let follow = change(place, "follow", "Follow {}").answers_nothing(204, "You follow it").answers(
+        200,
+        "What a dry run would have done",
+        schema("DryRun"),
+    );
     part.add("put", &followers, follow);
-    let leave = change(place, "unfollow", "Follow {} no more").answers_nothing(204, "You follow it no more");
+    let leave = change(place, "unfollow", "Follow {} no more")
+        .answers_nothing(204, "You follow it no more")
+        .answers(200, "What a dry run would have done", schema("DryRun"));
     part.add("delete", &followers, leave);
 }
 
@@ -241,14 +250,16 @@ fn files(place: &Place<'_>, all: &str, one: &str, part: &mut Part) {
             .describe("One part `file`, 64 MiB at most.")
             .reads_as("multipart/form-data", upload(), Vec::new())
             .answers(201, "Attached", schema("File"))
+            .answers(200, "What a dry run would have done", schema("DryRun"))
             .with_headers(201, &["Location"]),
     );
     if place.entity.operations.create {
         let loose = on_all(place, "upload_file_for", "Upload a file for one of {} that is yet to be made")
             .describe("Put its id into a file field of the new record within a day.")
-            .takes([shared_parameter("dry_run")])
+            .takes(["dry_run", "Idempotency-Key"].into_iter().map(shared_parameter))
             .reads_as("multipart/form-data", upload(), Vec::new())
             .answers(201, "Uploaded", schema("File"))
+            .answers(200, "What a dry run would have done", schema("DryRun"))
             .refuses(&[409]);
         part.add("post", &format!("{all}/files"), loose);
     }
@@ -260,6 +271,7 @@ fn files(place: &Place<'_>, all: &str, one: &str, part: &mut Part) {
     part.add("get", &this, get);
     let remove = change(place, "remove_file_of", "Remove a file of {}")
         .takes([file()])
-        .answers_nothing(204, "Removed");
+        .answers_nothing(204, "Removed")
+        .answers(200, "What a dry run would have done", schema("DryRun"));
     part.add("delete", &this, remove);
 }

@@ -3,36 +3,12 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::parameters::{list, shared_parameter};
+use crate::records::filter::{LIST, Op, PATTERN, operators};
 use crate::records::schema::{Entity, Field, Kind};
 
 /// How a filter on a field of records is written in an address.
 const HOW: &str = "`field[op]=value`; `field=value` is short for `field[eq]=value`. A path names a related record's \
                    field: `account.industry=software`.";
-
-/// The operators of a kind.
-fn operators(kind: &Kind) -> &'static [&'static str] {
-    match kind {
-        Kind::Json | Kind::Address => &["empty"],
-        Kind::Options(_) | Kind::References(..) => &["contains", "in", "nin", "empty"],
-        Kind::Boolean | Kind::Reference(..) | Kind::File => &["eq", "ne", "in", "nin", "empty"],
-        Kind::Date => {
-            &["eq", "ne", "gt", "gte", "lt", "lte", "in", "nin", "empty", "contains", "starts", "within"]
-        }
-        Kind::DateTime => &["eq", "ne", "gt", "gte", "lt", "lte", "in", "nin", "empty", "within"],
-        Kind::Integer | Kind::Decimal(_) | Kind::Money | Kind::Percent | Kind::Duration => {
-            &["eq", "ne", "gt", "gte", "lt", "lte", "in", "nin", "empty"]
-        }
-        Kind::Text
-        | Kind::RichText
-        | Kind::Email
-        | Kind::Phone
-        | Kind::Url
-        | Kind::Option(_)
-        | Kind::AutoNumber(_) => {
-            &["eq", "ne", "gt", "gte", "lt", "lte", "in", "nin", "empty", "contains", "starts"]
-        }
-    }
-}
 
 /// What a value of the kind is compared with, as it stands in an address.
 fn operand(kind: &Kind) -> Json {
@@ -57,23 +33,26 @@ fn operand(kind: &Kind) -> Json {
     }
 }
 
-fn operator(kind: &Kind, word: &str) -> Json {
-    match word {
-        "empty" => json!({ "type": "boolean" }),
-        "in" | "nin" => json!({ "type": "string", "description": "Values between commas, 200 at most" }),
-        "within" => {
+fn operator(kind: &Kind, op: Op) -> Json {
+    match op {
+        Op::Empty => json!({ "type": "boolean" }),
+        Op::In | Op::Nin => {
+            json!({ "type": "string", "description": format!("Values between commas, {LIST} at most") })
+        }
+        Op::Within => {
             json!({ "type": "string", "description": "`today`, `this_month`, `last_30_days`, `next_fiscal_quarter`, …" })
         }
-        "contains" | "starts" if !matches!(kind, Kind::Options(_) | Kind::References(..)) => {
-            json!({ "type": "string", "minLength": 1, "maxLength": 100 })
+        Op::Contains | Op::Starts if !matches!(kind, Kind::Options(_) | Kind::References(..)) => {
+            json!({ "type": "string", "minLength": 1, "maxLength": PATTERN })
         }
         _ => operand(kind),
     }
 }
 
 fn filter(field: &Field) -> Json {
+    let offered = operators(&field.kind).into_iter();
     let operators: Map<String, Json> =
-        operators(&field.kind).iter().map(|word| ((*word).to_owned(), operator(&field.kind, word))).collect();
+        offered.map(|op| (op.word().to_owned(), operator(&field.kind, op))).collect();
     json!({
         "name": &*field.key, "in": "query", "required": false, "style": "deepObject", "explode": true,
         "description": format!("Filter by {}. {HOW}", field.label),

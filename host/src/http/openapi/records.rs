@@ -24,12 +24,16 @@ pub(super) fn shared() -> Vec<(String, Json)> {
     });
     let dry_run = json!({
         "type": "object",
-        "required": ["dry_run", "result", "changes", "hidden"],
+        "required": ["dry_run", "result", "changes", "hidden", "beside"],
         "properties": {
             "dry_run": { "const": true },
             "result": { "description": "What would have been answered" },
             "changes": { "type": "array", "items": change, "description": "Every record that would change, by hooks and cascades too" },
             "hidden": { "type": "integer", "description": "Records that would change and that you may not read" },
+            "beside": {
+                "type": "array", "items": { "type": "object" },
+                "description": "What would happen beside records: comments, tags, followers, files, merges",
+            },
         },
     });
     vec![("DryRun".to_owned(), dry_run)]
@@ -103,7 +107,9 @@ fn get(place: &Place<'_>) -> Operation {
 }
 
 fn update(place: &Place<'_>) -> Operation {
-    let parameters = ["id", "If-Match", "dry_run", "allow_duplicates"].into_iter().map(shared_parameter);
+    let parameters = ["id", "If-Match", "dry_run", "allow_duplicates", "Idempotency-Key"]
+        .into_iter()
+        .map(shared_parameter);
     on_one(place, "update", "Change {}")
         .describe("A JSON Merge Patch: members that are left out stay, null clears.")
         .takes(parameters)
@@ -120,7 +126,7 @@ fn update(place: &Place<'_>) -> Operation {
 
 fn delete(place: &Place<'_>) -> Operation {
     on_one(place, "delete", "Move {} to the recycle bin")
-        .takes(["id", "If-Match", "dry_run"].into_iter().map(shared_parameter))
+        .takes(["id", "If-Match", "dry_run", "Idempotency-Key"].into_iter().map(shared_parameter))
         .answers_nothing(204, "Moved, with whatever goes along")
         .answers(200, "What a dry run would have done", schema("DryRun"))
         .refuses(&[404, 409, 412])

@@ -7,7 +7,7 @@ use super::filters::{own, selection};
 use super::operation::Operation;
 use super::parameters::{query, shared_parameter};
 use super::part::{Part, Place, schema};
-use super::records::on_all;
+use super::records::{on_all, or_dry_run};
 
 fn id() -> Json {
     json!({ "type": "string", "format": "uuid" })
@@ -149,21 +149,20 @@ fn merge(place: &Place<'_>) -> Operation {
         },
     });
     let done = json!({
-        "type": "object", "required": ["merge", "record", "fields", "broken", "moved", "dry_run"],
+        "type": "object", "required": ["merge", "record", "fields", "broken", "moved"],
         "properties": {
             "merge": schema("RecordMerge"),
             "record": { "anyOf": [place.record(), { "type": "null" }] },
             "fields": { "description": "Of each field: whose value it is now" },
             "broken": { "description": "References that were emptied, because they would have closed a circle" },
             "moved": { "type": "array", "items": { "type": "object" }, "description": "What referred to the others and refers to the survivor now" },
-            "dry_run": { "type": "boolean" },
         },
     });
     on_all(place, "merge", "Merge {}")
         .describe("One survives, the others become part of it, and whatever referred to them refers to the survivor, in every module. It can be undone: `POST /api/v1/merges/{id}/undo`.")
-        .takes(["dry_run", "If-Match"].into_iter().map(shared_parameter))
+        .takes(["dry_run", "If-Match", "Idempotency-Key"].into_iter().map(shared_parameter))
         .reads(body, vec![("two", json!({ "survivor_id": super::example::SOME_ID, "loser_ids": [super::example::SOME_ID] }))])
-        .answers(200, "Merged", done.clone())
+        .answers(200, "Merged", or_dry_run(done.clone()))
         .answers(202, "Merged; what other modules have of it follows", done)
         .refuses(&[404, 409, 412])
         .runs_plugin(place.has_hooks())

@@ -63,7 +63,7 @@ impl AuthApi {
         input: Input<Login>,
     ) -> Result<Found<Token>, Problem> {
         let Login { email, password } = input.0;
-        let token = self.identity.log_in(organization.0, &email, &password).await?;
+        let token = self.identity.log_in(organization.0, &email, &password, &visitor()).await?;
         let token_type = "Bearer".to_owned();
         Ok(Found::new(Token { access_token: token.token, token_type, expires_in: token.expires_in }))
     }
@@ -79,5 +79,12 @@ impl AuthApi {
     ) -> Result<Done, Problem> {
         self.identity.set_up(organization.0, &input.0.token, &input.0.password).await?;
         Ok(Done)
+    }
+}
+fn visitor() -> crate::identity::Visitor {
+    crate::identity::Visitor {
+        address: std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
+        user_agent: String::new(),
+        known_device: None,
     }
 }

@@ -1,7 +1,7 @@
 //! `/imports/mappings`: saved mappings of columns to fields, for the next file of the same kind.
 
 use poem_openapi::param::{Header, Path, Query};
-use poem_openapi::types::Any;
+use poem_openapi::types::{Any, ToJSON as _};
 use poem_openapi::{Object, OpenApi};
 use serde_json::{Map, Value};
 
@@ -9,6 +9,7 @@ use crate::clock::rfc3339;
 use crate::http::access::{Access, id};
 use crate::http::answer::{Created, Done, Found, expected_version};
 use crate::http::input::Input;
+use crate::http::mutated::{Mutated, Thing, answered, gone, manner};
 use crate::http::problem::Problem;
 use crate::http::resources::Tag;
 use crate::ids::RecordId;
@@ -95,13 +96,22 @@ impl MappingsApi {
         &self,
         access: Access,
         input: Input<MappingInput>,
-    ) -> Result<Created<MappingView>, Problem> {
+        /// Whether it is only to be tried.
+        dry_run: Query<Option<bool>>,
+        /// Sent again with the same key and body, it is saved once.
+        #[oai(name = "Idempotency-Key")]
+        key: Header<Option<String>>,
+    ) -> Result<Mutated<Created<MappingView>>, Problem> {
         access.must(OBJECT, "create")?;
         let scope = access.entered.scope(&access.caller);
+        let parts = ["create_import_mapping", &input.0.to_json_string()];
+        let manner = manner(dry_run.0, key.0.as_deref(), &parts)?;
         let MappingInput { name, spec } = input.0;
-        let mapping = self.imports.save_mapping(&scope, &name, spec.0).await?;
-        let location = access.link(&format!("/imports/mappings/{}", mapping.id));
-        Ok(Created::new(MappingView::from(&mapping)).at(location).version(mapping.version))
+        let came = self.imports.save_mapping(&scope, (&name, spec.0), manner).await?;
+        answered(came, &Shown, |mapping| {
+            let location = access.link(&format!("/imports/mappings/{}", mapping.id));
+            Created::new(MappingView::from(&mapping)).at(location).version(mapping.version)
+        })
     }
 
     /// Get a saved mapping
@@ -123,23 +133,59 @@ impl MappingsApi {
         /// The ETag of the version that the change is based on.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
-    ) -> Result<Found<MappingView>, Problem> {
+        /// Whether it is only to be tried.
+        dry_run: Query<Option<bool>>,
+        /// Sent again with the same key, condition and body, it is replaced once.
+        #[oai(name = "Idempotency-Key")]
+        key: Header<Option<String>>,
+    ) -> Result<Mutated<Found<MappingView>>, Problem> {
         access.must(OBJECT, "create")?;
-        let (scope, id) = (access.entered.scope(&access.caller), named(&id.0)?);
-        let expected = expected_version(if_match.0.as_deref())?;
+        let (scope, if_match) = (access.entered.scope(&access.caller), if_match.0.as_deref());
+        let place = (named(&id.0)?, expected_version(if_match)?);
+        let body = input.0.to_json_string();
+        let parts = ["replace_import_mapping", &id.0, if_match.unwrap_or_default(), &body];
+        let manner = manner(dry_run.0, key.0.as_deref(), &parts)?;
         let MappingInput { name, spec } = input.0;
-        let replaced = self.imports.replace_mapping(&scope, id, (&name, spec.0), expected).await;
-        let mapping = replaced.map_err(missing)?;
-        Ok(Found::new(MappingView::from(&mapping)).version(mapping.version))
+        let replaced = self.imports.replace_mapping(&scope, place, (&name, spec.0), manner).await;
+        answered(replaced.map_err(missing)?, &Shown, |mapping| {
+            Found::new(MappingView::from(&mapping)).version(mapping.version)
+        })
     }
 
     /// Delete a saved mapping
     #[oai(path = "/:id", method = "delete", operation_id = "delete_import_mapping")]
-    async fn delete(&self, access: Access, id: Path<String>) -> Result<Done, Problem> {
+    async fn delete(
+        &self,
+        access: Access,
+        id: Path<String>,
+        /// Whether it is only to be tried.
+        dry_run: Query<Option<bool>>,
+        /// Sent again with the same key, it is answered again.
+        #[oai(name = "Idempotency-Key")]
+        key: Header<Option<String>>,
+    ) -> Result<Mutated<Done>, Problem> {
         access.must(OBJECT, "create")?;
-        let (scope, id) = (access.entered.scope(&access.caller), named(&id.0)?);
-        self.imports.delete_mapping(&scope, id).await.map_err(missing)?;
-        Ok(Done)
+        let scope = access.entered.scope(&access.caller);
+        let manner = manner(dry_run.0, key.0.as_deref(), &["delete_import_mapping", &id.0])?;
+        let came = self.imports.delete_mapping(&scope, named(&id.0)?, manner).await.map_err(missing)?;
+        Ok(gone(came, &Shown))
+    }
+}
+
+/// Mappings as dry runs tell of them.
+struct Shown;
+
+impl Thing<SavedMapping> for Shown {
+    fn object(&self) -> &'static str {
+        "host.import-mapping"
+    }
+
+    fn id(&self, mapping: &SavedMapping) -> String {
+        mapping.id.to_string()
+    }
+
+    fn body(&self, mapping: &SavedMapping) -> Value {
+        MappingView::from(mapping).to_json().unwrap_or_default()
     }
 }
 

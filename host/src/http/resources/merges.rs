@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use poem_openapi::param::{Path, Query};
+use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::types::Any;
 use poem_openapi::{Object, OpenApi};
 use serde_json::Value;
@@ -11,6 +11,7 @@ use crate::http::access::{Access, id, missing};
 use crate::http::answer::{Found, cursor, cut, page_size};
 use crate::http::errors::invalid_parameter;
 use crate::http::gateway::problem;
+use crate::http::mutated::{Mutated, manner};
 use crate::http::problem::Problem;
 use crate::http::resources::Tag;
 use crate::ids::MergeId;
@@ -92,12 +93,16 @@ impl MergesApi {
         id: Path<String>,
         /// Whether it is only to be tried.
         dry_run: Query<Option<bool>>,
-    ) -> Result<Found<Any<Value>>, Problem> {
+        /// Sent again with the same key, it is undone once.
+        #[oai(name = "Idempotency-Key")]
+        key: Header<Option<String>>,
+    ) -> Result<Mutated<Found<Any<Value>>>, Problem> {
+        let manner = manner(dry_run.0, key.0.as_deref(), &["undo_merge", &id.0])?;
         let id: MergeId = self::id(&id.0, MISSING)?;
         let scope = access.entered.scope(&access.caller);
-        let dry = dry_run.0.unwrap_or_default();
-        let outcome = self.records.undo_merge(&scope, &self.hooks, id, dry).await.map_err(refusal)?;
-        Ok(Found::new(Any(outcome.body)))
+        let outcome = self.records.undo_merge(&scope, &self.hooks, id, manner).await.map_err(refusal)?;
+        let answer = Found::new(Any(outcome.body));
+        Ok(if outcome.replayed { Mutated::Again(answer) } else { Mutated::Done(answer) })
     }
 }
 

@@ -2,7 +2,9 @@
 
 pub mod api_keys;
 pub mod auth;
+pub mod clients;
 pub mod configuration;
+pub mod consents;
 pub mod duplicates;
 pub mod exports;
 pub mod files;
@@ -14,6 +16,7 @@ pub mod merges;
 pub mod organization;
 pub mod people;
 pub mod search;
+pub mod signing_keys;
 pub mod teams;
 pub mod upload;
 pub mod users;
@@ -25,7 +28,9 @@ use crate::app::App;
 
 use self::api_keys::ApiKeysApi;
 use self::auth::AuthApi;
+use self::clients::ClientsApi;
 use self::configuration::{ConfigurationApi, PartsApi};
+use self::consents::ConsentsApi;
 use self::duplicates::DuplicatesApi;
 use self::exports::ExportsApi;
 use self::files::FilesApi;
@@ -36,14 +41,17 @@ use self::me::MeApi;
 use self::merges::MergesApi;
 use self::organization::OrganizationApi;
 use self::search::SearchApi;
+use self::signing_keys::SigningKeysApi;
 use self::teams::TeamsApi;
 use self::users::UsersApi;
 use self::views::ViewsApi;
 
 /// All of them.
-pub type Resources = (Members, Arranging, Finding, Moving);
+pub type Resources = (Members, Issuing, Arranging, Finding, Moving);
 /// Who is who.
 type Members = (AuthApi, MeApi, OrganizationApi, UsersApi, TeamsApi, ApiKeysApi);
+/// Who gets tokens, and what signs them.
+type Issuing = (ClientsApi, SigningKeysApi, ConsentsApi);
 /// What the organization arranges for itself.
 type Arranging = (ConfigurationApi, PartsApi, ViewsApi);
 /// Across all records.
@@ -64,6 +72,8 @@ pub enum Tag {
     Teams,
     /// Keys for programs.
     ApiKeys,
+    /// Programs that people sign in to, and what signs their tokens.
+    Clients,
     /// Files of records.
     Files,
     /// Files that become records.
@@ -96,6 +106,11 @@ pub fn all(app: &App) -> Resources {
             UsersApi { identity: identity.clone() },
             TeamsApi { identity: identity.clone() },
             ApiKeysApi { identity: identity.clone() },
+        ),
+        (
+            ClientsApi { identity: identity.clone() },
+            SigningKeysApi { identity: identity.clone() },
+            ConsentsApi { identity: identity.clone() },
         ),
         (
             ConfigurationApi { app: app.clone() },

@@ -17,6 +17,9 @@ impl From<IdentityError> for Problem {
             E::UserNotFound(_) => missing("user_not_found"),
             E::TeamNotFound(_) => missing("team_not_found"),
             E::ApiKeyNotFound(_) => missing("api_key_not_found"),
+            E::ClientNotFound(_) => missing("client_not_found"),
+            E::RequestNotFound => missing("request_not_found"),
+            E::SessionNotFound(_) => missing("session_not_found"),
             E::Invalid { field, .. } => fault(field, "invalid"),
             E::UnknownRole(_) => fault("roles", "unknown_role"),
             E::WeakPassword(_) => fault("password", "weak_password"),
@@ -34,6 +37,12 @@ impl From<IdentityError> for Problem {
             }
             E::InvalidSetupToken => Self::new(StatusCode::UNAUTHORIZED, "invalid_setup_token", text),
             E::InvalidCredentials => Self::new(StatusCode::UNAUTHORIZED, "invalid_credentials", text),
+            E::InvalidLogin => Self::new(StatusCode::UNAUTHORIZED, "invalid_login", text),
+            E::LoginIncomplete => Self::new(StatusCode::UNAUTHORIZED, "login_incomplete", text),
+            E::SecondFactorRequired => Self::new(StatusCode::UNAUTHORIZED, "second_factor_required", text),
+            E::InvalidLink => Self::new(StatusCode::UNAUTHORIZED, "invalid_link", text),
+            E::InvalidCode => fault("code", "invalid_code"),
+            E::PersonRequired => Self::forbidden(text),
             E::Throttled { retry_after } => {
                 Self::new(StatusCode::TOO_MANY_REQUESTS, "throttled", text).with_retry_after(*retry_after)
             }

@@ -12,10 +12,11 @@ use crate::http::access::{Access, id, missing};
 use crate::http::answer::{Created, Done, Found, cursor, cut, expected_version, page_size};
 use crate::http::gateway;
 use crate::http::input::Input;
+use crate::http::mutated::{Mutated, Thing, answered, gone, manner};
 use crate::http::problem::{Fault, Problem};
 use crate::http::resources::Tag;
 use crate::ids::{TeamId, ViewId};
-use crate::records::views::{Audience, Content, SavedView};
+use crate::records::views::{Audience, Content, OBJECT, SavedView};
 use crate::records::{RecordError, Records, Scope};
 
 /// The code of a view that is not there.
@@ -157,11 +158,23 @@ impl ViewsApi {
     ///
     /// The filter, the order and the columns are checked against the entity.
     #[oai(path = "/", method = "post", operation_id = "create_view")]
-    async fn create(&self, access: Access, input: Input<ViewInput>) -> Result<Created<ViewBody>, Problem> {
+    async fn create(
+        &self,
+        access: Access,
+        input: Input<ViewInput>,
+        /// Whether it is only to be tried.
+        dry_run: Query<Option<bool>>,
+        /// Sent again with the same key and body, it is saved once.
+        #[oai(name = "Idempotency-Key")]
+        key: Header<Option<String>>,
+    ) -> Result<Mutated<Created<ViewBody>>, Problem> {
         let scope = access.entered.scope(&access.caller);
-        let view = self.records.create_view(&scope, input.0.content()?).await.map_err(problem)?;
-        let (location, version) = (access.link(&format!("/views/{}", view.id)), view.version);
-        Ok(Created::new(body(&scope, view)).at(location).version(version))
+        let manner = manner(dry_run.0, key.0.as_deref(), &["create_view", &input.0.to_json_string()])?;
+        let came = self.records.create_view(&scope, input.0.content()?, manner).await.map_err(problem)?;
+        answered(came, &Shown { scope: &scope }, |view| {
+            let (location, version) = (access.link(&format!("/views/{}", view.id)), view.version);
+            Created::new(body(&scope, view)).at(location).version(version)
+        })
     }
 
     /// Get a view
@@ -183,15 +196,24 @@ impl ViewsApi {
         /// The ETag of the version that the change is based on.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
-    ) -> Result<Found<ViewBody>, Problem> {
-        let (scope, id) = (access.entered.scope(&access.caller), self::id(&id.0, MISSING)?);
-        let version = expected_version(if_match.0.as_deref())?;
+        /// Whether it is only to be tried.
+        dry_run: Query<Option<bool>>,
+        /// Sent again with the same key, condition and body, it is changed once.
+        #[oai(name = "Idempotency-Key")]
+        key: Header<Option<String>>,
+    ) -> Result<Mutated<Found<ViewBody>>, Problem> {
+        let (scope, text, if_match) = (access.entered.scope(&access.caller), id.0, if_match.0.as_deref());
+        let (id, version) = (self::id(&text, MISSING)?, expected_version(if_match)?);
+        let parts = ["update_view", &text, if_match.unwrap_or_default(), &input.0.to_json_string()];
+        let manner = manner(dry_run.0, key.0.as_deref(), &parts)?;
         let team = input.0.team.as_deref().map(team).transpose()?;
         let change = move |content: Content| input.0.applied(content, team);
-        let changed = self.records.change_view(&scope, id, version, change).await;
-        let view = changed.map_err(|error| self.refused(&scope, id, error))?;
-        let version = view.version;
-        Ok(Found::new(body(&scope, view)).version(version))
+        let changed = self.records.change_view(&scope, (id, version), change, manner).await;
+        let came = changed.map_err(|error| self.refused(&scope, id, error))?;
+        answered(came, &Shown { scope: &scope }, |view| {
+            let version = view.version;
+            Found::new(body(&scope, view)).version(version)
+        })
     }
 
     /// Delete a view
@@ -203,12 +225,19 @@ impl ViewsApi {
         /// The ETag of the version that you know.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
-    ) -> Result<Done, Problem> {
-        let (scope, id) = (access.entered.scope(&access.caller), self::id(&id.0, MISSING)?);
-        let version = expected_version(if_match.0.as_deref())?;
-        let deleted = self.records.delete_view(&scope, id, version).await;
-        deleted.map_err(|error| self.refused(&scope, id, error))?;
-        Ok(Done)
+        /// Whether it is only to be tried.
+        dry_run: Query<Option<bool>>,
+        /// Sent again with the same key and condition, it is answered again.
+        #[oai(name = "Idempotency-Key")]
+        key: Header<Option<String>>,
+    ) -> Result<Mutated<Done>, Problem> {
+        let (scope, text, if_match) = (access.entered.scope(&access.caller), id.0, if_match.0.as_deref());
+        let (id, version) = (self::id(&text, MISSING)?, expected_version(if_match)?);
+        let parts = ["delete_view", &text, if_match.unwrap_or_default()];
+        let manner = manner(dry_run.0, key.0.as_deref(), &parts)?;
+        let deleted = self.records.delete_view(&scope, (id, version), manner).await;
+        let came = deleted.map_err(|error| self.refused(&scope, id, error))?;
+        Ok(gone(came, &Shown { scope: &scope }))
     }
 }
 
@@ -223,6 +252,25 @@ impl ViewsApi {
             }
             _ => refusal,
         }
+    }
+}
+
+/// Views as dry runs tell of them.
+struct Shown<'a> {
+    scope: &'a Scope,
+}
+
+impl Thing<SavedView> for Shown<'_> {
+    fn object(&self) -> &'static str {
+        OBJECT
+    }
+
+    fn id(&self, view: &SavedView) -> String {
+        view.id.to_string()
+    }
+
+    fn body(&self, view: &SavedView) -> Json {
+        body(self.scope, view.clone()).to_json().unwrap_or_default()
     }
 }
 

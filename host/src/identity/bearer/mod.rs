@@ -33,6 +33,7 @@ use crate::organizations::{Organization, Status};
 
 pub use token::{AUDIENCE, AccessToken, IssueToken, LIFETIME};
 
+pub(super) use store::principal_epoch;
 pub(super) use token::{Unverified, Verified, install_cryptography};
 
 /// The longest bearer that is looked at, in bytes.
@@ -140,8 +141,7 @@ impl Identity {
     ) -> Result<Remembered, IdentityError> {
         let refuse = |why| refused(organization.id, why);
         let claims = self.read_token(organization, bearer, now)?.map_err(refuse)?;
-        let found =
-            self.read(organization.id, |connection| Ok(store::find_bearer(connection, &claims, now)?))?;
+        let found = self.read(organization.id, |connection| store::find_bearer(connection, &claims, now))?;
         let found = found.ok_or_else(|| refuse("nobody, disabled, or what it rests on has ended"))?;
         if found.token_epoch != claims.epoch {
             return Err(refuse("the user's tokens were ended"));
@@ -152,7 +152,7 @@ impl Identity {
     }
 
     /// What a token of this organization says, or why it is none. Whether anybody may act with it is not asked.
-    pub(super) fn read_token(
+    pub(in crate::identity) fn read_token(
         &self,
         organization: &Organization,
         token: &str,
@@ -228,7 +228,10 @@ impl Identity {
     }
 
     /// The keys that verify the organization's tokens, read again when its epoch has moved.
-    pub(super) fn verifying_keys(&self, organization: OrganizationId) -> Result<Arc<KeySet>, IdentityError> {
+    pub(in crate::identity) fn verifying_keys(
+        &self,
+        organization: OrganizationId,
+    ) -> Result<Arc<KeySet>, IdentityError> {
         let known = self.bearers.known(organization);
         let epoch = known.epoch.load(Ordering::Acquire);
         if let Some(keys) = known.keys.load_full()

@@ -6,8 +6,8 @@ use rusqlite::{OptionalExtension, Row};
 
 use crate::caller::{Principal, PrincipalKind};
 use crate::clock::UnixMillis;
-use crate::identity::people;
-use crate::ids::{ClientId, PrincipalId};
+use crate::identity::{IdentityError, oauth, people};
+use crate::ids::PrincipalId;
 use crate::storage::{Connection, StorageError};
 
 use super::Verified;
@@ -43,8 +43,13 @@ pub(super) fn find_principal(connection: &Connection, id: PrincipalId) -> Result
 pub(super) fn find_bearer(
     connection: &Connection,
     claims: &Verified,
-    _now: UnixMillis,
-) -> Result<Option<Found>> {
+    now: UnixMillis,
+) -> std::result::Result<Option<Found>, IdentityError> {
+    if let (Some(client), Some(grant)) = (claims.client, claims.grant)
+        && !oauth::grant_is_live(connection, grant, client, now)?
+    {
+        return Ok(None);
+    }
     let Some(mut found) = find_principal(connection, claims.user)? else { return Ok(None) };
     found.principal.session = claims.session;
     if claims.client.is_some() {
@@ -53,16 +58,7 @@ pub(super) fn find_bearer(
     Ok(Some(found))
 }
 
-/// The epoch of the tokens of whoever acts with a token of this client, if they may act.
-pub(super) fn token_epoch(
-    connection: &Connection,
-    user: PrincipalId,
-    client: Option<ClientId>,
-) -> Result<Option<i64>> {
-    if client.is_some_and(|client| client.as_bytes() == user.as_bytes()) {
-        return Ok(Some(0)); // a client's tokens end with their grants
-    }
-    let mut statement =
-        connection.prepare("select token_epoch from users where id = ?1 and status = 'active'")?;
-    Ok(statement.query_row([user.as_bytes()], |row| row.get(0)).optional()?)
+/// The epoch of the tokens of this person or service account, if they may act.
+pub(in crate::identity) fn principal_epoch(connection: &Connection, id: PrincipalId) -> Result<Option<i64>> {
+    Ok(find_principal(connection, id)?.map(|found| found.token_epoch))
 }

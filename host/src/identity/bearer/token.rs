@@ -208,9 +208,8 @@ impl Identity {
     /// [`IdentityError::InvalidCredentials`] when they may not act; else only when a primitive or the file fails.
     pub async fn issue(&self, new: IssueToken<'_>) -> Result<AccessToken, IdentityError> {
         let organization = new.organization.id;
-        let epoch = self.read(organization, |connection| {
-            Ok(super::store::token_epoch(connection, new.user, new.client)?)
-        })?;
+        let epoch =
+            self.read(organization, |connection| Ok(super::store::principal_epoch(connection, new.user)?))?;
         let epoch = epoch.ok_or(IdentityError::InvalidCredentials)?;
         let signer = self.signer(organization, SigningAlgorithm::EdDsa).await?;
         let now = self.clock.now().div_euclid(1_000);

@@ -2,33 +2,49 @@
 //!
 //! Nobody is given a password. An invitation is a link with 256 random bits, good once and for [`INVITATION`]; whoever
 //! holds it chooses one (`password.rs` says which are good enough). A login answers an unknown person, a wrong
-//! password and a disabled person alike, at the same cost, and slows down per address (`throttle.rs`).
+//! password and a disabled person alike, at the same cost and in the same time (`attempt.rs`), and slows down per
+//! address of a person (`throttle.rs`) and per network (`networks.rs`). `transaction.rs` is the login in steps, `links.rs`
+//! what is sent by mail.
 
+mod attempt;
 mod hasher;
+mod links;
+mod networks;
 mod password;
 mod store;
 mod throttle;
+mod transaction;
 
 #[cfg(test)]
 mod tests;
 
 use crate::caller::{Caller, PrincipalKind, Source};
 use crate::clock::UnixMillis;
-use crate::identity::people::{self, UserStatus, key_of};
-use crate::identity::{AccessToken, Identity, IdentityError, IssueToken, secret};
+use crate::identity::people::{self, UserStatus};
+use crate::identity::{Identity, IdentityError, secret};
 use crate::ids::{OrganizationId, PrincipalId, RecordId, RequestId};
 use crate::organizations::{Organization, Status};
 
+pub use attempt::Proof;
 pub use hasher::Cost;
+pub use password::score;
+pub use transaction::{External, PATIENCE, Step};
 
-pub(crate) use hasher::Hasher;
+pub(crate) use hasher::{Hasher, Verdict};
 pub(crate) use password::check as check_password;
 pub(crate) use throttle::{Attempt, Throttle};
+
+pub(super) use attempt::FLOOR;
+pub(super) use networks::Networks;
+pub(super) use throttle::pause_after;
 
 /// How long an invitation is good, in milliseconds.
 pub const INVITATION: UnixMillis = 72 * 3_600_000;
 
 const PREFIX: &str = "stoa_s1_";
+
+/// How the tokens of mailed links begin.
+const PREFIX_MAIL: &str = "stoa_m1_";
 
 /// An invitation. The token is shown once; only its hash is stored.
 #[derive(Clone)]
@@ -108,6 +124,7 @@ impl Identity {
             if !store::take_setup_token(connection, &hash, now)? {
                 return Err(IdentityError::InvalidSetupToken);
             }
+            store::drop_links(connection, person.id)?;
             store::set_password(connection, person.id, &password_hash)?;
             Ok(people::end_tokens(connection, person.id)?)
         })
@@ -138,66 +155,6 @@ impl Identity {
             Ok(people::end_tokens(connection, user)?)
         })
         .await
-    }
-
-    /// Exchanges address and password for an access token.
-    ///
-    /// # Errors
-    /// [`IdentityError::InvalidCredentials`] whatever is wrong with them; [`IdentityError::Throttled`] after failures,
-    /// whether or not anybody has the address; [`IdentityError::Busy`].
-    pub async fn log_in(
-        &self,
-        organization: &Organization,
-        email: &str,
-        password: &str,
-    ) -> Result<AccessToken, IdentityError> {
-        let key = key_of(email.get(..email.floor_char_boundary(254)).unwrap_or_default());
-        let attempt = self.throttle.begin(organization.id, &key)?;
-        let account = self.read(organization.id, |connection| Ok(store::find_account(connection, &key)?))?;
-
-        let stored = account.as_ref().and_then(|account| account.hash.clone());
-        let verdict = match self.hasher.verify(password, stored).await {
-            Err(busy @ IdentityError::Busy { .. }) => {
-                attempt.withdraw();
-                return Err(busy);
-            }
-            other => other?,
-        };
-        let active = |account: &Account| {
-            account.status == UserStatus::Active && organization.status == Status::Active && verdict.correct
-        };
-        let Some(account) = account.filter(active) else {
-            attempt.fail();
-            return Err(IdentityError::InvalidCredentials);
-        };
-        attempt.succeed();
-        if verdict.outdated {
-            self.rehash(organization.id, &account, password).await?;
-        }
-        self.issue(IssueToken {
-            organization,
-            user: account.id,
-            session: None,
-            client: None,
-            scope: "",
-            grant: None,
-            auth_time: self.clock.now(),
-            amr: &["pwd".to_owned()],
-            acr: "aal1",
-        })
-        .await
-    }
-
-    /// Keeps the password at today's cost. Tokens stay good: it is the same password.
-    async fn rehash(
-        &self,
-        organization: OrganizationId,
-        account: &Account,
-        password: &str,
-    ) -> Result<(), IdentityError> {
-        let (id, hash) = (account.id, self.hasher.hash(password).await?);
-        let by = acting(organization, id, &account.name);
-        self.write(&by, move |connection| Ok(store::set_password(connection, id, &hash)?)).await
     }
 
     fn setup_hash(&self, organization: OrganizationId, token: &str) -> Result<[u8; 32], IdentityError> {

@@ -3,11 +3,22 @@
 //! Length is what counts; there are no rules of composition and no forced changes. What is refused is what a guesser
 //! tries first: well-known passwords, repetitions and sequences, and what anybody knows of this account.
 
+use zxcvbn::zxcvbn;
+
 use crate::identity::IdentityError;
 use crate::identity::people::key_of;
 
-/// The shortest, in characters.
+/// The shortest beside a second factor, in characters.
 const MIN: usize = 12;
+
+/// The shortest that stands alone, in characters.
+const MIN_ALONE: usize = 15;
+
+/// Whatever takes fewer guesses than this power of ten stands in a list, in one spelling or another.
+const LISTED: f64 = 6.0;
+
+/// The product's name, which everybody tries.
+const PRODUCT: &str = "stoa";
 
 /// The longest, in characters; also bounds what a login has to hash.
 pub(super) const MAX: usize = 128;
@@ -53,10 +64,26 @@ const SEQUENCES: [&str; 4] = [
 /// # Errors
 /// [`IdentityError::WeakPassword`] says what is wrong.
 pub(crate) fn check(password: &str, email: Option<&str>, slug: &str) -> Result<(), IdentityError> {
+    check_beside(password, email, slug, false)
+}
+
+/// The same for a person who has a second factor, or has none.
+///
+/// # Errors
+/// As [`check`].
+pub(super) fn check_beside(
+    password: &str,
+    email: Option<&str>,
+    slug: &str,
+    second_factor: bool,
+) -> Result<(), IdentityError> {
     let refuse = |reason| Err(IdentityError::WeakPassword(reason));
     let length = password.chars().count();
     if length < MIN {
-        return refuse("use at least 12 characters");
+        return refuse("use at least 15 characters, or 12 with a second factor");
+    }
+    if length < MIN_ALONE && !second_factor {
+        return refuse("use at least 15 characters as long as you have no second factor");
     }
     if length > MAX {
         return refuse("use at most 128 characters");
@@ -66,10 +93,32 @@ pub(crate) fn check(password: &str, email: Option<&str>, slug: &str) -> Result<(
     if [local.as_deref().unwrap_or_default(), slug].iter().any(|word| word.len() >= 4 && key.contains(word)) {
         return refuse("do not use your e-mail address or the organization's name in it");
     }
-    if is_well_known(&key) {
+    if key.contains(PRODUCT) && length < MIN_ALONE + PRODUCT.len() {
+        return refuse("do not use the product's name in it");
+    }
+    if is_well_known(&key) || is_listed(&key) {
         return refuse("this password is among the first that are guessed");
     }
     Ok(())
+}
+
+/// Whether it, or what is left without digits and punctuation at its ends, is one of the common passwords: the list of
+/// 30,000 that zxcvbn carries, however it is spelled (`p4ssw0rd`, reversed).
+fn is_listed(key: &str) -> bool {
+    let word = key.trim_matches(|letter: char| letter.is_ascii_digit() || letter.is_ascii_punctuation());
+    [key, word].into_iter().any(|text| text.chars().count() >= 4 && estimate(text) < LISTED)
+}
+
+/// The logarithm of the number of guesses it takes.
+fn estimate(text: &str) -> f64 {
+    zxcvbn(text, &[]).guesses_log10()
+}
+
+/// How hard a password is to guess, from 0 to 4, as zxcvbn sees it: to be shown, not enforced.
+#[must_use]
+pub fn score(password: &str, words: &[&str]) -> u8 {
+    let end = password.char_indices().nth(MAX).map_or(password.len(), |(at, _)| at);
+    u8::from(zxcvbn(password.get(..end).unwrap_or_default(), words).score())
 }
 
 fn is_well_known(key: &str) -> bool {
@@ -92,9 +141,9 @@ mod tests {
     #[test]
     fn length_is_what_counts() {
         for password in [
-            "violet tram 9",
+            "violet tram 9 east",
             "plain-old-words",
-            "\u{436}\u{443}\u{440}\u{430}\u{432}\u{43b}\u{438}\u{43d}\u{430}\u{44f}\u{441}\u{442}",
+            "\u{436}\u{443}\u{440}\u{430}\u{432}\u{43b}\u{438}\u{43d}\u{430}\u{44f}\u{441}\u{442}\u{430}\u{44f}\u{20}\u{43d}\u{43e}\u{447}\u{44c}",
             " leading space is mine ",
         ] {
             assert!(good(password), "{password}");
@@ -102,6 +151,8 @@ mod tests {
         let longest: String = "a violet tram 9 ".repeat(8);
         assert!(longest.len() == MAX && good(&longest));
         assert!(!good("short tram9"));
+        let beside = |second| check_beside("violet tram 9", None, "acme", second).is_ok();
+        assert!(beside(true) && !beside(false), "12 beside a second factor, 15 alone");
         assert!(!good(&"violet tram 9".repeat(10)));
     }
 
@@ -112,7 +163,7 @@ mod tests {
         }
         assert!(check("welcome to acme inc", None, "globex").is_ok());
         assert!(
-            check("a violet tram 9", Some("al@example.com"), "acme").is_ok(),
+            check("a violet tram 9 al", Some("al@example.com"), "acme").is_ok(),
             "short words occur by chance"
         );
     }
@@ -127,6 +178,9 @@ mod tests {
             "abcabcabcabc",
             "abcdefghijkl",
             "qwertyuiopas",
+            "passwordpassword1",
+            "000000000000000000",
+            "footballfootball",
             "passwordpassword",
             "CorrectHorseBatteryStaple",
             "1q2w3e4r5t6y",

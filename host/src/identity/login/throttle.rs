@@ -91,7 +91,7 @@ impl Count {
 }
 
 /// How long to wait after so many failures, in milliseconds.
-fn pause_after(failures: u32) -> UnixMillis {
+pub(in crate::identity) fn pause_after(failures: u32) -> UnixMillis {
     match failures {
         0..=2 => 0,
         3..=8 => 3_000,
@@ -101,6 +101,11 @@ fn pause_after(failures: u32) -> UnixMillis {
 }
 
 impl Attempt {
+    /// Failures before this attempt.
+    pub(super) fn failures(&self) -> u32 {
+        self.counter.lock().unwrap_or_else(PoisonError::into_inner).failures
+    }
+
     /// The credentials were right: earlier failures are forgotten.
     pub(crate) fn succeed(mut self) {
         self.settle(|count, _| count.failures = 0);

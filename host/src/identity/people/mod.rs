@@ -24,7 +24,7 @@ pub use user::{NewUser, Team, User, UserChange, UserStatus};
 
 pub(crate) use email::key_of;
 pub(super) use role::{checked as checked_roles, covers};
-pub(super) use store::{end_tokens, find_user, roles_of, teams_of};
+pub(super) use store::{end_tokens, find_user, roles_of, set_email, teams_of};
 pub(super) use user::checked_name;
 
 impl Identity {

@@ -97,7 +97,11 @@ pub(super) fn update_user(connection: &Connection, user: &User) -> Result<()> {
 }
 
 /// Stores an address: as written, and its key.
-pub(super) fn set_email(connection: &Connection, id: PrincipalId, email: Option<(&str, &str)>) -> Result<()> {
+pub(in crate::identity) fn set_email(
+    connection: &Connection,
+    id: PrincipalId,
+    email: Option<(&str, &str)>,
+) -> Result<()> {
     let (written, key) = email.unzip();
     let sql = "update users set email = ?2, email_key = ?3 where id = ?1";
     connection.execute(sql, params![id.as_bytes(), written, key])?;

@@ -5,10 +5,12 @@ use crate::caller::{Caller, Source};
 use crate::ids::RequestId;
 use crate::policy::{ACTIONS, Policy};
 
-const HOST: [(&str, &[&str]); 10] = [
+const HOST: [(&str, &[&str]); 12] = [
     ("host.user", &["read", "create", "update", "delete"]),
     ("host.team", &["read", "create", "update", "delete"]),
     ("host.api-key", &["read", "create", "update", "delete"]),
+    ("host.client", &["read", "create", "update", "delete"]),
+    ("host.signing-key", &["read", "update"]),
     ("host.import", &["read", "create", "update", "delete"]),
     ("host.export", &["read"]),
     ("host.job", &["read", "create", "update", "delete"]),

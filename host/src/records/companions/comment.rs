@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::comment_store as store;
 use super::event::{self, Happened};
-use super::{Names, Page, Paging, Person, access, after, binding, cut, follower, mention, opened, sealed};
+use super::{Names, Page, Paging, Person, access, after, binding, follower, mention, paged};
 use crate::clock::{UnixMillis, rfc3339};
 use crate::ids::{PrincipalId, RecordId};
 use crate::records::schema::Entity;
@@ -284,11 +284,9 @@ pub fn page(
 ) -> Result<Page<CommentView>, RecordError> {
     access::read(conn, scope, entity, record)?;
     let binding = binding("comments", scope, entity, Some(record));
-    let from = after(opened(engine, &binding, paging, 2)?);
-    let mut comments = store::page(conn, &entity.key, record, from, paging.limit + 1)?;
-    let more = cut(&mut comments, paging.limit);
-    let last = comments.last().filter(|_| more).map(|last| [Value::Integer(last.at), last.id.into()]);
-    let next_cursor = last.map(|values| sealed(engine, &binding, &values));
+    let read = |from, limit| store::page(conn, &entity.key, record, after(from), limit);
+    let (comments, next_cursor) =
+        paged(engine, &binding, paging, read, |one| [Value::Integer(one.at), one.id.into()])?;
     Ok(Page { data: shown(engine, scope, conn, comments)?, next_cursor })
 }
 

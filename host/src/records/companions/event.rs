@@ -31,11 +31,15 @@ pub enum Happened {
     FileAdded,
     /// A file was removed.
     FileRemoved,
+    /// Records became one: said of all of them.
+    Merged,
+    /// They are several again.
+    Unmerged,
 }
 
 impl Happened {
     /// All of them.
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::Commented,
         Self::CommentEdited,
         Self::CommentDeleted,
@@ -44,6 +48,8 @@ impl Happened {
         Self::Unfollowed,
         Self::FileAdded,
         Self::FileRemoved,
+        Self::Merged,
+        Self::Unmerged,
     ];
 
     /// The word that is stored and shown.
@@ -58,6 +64,8 @@ impl Happened {
             Self::Unfollowed => "unfollowed",
             Self::FileAdded => "file_added",
             Self::FileRemoved => "file_removed",
+            Self::Merged => "merged",
+            Self::Unmerged => "unmerged",
         }
     }
 

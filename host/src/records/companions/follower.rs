@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::event::{self, Happened};
-use super::{Names, Page, Paging, Person, access, binding, cut, opened, sealed, store};
+use super::{Names, Page, Paging, Person, access, binding, paged, store};
 use crate::caller::PrincipalKind;
 use crate::clock::rfc3339;
 use crate::ids::{PrincipalId, RecordId};
@@ -113,12 +113,12 @@ pub fn page(
 ) -> Result<Page<FollowerView>, RecordError> {
     let values = access::read(conn, scope, entity, record)?;
     let binding = binding("followers", scope, entity, Some(record));
-    let after = opened(engine, &binding, paging, 1)?.and_then(|values| values.first()?.id());
-    let after = after.map(|id| PrincipalId::from_bytes(*id.as_bytes()));
-    let mut found = store::followers(conn, &entity.key, record, after, paging.limit + 1)?;
-    let more = cut(&mut found, paging.limit);
-    let last = found.last().filter(|_| more).map(|(id, _)| Value::Id(*id.as_bytes()));
-    let next_cursor = last.map(|last| sealed(engine, &binding, &[last]));
+    let read = |from: Option<Vec<Value>>, limit| {
+        let after = from.and_then(|values| values.first()?.id());
+        let after = after.map(|id| PrincipalId::from_bytes(*id.as_bytes()));
+        store::followers(conn, &entity.key, record, after, limit)
+    };
+    let (found, next_cursor) = paged(engine, &binding, paging, read, |(id, _)| [Value::Id(*id.as_bytes())])?;
     let mut readers = Vec::with_capacity(found.len());
     for (id, at) in found {
         let principal = engine.people.principal(scope.organization.id, id)?;

@@ -1,17 +1,23 @@
 //! The history of a record: what was changed in it, field by field, by whom, the newest first.
 
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use serde::Serialize;
+use serde_json::Value as Json;
 
 use super::changes::{Amounts, Entry, FieldChange, entries};
-use super::{Names, Page, Paging, Person, access, binding, opened, sealed};
+use super::event::Happened;
+use super::{Names, Page, Paging, Person, access, binding, opened, sealed, store};
 use crate::clock::rfc3339;
-use crate::ids::{RecordId, RequestId};
+use crate::ids::{MergeId, RecordId, RequestId};
 use crate::records::schema::{Entity, Field};
 use crate::records::value::Value;
 use crate::records::{RecordError, Records, Scope};
 use crate::storage::Connection;
+
+/// Merges that are looked at to tell which one did a change.
+const MERGES: usize = 1_000;
 
 /// One change of a record.
 #[derive(Debug, Serialize)]
@@ -30,6 +36,9 @@ pub struct ChangeView {
     pub as_plugin: bool,
     /// In which request.
     pub request: RequestId,
+    /// The merge that did it, or whose undoing did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub merge: Option<MergeId>,
     /// The fields.
     pub changes: Vec<FieldChange>,
 }
@@ -44,6 +53,7 @@ impl ChangeView {
             source: entry.source.clone(),
             as_plugin: entry.as_plugin,
             request: entry.request,
+            merge: None,
             changes,
         }
     }
@@ -58,6 +68,22 @@ pub fn field(entity: &Entity, name: &str) -> Result<String, RecordError> {
     let unknown =
         || RecordError::bad("unknown_field", format!("`{shown}` is not a field of {}", entity.object));
     entity.attribute(name).map(|field| field.key.to_string()).ok_or_else(unknown)
+}
+
+/// The merges that a record took part in, by the requests that did or undid them: of the last so many.
+fn merges(
+    conn: &Rc<Connection>,
+    entity: &Entity,
+    record: RecordId,
+) -> Result<HashMap<RequestId, MergeId>, RecordError> {
+    let newest = (i64::MAX, RecordId::from_bytes([0xff; 16]));
+    let kinds = [Happened::Merged, Happened::Unmerged];
+    let events = store::events(conn, &entity.key, record, newest, &kinds, MERGES)?;
+    let parts = events.iter().filter_map(|event| {
+        let part = |name: &str| event.detail.get(name).and_then(Json::as_str);
+        Some((part("request")?.parse().ok()?, part("merge")?.parse().ok()?))
+    });
+    Ok(parts.collect())
 }
 
 /// A page of a record's history; of one field only, if `field` is given. A page may be short though more follow.
@@ -83,10 +109,12 @@ pub fn page(
     let (found, ended) = entries(conn, entity, record, below, field, paging.limit)?;
     let names = Names::of(engine, scope, found.iter().map(|entry| entry.by))?;
     let mut data = Vec::with_capacity(found.len());
+    let merges = merges(conn, entity, record)?;
     for entry in &found {
         let changes = amounts.step_back(entity, entry, field);
         if field.is_none() || !changes.is_empty() {
-            data.push(ChangeView::new(entry, changes, names.person(entry.by)));
+            let merge = merges.get(&entry.request).copied();
+            data.push(ChangeView { merge, ..ChangeView::new(entry, changes, names.person(entry.by)) });
         }
     }
     let first = |ended: i64| -> Result<bool, RecordError> {

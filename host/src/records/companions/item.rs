@@ -121,6 +121,11 @@ pub(super) fn detail(
         Part::Files => {
             members.insert("file".into(), event.detail.clone());
         }
+        Part::Merges => {
+            for name in ["merge", "survivor_id", "loser_ids"] {
+                members.insert(name.into(), stored(name));
+            }
+        }
         Part::Changes | Part::Children => {}
     }
     members

@@ -34,15 +34,56 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde::Serialize;
+use serde_json::{Value as Json, json};
 
 use super::cursor;
 use super::schema::Entity;
+use super::tx::Tx;
 use super::value::Value;
 use super::{RecordError, Records, Scope};
-use crate::ids::{PrincipalId, RecordId};
+use crate::ids::{MergeId, PrincipalId, RecordId};
 
 pub use self::event::Happened;
 pub use self::moving::{Move, Moved, MovedFollower, MovedTag, forget, put_back, reassign};
+
+/// Says at every one of these records that a merge made them one, or that its undoing made them several again.
+///
+/// # Errors
+/// The file fails.
+pub(super) fn say_merge(
+    tx: &Tx,
+    entity: &Entity,
+    (merge, survivor, losers): (MergeId, RecordId, &[RecordId]),
+    (kind, at): (Happened, &[RecordId]),
+) -> Result<(), RecordError> {
+    let request = tx.scope.caller.request;
+    let detail = json!({ "merge": merge, "survivor_id": survivor, "loser_ids": losers, "request": request });
+    at.iter().try_for_each(|record| event::say(tx, entity, *record, kind, detail.clone()))
+}
+
+/// What this transaction said, later than `before`, of records that the caller may read.
+///
+/// # Errors
+/// The file fails.
+pub(super) fn said_since(tx: &Tx, before: RecordId) -> Result<Vec<Json>, RecordError> {
+    let mut told = Vec::new();
+    for event in store::events_since(&tx.conn, before)? {
+        let Some(entity) = tx.module.entity(&event.entity) else { continue };
+        match access::read(&tx.conn, &tx.scope, &entity, event.record) {
+            Err(RecordError::NotFound | RecordError::Forbidden { .. }) => {}
+            other => {
+                other?;
+                told.push(json!({
+                    "entity": &*entity.object,
+                    "id": event.record,
+                    "event": event.kind.as_str(),
+                    "detail": event.detail,
+                }));
+            }
+        }
+    }
+    Ok(told)
+}
 
 /// How much of a list is asked for.
 #[derive(Clone, Debug)]
@@ -113,15 +154,24 @@ fn sealed(engine: &Records, binding: &str, values: &[Value]) -> String {
     cursor::seal(&engine.cursor_key, binding, values, 0)
 }
 
+/// A page of a list and the cursor of the next: `read` finds so many items behind the values of a cursor, of which there
+/// are as many as `place` gives for an item.
+fn paged<T, const WIDTH: usize>(
+    engine: &Records,
+    binding: &str,
+    paging: &Paging,
+    read: impl FnOnce(Option<Vec<Value>>, usize) -> Result<Vec<T>, RecordError>,
+    place: impl Fn(&T) -> [Value; WIDTH],
+) -> Result<(Vec<T>, Option<String>), RecordError> {
+    let mut items = read(opened(engine, binding, paging, WIDTH)?, paging.limit + 1)?;
+    let more = items.len() > paging.limit;
+    items.truncate(paging.limit);
+    let last = items.last().filter(|_| more).map(place);
+    Ok((items, last.map(|values| sealed(engine, binding, &values))))
+}
+
 /// Where a list in the order of (instant, id) was read to.
 fn after(values: Option<Vec<Value>>) -> Option<(i64, RecordId)> {
     let values = values?;
     Some((values.first()?.integer()?, values.get(1)?.id()?))
-}
-
-/// Cuts a list of `limit + 1` items to a page; whether there is more.
-fn cut<T>(items: &mut Vec<T>, limit: usize) -> bool {
-    let more = items.len() > limit;
-    items.truncate(limit);
-    more
 }

@@ -52,21 +52,36 @@ pub(super) fn events(
 ) -> Result<Vec<Event>, RecordError> {
     let words: Vec<String> = kinds.iter().map(|kind| format!("'{}'", kind.as_str())).collect();
     let sql = format!(
-        "select id, at, principal, kind, detail from _stoa_companion_events \
-         where entity = ?1 and record = ?2 and (at, id) < (?3, ?4) and kind in ({}) \
+        "{EVENT} where entity = ?1 and record = ?2 and (at, id) < (?3, ?4) and kind in ({}) \
          order by at desc, id desc limit ?5",
         words.join(", ")
     );
-    let mut statement = conn.prepare(&sql)?;
-    let mut rows = statement.query(params![entity, record.as_bytes(), at, id.as_bytes(), limit as i64])?;
+    read_events(conn, &sql, params![entity, record.as_bytes(), at, id.as_bytes(), limit as i64])
+}
+
+/// Everything that was said in this file later than an id was made, in order.
+pub(super) fn events_since(conn: &Rc<Connection>, before: RecordId) -> Result<Vec<Event>, RecordError> {
+    read_events(conn, &format!("{EVENT} where id > ?1 order by id"), params![before.as_bytes()])
+}
+
+const EVENT: &str = "select id, at, principal, kind, detail, entity, record from _stoa_companion_events";
+
+/// The events that a query over [`EVENT`] finds.
+fn read_events(
+    conn: &Rc<Connection>,
+    sql: &str,
+    params: impl rusqlite::Params,
+) -> Result<Vec<Event>, RecordError> {
+    let mut statement = conn.prepare(sql)?;
+    let mut rows = statement.query(params)?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         let Some(kind) = Happened::parse(row.get_ref(3)?.as_str().unwrap_or_default()) else { continue };
         let detail = serde_json::from_str(row.get_ref(4)?.as_str().unwrap_or_default()).unwrap_or_default();
         found.push(Event {
             id: RecordId::from_bytes(row.get(0)?),
-            entity: entity.to_owned(),
-            record,
+            entity: row.get(5)?,
+            record: RecordId::from_bytes(row.get(6)?),
             at: row.get(1)?,
             by: PrincipalId::from_bytes(row.get(2)?),
             kind,

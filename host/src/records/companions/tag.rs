@@ -9,7 +9,7 @@ use serde_json::json;
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::event::{self, Happened};
-use super::{Page, Paging, access, binding, cut, opened, sealed, store};
+use super::{Page, Paging, access, binding, paged, store};
 use crate::ids::RecordId;
 use crate::records::schema::Entity;
 use crate::records::tx::Tx;
@@ -179,12 +179,12 @@ pub fn counts(
 ) -> Result<Page<TagCount>, RecordError> {
     let start: String = start.trim().nfc().collect::<String>().to_lowercase().nfc().collect();
     let binding = format!("{} {start}", binding("tags", scope, entity, None));
-    let after = opened(engine, &binding, paging, 1)?;
-    let after = after.as_ref().and_then(|values| values.first()?.text()).unwrap_or_default();
-    let mut found = store::tag_counts(conn, scope, entity, (&start, after), paging.limit + 1)?;
-    let more = cut(&mut found, paging.limit);
-    let last = found.last().filter(|_| more).map(|(fold, _)| Value::Text(fold.clone()));
-    let next_cursor = last.map(|last| sealed(engine, &binding, &[last]));
+    let read = |from: Option<Vec<Value>>, limit| {
+        let after = from.as_ref().and_then(|values| values.first()?.text()).unwrap_or_default();
+        store::tag_counts(conn, scope, entity, (&start, after), limit)
+    };
+    let (found, next_cursor) =
+        paged(engine, &binding, paging, read, |(fold, _)| [Value::Text(fold.clone())])?;
     Ok(Page { data: found.into_iter().map(|(_, count)| count).collect(), next_cursor })
 }
 

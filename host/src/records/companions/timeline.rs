@@ -36,14 +36,23 @@ pub enum Part {
     Tags,
     /// Who follows and who no more.
     Followers,
+    /// Merges that it took part in, and their undoing.
+    Merges,
     /// Changes of records that refer to this one.
     Children,
 }
 
 impl Part {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Changes, Self::Comments, Self::Files, Self::Tags, Self::Followers, Self::Children];
+    pub const ALL: [Self; 7] = [
+        Self::Changes,
+        Self::Comments,
+        Self::Files,
+        Self::Tags,
+        Self::Followers,
+        Self::Merges,
+        Self::Children,
+    ];
 
     /// The word in addresses and items.
     #[must_use]
@@ -54,6 +63,7 @@ impl Part {
             Self::Files => "files",
             Self::Tags => "tags",
             Self::Followers => "followers",
+            Self::Merges => "merges",
             Self::Children => "children",
         }
     }
@@ -64,6 +74,7 @@ impl Part {
             Happened::Tagged => Self::Tags,
             Happened::Followed | Happened::Unfollowed => Self::Followers,
             Happened::FileAdded | Happened::FileRemoved => Self::Files,
+            Happened::Merged | Happened::Unmerged => Self::Merges,
         }
     }
 

@@ -29,15 +29,12 @@ pub(in crate::records) fn pass(
     draft: &mut Draft,
     alone: bool,
 ) -> Result<(), RecordError> {
-    // What the host or a plugin writes on its own authority is not somebody's input.
-    if entity.duplicates.is_empty() || !draft.faults.is_empty() || !tx.authority.asks_policy() {
+    if !draft.faults.is_empty() || !looks(tx, entity) {
         return Ok(());
     }
     let (import, new) = (tx.scope.caller.source == Source::Import, draft.before.is_none());
-    // Rows of a file by the thousand: what would only be reported is found by a search of the whole table afterwards.
-    let later = |rule: &Rule| import && rule.on.reports_imports_later();
     let concerned =
-        |rule: &Rule| (!later(rule) && changes(rule, entity, draft)).then(|| rule.on.of(import, new));
+        |rule: &Rule| (applies(tx, rule) && changes(rule, entity, draft)).then(|| rule.on.of(import, new));
     let place = Place {
         engine: &tx.engine,
         scope: &tx.scope,
@@ -73,6 +70,18 @@ pub(in crate::records) fn pass(
         sets::report(&tx.conn, entity, &pair, tx.now)?;
     }
     Ok(())
+}
+
+/// Whether the gate looks for the likes of this entity's drafts at all: then each needs the keys of those before it.
+#[must_use]
+pub(in crate::records) fn looks(tx: &Tx, entity: &Entity) -> bool {
+    // What the host or a plugin writes on its own authority is not somebody's input.
+    tx.authority.asks_policy() && entity.duplicates.iter().any(|rule| applies(tx, rule))
+}
+
+/// Rows of a file come by the thousand: what would only be reported is found by a search of the whole table afterwards.
+fn applies(tx: &Tx, rule: &Rule) -> bool {
+    tx.scope.caller.source != Source::Import || !rule.on.reports_imports_later()
 }
 
 /// Whether the draft changes anything that the rule compares.

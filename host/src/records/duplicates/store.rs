@@ -19,33 +19,26 @@ use crate::records::schema::{Entity, Field};
 use crate::records::value::Value;
 use crate::storage::Connection;
 
-/// Adds keys of a record; those that it has already stay.
-pub(super) fn add(
-    conn: &Rc<Connection>,
-    entity: &Entity,
-    record: RecordId,
-    keys: &[Key],
-) -> Result<(), RecordError> {
+/// A key, and the record that has it.
+pub(super) type Held = (Key, RecordId);
+
+/// Adds keys; those that are there already stay. Many are added fastest in their order.
+pub(super) fn add(conn: &Rc<Connection>, entity: &Entity, held: &[Held]) -> Result<(), RecordError> {
     let sql =
         "insert or ignore into _stoa_block_keys (entity, key_type, key_hash, record) values (?1, ?2, ?3, ?4)";
-    let mut statement = conn.prepare(sql)?;
-    for key in keys {
-        statement.execute(params![&*entity.key, key.sort, key.hash, record.as_bytes()])?;
-    }
-    Ok(())
+    each(conn, sql, entity, held)
 }
 
-/// Takes keys of a record away.
-pub(super) fn remove(
-    conn: &Rc<Connection>,
-    entity: &Entity,
-    record: RecordId,
-    keys: &[Key],
-) -> Result<(), RecordError> {
+/// Takes keys away.
+pub(super) fn remove(conn: &Rc<Connection>, entity: &Entity, held: &[Held]) -> Result<(), RecordError> {
     let sql =
         "delete from _stoa_block_keys where entity = ?1 and key_type = ?2 and key_hash = ?3 and record = ?4";
+    each(conn, sql, entity, held)
+}
+
+fn each(conn: &Rc<Connection>, sql: &str, entity: &Entity, held: &[Held]) -> Result<(), RecordError> {
     let mut statement = conn.prepare(sql)?;
-    for key in keys {
+    for (key, record) in held {
         statement.execute(params![&*entity.key, key.sort, key.hash, record.as_bytes()])?;
     }
     Ok(())
@@ -79,7 +72,7 @@ pub(super) fn stretch(
     entity: &Entity,
     (sort, hash): (&str, i64),
     limit: usize,
-) -> Result<Vec<(Key, RecordId)>, RecordError> {
+) -> Result<Vec<Held>, RecordError> {
     let sql = "select key_type, key_hash, record from _stoa_block_keys
         where entity = ?1 and (key_type, key_hash) > (?2, ?3) order by key_type, key_hash, record limit ?4";
     let mut statement = conn.prepare(sql)?;
@@ -103,11 +96,8 @@ pub(super) fn rows(
     fields: &[&Field],
     ids: impl IntoIterator<Item = RecordId>,
 ) -> Result<Vec<(RecordId, Vec<Value>)>, RecordError> {
-    let mut sql = String::from("select id");
-    for field in fields {
-        let _ = write!(sql, ", \"{}\"", field.key);
-    }
-    let _ = write!(sql, " from \"{}\" where id = ?1 and deleted_at is null", entity.key);
+    let sql =
+        format!("select {} from \"{}\" where id = ?1 and deleted_at is null", columns(fields), entity.key);
     let mut statement = conn.prepare(&sql)?;
     let mut found = Vec::new();
     for id in ids {
@@ -127,13 +117,9 @@ pub(super) fn rows_after(
     after: i64,
     limit: usize,
 ) -> Result<Vec<(i64, RecordId, Vec<Value>)>, RecordError> {
-    let mut sql = String::from("select id");
-    for field in fields {
-        let _ = write!(sql, ", \"{}\"", field.key);
-    }
-    let _ = write!(
-        sql,
-        ", _row from \"{}\" where _row > ?1 and deleted_at is null order by _row limit ?2",
+    let sql = format!(
+        "select {}, _row from \"{}\" where _row > ?1 and deleted_at is null order by _row limit ?2",
+        columns(fields),
         entity.key
     );
     let mut statement = conn.prepare(&sql)?;
@@ -144,6 +130,15 @@ pub(super) fn rows_after(
         found.push((number, RecordId::from_bytes(row.get(0)?), placed(entity, fields, row)?));
     }
     Ok(found)
+}
+
+/// The id, and the columns of these fields.
+fn columns(fields: &[&Field]) -> String {
+    let mut columns = String::from("id");
+    for field in fields {
+        let _ = write!(columns, ", \"{}\"", field.key);
+    }
+    columns
 }
 
 fn placed(entity: &Entity, fields: &[&Field], row: &rusqlite::Row<'_>) -> rusqlite::Result<Vec<Value>> {

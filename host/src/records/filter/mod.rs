@@ -35,6 +35,7 @@ use crate::ids::RecordId;
 use crate::organizations::Organization;
 
 pub use self::memory::{NoRelated, Related, Row, Satisfies};
+pub use self::operand::operators;
 pub use self::parse::{parse_json, parse_query};
 pub use self::path::target_of;
 pub use self::people::person_row;

@@ -24,7 +24,10 @@ pub(super) fn test(
     operand: &Operand<'_>,
 ) -> Result<Test, RecordError> {
     let part = part.map(|part| address_part(part, name)).transpose()?;
-    let allowed = operators(field, part.is_some());
+    let allowed = match part {
+        Some(_) => operators(&Kind::Text), // each part of an address is one
+        None => operators(&field.kind),
+    };
     let Operand::Texts(texts) = operand else { return Err(not_applicable(field, name, op, &allowed)) };
     if !allowed.contains(&op) {
         return Err(not_applicable(field, name, op, &allowed));
@@ -83,12 +86,12 @@ fn within(context: &Context<'_>, name: &str, word: &str) -> Result<Within, Recor
     Ok(Within { word: word.into(), at: context.now, calendar: Arc::clone(calendar) })
 }
 
-/// What a field can be asked.
-fn operators(field: &Field, part: bool) -> Vec<Op> {
+/// What fields of this kind can be asked; the document says it, too.
+#[must_use]
+pub fn operators(kind: &Kind) -> Vec<Op> {
     let compared = [Op::Eq, Op::Ne, Op::Gt, Op::Gte, Op::Lt, Op::Lte, Op::In, Op::Nin, Op::Empty];
-    let more: &[Op] = match &field.kind {
-        Kind::Json => return vec![Op::Empty],
-        Kind::Address if !part => return vec![Op::Empty],
+    let more: &[Op] = match kind {
+        Kind::Json | Kind::Address => return vec![Op::Empty],
         Kind::Options(_) | Kind::References(..) => return vec![Op::Contains, Op::In, Op::Nin, Op::Empty],
         Kind::Reference(..) | Kind::File => return vec![Op::Eq, Op::Ne, Op::In, Op::Nin, Op::Empty],
         Kind::Date => &[Op::Contains, Op::Starts, Op::Within],
@@ -99,8 +102,7 @@ fn operators(field: &Field, part: bool) -> Vec<Op> {
         | Kind::Phone
         | Kind::Url
         | Kind::Option(_)
-        | Kind::AutoNumber(_)
-        | Kind::Address => &[Op::Contains, Op::Starts],
+        | Kind::AutoNumber(_) => &[Op::Contains, Op::Starts],
         Kind::Boolean | Kind::Integer | Kind::Decimal(_) | Kind::Money | Kind::Percent | Kind::Duration => {
             &[]
         }

@@ -7,7 +7,7 @@
 //! can point at a merged record, and whoever asks for one is told where it went ([`tombstone`]).
 //!
 //! Reading order: `plan.rs` (what the survivor holds), `circle.rs`, `reparent.rs` (references that follow), `perform.rs`,
-//! `steps.rs`, `undo.rs`, `log.rs` (what is told of merges), `store.rs`.
+//! `steps.rs`, `undo.rs`, `log.rs` and `told.rs` (what is told of merges), `store.rs`.
 
 mod circle;
 mod entry;
@@ -18,6 +18,7 @@ mod plan;
 mod reparent;
 mod steps;
 mod store;
+mod told;
 mod tombstone;
 mod undo;
 
@@ -31,16 +32,18 @@ use serde_json::{Value as Json, json};
 
 use super::error::RecordError;
 use super::list::{self, View};
+use super::mutation::{self, Manner, Reply};
 use super::schema::{Entity, Module};
 use super::tx::{Hooks, Tx};
 use super::{Records, Scope};
 use crate::ids::{MergeId, RecordId};
-use crate::storage::{StorageError, Verdict};
+use crate::storage::{Connection, StorageError};
 
 pub use self::entry::{Entry, State};
 pub use self::log::Which;
 pub use self::perform::{FOLLOWERS, LOSERS, Request};
 use self::reparent::Followers;
+use self::told::Told;
 pub(in crate::records) use self::tombstone::{by_spare_id, fault, refuse_pending, successor};
 pub use self::tombstone::{refusal, refuse_merged};
 
@@ -50,29 +53,38 @@ const SHOWN: u32 = 100;
 /// What came of a merge or of its undoing.
 #[derive(Debug)]
 pub struct Outcome {
-    /// How far it is: open when a file of another module could not be changed yet.
-    pub state: State,
+    /// Whether a file of another module could not be changed yet.
+    pub open: bool,
+    /// Whether this was answered before, and nothing happened this time.
+    pub replayed: bool,
     /// For the caller.
     pub body: Json,
 }
 
+/// How many references an undoing left in this file.
+fn refusals(conn: &std::rc::Rc<Connection>, id: MergeId) -> Result<i64, RecordError> {
+    Ok(store::counts(conn, id, "refused")?.iter().map(|(_, _, count)| *count).sum())
+}
+
 impl Records {
-    /// Merges records. A dry run does everything in their own file and undoes it, and counts in the others.
+    /// Merges records. A dry run does everything in their own file and undoes it, and counts in the others. The key of
+    /// the request is kept with the log: sent again, it is answered with the same merge, as far as that is by then.
     ///
     /// # Errors
     /// See `perform`: [`RecordError::Invalid`], [`RecordError::Forbidden`], [`RecordError::Stale`],
-    /// [`RecordError::Conflict`]; or a file fails.
+    /// [`RecordError::Conflict`]; [`RecordError::KeyReused`]; or a file fails.
     pub async fn merge(
         &self,
         scope: &Scope,
         entity: &Arc<Entity>,
         hooks: &Arc<dyn Hooks + Send + Sync>,
         request: Request,
-        dry: bool,
+        manner: Manner,
     ) -> Result<Outcome, RecordError> {
         let home = scope.module(&entity.plugin).ok_or(RecordError::NotFound)?;
         let taking_part: Vec<RecordId> =
             std::iter::once(request.survivor).chain(request.losers.iter().copied().take(LOSERS)).collect();
+        let dry = manner.dry_run;
         if !dry {
             // What an earlier merge of these records left to do comes first; a failure shows as `merge_pending`.
             if let Err(error) = self.finish_of(scope, entity, hooks, &taking_part).await {
@@ -80,7 +92,7 @@ impl Records {
             }
         }
         let (kind, asked, view) = (Arc::clone(entity), request.clone(), View::parse(entity, None, None)?);
-        let work = move |tx: &Tx| {
+        let merge = move |tx: &Tx| {
             let id = MergeId::new();
             let entry = perform::perform(tx, &kind, &asked, id)?;
             let record = match list::get(&tx.conn, &tx.scope, &kind, asked.survivor, &view) {
@@ -88,87 +100,93 @@ impl Records {
                 other => serde_json::from_slice(&other?.body).unwrap_or_default(),
             };
             let images = store::images(&tx.conn, id)?;
-            let done = (entry, record, images, log::followers(&tx.conn, &tx.scope, &tx.module, id, "moved")?);
-            Ok(if dry { Verdict::Undo(done) } else { Verdict::Keep(done) })
+            let body = json!({
+                "merge": entry.shown(&kind.object),
+                "record": record,
+                "fields": images.origins,
+                "broken": images.broken,
+                "moved": log::listed(&log::followers(&tx.conn, &tx.scope, &tx.module, id, "moved")?),
+            });
+            Ok(Reply::ok(body.to_string().into_bytes()))
         };
-        let (mut entry, record, images, mut moved) = self.write(scope, home, hooks, work).await?;
+        let work = move |tx: &Tx| mutation::perform(tx, &manner, merge);
+        let reply = self.write(scope, home, hooks, work).await?;
+        let mut told = Told::read(&reply.body, dry);
         if dry {
-            self.foresee(scope, home, entity, &request, &mut moved)?;
-        } else {
-            self.try_finish(scope, home, hooks, &mut entry).await;
-            self.moved_elsewhere(scope, home, entry.id, "moved", &mut moved)?;
+            told.moved_too(&self.foresee(scope, home, entity, &request)?);
+            return Ok(Outcome { open: false, replayed: false, body: told.whole });
         }
-        let body = json!({
-            "merge": entry.shown(&entity.object),
-            "record": record,
-            "fields": images.origins,
-            "broken": images.broken,
-            "moved": log::listed(&moved),
-            "dry_run": dry,
-        });
-        Ok(Outcome { state: entry.state, body })
+        let mut entry = self.entry(scope, home, told.merge()?)?;
+        self.try_finish(scope, home, hooks, &mut entry).await;
+        // Sent again, the request may find that the merge was undone: it moved them all the same.
+        told.moved_too(&self.moved_elsewhere(scope, home, entry.id, &["moved", "back", "refused"])?);
+        told.set("merge", entry.shown(&entity.object));
+        Ok(Outcome { open: entry.state.open(), replayed: reply.replayed, body: told.whole })
     }
 
     /// Undoes a merge. A dry run does everything in its own file and takes it back, and looks into the others.
     ///
     /// # Errors
-    /// [`RecordError::NotFound`] for a merge that the caller may not see; see `undo` for the conflicts.
+    /// [`RecordError::NotFound`] for a merge that the caller may not see; see `undo` for the conflicts;
+    /// [`RecordError::KeyReused`].
     pub async fn undo_merge(
         &self,
         scope: &Scope,
         hooks: &Arc<dyn Hooks + Send + Sync>,
         id: MergeId,
-        dry: bool,
+        manner: Manner,
     ) -> Result<Outcome, RecordError> {
         let (home, entity, before) = self.merge_of(scope, id)?;
+        let dry = manner.dry_run;
         if before.state.open() && !dry {
             self.try_finish(scope, &home, hooks, &mut before.clone()).await;
         }
-        let work = move |tx: &Tx| {
+        let kind = Arc::clone(&entity);
+        let undo = move |tx: &Tx| {
             let entry = undo::undo(tx, id)?;
             let images = store::images(&tx.conn, id)?;
-            let back = log::followers(&tx.conn, &tx.scope, &tx.module, id, "back")?;
-            let left =
-                store::counts(&tx.conn, id, "refused")?.iter().map(|(_, _, count)| *count).sum::<i64>();
-            let done = (entry, images, back, (left, log::refused(&tx.conn, &tx.scope, &tx.module, id)?));
-            Ok(if dry { Verdict::Undo(done) } else { Verdict::Keep(done) })
+            let said = |member: &str| images.undo.get(member).cloned().unwrap_or_else(|| json!([]));
+            let body = json!({
+                "merge": entry.shown(&kind.object),
+                "kept": said("kept"),
+                "emptied": said("emptied"),
+                "purged": said("purged"),
+                "moved": log::listed(&log::followers(&tx.conn, &tx.scope, &tx.module, id, "back")?),
+                "refused": log::refused(&tx.conn, &tx.scope, &tx.module, id)?,
+                "refused_count": refusals(&tx.conn, id)?,
+            });
+            Ok(Reply::ok(body.to_string().into_bytes()))
         };
-        let (mut entry, images, mut back, (mut left, mut refused)) =
-            self.write(scope, &home, hooks, work).await?;
+        let work = move |tx: &Tx| mutation::perform(tx, &manner, undo);
+        let reply = self.write(scope, &home, hooks, work).await?;
+        let mut told = Told::read(&reply.body, dry);
         if dry {
-            let purged: HashSet<RecordId> = images.missing().into_iter().collect();
+            let purged: HashSet<RecordId> = told.member("purged");
             let (engine, scope) = (self.clone(), scope.clone());
             // Thousands of rows may have to be looked at: nothing for an async worker.
             let look = move || engine.foresee_back(&scope, &home, id, &purged);
             let seen = tokio::task::spawn_blocking(look).await;
-            let (more, stay, count) = seen.map_err(|_| RecordError::Storage(StorageError::Panicked))??;
-            log::add(&mut back, more);
-            refused.extend(stay);
-            left += count;
-        } else {
-            self.try_finish(scope, &home, hooks, &mut entry).await;
-            self.moved_elsewhere(scope, &home, id, "back", &mut back)?;
-            for module in scope.modules.iter().filter(|module| module.plugin != home.plugin) {
-                self.read(scope, module, |conn| {
-                    left +=
-                        store::counts(conn, id, "refused")?.iter().map(|(_, _, count)| *count).sum::<i64>();
-                    refused.extend(log::refused(conn, scope, module, id)?);
-                    Ok(())
-                })?;
-            }
+            let (back, stay, left) = seen.map_err(|_| RecordError::Storage(StorageError::Panicked))??;
+            told.moved_too(&back);
+            told.refused_too(stay, left);
+            return Ok(Outcome { open: false, replayed: false, body: told.whole });
         }
-        let said = |member: &str| images.undo.get(member).cloned().unwrap_or_else(|| json!([]));
-        let body = json!({
-            "merge": entry.shown(&entity.object),
-            "kept": said("kept"),
-            "emptied": said("emptied"),
-            "purged": said("purged"),
-            "moved": log::listed(&back),
-            "refused": refused,
-            "refused_count": left,
-            "dry_run": dry,
-        });
-        Ok(Outcome { state: entry.state, body })
+        let mut entry = self.entry(scope, &home, id)?;
+        self.try_finish(scope, &home, hooks, &mut entry).await;
+        told.moved_too(&self.moved_elsewhere(scope, &home, id, &["back"])?);
+        for module in scope.modules.iter().filter(|module| module.plugin != home.plugin) {
+            self.read(scope, module, |conn| {
+                told.refused_too(log::refused(conn, scope, module, id)?, refusals(conn, id)?);
+                Ok(())
+            })?;
+        }
+        told.set("merge", entry.shown(&entity.object));
+        Ok(Outcome { open: entry.state.open(), replayed: reply.replayed, body: told.whole })
+    }
+
+    /// The entry of a merge as it is now.
+    fn entry(&self, scope: &Scope, home: &Arc<Module>, id: MergeId) -> Result<Entry, RecordError> {
+        self.read(scope, home, |conn| store::find(conn, id))?.ok_or(RecordError::NotFound)
     }
 
     /// Does what is left elsewhere. A failure is no failure of the merge, which is committed: it is tried again when the
@@ -189,31 +207,33 @@ impl Records {
         }
     }
 
-    /// Adds what followed, or came back, in the files of other modules.
+    /// What followed, or came back, in the files of other modules.
     fn moved_elsewhere(
         &self,
         scope: &Scope,
         home: &Module,
         id: MergeId,
-        state: &str,
-        moved: &mut Followers,
-    ) -> Result<(), RecordError> {
+        states: &[&str],
+    ) -> Result<Followers, RecordError> {
+        let mut moved = Followers::new();
         for module in scope.modules.iter().filter(|module| module.plugin != home.plugin) {
-            let more = self.read(scope, module, |conn| log::followers(conn, scope, module, id, state))?;
-            log::add(moved, more);
+            for state in states {
+                let more = self.read(scope, module, |conn| log::followers(conn, scope, module, id, state))?;
+                log::add(&mut moved, more);
+            }
         }
-        Ok(())
+        Ok(moved)
     }
 
-    /// Adds what would follow in the files of other modules.
+    /// What would follow in the files of other modules.
     fn foresee(
         &self,
         scope: &Scope,
         home: &Module,
         entity: &Entity,
         request: &Request,
-        moved: &mut Followers,
-    ) -> Result<(), RecordError> {
+    ) -> Result<Followers, RecordError> {
+        let mut moved = Followers::new();
         for module in scope.modules.iter().filter(|module| module.plugin != home.plugin) {
             let relations = reparent::relations(module, entity);
             if relations.is_empty() {
@@ -231,7 +251,7 @@ impl Records {
             })?;
             moved.extend(counted.into_iter().filter(|(_, (count, _))| *count > 0));
         }
-        Ok(())
+        Ok(moved)
     }
 
     /// What would come back from the files of other modules, what the caller may know of those that would stay, and how

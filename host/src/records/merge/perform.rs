@@ -11,7 +11,7 @@ use super::plan::{self, Choice, Choices, Origin, Plan};
 use super::reparent::{self, Relation};
 use super::{image, store, tombstone};
 use crate::ids::{MergeId, RecordId};
-use crate::records::companions;
+use crate::records::companions::{self, Happened};
 use crate::records::derived;
 use crate::records::error::{Fault, RecordError};
 use crate::records::reference::Seen;
@@ -79,6 +79,7 @@ pub(super) fn perform(
     for loser in &request.losers {
         beside.extend(companions::reassign(&tx.conn, &entity.key, *loser, request.survivor)?);
     }
+    companions::say_merge(tx, entity, (id, request.survivor, &request.losers), (Happened::Merged, &merged))?;
     uncircle(tx, entity, &mut plan, &circles)?;
     if plan.after != cast.survivor {
         rewrite::change(tx, entity, request.survivor, cast.survivor.clone(), plan.after.clone())?;

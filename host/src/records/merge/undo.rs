@@ -10,7 +10,7 @@ use super::entry::{Entry, Images, Move, State};
 use super::perform::conflict;
 use super::{image, reparent, store, tombstone};
 use crate::ids::{MergeId, RecordId};
-use crate::records::companions;
+use crate::records::companions::{self, Happened};
 use crate::records::derived;
 use crate::records::error::{Fault, RecordError};
 use crate::records::reference::Seen;
@@ -53,6 +53,8 @@ pub(super) fn undo(tx: &Tx, id: MergeId) -> Result<Entry, RecordError> {
         }
         None => None,
     };
+    let there: HashSet<RecordId> =
+        returning.iter().map(|loser| loser.id).chain(rows.as_ref().map(|_| entry.survivor)).collect();
     store::unbury(&tx.conn, id)?;
     for loser in returning {
         revive(tx, &entity, loser, &comrades, &mut emptied)?;
@@ -60,6 +62,8 @@ pub(super) fn undo(tx: &Tx, id: MergeId) -> Result<Entry, RecordError> {
     let mut beside: Vec<companions::Move> = serde_json::from_value(images.beside).unwrap_or_default();
     beside.retain(|moved| !purged.contains(&moved.from));
     companions::put_back(&tx.conn, &beside)?;
+    let back: Vec<RecordId> = entry.records().filter(|id| there.contains(id)).collect();
+    companions::say_merge(tx, &entity, (id, entry.survivor, &entry.losers), (Happened::Unmerged, &back))?;
     move_back(tx, id, &purged, usize::MAX >> 1)?;
     if let Some((now, row, after)) = rows
         && row != after

@@ -92,11 +92,7 @@ pub(super) fn build(conn: &Rc<Connection>, entity: &Entity, rows: usize) -> Resu
         }
     }
     for (row, values) in &batch {
-        let sql = format!("insert or replace into {} (rowid, {}", table(entity), columns(entity));
-        let mut params = vec![Value::Integer(*row)];
-        let mut places = String::from("?1");
-        document(entity, values, &mut places, &mut params);
-        conn.prepare(&format!("{sql}) values ({places})"))?.execute(params_from_iter(&params))?;
+        put_at(conn, entity, *row, values)?;
     }
     state.built_to = batch.last().filter(|_| batch.len() == rows).map(|(row, _)| *row);
     remember(conn, entity, &state)?;
@@ -104,34 +100,40 @@ pub(super) fn build(conn: &Rc<Connection>, entity: &Entity, rows: usize) -> Resu
 }
 
 /// Puts a record as it stands now into the index.
+///
+/// Its number is asked for first: an INSERT with a SELECT may write several rows, for which SQLite opens a savepoint of
+/// the statement's own, and at each savepoint FTS5 writes what it has collected to the file.
 pub(super) fn put(
     conn: &Rc<Connection>,
     entity: &Entity,
     id: RecordId,
     row: &[Value],
 ) -> Result<(), RecordError> {
-    let mut params = vec![Value::from(id)];
-    let mut places = String::from("_row");
+    number(conn, entity, id)?.map_or(Ok(()), |number| put_at(conn, entity, number, row))
+}
+
+/// Puts the record of a row into the index.
+fn put_at(conn: &Rc<Connection>, entity: &Entity, number: i64, row: &[Value]) -> Result<(), RecordError> {
+    let mut params = vec![Value::Integer(number)];
+    let mut places = String::from("?1");
     document(entity, row, &mut places, &mut params);
-    let sql = format!(
-        "insert or replace into {} (rowid, {}) select {places} from \"{}\" where id = ?1",
-        table(entity),
-        columns(entity),
-        entity.key
-    );
+    let sql =
+        format!("insert or replace into {} (rowid, {}) values ({places})", table(entity), columns(entity));
     conn.prepare(&sql)?.execute(params_from_iter(&params))?;
     Ok(())
 }
 
 /// Takes a record out of the index; its row must still be there.
 pub(super) fn remove(conn: &Rc<Connection>, entity: &Entity, id: RecordId) -> Result<(), RecordError> {
-    let sql = format!(
-        "delete from {} where rowid = (select _row from \"{}\" where id = ?1)",
-        table(entity),
-        entity.key
-    );
-    conn.prepare(&sql)?.execute([id.as_bytes()])?;
+    let Some(number) = number(conn, entity, id)? else { return Ok(()) };
+    conn.prepare(&format!("delete from {} where rowid = ?1", table(entity)))?.execute([number])?;
     Ok(())
+}
+
+/// The number of a record's row.
+fn number(conn: &Rc<Connection>, entity: &Entity, id: RecordId) -> Result<Option<i64>, RecordError> {
+    let sql = format!("select _row from \"{}\" where id = ?1", entity.key);
+    Ok(conn.prepare(&sql)?.query_row([id.as_bytes()], |row| row.get(0)).optional()?)
 }
 
 fn columns(entity: &Entity) -> String {

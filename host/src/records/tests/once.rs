@@ -7,12 +7,15 @@ use serde_json::json;
 
 use super::world::{Desk, World};
 use crate::records::RecordError;
-use crate::records::idempotency::{Asked, KEPT};
+use crate::records::idempotency::{KEPT, Key};
 use crate::records::mutation::{Manner, Reply};
 use crate::records::write::{self, members};
 
 fn under(key: &str, body: &str) -> Manner {
-    Manner { dry_run: false, asked: Asked::new(key, &[b"POST", b"/trees", body.as_bytes()]) }
+    Manner {
+        dry_run: false,
+        asked: Some(Key::new(key).unwrap().of([&b"POST"[..], b"/trees", body.as_bytes()])),
+    }
 }
 
 /// Makes a tree of this name in this manner.

@@ -8,6 +8,7 @@ use super::garden::{entity, field, module};
 use super::world::{Desk, World, acting, faults, told};
 use crate::ids::{OrganizationId, PrincipalId, ViewId};
 use crate::records::RecordError;
+use crate::records::mutation::Manner;
 use crate::records::schema::Kind;
 use crate::records::views::{Audience, Content};
 
@@ -26,7 +27,8 @@ fn content(audience: Audience) -> Content {
 
 fn save(desk: &Desk<'_>, content: Content) -> Result<ViewId, RecordError> {
     let world = desk.world;
-    world.runtime.block_on(world.records.create_view(&desk.scope, content)).map(|view| view.id)
+    let saved = world.records.create_view(&desk.scope, content, Manner::default());
+    world.runtime.block_on(saved).map(|came| came.after.unwrap().id)
 }
 
 #[test]
@@ -45,7 +47,8 @@ fn a_teams_view_is_the_teams_and_changed_by_its_owner_and_by_who_manages() {
 
     let renamed = |desk: &Desk<'_>| {
         let change = |content: Content| Content { name: "Old".to_owned(), ..content };
-        world.runtime.block_on(world.records.change_view(&desk.scope, id, None, change))
+        let changed = world.records.change_view(&desk.scope, (id, None), change, Manner::default());
+        world.runtime.block_on(changed).map(|came| came.after.unwrap())
     };
     assert!(matches!(renamed(&bob), Err(RecordError::Forbidden { .. })));
     assert!(matches!(renamed(&eve), Err(RecordError::NotFound)));

@@ -10,17 +10,21 @@ mod rules;
 mod store;
 
 use std::fmt;
+use std::rc::Rc;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::error::RecordError;
 use super::filter::{Context, Filter};
+use super::mutation::Manner;
+use super::own::Came;
 use super::schema::Entity;
 use super::{Records, Scope};
 use crate::clock::UnixMillis;
 use crate::ids::{PrincipalId, TeamId, ViewId};
-use crate::storage::{ChangeOrigin, Verdict};
+use crate::storage::Connection;
 
 /// What the policy calls them.
 pub const OBJECT: &str = "host.view";
@@ -30,7 +34,7 @@ pub const MANAGE: &str = "manage";
 const MOST: i64 = 500;
 
 /// Who sees a view.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub enum Audience {
     /// Its owner.
     Private,
@@ -60,7 +64,7 @@ impl FromStr for Audience {
 }
 
 /// What a view says.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Content {
     /// What people call it.
     pub name: String,
@@ -81,7 +85,7 @@ pub struct Content {
 }
 
 /// A saved view.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct SavedView {
     /// Its id.
     pub id: ViewId,
@@ -167,30 +171,36 @@ impl Records {
     ///
     /// # Errors
     /// [`RecordError::Invalid`] with every fault, [`RecordError::Forbidden`] for an audience that takes more rights.
-    pub async fn create_view(&self, scope: &Scope, content: Content) -> Result<SavedView, RecordError> {
-        let content = rules::checked(self, scope, content)?;
-        rules::may_address(self, scope, &content)?;
-        let (now, owner) = (self.now(), scope.caller.principal.id);
-        let view = SavedView {
-            id: ViewId::new(),
-            version: 1,
-            content,
-            owner,
-            created_at: now,
-            updated_at: now,
-            updated_by: owner,
-        };
-        let file = self.own_file(scope.organization.id)?;
-        let work = move |conn: &std::rc::Rc<crate::storage::Connection>| {
+    pub async fn create_view(
+        &self,
+        scope: &Scope,
+        content: Content,
+        manner: Manner,
+    ) -> Result<Came<SavedView>, RecordError> {
+        let (engine, scope_of_it) = (self.clone(), scope.clone());
+        let work = move |conn: &Rc<Connection>| {
+            let scope = scope_of_it;
+            let content = rules::checked(&engine, &scope, content)?;
+            rules::may_address(&engine, &scope, &content)?;
+            let (now, owner) = (engine.now(), scope.caller.principal.id);
             if store::count(conn, owner)? >= MOST {
                 let detail = format!("somebody saves at most {MOST} views; delete some that are not used");
                 return Err(conflict("too_many_views", detail));
             }
-            store::insert(conn, &view)?;
+            let view = SavedView {
+                id: ViewId::new(),
+                version: 1,
+                content,
+                owner,
+                created_at: now,
+                updated_at: now,
+                updated_by: owner,
+            };
+            store::put(conn, &view)?;
             store::one_default(conn, &view)?;
-            Ok(Verdict::Keep(view))
+            Ok(Came::from(None, Some(view)))
         };
-        file.write(ChangeOrigin::from(&scope.caller), work).await
+        self.write_own(scope, manner, work).await
     }
 
     /// Changes a view: `change` makes the new content from the old one.
@@ -200,36 +210,33 @@ impl Records {
     pub async fn change_view(
         &self,
         scope: &Scope,
-        id: ViewId,
-        version: Option<i64>,
-        change: impl FnOnce(Content) -> Content,
-    ) -> Result<SavedView, RecordError> {
-        let before = self.changeable(scope, id, "update")?;
-        current(&before, version)?;
-        let content = rules::checked(self, scope, change(before.content.clone()))?;
-        if content == before.content {
-            return Ok(before);
-        }
-        if (content.audience, content.team) != (before.content.audience, before.content.team) {
-            rules::may_address(self, scope, &content)?;
-        }
-        let known = before.version;
-        let after = SavedView {
-            version: known + 1,
-            content,
-            updated_at: self.now(),
-            updated_by: scope.caller.principal.id,
-            ..before
-        };
-        let file = self.own_file(scope.organization.id)?;
-        let work = move |conn: &std::rc::Rc<crate::storage::Connection>| {
-            if !store::update(conn, &after, known)? {
-                return Err(gone(known));
+        (id, version): (ViewId, Option<i64>),
+        change: impl FnOnce(Content) -> Content + Send + 'static,
+        manner: Manner,
+    ) -> Result<Came<SavedView>, RecordError> {
+        let (engine, scope_of_it) = (self.clone(), scope.clone());
+        let work = move |conn: &Rc<Connection>| {
+            let scope = scope_of_it;
+            let before = changeable(conn, &scope, (id, version), "update")?;
+            let content = rules::checked(&engine, &scope, change(before.content.clone()))?;
+            if content == before.content {
+                return Ok(Came::from(Some(before.clone()), Some(before)));
             }
+            if (content.audience, content.team) != (before.content.audience, before.content.team) {
+                rules::may_address(&engine, &scope, &content)?;
+            }
+            let after = SavedView {
+                version: before.version + 1,
+                content,
+                updated_at: engine.now(),
+                updated_by: scope.caller.principal.id,
+                ..before.clone()
+            };
+            store::put(conn, &after)?;
             store::one_default(conn, &after)?;
-            Ok(Verdict::Keep(after))
+            Ok(Came::from(Some(before), Some(after)))
         };
-        file.write(ChangeOrigin::from(&scope.caller), work).await
+        self.write_own(scope, manner, work).await
     }
 
     /// Deletes a view.
@@ -239,25 +246,16 @@ impl Records {
     pub async fn delete_view(
         &self,
         scope: &Scope,
-        id: ViewId,
-        version: Option<i64>,
-    ) -> Result<(), RecordError> {
-        let before = self.changeable(scope, id, "delete")?;
-        current(&before, version)?;
-        let file = self.own_file(scope.organization.id)?;
-        let known = before.version;
-        let work = move |conn: &std::rc::Rc<crate::storage::Connection>| {
-            if store::delete(conn, id, known)? { Ok(Verdict::Keep(())) } else { Err(gone(known)) }
+        (id, version): (ViewId, Option<i64>),
+        manner: Manner,
+    ) -> Result<Came<SavedView>, RecordError> {
+        let scope_of_it = scope.clone();
+        let work = move |conn: &Rc<Connection>| {
+            let before = changeable(conn, &scope_of_it, (id, version), "delete")?;
+            store::delete(conn, id)?;
+            Ok(Came::from(Some(before), None))
         };
-        file.write(ChangeOrigin::from(&scope.caller), work).await
-    }
-
-    fn changeable(&self, scope: &Scope, id: ViewId, action: &str) -> Result<SavedView, RecordError> {
-        let view = self.saved_view(scope, id)?;
-        if view.may_change(scope) {
-            return Ok(view);
-        }
-        Err(RecordError::Forbidden { object: OBJECT.to_owned(), action: action.to_owned() })
+        self.write_own(scope, manner, work).await
     }
 
     /// What a view does to a list of `entity`, checked against the entity as it is now and the caller's rights.
@@ -293,25 +291,24 @@ fn conflict(code: &'static str, detail: String) -> RecordError {
     RecordError::Conflict { code: code.into(), detail, extra: serde_json::Map::new(), faults: Vec::new() }
 }
 
-/// Whether the caller knows the version that there is.
-fn current(view: &SavedView, version: Option<i64>) -> Result<(), RecordError> {
-    match version {
-        Some(sent) if sent != view.version => Err(RecordError::Stale {
+/// The view, if the caller sees it, may change it, and knows the version that there is.
+fn changeable(
+    conn: &Rc<Connection>,
+    scope: &Scope,
+    (id, version): (ViewId, Option<i64>),
+    action: &str,
+) -> Result<SavedView, RecordError> {
+    let view = store::find(conn, &scope.caller.principal, id)?.ok_or(RecordError::NotFound)?;
+    if !view.may_change(scope) {
+        return Err(RecordError::Forbidden { object: OBJECT.to_owned(), action: action.to_owned() });
+    }
+    match version.filter(|sent| *sent != view.version) {
+        None => Ok(view),
+        Some(sent) => Err(RecordError::Stale {
             current: view.version.unsigned_abs(),
             sent: sent.unsigned_abs(),
             record: b"null".to_vec(),
             changed: Vec::new(),
         }),
-        _ => Ok(()),
-    }
-}
-
-/// Somebody else was faster.
-fn gone(known: i64) -> RecordError {
-    RecordError::Stale {
-        current: known.unsigned_abs() + 1,
-        sent: known.unsigned_abs(),
-        record: b"null".to_vec(),
-        changed: Vec::new(),
     }
 }

@@ -69,13 +69,17 @@ pub(super) fn count(conn: &Rc<Connection>, owner: PrincipalId) -> Result<i64, Re
     Ok(statement.query_row([owner.as_bytes()], |row| row.get(0))?)
 }
 
-/// Adds a view.
-pub(super) fn insert(conn: &Rc<Connection>, view: &SavedView) -> Result<(), RecordError> {
+/// Adds a view, or puts it in the place of what it was.
+pub(super) fn put(conn: &Rc<Connection>, view: &SavedView) -> Result<(), RecordError> {
     let content = &view.content;
     conn.execute(
         "insert into views (id, version, name, entity, filter, sort, fields, audience, team_id, owner_id, is_default,
                             created_at, updated_at, updated_by)
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+         on conflict (id) do update set
+             version = excluded.version, name = excluded.name, filter = excluded.filter, sort = excluded.sort,
+             fields = excluded.fields, audience = excluded.audience, team_id = excluded.team_id,
+             is_default = excluded.is_default, updated_at = excluded.updated_at, updated_by = excluded.updated_by",
         params![
             view.id.as_bytes(),
             view.version,
@@ -96,36 +100,10 @@ pub(super) fn insert(conn: &Rc<Connection>, view: &SavedView) -> Result<(), Reco
     Ok(())
 }
 
-/// Changes a view that still has the version that was known; whether it had.
-pub(super) fn update(conn: &Rc<Connection>, view: &SavedView, known: i64) -> Result<bool, RecordError> {
-    let content = &view.content;
-    let changed = conn.execute(
-        "update views set version = ?3, name = ?4, entity = ?5, filter = ?6, sort = ?7, fields = ?8, audience = ?9,
-                          team_id = ?10, is_default = ?11, updated_at = ?12, updated_by = ?13
-         where id = ?1 and version = ?2",
-        params![
-            view.id.as_bytes(),
-            known,
-            view.version,
-            content.name,
-            content.entity,
-            filter_text(content),
-            content.sort,
-            fields_text(content),
-            content.audience.to_string(),
-            content.team.as_ref().map(TeamId::as_bytes),
-            content.is_default,
-            view.updated_at,
-            view.updated_by.as_bytes(),
-        ],
-    )?;
-    Ok(changed == 1)
-}
-
-/// Deletes a view that still has the version that was known; whether it had.
-pub(super) fn delete(conn: &Rc<Connection>, id: ViewId, known: i64) -> Result<bool, RecordError> {
-    let sql = "delete from views where id = ?1 and version = ?2";
-    Ok(conn.execute(sql, params![id.as_bytes(), known])? == 1)
+/// Deletes a view.
+pub(super) fn delete(conn: &Rc<Connection>, id: ViewId) -> Result<(), RecordError> {
+    conn.execute("delete from views where id = ?1", [id.as_bytes()])?;
+    Ok(())
 }
 
 /// When the view is the default of its audience, no other one of the entity is.

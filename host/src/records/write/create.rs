@@ -37,15 +37,24 @@ pub fn create(tx: &Tx, entity: &Arc<Entity>, inputs: Vec<Changes>) -> Result<Vec
     check::references(tx, entity, &mut drafts, &mut seen)?;
     run_hooks(tx, entity, &[Hook::Validate, Hook::BeforeCreate], &mut drafts)?;
     check::references(tx, entity, &mut drafts, &mut seen)?; // hooks may have set some
+    // Where the gate looks, a row must meet the one before it; else the keys of all rows are made in one go.
+    let looks = duplicates::gate::looks(tx, entity);
     for draft in &mut drafts {
         check::complete(tx, entity, draft)?;
         duplicates::gate::pass(tx, entity, draft, alone)?;
         if draft.faults.is_empty() {
             give_numbers(tx, entity, draft)?;
             store::insert(&tx.conn, entity, &draft.after)?;
-            derived::refresh(&tx.conn, entity, None, Some(&draft.after))?;
+            derived::enter(&tx.conn, entity, &draft.after)?;
             bind_external_ids(tx, entity, draft)?;
+            if looks {
+                duplicates::keys::enter(&tx.conn, entity, std::iter::once(draft.after.as_slice()))?;
+            }
         }
+    }
+    if !looks {
+        let written = drafts.iter().filter(|draft| draft.faults.is_empty());
+        duplicates::keys::enter(&tx.conn, entity, written.map(|draft| draft.after.as_slice()))?;
     }
     after_hooks(tx, entity, Hook::AfterCreate, &mut drafts)?;
     Ok(drafts

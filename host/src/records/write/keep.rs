@@ -57,5 +57,8 @@ pub(in crate::records) fn bind_external_ids(
     };
     let ids: HashMap<String, String> = serde_json::from_str(text).unwrap_or_default();
     let ids: Vec<(String, String)> = ids.into_iter().collect();
+    if draft.before.is_none() {
+        return store::add_external_ids(&tx.conn, entity, draft.id, &ids);
+    }
     store::set_external_ids(&tx.conn, entity, draft.id, &ids)
 }

@@ -2,17 +2,20 @@
 
 use std::str::FromStr as _;
 
-use poem::http::{Method, StatusCode, header};
+use poem::http::{Method, StatusCode};
 use poem::{Request, Response};
 
-use super::super::records::members;
 use super::{
-    Behind, Call, done, is_get, method_not_allowed, only_paging, parameters, problem, problem_of, written,
+    Behind, Call, is_get, method_not_allowed, only_paging, parameters, problem, problem_of, written,
 };
-use crate::http::gateway::etag;
+use crate::http::gateway::mutate::{Sent, response};
 use crate::http::problem::Problem;
 use crate::ids::RecordId;
+use crate::records::RecordError;
 use crate::records::companions::comment::{self, CommentView, Words};
+use crate::records::mutation::Reply;
+use crate::records::schema::Entity;
+use crate::records::tx::Tx;
 
 impl Call<'_> {
     pub(super) async fn comments(self, behind: Behind, mut request: Request) -> Result<Response, Problem> {
@@ -26,20 +29,15 @@ impl Call<'_> {
                 .await
             }
             Method::POST => {
-                let dry = parameters::dry_run(&request)?;
-                let words = Words::parse(&members(&mut request).await?).map_err(problem)?;
+                let sent = Sent::of(&mut request).await?;
+                let words = Words::parse(&sent.members()?).map_err(problem)?;
                 let place = format!("{}/{}/{record}/comments", self.base, entity.plural);
-                let made = self.change(dry, move |tx| {
+                let say = move |tx: &Tx| {
                     let id = comment::add(tx, &entity, record, &words)?;
-                    comment::get(&tx.engine, &tx.scope, &tx.conn, &entity, (record, id))
-                });
-                let view = made.await.map_err(problem)?;
-                let location = format!("{place}/{}", view.id);
-                let mut response = one(StatusCode::CREATED, &view);
-                if !dry && let Ok(location) = location.parse() {
-                    response.headers_mut().insert(header::LOCATION, location);
-                }
-                Ok(response)
+                    let location = Some(format!("{place}/{id}"));
+                    Ok(Reply { location, ..said(tx, StatusCode::CREATED, &entity, (record, id))? })
+                };
+                self.mutate(sent.manner, say).await
             }
             _ => Err(method_not_allowed("GET, POST")),
         }
@@ -52,7 +50,7 @@ impl Call<'_> {
         mut request: Request,
     ) -> Result<Response, Problem> {
         let missing = problem_of("comment", "comment_not_found");
-        let id = RecordId::from_str(id).map_err(|_| missing(crate::records::RecordError::NotFound))?;
+        let id = RecordId::from_str(id).map_err(|_| missing(RecordError::NotFound))?;
         let Behind { entity, record } = behind;
         match request.method().clone() {
             method if is_get(&method) => {
@@ -61,24 +59,26 @@ impl Call<'_> {
                 let view = engine.read(scope, &self.module, |conn| {
                     comment::get(engine, scope, conn, &entity, (record, id))
                 });
-                Ok(one(StatusCode::OK, &view.map_err(missing)?))
+                Ok(response(one(StatusCode::OK, &view.map_err(missing)?)))
             }
             Method::PATCH => {
-                let (dry, version) = (parameters::dry_run(&request)?, parameters::if_match(&request)?);
-                let members = members(&mut request).await?;
-                let changed = self.change(dry, move |tx| {
+                let sent = Sent::of(&mut request).await?;
+                let (members, version) = (sent.members()?, sent.version);
+                let change = move |tx: &Tx| {
                     let before = comment::get(&tx.engine, &tx.scope, &tx.conn, &entity, (record, id))?;
                     let words = before.changed_by(members)?;
                     comment::edit(tx, &entity, (record, id), version, &words)?;
-                    comment::get(&tx.engine, &tx.scope, &tx.conn, &entity, (record, id))
-                });
-                Ok(one(StatusCode::OK, &changed.await.map_err(missing)?))
+                    said(tx, StatusCode::OK, &entity, (record, id))
+                };
+                Ok(response(self.done(sent.manner, change).await.map_err(missing)?))
             }
             Method::DELETE => {
-                let (dry, version) = (parameters::dry_run(&request)?, parameters::if_match(&request)?);
-                let deleted = self.change(dry, move |tx| comment::delete(tx, &entity, (record, id), version));
-                deleted.await.map_err(missing)?;
-                Ok(done())
+                let sent = Sent::of(&mut request).await?;
+                let version = sent.version;
+                let delete = move |tx: &Tx| {
+                    comment::delete(tx, &entity, (record, id), version).map(|()| Reply::nothing())
+                };
+                Ok(response(self.done(sent.manner, delete).await.map_err(missing)?))
             }
             _ => Err(method_not_allowed("GET, PATCH, DELETE")),
         }
@@ -93,10 +93,16 @@ pub(super) fn only_view(request: &Request) -> Result<(), Problem> {
     }
 }
 
-fn one(status: StatusCode, view: &CommentView) -> Response {
-    let mut response = written(status, view);
-    if let Ok(tag) = etag(view.version).parse() {
-        response.headers_mut().insert(header::ETAG, tag);
-    }
-    response
+/// A comment as an answer.
+fn said(
+    tx: &Tx,
+    status: StatusCode,
+    entity: &Entity,
+    place: (RecordId, RecordId),
+) -> Result<Reply, RecordError> {
+    Ok(one(status, &comment::get(&tx.engine, &tx.scope, &tx.conn, entity, place)?))
+}
+
+fn one(status: StatusCode, view: &CommentView) -> Reply {
+    Reply { version: Some(view.version), ..written(status, view) }
 }

@@ -3,20 +3,23 @@
 use std::str::FromStr as _;
 use std::sync::Arc;
 
-use poem::http::{Method, StatusCode, header};
+use poem::http::{Method, StatusCode};
 use poem::{Request, Response};
+use serde_json::Value as Json;
 
 use super::comments::only_view;
 use super::{
-    Behind, Call, done, is_get, method_not_allowed, only_paging, parameters, problem, problem_of, upload,
-    written,
+    Behind, Call, is_get, method_not_allowed, only_paging, parameters, problem, problem_of, upload, written,
 };
+use crate::http::gateway::mutate::{self, Sent};
 use crate::http::problem::Problem;
 use crate::ids::RecordId;
 use crate::records::RecordError;
 use crate::records::blobs::Digest;
 use crate::records::companions::attachment::{self, AttachmentView};
+use crate::records::mutation::{Manner, Reply};
 use crate::records::schema::Entity;
+use crate::records::tx::Tx;
 use crate::storage::ChangeOrigin;
 
 impl Call<'_> {
@@ -57,7 +60,7 @@ impl Call<'_> {
         record: Option<RecordId>,
         request: Request,
     ) -> Result<Response, Problem> {
-        let dry = parameters::dry_run(&request)?;
+        let (dry_run, key) = (parameters::dry_run(&request)?, mutate::key(&request)?);
         let (engine, scope, module) = (&self.app.records, &self.scope, &self.module);
         // Nobody sends 64 MiB to hear that they may not.
         let allowed = engine.read(scope, module, |conn| {
@@ -65,31 +68,45 @@ impl Call<'_> {
             attachment::fits_quota(engine, scope, conn, module, 0)
         });
         allowed.map_err(problem)?;
+        let (request, body) = request.split();
         let (arrived, pin) =
-            upload::receive(&engine.blobs, scope.organization.id, &module.plugin, request).await?;
+            upload::receive(&engine.blobs, scope.organization.id, &module.plugin, &request, body).await?;
+        // The body went to its place while it came: what it was is its name and its content.
+        let same = [arrived.name.as_bytes(), arrived.media_type.as_bytes(), &arrived.sha256];
+        let asked = key.map(|key| mutate::asked(&request, &key, None, &same));
         let (kind, digest) = (Arc::clone(entity), arrived.sha256);
-        let added = self
-            .change(dry, move |tx| {
-                let file = attachment::add(tx, &kind, record, arrived)?;
-                attachment::shown(&tx.engine, &tx.scope, vec![file])
-            })
-            .await;
+        let place = record.map(|record| format!("{}/{}/{record}/files", self.base, entity.plural));
+        let add = move |tx: &Tx| {
+            let file = attachment::add(tx, &kind, record, arrived)?;
+            let location = place.map(|place| format!("{place}/{}", file.id));
+            let view = attachment::shown(&tx.engine, &tx.scope, vec![file])?.pop();
+            Ok(Reply { location, ..written(StatusCode::CREATED, &view) })
+        };
+        let added = self.done(Manner { dry_run, asked }, add).await;
         drop(pin);
-        self.sweep((dry || added.is_err()).then_some(digest)).await;
-        let mut view = added.map_err(problem)?.pop().ok_or_else(Problem::opaque)?;
-        let location =
-            record.map(|record| format!("{}/{}/{record}/files/{}", self.base, entity.plural, view.id));
-        if !dry {
-            view.url = Some(self.link(view.id));
-        }
-        let mut response = written(StatusCode::CREATED, &view);
-        if let Some(Ok(location)) = location.filter(|_| !dry).map(|location| location.parse()) {
-            response.headers_mut().insert(header::LOCATION, location);
-        }
-        Ok(response)
+        let idle = dry_run || added.as_ref().map_or(true, |reply| reply.replayed);
+        self.sweep(idle.then_some(digest)).await;
+        let reply = added.map_err(problem)?;
+        Ok(mutate::response(if dry_run { reply } else { self.linked(reply) }))
     }
 
-    pub(super) async fn file(self, behind: Behind, id: &str, request: Request) -> Result<Response, Problem> {
+    /// A file's answer with a link to its content, good from now.
+    fn linked(&self, mut reply: Reply) -> Reply {
+        let Ok(mut view) = serde_json::from_slice::<Json>(&reply.body) else { return reply };
+        let id = view.get("id").and_then(Json::as_str).and_then(|id| RecordId::from_str(id).ok());
+        if let (Some(id), Some(members)) = (id, view.as_object_mut()) {
+            members.insert("url".into(), self.link(id).into());
+            reply.body = view.to_string().into_bytes();
+        }
+        reply
+    }
+
+    pub(super) async fn file(
+        self,
+        behind: Behind,
+        id: &str,
+        mut request: Request,
+    ) -> Result<Response, Problem> {
         let missing = problem_of("file", "file_not_found");
         let id = RecordId::from_str(id).map_err(|_| missing(RecordError::NotFound))?;
         let Behind { entity, record } = behind;
@@ -102,15 +119,18 @@ impl Call<'_> {
                 });
                 let mut view: AttachmentView = view.map_err(missing)?;
                 view.url = Some(self.link(id));
-                Ok(written(StatusCode::OK, &view))
+                Ok(mutate::response(written(StatusCode::OK, &view)))
             }
             Method::DELETE => {
-                let dry = parameters::dry_run(&request)?;
-                let removed = self.change(dry, move |tx| attachment::remove(tx, &entity, record, id));
-                if removed.await.map_err(missing)?.is_some() && !dry {
+                let sent = Sent::of(&mut request).await?;
+                let dry = sent.manner.dry_run;
+                let remove =
+                    move |tx: &Tx| attachment::remove(tx, &entity, record, id).map(|_| Reply::nothing());
+                let removed = self.done(sent.manner, remove).await.map_err(missing)?;
+                if !dry {
                     self.sweep(None).await;
                 }
-                Ok(done())
+                Ok(mutate::response(removed))
             }
             _ => Err(method_not_allowed("GET, DELETE")),
         }

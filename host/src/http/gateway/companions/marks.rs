@@ -6,15 +6,16 @@ use poem::http::{Method, StatusCode};
 use poem::{Request, Response};
 use serde_json::{Map, Value as Json, json};
 
-use super::super::records::members;
 use super::comments::only_view;
-use super::{
-    Behind, Call, done, is_get, method_not_allowed, only_paging, paging, parameters, problem, written,
-};
+use super::{Behind, Call, is_get, method_not_allowed, only_paging, paging, problem, written};
+use crate::http::gateway::mutate::{Sent, response};
 use crate::http::problem::Problem;
+use crate::ids::RecordId;
 use crate::records::companions::follower;
 use crate::records::companions::tag::{self, Tagging};
+use crate::records::mutation::Reply;
 use crate::records::schema::Entity;
+use crate::records::tx::Tx;
 use crate::records::{Fault, RecordError};
 
 impl Call<'_> {
@@ -27,16 +28,15 @@ impl Call<'_> {
                 let (engine, scope) = (&self.app.records, &self.scope);
                 let tags =
                     engine.read(scope, &self.module, |conn| tag::of_record(conn, scope, &entity, record));
-                return Ok(written(StatusCode::OK, &json!({ "tags": tags.map_err(problem)? })));
+                return Ok(response(tagged(tags.map_err(problem)?)));
             }
             Method::PUT => all,
             Method::PATCH => some,
             _ => return Err(method_not_allowed("GET, PUT, PATCH")),
         };
-        let dry = parameters::dry_run(&request)?;
-        let tagging = read(&members(&mut request).await?).map_err(problem)?;
-        let tags = self.change(dry, move |tx| tag::change(tx, &entity, record, tagging));
-        Ok(written(StatusCode::OK, &json!({ "tags": tags.await.map_err(problem)? })))
+        let sent = Sent::of(&mut request).await?;
+        let tagging = read(&sent.members()?).map_err(problem)?;
+        self.mutate(sent.manner, move |tx| tag::change(tx, &entity, record, tagging).map(tagged)).await
     }
 
     pub(super) async fn all_tags(self, entity: &Arc<Entity>, request: Request) -> Result<Response, Problem> {
@@ -65,21 +65,27 @@ impl Call<'_> {
                 })
                 .await
             }
-            Method::PUT => {
-                let dry = parameters::dry_run(&request)?;
-                let followed = self.change(dry, move |tx| follower::follow(tx, &entity, record));
-                followed.await.map_err(problem)?;
-                Ok(done())
-            }
-            Method::DELETE => {
-                let dry = parameters::dry_run(&request)?;
-                let left = self.change(dry, move |tx| follower::unfollow(tx, &entity, record));
-                left.await.map_err(problem)?;
-                Ok(done())
-            }
+            Method::PUT => self.following(follower::follow, (entity, record), request).await,
+            Method::DELETE => self.following(follower::unfollow, (entity, record), request).await,
             _ => Err(method_not_allowed("GET, PUT, DELETE")),
         }
     }
+
+    /// The caller follows from now on, or no more.
+    async fn following(
+        self,
+        step: fn(&Tx, &Arc<Entity>, RecordId) -> Result<(), RecordError>,
+        (entity, record): (Arc<Entity>, RecordId),
+        mut request: Request,
+    ) -> Result<Response, Problem> {
+        let sent = Sent::of(&mut request).await?;
+        self.mutate(sent.manner, move |tx| step(tx, &entity, record).map(|()| Reply::nothing())).await
+    }
+}
+
+/// The tags of a record as an answer.
+fn tagged(tags: Vec<String>) -> Reply {
+    written(StatusCode::OK, &json!({ "tags": tags }))
 }
 
 /// `{"tags": […]}`

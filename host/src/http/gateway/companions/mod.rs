@@ -23,14 +23,15 @@ use poem::http::StatusCode;
 use poem::{Request, Response};
 use serde::Serialize;
 
-use super::{Call, is_get, json, method_not_allowed, missing_record, no_route, parameters, problem};
+use super::mutate::response;
+use super::{Call, is_get, method_not_allowed, missing_record, no_route, parameters, problem};
 use crate::http::problem::Problem;
 use crate::ids::RecordId;
 use crate::records::RecordError;
 use crate::records::companions::Paging;
+use crate::records::mutation::Reply;
 use crate::records::schema::Entity;
-use crate::records::tx::Tx;
-use crate::storage::{Connection, Verdict};
+use crate::storage::Connection;
 
 /// Words behind a record that are answered here.
 pub(super) const WORDS: [&str; 6] = ["comments", "tags", "followers", "files", "timeline", "history"];
@@ -84,17 +85,6 @@ impl Call<'_> {
         }
     }
 
-    /// One change behind a record, in one transaction.
-    async fn change<T: Send + 'static>(
-        &self,
-        dry: bool,
-        f: impl FnOnce(&Tx) -> Result<T, RecordError> + Send + 'static,
-    ) -> Result<T, RecordError> {
-        let work =
-            move |tx: &Tx| f(tx).map(|value| if dry { Verdict::Undo(value) } else { Verdict::Keep(value) });
-        self.app.records.write(&self.scope, &self.module, &self.app.hooks(), work).await
-    }
-
     /// A look behind a record that may take a while: not for an async worker.
     async fn look<T: Serialize + Send + 'static>(
         self,
@@ -106,7 +96,7 @@ impl Call<'_> {
             engine.read(&scope, &module, |conn| f(&seat, conn))
         };
         let seen = tokio::task::spawn_blocking(look).await.map_err(|error| Problem::internal(&error))?;
-        Ok(written(StatusCode::OK, &seen.map_err(problem)?))
+        Ok(response(written(StatusCode::OK, &seen.map_err(problem)?)))
     }
 }
 
@@ -118,12 +108,9 @@ struct Seat {
 }
 
 /// A value as JSON.
-fn written(status: StatusCode, value: &impl Serialize) -> Response {
-    json(status, serde_json::to_vec(value).unwrap_or_default())
-}
-
-fn done() -> Response {
-    Response::builder().status(StatusCode::NO_CONTENT).finish()
+fn written(status: StatusCode, value: &impl Serialize) -> Reply {
+    let body = serde_json::to_vec(value).unwrap_or_default();
+    Reply { status: status.as_u16(), body, ..Reply::default() }
 }
 
 /// The problem of an error on something behind a record: what is missing is named.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use poem::http::StatusCode;
 use poem::web::{Field, Multipart};
-use poem::{FromRequest, Request};
+use poem::{FromRequest, Request, RequestBody};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::http::body::{too_large, unsupported};
@@ -27,14 +27,14 @@ pub(super) async fn receive(
     blobs: &Blobs,
     organization: OrganizationId,
     module: &Arc<str>,
-    request: Request,
+    request: &Request,
+    mut body: RequestBody,
 ) -> Result<(Arrived, Pin), Problem> {
-    let (request, mut body) = request.split();
     let form = request.content_type().is_some_and(|kind| kind.starts_with("multipart/form-data"));
     if !form {
         return Err(unsupported("Send `multipart/form-data` with the one part `file`."));
     }
-    let parts = <Multipart as FromRequest>::from_request(&request, &mut body).await;
+    let parts = <Multipart as FromRequest>::from_request(request, &mut body).await;
     let mut parts = parts.map_err(|_| {
         Problem::malformed("malformed_multipart", "The body is not well-formed multipart/form-data.")
     })?;

@@ -17,7 +17,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::event::{self, Happened};
-use super::{Names, Page, Paging, Person, access, after, binding, cut, opened, sealed};
+use super::{Names, Page, Paging, Person, access, after, binding, paged};
 use crate::clock::{UnixMillis, rfc3339};
 use crate::ids::{PrincipalId, RecordId};
 use crate::records::blobs::{Digest, hex};
@@ -252,11 +252,9 @@ pub fn page(
 ) -> Result<Page<AttachmentView>, RecordError> {
     access::read(conn, scope, entity, record)?;
     let binding = binding("files", scope, entity, Some(record));
-    let from = after(opened(engine, &binding, paging, 2)?);
-    let mut files = store::page(conn, &entity.key, record, from, paging.limit + 1)?;
-    let more = cut(&mut files, paging.limit);
-    let last = files.last().filter(|_| more).map(|last| [Value::Integer(last.at), last.id.into()]);
-    let next_cursor = last.map(|values| sealed(engine, &binding, &values));
+    let read = |from, limit| store::page(conn, &entity.key, record, after(from), limit);
+    let (files, next_cursor) =
+        paged(engine, &binding, paging, read, |one| [Value::Integer(one.at), one.id.into()])?;
     Ok(Page { data: shown(engine, scope, files)?, next_cursor })
 }
 

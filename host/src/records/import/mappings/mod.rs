@@ -4,6 +4,9 @@
 
 mod store;
 
+use std::rc::Rc;
+
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 use super::spec::{FILE_MEMBERS, Spec};
@@ -12,8 +15,10 @@ use crate::clock::UnixMillis;
 use crate::ids::{PrincipalId, RecordId};
 use crate::records::Scope;
 use crate::records::error::{Fault, RecordError};
+use crate::records::mutation::Manner;
+use crate::records::own::Came;
 use crate::records::strict::{self, StrictError};
-use crate::storage::{ChangeOrigin, Verdict};
+use crate::storage::Connection;
 
 /// Most mappings of an organization.
 const MOST: usize = 500;
@@ -21,7 +26,7 @@ const MOST: usize = 500;
 const LONGEST: usize = 256 * 1024;
 
 /// A saved mapping.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct SavedMapping {
     /// Its id.
     pub id: RecordId,
@@ -132,23 +137,32 @@ impl Imports {
     pub async fn save_mapping(
         &self,
         scope: &Scope,
-        name: &str,
-        spec: Map<String, Json>,
-    ) -> Result<SavedMapping, ImportError> {
+        (name, spec): (&str, Map<String, Json>),
+        manner: Manner,
+    ) -> Result<Came<SavedMapping>, ImportError> {
         let (now, by) = (self.engine.now(), scope.caller.principal.id);
         let (entity, spec) = self.checked(scope, spec)?;
-        let mapping = SavedMapping {
-            id: RecordId::new(),
-            version: 1,
-            name: name.trim().to_owned(),
-            entity,
-            spec,
-            created_at: now,
-            created_by: by,
-            updated_at: now,
-            updated_by: by,
+        let name = named(name)?;
+        let work = move |conn: &Rc<Connection>| {
+            if store::count(conn)? >= MOST {
+                let detail = format!("an organization has at most {MOST} saved mappings; delete some");
+                return Err(conflict("too_many_mappings", &detail));
+            }
+            let mapping = SavedMapping {
+                id: RecordId::new(),
+                version: 1,
+                name,
+                entity,
+                spec,
+                created_at: now,
+                created_by: by,
+                updated_at: now,
+                updated_by: by,
+            };
+            put(conn, &mapping)?;
+            Ok(Came::from(None, Some(mapping)))
         };
-        self.write_mapping(scope, mapping, None).await
+        Ok(self.engine.write_own(scope, manner, work).await?)
     }
 
     /// Changes a mapping: everything of it.
@@ -159,82 +173,55 @@ impl Imports {
     pub async fn replace_mapping(
         &self,
         scope: &Scope,
-        id: RecordId,
+        (id, expected): (RecordId, Option<i64>),
         (name, spec): (&str, Map<String, Json>),
-        expected: Option<i64>,
-    ) -> Result<SavedMapping, ImportError> {
-        let known = self.mapping(scope, id)?;
+        manner: Manner,
+    ) -> Result<Came<SavedMapping>, ImportError> {
+        let (now, by) = (self.engine.now(), scope.caller.principal.id);
         let (entity, spec) = self.checked(scope, spec)?;
-        let mapping = SavedMapping {
-            version: known.version + 1,
-            name: name.trim().to_owned(),
-            entity,
-            spec,
-            updated_at: self.engine.now(),
-            updated_by: scope.caller.principal.id,
-            ..known
+        let name = named(name)?;
+        let work = move |conn: &Rc<Connection>| {
+            let known = store::find(conn, id)?.ok_or(RecordError::NotFound)?;
+            if let Some(sent) = expected.filter(|sent| *sent != known.version) {
+                return Err(RecordError::Stale {
+                    current: known.version.unsigned_abs(),
+                    sent: sent.unsigned_abs(),
+                    record: known.spec.to_string().into_bytes(),
+                    changed: Vec::new(),
+                });
+            }
+            let version = known.version + 1;
+            let after = SavedMapping {
+                version,
+                name,
+                entity,
+                spec,
+                updated_at: now,
+                updated_by: by,
+                ..known.clone()
+            };
+            put(conn, &after)?;
+            Ok(Came::from(Some(known), Some(after)))
         };
-        self.write_mapping(scope, mapping, Some(expected)).await
+        Ok(self.engine.write_own(scope, manner, work).await?)
     }
 
     /// Deletes a mapping. Imports that were accepted with it keep what it said.
     ///
     /// # Errors
     /// [`RecordError::NotFound`], or the organization's file fails.
-    pub async fn delete_mapping(&self, scope: &Scope, id: RecordId) -> Result<(), ImportError> {
-        let file = self.engine.own_file(scope.organization.id)?;
-        let deleted: Result<(), RecordError> = file
-            .write(ChangeOrigin::from(&scope.caller), move |conn| {
-                if store::delete(conn, id)? { Ok(Verdict::Keep(())) } else { Err(RecordError::NotFound) }
-            })
-            .await;
-        Ok(deleted?)
-    }
-
-    /// `change`: the mapping is there, and its version must be this one if one is named.
-    async fn write_mapping(
+    pub async fn delete_mapping(
         &self,
         scope: &Scope,
-        mapping: SavedMapping,
-        change: Option<Option<i64>>,
-    ) -> Result<SavedMapping, ImportError> {
-        if mapping.name.is_empty() || mapping.name.chars().count() > 100 {
-            return Err(RecordError::invalid("name", "invalid", "use 1 to 100 characters").into());
-        }
-        let file = self.engine.own_file(scope.organization.id)?;
-        let write = move |conn: &std::rc::Rc<_>| {
-            let known = store::find(conn, mapping.id)?;
-            if let (Some(expected), Some(known)) = (change, &known)
-                && (known.version + 1 != mapping.version
-                    || expected.is_some_and(|sent| sent != known.version))
-            {
-                let sent = expected.unwrap_or(mapping.version - 1).unsigned_abs();
-                let record = known.spec.to_string().into_bytes();
-                return Err(RecordError::Stale {
-                    current: known.version.unsigned_abs(),
-                    sent,
-                    record,
-                    changed: Vec::new(),
-                });
-            }
-            if change.is_some() && known.is_none() {
-                return Err(RecordError::NotFound);
-            }
-            let others = store::list(conn, Some(&mapping.entity))?;
-            let folded = store::folded(&mapping.name);
-            if others.iter().any(|other| other.id != mapping.id && store::folded(&other.name) == folded) {
-                return Err(conflict("taken", "another mapping for this entity has this name"));
-            }
-            if known.is_none() && store::count(conn)? >= MOST {
-                let detail = format!("an organization has at most {MOST} saved mappings; delete some");
-                return Err(conflict("too_many_mappings", &detail));
-            }
-            store::put(conn, &mapping)?;
-            Ok(Verdict::Keep(mapping))
+        id: RecordId,
+        manner: Manner,
+    ) -> Result<Came<SavedMapping>, ImportError> {
+        let work = move |conn: &Rc<Connection>| {
+            let known = store::find(conn, id)?.ok_or(RecordError::NotFound)?;
+            store::delete(conn, id)?;
+            Ok(Came::from(Some(known), None))
         };
-        let written: Result<SavedMapping, RecordError> =
-            file.write(ChangeOrigin::from(&scope.caller), write).await;
-        Ok(written?)
+        Ok(self.engine.write_own(scope, manner, work).await?)
     }
 
     /// The specification as it is saved, checked against its entity.
@@ -260,10 +247,29 @@ impl Imports {
     fn own<T>(
         &self,
         scope: &Scope,
-        read: impl FnOnce(&std::rc::Rc<crate::storage::Connection>) -> Result<T, RecordError>,
+        read: impl FnOnce(&Rc<Connection>) -> Result<T, RecordError>,
     ) -> Result<T, RecordError> {
         self.engine.own_file(scope.organization.id)?.read(read)
     }
+}
+
+/// A name, tidied.
+fn named(name: &str) -> Result<String, RecordError> {
+    let name = name.trim();
+    if name.is_empty() || name.chars().count() > 100 {
+        return Err(RecordError::invalid("name", "invalid", "use 1 to 100 characters"));
+    }
+    Ok(name.to_owned())
+}
+
+/// Stores a mapping whose name no other one of the entity has.
+fn put(conn: &Rc<Connection>, mapping: &SavedMapping) -> Result<(), RecordError> {
+    let folded = store::folded(&mapping.name);
+    let others = store::list(conn, Some(&mapping.entity))?;
+    if others.iter().any(|other| other.id != mapping.id && store::folded(&other.name) == folded) {
+        return Err(conflict("taken", "another mapping for this entity has this name"));
+    }
+    store::put(conn, mapping)
 }
 
 fn conflict(code: &'static str, detail: &str) -> RecordError {

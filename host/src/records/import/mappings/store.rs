@@ -74,7 +74,8 @@ pub(super) fn put(conn: &Rc<Connection>, mapping: &SavedMapping) -> Result<(), R
     Ok(())
 }
 
-/// Deletes one; whether it was there.
-pub(super) fn delete(conn: &Rc<Connection>, id: RecordId) -> Result<bool, RecordError> {
-    Ok(conn.prepare("delete from import_mappings where id = ?1")?.execute([id.as_bytes()])? > 0)
+/// Deletes one.
+pub(super) fn delete(conn: &Rc<Connection>, id: RecordId) -> Result<(), RecordError> {
+    conn.prepare("delete from import_mappings where id = ?1")?.execute([id.as_bytes()])?;
+    Ok(())
 }

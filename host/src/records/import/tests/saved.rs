@@ -4,6 +4,7 @@ use super::orchard::orchard;
 use super::*;
 use crate::ids::RecordId;
 use crate::records::import::mappings::SavedMapping;
+use crate::records::mutation::Manner;
 
 impl Desk {
     fn detect(&self, options: Json, file: &[u8]) -> Detected {
@@ -15,7 +16,8 @@ impl Desk {
 
     fn save(&self, name: &str, spec: &Json) -> Result<SavedMapping, ImportError> {
         let spec = spec.as_object().unwrap().clone();
-        self.world.runtime.block_on(self.imports.save_mapping(&self.scope, name, spec))
+        let saved = self.imports.save_mapping(&self.scope, (name, spec), Manner::default());
+        self.world.runtime.block_on(saved).map(|came| came.after.unwrap())
     }
 }
 
@@ -134,15 +136,11 @@ fn a_mapping_is_checked_when_it_is_saved_and_when_it_is_used() {
 fn a_mapping_changes_under_its_version_and_can_be_deleted() {
     let desk = Desk::of(orchard());
     let saved = desk.save("Titles", &names()).unwrap();
-    let block = |future| desk.world.runtime.block_on(future);
     let replace = |name: &'static str, expected| {
         let spec = names().as_object().unwrap().clone();
-        desk.world.runtime.block_on(desk.imports.replace_mapping(
-            &desk.scope,
-            saved.id,
-            (name, spec),
-            expected,
-        ))
+        let place = (saved.id, expected);
+        let replaced = desk.imports.replace_mapping(&desk.scope, place, (name, spec), Manner::default());
+        desk.world.runtime.block_on(replaced).map(|came| came.after.unwrap())
     };
     assert_eq!(replace("Other", Some(1)).unwrap().version, 2);
     let stale = replace("Third", Some(1));
@@ -152,7 +150,12 @@ fn a_mapping_changes_under_its_version_and_can_be_deleted() {
     );
     assert_eq!(replace("Third", None).unwrap().version, 3);
     assert_eq!(desk.imports.mapping(&desk.scope, saved.id).unwrap().name, "Third");
-    block(desk.imports.delete_mapping(&desk.scope, saved.id)).unwrap();
+    let delete = |dry_run| {
+        let manner = Manner { dry_run, asked: None };
+        desk.world.runtime.block_on(desk.imports.delete_mapping(&desk.scope, saved.id, manner))
+    };
+    assert!(delete(true).unwrap().dry_run);
+    assert!(delete(false).unwrap().after.is_none());
     assert!(matches!(desk.imports.mapping(&desk.scope, saved.id), Err(RecordError::NotFound)));
-    assert!(desk.world.runtime.block_on(desk.imports.delete_mapping(&desk.scope, saved.id)).is_err());
+    assert!(delete(false).is_err());
 }

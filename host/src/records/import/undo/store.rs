@@ -149,15 +149,25 @@ pub(super) fn records(conn: &Rc<Connection>, request: RequestId, entity: &str) -
 /// Old and new values of one change, as the change log has them.
 type Images = (Option<String>, Option<String>);
 
+// One record's entries, by the index of records: the index of imports, which SQLite prefers because it also knows the
+// source, would read the whole import for each record.
+
+const HISTORY: &str = "select old, new from _stoa_changes indexed by _stoa_changes_of_record \
+     where record = ?1 and request = ?2 and entity = ?3 and source = 'import' order by seq";
+
+const MADE_BY: &str = "select 1 from _stoa_changes indexed by _stoa_changes_of_record \
+     where record = ?1 and request = ?2 and source = 'import' and operation = 'insert'";
+
+const LEFT_OF: &str = "select 1 from _stoa_changes c indexed by _stoa_changes_of_record \
+     cross join _stoa_import_errors e on e.job = ?1 and e.row = c.seq where c.record = ?2 and c.request = ?3";
+
 /// What the import did to a record, oldest first: operation, old and new values.
 pub(super) fn history(
     conn: &Rc<Connection>,
     request: RequestId,
     entry: &Entry,
 ) -> Result<Vec<Images>, RecordError> {
-    let sql = "select old, new from _stoa_changes where record = ?1 and request = ?2 and entity = ?3 and source = 'import' \
-         order by seq";
-    let mut statement = conn.prepare(sql)?;
+    let mut statement = conn.prepare(HISTORY)?;
     let rows = statement
         .query_map(params![entry.record.as_bytes(), request.as_bytes(), entry.entity], |row| {
             Ok((row.get(0)?, row.get(1)?))
@@ -167,9 +177,7 @@ pub(super) fn history(
 
 /// Whether the import made this record.
 pub(super) fn made(conn: &Rc<Connection>, request: RequestId, record: RecordId) -> Result<bool, RecordError> {
-    let sql = "select 1 from _stoa_changes where record = ?1 and request = ?2 and source = 'import' \
-         and operation = 'insert'";
-    Ok(conn.prepare(sql)?.exists(params![record.as_bytes(), request.as_bytes()])?)
+    Ok(conn.prepare(MADE_BY)?.exists(params![record.as_bytes(), request.as_bytes()])?)
 }
 
 /// Live records of an entity that point at `target` with a field, of one reference or several: at most `limit`.
@@ -209,9 +217,7 @@ pub(super) fn is_left(
     (job, request): (JobId, RequestId),
     record: RecordId,
 ) -> Result<bool, RecordError> {
-    let sql = "select 1 from _stoa_changes c join _stoa_import_errors e on e.job = ?1 and e.row = c.seq \
-               where c.record = ?2 and c.request = ?3";
-    Ok(conn.prepare(sql)?.exists(params![job.as_bytes(), record.as_bytes(), request.as_bytes()])?)
+    Ok(conn.prepare(LEFT_OF)?.exists(params![job.as_bytes(), record.as_bytes(), request.as_bytes()])?)
 }
 
 /// A record is looked at anew.

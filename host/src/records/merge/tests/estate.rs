@@ -10,6 +10,7 @@ use crate::caller::Caller;
 use crate::ids::{MergeId, OrganizationId, PrincipalId, RecordId};
 use crate::policy::{Grant, Policy, PolicyIndex, Scope as Reach};
 use crate::records::merge::Request;
+use crate::records::mutation::Manner;
 use crate::records::schema::{Choice, Entity, Field, Kind, Module, OnDelete, Operations, Parts, Target};
 use crate::records::tests::garden::{PLUGIN, entity, field, module, tree_fields};
 use crate::records::tests::world::{Desk, Script, World, acting, grant};
@@ -170,7 +171,8 @@ impl Estate {
     pub(crate) fn merge_as(&self, caller: &Caller, request: Request, dry: bool) -> Result<Json, RecordError> {
         let (scope, hooks) = (self.scope(caller), self.code());
         let tree = self.world.entity("tree");
-        let merge = self.world.records.merge(&scope, &tree, &hooks, request, dry);
+        let manner = Manner { dry_run: dry, asked: None };
+        let merge = self.world.records.merge(&scope, &tree, &hooks, request, manner);
         self.world.runtime.block_on(merge).map(|outcome| outcome.body)
     }
 
@@ -184,7 +186,8 @@ impl Estate {
 
     pub(crate) fn undo_as(&self, caller: &Caller, id: MergeId, dry: bool) -> Result<Json, RecordError> {
         let (scope, hooks) = (self.scope(caller), self.code());
-        let undo = self.world.records.undo_merge(&scope, &hooks, id, dry);
+        let manner = Manner { dry_run: dry, asked: None };
+        let undo = self.world.records.undo_merge(&scope, &hooks, id, manner);
         self.world.runtime.block_on(undo).map(|outcome| outcome.body)
     }
 

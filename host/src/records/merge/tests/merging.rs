@@ -6,6 +6,7 @@ use super::estate::{Estate, conflict, id_of};
 use crate::ids::RecordId;
 use crate::records::RecordError;
 use crate::records::merge::Which;
+use crate::records::mutation::Manner;
 use crate::records::tests::world::{Script, faults};
 use crate::records::tx::Hook;
 
@@ -252,22 +253,30 @@ fn a_dry_run_tells_everything_and_does_nothing() {
     let basket = estate.basket(json!({ "tree": elm })).unwrap();
     let before = estate.everything();
     let tried = estate.merge_as(&estate.owner, estate.request(oak, &[elm]), true).unwrap();
-    assert_eq!((&tried["record"]["amount"], &tried["dry_run"]), (&json!(1), &json!(true)));
+    assert_eq!((&tried["result"]["record"]["amount"], &tried["dry_run"]), (&json!(1), &json!(true)));
+    let told: Vec<(&str, &str)> = tried["changes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|change| (change["entity"].as_str().unwrap(), change["operation"].as_str().unwrap()))
+        .collect();
+    assert_eq!(told, [("garden.tree", "deleted"), ("garden.leaf", "updated"), ("garden.tree", "updated")]);
+    assert_eq!(tried["beside"][0]["event"], "merged");
     assert_eq!(estate.everything(), before);
     assert!(
         estate.world.records.merges(&estate.scope(&estate.owner), &Which::default(), 9).unwrap().is_empty()
     );
     let done = estate.merge(oak, &[elm]).unwrap();
-    assert_eq!(tried["moved"], done["moved"]);
+    assert_eq!(tried["result"]["moved"], done["moved"]);
     let after = estate.everything();
     let tried = estate.undo(&done, true).unwrap();
     assert_eq!(
-        tried["moved"][1],
+        tried["result"]["moved"][1],
         json!({ "entity": "orchard.basket", "field": "tree", "count": 1, "ids": [basket] })
     );
     assert_eq!(estate.everything(), after);
     let undone = estate.undo(&done, false).unwrap();
-    assert_eq!((&tried["moved"], &undone["refused_count"]), (&undone["moved"], &json!(0)));
+    assert_eq!((&tried["result"]["moved"], &undone["refused_count"]), (&undone["moved"], &json!(0)));
     assert_eq!(estate.everything(), before);
 }
 
@@ -291,8 +300,8 @@ fn of_two_merges_of_one_record_one_wins() {
         let records = &estate.world.records;
         let (first, second) = estate.world.runtime.block_on(async {
             tokio::join!(
-                records.merge(&scope, &tree, &hooks, estate.request(oak, &[elm]), false),
-                records.merge(&scope, &tree, &hooks, estate.request(ash, &[elm]), false),
+                records.merge(&scope, &tree, &hooks, estate.request(oak, &[elm]), Manner::default()),
+                records.merge(&scope, &tree, &hooks, estate.request(ash, &[elm]), Manner::default()),
             )
         });
         assert!(first.is_ok() != second.is_ok(), "{first:?} {second:?}");

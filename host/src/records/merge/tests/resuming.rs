@@ -6,6 +6,7 @@ use super::estate::{Estate, conflict};
 use crate::ids::{MergeId, RecordId};
 use crate::records::merge::entry::State;
 use crate::records::merge::{perform, store, undo};
+use crate::records::mutation::Manner;
 use crate::records::tests::world::faults;
 
 /// The first transaction of a merge, after which the host dies.
@@ -111,9 +112,9 @@ fn a_module_that_comes_later_follows_too() {
     let alone = crate::records::Scope { modules, ..estate.scope(&estate.owner) };
     let (tree, request) = (estate.world.entity("tree"), estate.request(oak, &[elm]));
     let hooks = estate.code();
-    let merge = estate.world.records.merge(&alone, &tree, &hooks, request, false);
+    let merge = estate.world.records.merge(&alone, &tree, &hooks, request, Manner::default());
     let outcome = estate.world.runtime.block_on(merge);
-    assert_eq!(outcome.unwrap().state, State::Done);
+    assert!(!outcome.unwrap().open);
     assert_eq!(estate.basket_of(basket, None)["tree"], json!(elm));
     resumed(&estate);
     assert_eq!(estate.basket_of(basket, None)["tree"], json!(oak));

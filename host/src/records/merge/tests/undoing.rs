@@ -52,7 +52,7 @@ fn what_was_changed_since_is_kept_and_told() {
     let tried = estate.undo(&merged, true).unwrap();
     let undone = estate.undo(&merged, false).unwrap();
     for member in ["kept", "refused", "moved", "refused_count"] {
-        assert_eq!(tried[member], undone[member], "{member}");
+        assert_eq!(tried["result"][member], undone[member], "{member}");
     }
     assert_eq!(
         undone["kept"],
