@@ -163,6 +163,11 @@ impl Drop for Place {
 }
 
 impl Flights {
+    /// Of people, and of programs.
+    fn counts(&self) -> (u32, u32) {
+        (self.people.load(Ordering::Relaxed), self.programs.load(Ordering::Relaxed))
+    }
+
     const fn of(&self, pool: Pool) -> &AtomicU32 {
         match pool {
             Pool::Interactive => &self.people,
@@ -282,7 +287,10 @@ impl Inner {
     }
 
     fn sweep(&self) {
-        let now = self.now();
+        self.sweep_at(self.now());
+    }
+
+    fn sweep_at(&self, now: u64) {
         let idle = |bucket: &Bucket| {
             let refill = u64::from(bucket.rate.burst / bucket.rate.per_second.max(1)) + 1;
             now.saturating_sub(bucket.used.load(Ordering::Relaxed)) > refill
@@ -356,9 +364,7 @@ impl Meter {
     #[must_use]
     pub fn at_once(&self) -> (u32, u32) {
         let flights = self.rates.0.flights.get(&self.organization);
-        let now = flights.map_or(0, |flights| {
-            flights.people.load(Ordering::Relaxed) + flights.programs.load(Ordering::Relaxed)
-        });
+        let now = flights.map_or(0, |flights| flights.counts().0 + flights.counts().1);
         (now, self.limits.at_once)
     }
 
@@ -398,18 +404,14 @@ impl Meter {
         let table = &self.rates.0.flights;
         let known = table.get(&self.organization).map(|flights| Arc::clone(&flights));
         let flights = known.unwrap_or_else(|| Arc::clone(&table.entry(self.organization).or_default()));
-        let most = self.limits.at_once.max(1);
-        let programs = flights.programs.load(Ordering::Relaxed);
-        let all = programs + flights.people.load(Ordering::Relaxed);
-        let room = match self.pool {
-            Pool::Interactive => all < most,
-            Pool::Integration => all < most && programs < (most - most / 4),
-        };
-        if !room {
-            return Err(limited("at_once", Duration::from_secs(1)));
-        }
         flights.of(self.pool).fetch_add(1, Ordering::Relaxed);
-        Ok(Place(flights, self.pool))
+        // Dropped where there is no room, which gives it back.
+        let place = Place(flights, self.pool);
+        let most = self.limits.at_once.max(1);
+        let (people, programs) = place.0.counts();
+        let room =
+            people + programs <= most && (self.pool == Pool::Interactive || programs <= most - most / 4);
+        if room { Ok(place) } else { Err(limited("at_once", Duration::from_secs(1))) }
     }
 }
 
