@@ -1,7 +1,9 @@
 //! Who is throttled, who is not, and what each request costs.
 
 use super::*;
-use crate::caller::{Principal, Source};
+use poem::http::Method;
+
+use crate::caller::{Principal, PrincipalKind, Source};
 use crate::ids::RequestId;
 
 fn caller(organization: OrganizationId, kind: PrincipalKind) -> Caller {
