@@ -24,9 +24,10 @@ const OPEN: [&str; 3] = [
 
 /// Operations on what is the caller's own, or of no account without further rights: a person whom nothing is granted has
 /// them, and sees nothing of others with them.
-const OWN: [&str; 12] = [
+const OWN: [&str; 13] = [
     "get /api/v1/me",
     "get /api/v1/organization",
+    "get /api/v1/organization/limits",
     "get /api/v1/search",
     "get /api/v1/jobs",
     "get /api/v1/exports",
