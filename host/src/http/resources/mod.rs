@@ -22,7 +22,6 @@ pub mod policies;
 pub mod providers;
 pub mod roles;
 pub mod search;
-pub mod search;
 pub mod security;
 pub mod service_accounts;
 pub mod signing_keys;
@@ -55,11 +54,7 @@ use self::merges::MergesApi;
 use self::organization::OrganizationApi;
 use self::policies::PoliciesApi;
 use self::providers::ProvidersApi;
-use self::providers::ProvidersApi;
-use self::providers::{ProvidersApi, SignInApi};
 use self::roles::RolesApi;
-use self::roles::RolesApi;
-use self::search::SearchApi;
 use self::search::SearchApi;
 use self::security::LeaksApi;
 use self::service_accounts::ServiceAccountsApi;
@@ -71,9 +66,6 @@ use self::views::ViewsApi;
 
 /// All of them.
 pub type Resources = (Members, Deciding, Issuing, Programs, Arranging, Finding, Moving);
-pub type Resources = (Members, Deciding, Issuing, Arranging, Finding, Moving);
-/// Who may do what.
-type Deciding = (RolesApi, PoliciesApi, AuthzApi);
 /// Who is who.
 type Members =
     (AuthApi, TransactionsApi, MeApi, CredentialsApi, OrganizationApi, UsersApi, TeamsApi, ApiKeysApi);
@@ -162,10 +154,8 @@ pub fn all(app: &App) -> Resources {
         ),
         (
             ServiceAccountsApi { identity: identity.clone() },
-            SecurityApi { identity: identity.clone() },
-            ProvidersApi { federation: app.federation.clone(), address: app.address.clone() },
             LeaksApi { identity: identity.clone() },
-            ProvidersApi { federation: app.federation.clone() },
+            ProvidersApi { federation: app.federation.clone(), address: app.address.clone() },
             SignInApi { federation: app.federation.clone() },
         ),
         (
