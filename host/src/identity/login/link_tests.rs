@@ -172,7 +172,8 @@ async fn answers_to_known_and_unknown_people_take_the_same_time() {
     for number in 0..200 {
         let user = world.person(&format!("known{number}"), "rep").await;
         let hash = hash.clone();
-        let stored = world.identity.write_quietly(&world.platform(), move |connection| {
+        let by = world.platform();
+        let stored = world.identity.write_quietly(&by, move |connection| {
             Ok(store::set_password(connection, user.id, &hash)?)
         });
         stored.await.unwrap();
