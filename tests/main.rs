@@ -19,6 +19,7 @@ mod stories {
     mod a_newcomer_imports_a_crm;
     mod a_password_is_forgotten;
     mod a_platform_is_claimed;
+    mod a_program_signs_people_in;
     mod a_record_comes_back;
     mod a_record_lives;
     mod a_reference_crosses_files;
@@ -48,6 +49,7 @@ mod stories {
     mod refusals_are_told;
     mod roles_are_made;
     mod rows_come_in_bulk;
+    mod strangers_sign_people_in;
     mod the_document_is_walked;
     mod the_kitchen_sink_is_walked;
     mod the_platform_is_walked;

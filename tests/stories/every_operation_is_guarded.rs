@@ -37,7 +37,7 @@ const OPEN: [&str; 16] = [
 
 /// Operations on what is the caller's own, or of no account without further rights: a person whom nothing is granted has
 /// them, and sees nothing of others with them.
-const OWN: [&str; 22] = [
+const OWN: [&str; 23] = [
     "get /api/v1/me",
     "get /api/v1/me/profile",
     "get /api/v1/me/sessions",
@@ -50,6 +50,7 @@ const OWN: [&str; 22] = [
     "post /api/v1/me/totp/remove",
     "post /api/v1/me/recovery-codes",
     "get /api/v1/organization",
+    "get /api/v1/organization/limits",
     "get /api/v1/search",
     "get /api/v1/jobs",
     "get /api/v1/exports",

@@ -20,7 +20,7 @@ use crate::organizations::Organization;
 const TRANSPORT: &str = "max-age=31536000; includeSubDomains";
 
 /// What strangers may ask for: enough for an office behind one address.
-const STRANGER: Rate = Rate { per_second: 100, burst: 1_000 };
+const STRANGER: Rate = Rate { per_second: 200, burst: 2_000 };
 
 /// What the operator says about requests.
 #[derive(Clone, Debug)]

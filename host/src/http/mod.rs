@@ -1,8 +1,8 @@
 //! The REST API, on poem and nowhere else: who is asked, who asks, one file per resource, problems for every refusal.
 //!
 //! Four listeners, all on `server.rs` (connections) and `framing/` (where requests begin and end). The public one is
-//! [`public`]: `edge.rs` (request ids, panics, headers) around `plane.rs` (organization,
-//! bearer, which part answers) around `resources/` (the host's own), `gateway/` (plugins), `openapi.rs` and `docs.rs`.
+//! [`public`]: `edge.rs` (request ids, panics, headers) around `plane.rs` (organization, bearer, which part answers; with
+//! `gate.rs`: host names, origins, limits) around `resources/` (the host's own), `gateway/` (plugins), `openapi.rs` and `docs.rs`.
 //! The operator's machines ask [`operations`] (`ops.rs`), the command line asks [`operator::routes`] over a local socket;
 //! those who run the installation ask [`platform::routes`].
 //!

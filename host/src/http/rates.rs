@@ -4,6 +4,8 @@
 //! out; requests that are dear (reports, searches, exports, merges) draw from one more. Buckets live in memory, for this
 //! process: what must outlive it (guessed passwords) is counted elsewhere.
 
+mod class;
+mod places;
 #[cfg(test)]
 mod tests;
 
@@ -11,7 +13,7 @@ use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use dashmap::DashMap;
@@ -20,13 +22,18 @@ use governor::middleware::StateInformationMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 use ipnet::IpNet;
-use poem::http::{HeaderName, HeaderValue, Method, StatusCode};
+use poem::http::{HeaderName, HeaderValue, StatusCode};
 
-use crate::caller::{Caller, PrincipalKind};
+use crate::caller::Caller;
 use crate::http::problem::Problem;
 use crate::http::proxy::ClientAddress;
 use crate::http::terms::{Limits, Rate};
 use crate::ids::{OrganizationId, PrincipalId};
+
+pub use self::class::{Class, Pool};
+pub use self::places::Place;
+
+use self::places::Flights;
 
 /// What is left, of the draft of the IETF's working group for HTTP APIs.
 pub const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
@@ -44,42 +51,6 @@ const SWEEP: Duration = Duration::from_secs(60);
 
 type Bucketed = RateLimiter<NotKeyed, InMemoryState, DefaultClock, StateInformationMiddleware>;
 
-/// What a request costs.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Class {
-    /// One record, a page of them, a change.
-    Plain,
-    /// A figure over many records, words, a file of all of them.
-    Heavy,
-    /// Many changes: charged by the row once they are counted.
-    Bulk,
-    /// The begin of work that outlives the request.
-    Job,
-}
-
-impl Class {
-    /// The class of an address below the organization.
-    #[must_use]
-    pub fn of(method: &Method, path: &str) -> Self {
-        let rest = path.strip_prefix("/api/v1/").unwrap_or_default();
-        let segments: Vec<&str> = rest.split('/').collect();
-        match segments.as_slice() {
-            ["imports" | "duplicates" | "exports", ..] if *method == Method::POST => Self::Job,
-            ["search", ..] | ["authz", "explain", ..] | [_, "reports", _] => Self::Heavy,
-            [_, _, "search" | "export" | "duplicates" | "merge"] => Self::Heavy,
-            ["bulk"] | [_, _, "bulk"] if *method == Method::POST => Self::Bulk,
-            _ => Self::Plain,
-        }
-    }
-
-    const fn units(self) -> u32 {
-        match self {
-            Self::Plain | Self::Bulk => UNITS,
-            Self::Heavy | Self::Job => 10 * UNITS,
-        }
-    }
-}
-
 /// Whose bucket.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 enum Key {
@@ -87,33 +58,6 @@ enum Key {
     Organization(OrganizationId, Pool),
     Heavy(OrganizationId, Pool),
     Jobs(OrganizationId),
-}
-
-/// Who draws from the same buckets.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Pool {
-    /// People.
-    Interactive,
-    /// Keys and service accounts.
-    Integration,
-}
-
-impl Pool {
-    const fn of(kind: PrincipalKind) -> Self {
-        match kind {
-            PrincipalKind::User | PrincipalKind::Platform => Self::Interactive,
-            _ => Self::Integration,
-        }
-    }
-
-    /// As it is told.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Interactive => "interactive",
-            Self::Integration => "integration",
-        }
-    }
 }
 
 struct Bucket {
@@ -132,13 +76,6 @@ pub struct Left {
     pub reset: u32,
 }
 
-/// The requests of an organization that are being served.
-#[derive(Default)]
-struct Flights {
-    people: AtomicU32,
-    programs: AtomicU32,
-}
-
 /// Every bucket of the process. Cheap to clone.
 #[derive(Clone)]
 pub struct Rates(Arc<Inner>);
@@ -151,24 +88,6 @@ struct Inner {
     stranger: Rate,
     swept: AtomicU64,
     flights: DashMap<OrganizationId, Arc<Flights>>,
-}
-
-/// A place among the requests of the organization that are being served, until it is dropped.
-pub struct Place(Arc<Flights>, Pool);
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.of(self.1).fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-impl Flights {
-    const fn of(&self, pool: Pool) -> &AtomicU32 {
-        match pool {
-            Pool::Interactive => &self.people,
-            Pool::Integration => &self.programs,
-        }
-    }
 }
 
 /// Where a request draws from, as data of the request.
@@ -282,7 +201,10 @@ impl Inner {
     }
 
     fn sweep(&self) {
-        let now = self.now();
+        self.sweep_at(self.now());
+    }
+
+    fn sweep_at(&self, now: u64) {
         let idle = |bucket: &Bucket| {
             let refill = u64::from(bucket.rate.burst / bucket.rate.per_second.max(1)) + 1;
             now.saturating_sub(bucket.used.load(Ordering::Relaxed)) > refill
@@ -356,9 +278,7 @@ impl Meter {
     #[must_use]
     pub fn at_once(&self) -> (u32, u32) {
         let flights = self.rates.0.flights.get(&self.organization);
-        let now = flights.map_or(0, |flights| {
-            flights.people.load(Ordering::Relaxed) + flights.programs.load(Ordering::Relaxed)
-        });
+        let now = flights.map_or(0, |flights| flights.counts().0 + flights.counts().1);
         (now, self.limits.at_once)
     }
 
@@ -393,23 +313,12 @@ impl Meter {
         inner.take(&inner.buckets, key, rate, units)
     }
 
-    /// Programs together get three quarters of the places, so that people always find one.
     fn place(&self) -> Result<Place, Problem> {
         let table = &self.rates.0.flights;
         let known = table.get(&self.organization).map(|flights| Arc::clone(&flights));
         let flights = known.unwrap_or_else(|| Arc::clone(&table.entry(self.organization).or_default()));
-        let most = self.limits.at_once.max(1);
-        let programs = flights.programs.load(Ordering::Relaxed);
-        let all = programs + flights.people.load(Ordering::Relaxed);
-        let room = match self.pool {
-            Pool::Interactive => all < most,
-            Pool::Integration => all < most && programs < (most - most / 4),
-        };
-        if !room {
-            return Err(limited("at_once", Duration::from_secs(1)));
-        }
-        flights.of(self.pool).fetch_add(1, Ordering::Relaxed);
-        Ok(Place(flights, self.pool))
+        let place = Place::take(flights, self.pool, self.limits.at_once);
+        place.ok_or_else(|| limited("at_once", Duration::from_secs(1)))
     }
 }
 

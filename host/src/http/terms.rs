@@ -44,6 +44,12 @@ impl Rate {
         Self { per_second, burst: per_second.saturating_mul(2) }
     }
 
+    /// So many each second, and what comes in a minute at once if that is less than now.
+    fn slowed_to(self, per_second: u64) -> Self {
+        let per_second = u32::try_from(per_second).unwrap_or(HIGHEST).clamp(1, HIGHEST);
+        Self { per_second, burst: self.burst.min(per_second.saturating_mul(60)) }
+    }
+
     fn at_most(self, other: Self) -> Self {
         Self { per_second: self.per_second.min(other.per_second), burst: self.burst.min(other.burst) }
     }
@@ -88,7 +94,7 @@ impl Limits {
             return self;
         };
         let rate = |name: &str, old: Rate| match values.get(name) {
-            Some(Value::Number(number)) => number.to_string().parse().unwrap_or(old),
+            Some(Value::Number(number)) => number.as_u64().map_or(old, |number| old.slowed_to(number)),
             Some(Value::String(text)) => text.parse().unwrap_or(old),
             _ => old,
         };
@@ -201,7 +207,7 @@ mod tests {
         let limits = Limits::default();
         let own = r#"{"person": 5, "program": "7:9", "at_once": 10000, "heavy": 100000, "jobs": "x"}"#;
         let held = limits.of(&settings(&[(LIMITS, own)]));
-        assert_eq!(held.person, Rate { per_second: 5, burst: 10 });
+        assert_eq!(held.person, Rate { per_second: 5, burst: 300 });
         assert_eq!(held.program, Rate { per_second: 7, burst: 9 });
         assert_eq!((held.heavy, held.jobs, held.at_once), (limits.heavy, limits.jobs, limits.at_once));
         let granted = r#"{"heavy": "9000:9000", "at_once": 5000}"#;

@@ -6,7 +6,7 @@
 //! factor before anything else (`sessions/`); roles say who may do what (`role.rs`); what was done and who was refused is
 //! kept in a log that only grows (`events/`).
 //!
-//! Reading order: `role.rs`, `admins/`, `totp.rs`, `sessions/`, `signing/`, `events/`.
+//! Reading order: `role.rs`, `admins/`, `sessions/`, `signing/`, `events/`.
 
 mod admins;
 mod error;
@@ -15,7 +15,6 @@ mod role;
 mod sessions;
 mod signing;
 mod store;
-mod totp;
 
 #[cfg(test)]
 mod tests;

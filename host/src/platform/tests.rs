@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::store::{begin, reader};
 use super::*;
 use crate::clock::UnixMillis;
-use crate::identity::{Cost, Email, jws};
+use crate::identity::{Cost, Email, jws, totp};
 use crate::storage::TenantFiles;
 
 const PASSWORD: &str = "violet tram over nine hills";

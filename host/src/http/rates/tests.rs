@@ -1,7 +1,9 @@
 //! Who is throttled, who is not, and what each request costs.
 
 use super::*;
-use crate::caller::{Principal, Source};
+use poem::http::Method;
+
+use crate::caller::{Principal, PrincipalKind, Source};
 use crate::ids::RequestId;
 
 fn caller(organization: OrganizationId, kind: PrincipalKind) -> Caller {
@@ -101,12 +103,10 @@ fn strangers_are_counted_by_network_and_forgotten_when_full_again() {
     assert!(from("2001:db8::1").is_ok() && from("2001:db8::2").is_ok());
     assert!(from("2001:db8::3").is_err(), "the same network");
     assert!(from("2001:db8:1::3").is_ok());
-    for bucket in &rates.0.strangers {
-        // As if it had not been used for long.
-        bucket.used.store(0, Ordering::Relaxed);
-    }
-    rates.0.sweep();
+    rates.0.sweep_at(rates.0.now() + 3);
     assert_eq!(rates.0.strangers.len(), 2, "what is not full yet is kept");
+    rates.0.sweep_at(rates.0.now() + 4);
+    assert_eq!(rates.0.strangers.len(), 0, "what is full again is as good as new");
 }
 
 #[test]

@@ -17,6 +17,9 @@ use crate::settings::{HOST, Settings, SettingsError};
 
 const OBJECT: &str = "host.organization";
 
+/// The highest limit.
+const MOST: u32 = 10_000_000;
+
 /// The most origins of one organization.
 const MOST_ORIGINS: usize = 50;
 
@@ -59,22 +62,22 @@ pub struct LimitList {
 #[derive(Object)]
 pub struct LimitsInput {
     /// Requests per second of each person.
-    #[oai(validator(minimum(value = "1"), maximum(value = "10000000")))]
+    #[oai(validator(minimum(value = "100"), maximum(value = "10000000")))]
     person: Option<u32>,
     /// Requests per second of each key and service account.
-    #[oai(validator(minimum(value = "1"), maximum(value = "10000000")))]
+    #[oai(validator(minimum(value = "100"), maximum(value = "10000000")))]
     program: Option<u32>,
     /// Requests per second of all people, and of all programs.
-    #[oai(validator(minimum(value = "1"), maximum(value = "10000000")))]
+    #[oai(validator(minimum(value = "100"), maximum(value = "10000000")))]
     organization: Option<u32>,
     /// Reports, searches, exports and merges per second.
-    #[oai(validator(minimum(value = "1"), maximum(value = "10000000")))]
+    #[oai(validator(minimum(value = "10"), maximum(value = "10000000")))]
     heavy: Option<u32>,
     /// Imports and other long work begun per second.
-    #[oai(validator(minimum(value = "1"), maximum(value = "10000000")))]
+    #[oai(validator(minimum(value = "10"), maximum(value = "10000000")))]
     jobs: Option<u32>,
     /// Requests that are served at the same time.
-    #[oai(validator(minimum(value = "1"), maximum(value = "10000000")))]
+    #[oai(validator(minimum(value = "16"), maximum(value = "10000000")))]
     at_once: Option<u32>,
 }
 
@@ -113,7 +116,8 @@ impl LimitsApi {
 
     /// Tighten the limits
     ///
-    /// Replaces what the organization set for itself. It holds from the next request on.
+    /// Replaces what the organization set for itself. It holds from the next request on. There is a least, so that nobody locks
+    /// everybody out.
     #[oai(path = "/limits", method = "put", operation_id = "set_limits")]
     async fn set_limits(
         &self,
@@ -122,22 +126,26 @@ impl LimitsApi {
     ) -> Result<Found<LimitsInput>, Problem> {
         access.must(OBJECT, "update")?;
         let wanted = [
-            ("person", input.0.person),
-            ("program", input.0.program),
-            ("organization", input.0.organization),
-            ("heavy", input.0.heavy),
-            ("jobs", input.0.jobs),
-            ("at_once", input.0.at_once),
+            ("person", 100, input.0.person),
+            ("program", 100, input.0.program),
+            ("organization", 100, input.0.organization),
+            ("heavy", 10, input.0.heavy),
+            ("jobs", 10, input.0.jobs),
+            ("at_once", 16, input.0.at_once),
         ];
-        let wrong = wanted.iter().filter(|(_, value)| value.is_some_and(|n| !(1..=10_000_000).contains(&n)));
+        let wrong =
+            wanted.iter().filter(|(_, least, value)| value.is_some_and(|n| !(*least..=MOST).contains(&n)));
         let faults: Vec<_> = wrong
-            .map(|(name, _)| Fault::new(format!("/{name}"), "out_of_range", "A limit is 1 to 10000000."))
+            .map(|(name, least, _)| (name, format!("`{name}` is {least} to {MOST}.")))
+            .map(|(name, detail)| Fault::new(format!("/{name}"), "out_of_range", detail))
             .collect();
         if !faults.is_empty() {
             return Err(Problem::invalid(faults));
         }
-        let values: Map<String, Value> =
-            wanted.iter().filter_map(|(name, value)| Some(((*name).to_owned(), (*value)?.into()))).collect();
+        let values: Map<String, Value> = wanted
+            .iter()
+            .filter_map(|(name, _, value)| Some(((*name).to_owned(), (*value)?.into())))
+            .collect();
         self.keep(&access, LIMITS, &Value::Object(values)).await?;
         Ok(Found::new(input.0))
     }

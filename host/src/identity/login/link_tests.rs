@@ -173,9 +173,9 @@ async fn answers_to_known_and_unknown_people_take_the_same_time() {
         let user = world.person(&format!("known{number}"), "rep").await;
         let hash = hash.clone();
         let by = world.platform();
-        let stored = world.identity.write_quietly(&by, move |connection| {
-            Ok(store::set_password(connection, user.id, &hash)?)
-        });
+        let stored = world
+            .identity
+            .write_quietly(&by, move |connection| Ok(store::set_password(connection, user.id, &hash)?));
         stored.await.unwrap();
     }
     // Two samples of each person, whom two failures do not slow down; each from a place of its own; the classes take

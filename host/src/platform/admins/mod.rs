@@ -1,15 +1,22 @@
 //! Administrators: the first one is claimed, the others are invited; nobody gives or takes what they do not have, and there
 //! is always an owner who can act. Each rule is checked in the transaction that writes, so a race cannot get around it.
 
+mod admin;
 pub(super) mod store;
 
 use crate::clock::UnixMillis;
-use crate::identity::{Email, check_password, key_of};
+use crate::identity::{check_password, key_of};
 use crate::ids::PrincipalId;
 
 use super::store::{Writing, begin, commit, reader};
-use super::{OWNER, Platform, PlatformError, ROLES, Signed, covers, fresh, hash_of};
+use super::{OWNER, Platform, PlatformError, Signed, covers, fresh, hash_of};
 use crate::platform::sessions;
+
+use admin::{changed, known, named};
+
+pub(super) use admin::Account;
+
+pub use admin::{Admin, AdminChange, AdminStatus, Claim, Invitation, NewAdmin};
 
 /// How long a claim code is good, in milliseconds.
 pub const CLAIM: UnixMillis = 24 * 3_600_000;
@@ -22,120 +29,6 @@ const INVITATION_PREFIX: &str = "stoa_i1_";
 
 /// What a password must not hold beside its owner's address.
 const PRODUCT: &str = "stoa";
-
-/// Whether an administrator may act.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum AdminStatus {
-    /// Not before they have chosen a password.
-    Invited,
-    /// They may.
-    Active,
-    /// Not any more.
-    Disabled,
-}
-
-impl AdminStatus {
-    /// The stored word.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Invited => "invited",
-            Self::Active => "active",
-            Self::Disabled => "disabled",
-        }
-    }
-
-    /// Anything unknown keeps people out.
-    fn stored(text: &str) -> Self {
-        match text {
-            "active" => Self::Active,
-            "invited" => Self::Invited,
-            _ => Self::Disabled,
-        }
-    }
-}
-
-/// Somebody who runs the installation.
-#[derive(Clone, Debug)]
-pub struct Admin {
-    /// The id.
-    pub id: PrincipalId,
-    /// Grows with every change.
-    pub version: i64,
-    /// As it was given.
-    pub email: String,
-    /// What people call them.
-    pub name: String,
-    /// Whether they may act.
-    pub status: AdminStatus,
-    /// Names of their roles, by name.
-    pub roles: Vec<String>,
-    /// Whether they have chosen a password.
-    pub has_password: bool,
-    /// Whether they have a second factor.
-    pub has_factor: bool,
-    /// When they came.
-    pub created_at: UnixMillis,
-    /// When they were last changed.
-    pub updated_at: UnixMillis,
-}
-
-/// An administrator with what signing in needs.
-pub(super) struct Account {
-    pub(super) admin: Admin,
-    pub(super) password_hash: Option<String>,
-    pub(super) secret: Option<Vec<u8>>,
-    pub(super) pending: Option<Vec<u8>>,
-    pub(super) step: Option<i64>,
-}
-
-/// Whom to invite.
-#[derive(Clone, Debug)]
-pub struct NewAdmin {
-    /// Their address.
-    pub email: Email,
-    /// What people call them.
-    pub name: String,
-    /// At least one.
-    pub roles: Vec<String>,
-}
-
-/// What is to change.
-#[derive(Clone, Debug, Default)]
-pub struct AdminChange {
-    /// Only when it still has this version.
-    pub if_version: Option<i64>,
-    /// What people call them.
-    pub name: Option<String>,
-    /// At least one.
-    pub roles: Option<Vec<String>>,
-    /// `Active` or `Disabled`; whoever was invited becomes active by choosing a password.
-    pub status: Option<AdminStatus>,
-}
-
-/// The first owner, as they present themselves with the claim code.
-#[derive(Clone, Debug)]
-pub struct Claim {
-    /// What `stoa serve` printed.
-    pub code: String,
-    /// Their address.
-    pub email: Email,
-    /// What people call them.
-    pub name: String,
-    /// Their password.
-    pub password: String,
-}
-
-/// A link with which an administrator chooses a password. The token is shown once; only its hash is stored.
-#[derive(Clone)]
-pub struct Invitation {
-    /// What the link carries.
-    pub token: String,
-    /// The link.
-    pub url: String,
-    /// The first instant it is no longer good.
-    pub expires_at: UnixMillis,
-}
 
 impl Platform {
     /// A new claim code, unless there is or was an administrator. The one before is void.
@@ -373,51 +266,4 @@ impl Platform {
 fn may_handle(actor: Option<&Admin>, roles: &[String]) -> Result<(), PlatformError> {
     let able = actor.is_some_and(|actor| actor.status == AdminStatus::Active && covers(&actor.roles, roles));
     if able { Ok(()) } else { Err(PlatformError::NotAllowed("this takes every right that these roles have")) }
-}
-
-fn changed(before: &Admin, change: AdminChange, now: UnixMillis) -> Result<Admin, PlatformError> {
-    if change.if_version.is_some_and(|expected| expected != before.version) {
-        return Err(PlatformError::VersionConflict { current: before.version });
-    }
-    let mut after = Admin { updated_at: now, ..before.clone() };
-    if let Some(name) = change.name {
-        after.name = named(&name)?;
-    }
-    if let Some(roles) = change.roles {
-        after.roles = known(roles)?;
-    }
-    if let Some(status) = change.status.filter(|status| *status != before.status) {
-        let possible =
-            status != AdminStatus::Invited && (before.has_password || status == AdminStatus::Disabled);
-        if !possible {
-            return Err(PlatformError::Invalid {
-                field: "status",
-                reason: "they have to choose a password first",
-            });
-        }
-        after.status = status;
-    }
-    Ok(after)
-}
-
-fn named(name: &str) -> Result<String, PlatformError> {
-    let name = name.trim();
-    if name.is_empty() || name.chars().count() > 200 || name.chars().any(char::is_control) {
-        let reason = "use 1 to 200 characters, no control characters";
-        return Err(PlatformError::Invalid { field: "name", reason });
-    }
-    Ok(name.to_owned())
-}
-
-/// The roles by name, each once, at least one.
-fn known(mut roles: Vec<String>) -> Result<Vec<String>, PlatformError> {
-    roles.sort_unstable();
-    roles.dedup();
-    if roles.is_empty() {
-        return Err(PlatformError::Invalid { field: "roles", reason: "give at least one role" });
-    }
-    match roles.iter().find(|role| !ROLES.contains(&role.as_str())) {
-        Some(unknown) => Err(PlatformError::UnknownRole(unknown.chars().take(64).collect())),
-        None => Ok(roles),
-    }
 }

@@ -4,11 +4,14 @@
 use zeroize::Zeroizing;
 
 use crate::identity::secret::{self, keyed_hash};
-use crate::identity::{IdentityError, key_of};
+use crate::identity::{IdentityError, key_of, totp};
 use crate::ids::PrincipalId;
-use crate::platform::{Platform, PlatformError, admins, totp};
+use crate::platform::{Platform, PlatformError, admins};
 
 use super::{Signed, SignedIn, begin, commit, store};
+
+/// What authenticator apps show.
+const ISSUER: &str = "Stoa Platform";
 
 /// Recovery codes that somebody gets at once.
 const RECOVERY: usize = 10;
@@ -44,7 +47,10 @@ impl Platform {
         let mut tx = begin(&self.control).await?;
         store::set_pending(&mut tx, by.admin.id, &sealed).await?;
         commit(tx).await?;
-        Ok(Enrolment { secret: totp::base32(secret), address: totp::address(secret, &by.admin.email) })
+        Ok(Enrolment {
+            secret: totp::base32(secret),
+            address: totp::address(secret, ISSUER, &by.admin.email),
+        })
     }
 
     /// Makes the new secret the second factor, once a code of it shows that it has arrived. Every session ends and a strong
@@ -66,7 +72,7 @@ impl Platform {
             return Err(PlatformError::NothingPending);
         };
         let pending = Zeroizing::new(self.secrets.open_sealed(&purpose(id), &pending)?);
-        let Some(step) = totp::check(&pending, code, None, now) else {
+        let Some(step) = totp::check(&pending, code, 0, now) else {
             attempt.fail();
             return Err(PlatformError::InvalidCode);
         };
@@ -89,7 +95,7 @@ impl Platform {
         let Some(account) = admins::store::find(&mut tx, id).await? else { return Ok(false) };
         let Some(sealed) = account.secret else { return Ok(false) };
         let secret = Zeroizing::new(self.secrets.open_sealed(&purpose(id), &sealed)?);
-        let good = match totp::check(&secret, code, account.step, self.clock.now()) {
+        let good = match totp::check(&secret, code, account.step.unwrap_or(0), self.clock.now()) {
             Some(step) => {
                 store::set_step(&mut tx, id, step).await?;
                 true

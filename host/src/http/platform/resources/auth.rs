@@ -35,7 +35,7 @@ pub(in crate::http::platform) struct Claim {
     /// What people call you.
     #[oai(validator(min_length = 1, max_length = 200))]
     name: String,
-    /// 12 to 128 characters.
+    /// 15 to 128 characters.
     #[oai(validator(min_length = 1, max_length = 128))]
     password: String,
 }
@@ -46,7 +46,7 @@ pub(in crate::http::platform) struct Acceptance {
     /// What stands behind `#token=` in the link.
     #[oai(validator(min_length = 1, max_length = 128))]
     token: String,
-    /// 12 to 128 characters.
+    /// 15 to 128 characters.
     #[oai(validator(min_length = 1, max_length = 128))]
     password: String,
 }

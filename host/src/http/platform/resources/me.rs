@@ -28,7 +28,7 @@ pub(in crate::http::platform) struct PasswordInput {
     /// The one of now.
     #[oai(validator(min_length = 1, max_length = 128))]
     current: String,
-    /// The new one, 12 to 128 characters.
+    /// The new one, 15 to 128 characters.
     #[oai(validator(min_length = 1, max_length = 128))]
     new: String,
 }
