@@ -20,6 +20,7 @@ mod stories {
     mod a_record_comes_back;
     mod a_record_lives;
     mod a_reference_crosses_files;
+    mod a_request_is_hardened;
     mod a_request_is_refused;
     mod a_spreadsheet_comes_in;
     mod a_stranger_drives_the_api;
@@ -34,9 +35,13 @@ mod stories {
     mod files_are_kept;
     mod many_writers_meet;
     mod operators_look_in;
+    mod people_see_some_fields;
     mod people_see_what_they_may;
     mod people_talk_about_a_record;
+    mod rates_are_limited;
     mod records_are_merged;
+    mod records_are_shared;
+    mod roles_are_made;
     mod refusals_are_told;
     mod rows_come_in_bulk;
     mod the_document_is_walked;

@@ -102,7 +102,12 @@ impl App {
 
     /// A key with the owner's role.
     async fn first_key(&self, by: &Caller) -> Result<String, IdentityError> {
-        let new = NewApiKey { name: "First key".to_owned(), role: OWNER.to_owned(), expires_at: None };
+        let new = NewApiKey {
+            name: "First key".to_owned(),
+            role: Some(OWNER.to_owned()),
+            administers: true,
+            ..NewApiKey::default()
+        };
         let (_, secret) = self.identity.create_api_key(by, new).await?;
         Ok(secret.reveal().to_owned())
     }

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use ipnet::IpNet;
 
-use crate::http::proxy::ForwardedHeader;
+use crate::http::gate::Terminal;
+use crate::http::proxy::{ForwardedHeader, TrustedProxies};
+use crate::http::terms::{Limits, Rate};
 
 /// Stoa: a CRM platform for many organizations in one binary.
 #[derive(Debug, Parser)]
@@ -87,12 +89,18 @@ pub(super) struct Serve {
     pub public_url: Option<String>,
     #[command(flatten)]
     pub edge: Edge,
+    /// Let organizations name addresses of this machine, also over http: for development and tests only
+    #[arg(long, env = "STOA_ALLOW_LOOPBACK_OUTBOUND")]
+    pub allow_loopback_outbound: bool,
+    /// A port beside 443 and 8443 that organizations may name in addresses; may stand several times
+    #[arg(long, env = "STOA_OUTBOUND_PORT", value_delimiter = ',', value_name = "PORT")]
+    pub outbound_port: Vec<u16>,
     /// Make the organization `demo` with every module, and open the API document to everybody
     #[arg(long)]
     pub demo: bool,
 }
 
-/// How requests come in.
+/// How requests come in, and how many.
 #[derive(Args, Clone, Debug)]
 pub(super) struct Edge {
     /// Proxies whose word about clients' addresses counts, as networks; may be given again
@@ -101,6 +109,30 @@ pub(super) struct Edge {
     /// The header that those proxies write: x-forwarded-for or forwarded
     #[arg(long, env = "STOA_FORWARDED_HEADER", value_name = "HEADER", default_value = "x-forwarded-for")]
     pub forwarded_header: ForwardedHeader,
+    /// Connections of one client's network, at most
+    #[arg(long, env = "STOA_CONNECTIONS_PER_CLIENT", value_name = "N", default_value_t = 1024)]
+    pub connections_per_client: usize,
+    /// Requests of each person: so many per second, and so many at once
+    #[arg(long, env = "STOA_RATE_PERSON", value_name = "RATE[:BURST]")]
+    pub rate_person: Option<Rate>,
+    /// Requests of each key and service account
+    #[arg(long, env = "STOA_RATE_PROGRAM", value_name = "RATE[:BURST]")]
+    pub rate_program: Option<Rate>,
+    /// Requests of all people, and of all programs, of each organization
+    #[arg(long, env = "STOA_RATE_ORGANIZATION", value_name = "RATE[:BURST]")]
+    pub rate_organization: Option<Rate>,
+    /// Reports, searches, exports and merges of each organization
+    #[arg(long, env = "STOA_RATE_HEAVY", value_name = "RATE[:BURST]")]
+    pub rate_heavy: Option<Rate>,
+    /// Imports and other long work that each organization begins
+    #[arg(long, env = "STOA_RATE_JOBS", value_name = "RATE[:BURST]")]
+    pub rate_jobs: Option<Rate>,
+    /// Requests without a valid credential, of each client's network
+    #[arg(long, env = "STOA_RATE_STRANGER", value_name = "RATE[:BURST]")]
+    pub rate_stranger: Option<Rate>,
+    /// Requests of each organization that are served at the same time
+    #[arg(long, env = "STOA_REQUESTS_AT_ONCE", value_name = "N")]
+    pub requests_at_once: Option<u32>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -263,6 +295,23 @@ pub(super) struct Doctor {
     pub json: bool,
 }
 
+impl Edge {
+    /// What was said, with the defaults for what was not.
+    pub(super) fn terminal(&self, named: bool) -> Terminal {
+        let usual = Terminal::default();
+        let limits = Limits {
+            person: self.rate_person.unwrap_or(usual.limits.person),
+            program: self.rate_program.unwrap_or(usual.limits.program),
+            organization: self.rate_organization.unwrap_or(usual.limits.organization),
+            heavy: self.rate_heavy.unwrap_or(usual.limits.heavy),
+            jobs: self.rate_jobs.unwrap_or(usual.limits.jobs),
+            at_once: self.requests_at_once.unwrap_or(usual.limits.at_once),
+        };
+        let proxies = TrustedProxies::new(self.trusted_proxy.clone(), self.forwarded_header);
+        Terminal { proxies, limits, stranger: self.rate_stranger.unwrap_or(usual.stranger), named }
+    }
+}
+
 /// A network, or one address as the network of itself.
 fn network(text: &str) -> Result<IpNet, String> {
     let one = || text.parse::<IpAddr>().map(IpNet::from);
@@ -297,6 +346,7 @@ mod tests {
         for line in [
             "stoa serve --demo --data d --listen 127.0.0.1:1 --ops-listen 127.0.0.1:2 --base-domain x.test --plugins p",
             "stoa serve --trusted-proxy 10.0.0.0/8 --trusted-proxy ::1 --forwarded-header forwarded",
+            "stoa serve --rate-person 10:20 --rate-program 5 --rate-stranger 1 --requests-at-once 9 --connections-per-client 3",
             "stoa org create acme --name N --owner a@b.test --modules a,b --zone UTC --currency EUR --api-key --json --data d",
             "stoa org create -x- --name N --owner a@b.test",
             "stoa org list --json",

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use super::arguments::{Edge, Serve};
+use super::arguments::Serve;
 use super::{CliError, demo, folder, host, output};
 use crate::app::{App, AppError};
-use crate::config::PublicAddress;
+use crate::config::{Asking, PublicAddress};
+use crate::http::gate::Terminal;
 use crate::http::operator::socket::OperatorListener;
 use crate::http::operator::{self, Operator};
-use crate::http::proxy::TrustedProxies;
+use crate::http::server::Doors;
 use crate::http::{self, Metrics, Site, server};
 
 /// The most connections of the public listener; each holds a descriptor and up to a request's memory.
@@ -32,8 +33,11 @@ pub(super) async fn run(options: Serve) -> Result<ExitCode, CliError> {
     let socket =
         OperatorListener::bind(&data).map_err(|error| CliError::Io("the socket cannot be made", error))?;
     let here = format!("http://{}", public.local_addr().unwrap_or(options.listen));
+    let terminal = options.edge.terminal(options.public_url.is_some());
+    let doors = Doors::new(CONNECTIONS, options.edge.connections_per_client, terminal.proxies.clone());
     let address = public_address(options.public_url, options.base_domain, &here);
-    let app = host::open(&options.installation, &data, address).await?;
+    let outbound = Asking { loopback: options.allow_loopback_outbound, ports: options.outbound_port };
+    let app = host::open(&options.installation, &data, address, outbound).await?;
     let operator = Operator { app: app.clone(), uploads: host::uploads(&data), data };
     if options.demo {
         demo::prepare(&operator).await?;
@@ -45,7 +49,7 @@ pub(super) async fn run(options: Serve) -> Result<ExitCode, CliError> {
     }
     tracing::info!(address = %here, platform = %platform_origin, "serving");
     let listeners = Listeners { public, operations, socket, platform, platform_origin };
-    listeners.serve(operator, options.demo, options.edge, stop).await?;
+    listeners.serve(operator, options.demo, (terminal, doors), stop).await?;
     app.files.close_all();
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
@@ -93,22 +97,21 @@ impl Listeners {
         self,
         operator: Operator,
         demo: bool,
-        edge: Edge,
+        (terminal, doors): (Terminal, Doors),
         stop: watch::Receiver<bool>,
     ) -> Result<(), CliError> {
         let (app, metrics) = (operator.app.clone(), Metrics::default());
-        let proxies = TrustedProxies::new(edge.trusted_proxy, edge.forwarded_header);
-        let site = Site { demo, uploads: Arc::clone(&operator.uploads), proxies };
-        let plane =
-            http::platform::routes(&app, &self.platform_origin, site.proxies.clone(), Metrics::default())
-                .map_err(CliError::Answer)?;
+        let proxies = terminal.proxies.clone();
+        let plane = http::platform::routes(&app, &self.platform_origin, proxies, Metrics::default())
+            .map_err(CliError::Answer)?;
+        let site = Site { demo, uploads: Arc::clone(&operator.uploads), gate: terminal };
         let api = http::public(app.clone(), site, metrics.clone()).map_err(CliError::Answer)?;
         // The counters of the operator's own listeners would only hide the people's.
         let aside = Metrics::default();
         let ops = http::operations(app, metrics.clone());
         let operator = operator::routes(operator, aside.clone());
         tokio::join!(
-            server::serve(self.public, api, CONNECTIONS, metrics, stop.clone()),
+            server::serve(self.public, api, doors, metrics, stop.clone()),
             server::serve(self.platform, plane, FEW, aside.clone(), stop.clone()),
             server::serve(self.operations, ops, FEW, aside.clone(), stop.clone()),
             server::serve(self.socket, operator, FEW, aside, stop),

@@ -35,21 +35,24 @@ pub fn host(request: &Request) -> Result<String, Problem> {
     if request.uri().authority().is_some_and(|authority| !authority.as_str().eq_ignore_ascii_case(value)) {
         return Err(refused("The address and the Host header disagree."));
     }
-    let name = without_port(value);
-    let well_formed = !name.is_empty()
-        && name.len() <= 255
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b':' | b'[' | b']'));
-    if !well_formed {
-        return Err(refused("The Host header is not a host name."));
-    }
-    Ok(name.trim_end_matches('.').to_ascii_lowercase())
+    let name = name(value).ok_or_else(|| refused("The Host header is not a host name."))?;
+    Ok(name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase())
 }
 
-fn without_port(host: &str) -> &str {
-    match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) && !name.ends_with(':') => name,
-        _ => host,
-    }
+/// The name in `name`, `name:port`, `[address]` and `[address]:port`.
+fn name(authority: &str) -> Option<&str> {
+    let split = match authority.strip_prefix('[') {
+        Some(rest) => authority.len() - rest.len() + rest.find(']')? + 1,
+        None => authority.find(':').unwrap_or(authority.len()),
+    };
+    let (name, port) = authority.split_at_checked(split)?;
+    let port = port.strip_prefix(':').or(port.is_empty().then_some("0"))?;
+    port.parse::<u16>().ok().filter(|_| port.bytes().all(|b| b.is_ascii_digit()))?;
+    let well_formed = match name.strip_prefix('[').and_then(|name| name.strip_suffix(']')) {
+        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-')),
+    };
+    (well_formed && name.len() <= 255 && !name.starts_with('.') && !name.is_empty()).then_some(name)
 }
 
 /// Reads the organization out of `host` (when it is below `base_domain`) or `path`.
@@ -110,6 +113,15 @@ mod tests {
             (&["a", "b"], "/"),
             (&["a/b"], "/"),
             (&[""], "/"),
+            (&["a:"], "/"),
+            (&["a:80:80"], "/"),
+            (&["a:99999"], "/"),
+            (&["a:+1"], "/"),
+            (&["[::1"], "/"),
+            (&["[::1]x"], "/"),
+            (&["a_b"], "/"),
+            (&["u@a"], "/"),
+            (&[".a"], "/"),
             (&["a.test"], "http://b.test/x"),
         ] {
             assert_eq!(host(&request(hosts, uri)).unwrap_err().code, "invalid_host", "{hosts:?} {uri}");

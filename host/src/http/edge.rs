@@ -65,6 +65,9 @@ impl<E: Endpoint<Output = Response>> Endpoint for Edge<E> {
         let class = response.data::<RouteClass>().map_or("other", |class| class.0);
         let (status, took) = (response.status().as_u16(), started.elapsed());
         self.metrics.served(class, status, took);
+        if status == 429 {
+            self.metrics.limited();
+        }
         let path: String = path.chars().take(LOGGED).collect();
         tracing::debug!(request = %id, %method, path, status, micros = took.as_micros(), "served");
         set_headers(response.headers_mut(), id);

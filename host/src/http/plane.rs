@@ -1,5 +1,8 @@
 //! The plane of the organizations: which one is asked, who asks, and which part of the API answers.
 
+#[cfg(test)]
+mod tests;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -15,23 +18,25 @@ use crate::http::access::Prefix;
 use crate::http::address::{self, Address, no_route};
 use crate::http::docs::Pages;
 use crate::http::edge::RouteClass;
+use crate::http::gate::{Gate, Seal, Terminal};
 use crate::http::gateway::Gateway;
 use crate::http::oauth::{self, OAuth};
 use crate::http::openapi::Document;
 use crate::http::problem::Problem;
-use crate::http::proxy::TrustedProxies;
+use crate::http::proxy::ClientAddress;
 use crate::http::query::QueryTable;
 use crate::http::resources::{self, Resources};
-use crate::http::{body, errors, request};
+use crate::http::{body, callback, cors, errors, request};
 use crate::identity::IdentityError;
 use crate::ids::RequestId;
 use crate::organizations::{Organization, Status};
 
 /// First segments below `/api/v1` that belong to the host; every other one is a plugin's id.
-pub const HOST_AREAS: [&str; 27] = [
+pub const HOST_AREAS: [&str; 33] = [
     "api-keys",
     "audit",
     "auth",
+    "authz",
     "bulk",
     "clients",
     "configuration",
@@ -40,6 +45,7 @@ pub const HOST_AREAS: [&str; 27] = [
     "exports",
     "files",
     "grants",
+    "identity-providers",
     "imports",
     "jobs",
     "keys",
@@ -48,9 +54,13 @@ pub const HOST_AREAS: [&str; 27] = [
     "modules",
     "organization",
     "platform",
+    "policies",
     "privacy",
     "roles",
     "search",
+    "security",
+    "service-accounts",
+    "sessions",
     "settings",
     "teams",
     "users",
@@ -67,8 +77,8 @@ pub struct Site {
     pub demo: bool,
     /// Where uploads are kept until their job is over.
     pub uploads: Arc<Path>,
-    /// The proxies whose word about clients counts.
-    pub proxies: TrustedProxies,
+    /// What the operator says about requests.
+    pub gate: Terminal,
 }
 
 /// The folder for uploads, for whoever streams one.
@@ -80,6 +90,7 @@ pub struct Plane {
     app: App,
     site: Site,
     host: BoxEndpoint<'static>,
+    gate: Gate,
     gateway: Gateway,
     oauth: OAuth,
     document: Arc<Document>,
@@ -97,6 +108,7 @@ impl Plane {
             .description("One organization's API: the host's own resources and the modules it may use.");
         let document = Document::new(&service.spec())?;
         Ok(Self {
+            gate: Gate::new(&app, site.gate.clone()),
             gateway: Gateway::new(app.clone()),
             oauth: OAuth::new(app.identity.clone()),
             host: service.into_endpoint().map_to_response().boxed(),
@@ -120,25 +132,50 @@ impl Plane {
         }
     }
 
-    async fn route(&self, part: Part, mut request: Request, address: &Address) -> poem::Result<Response> {
-        let organization = self.organization(&address.slug).await?;
-        set_path(&mut request, &address.path)?;
-        let limit = match part {
-            Part::Import => body::UPLOAD_LIMIT + body::LIMIT,
-            Part::Plugin if takes_files(&address.path, request.method()) => body::UPLOAD_LIMIT + body::LIMIT,
-            Part::Plugin if address.path.ends_with("/bulk") => body::BULK_LIMIT,
-            _ => body::LIMIT,
+    async fn route(
+        &self,
+        part: Part,
+        mut request: Request,
+        address: &Address,
+        seal: &mut Seal,
+    ) -> poem::Result<Response> {
+        let organization = match self.organization(&address.slug).await {
+            Ok(organization) => organization,
+            Err(problem) => return Err(self.gate.stranger(&request).err().unwrap_or(problem).into()),
         };
+        set_path(&mut request, &address.path)?;
+        let terms = self.gate.terms(&organization).await?;
+        self.gate.origin(&request, &organization, &terms, seal)?;
+        if cors::is_preflight(&request) {
+            return Ok(cors::preflight(part.methods()));
+        }
+        let limit = part.body_limit(&address.path, request.method());
         body::bound(&mut request, limit)?;
         request.set_data(Arc::clone(&organization));
         request.set_data(Prefix(address.prefix.as_str().into()));
         match part {
             Part::Page => return Ok(self.pages.answer(&request)?),
-            Part::OAuth => return Ok(self.oauth.call(request, &organization).await?),
+            Part::OAuth => {
+                self.gate.stranger(&request)?;
+                return Ok(self.oauth.call(request, &organization).await?);
+            }
             Part::Nothing => return Err(no_route().into()),
-            Part::Open => {}
+            Part::Callback => {
+                self.gate.stranger(&request)?;
+                return Ok(callback::answer(&self.app, &request, &organization).await?);
+            }
+            Part::Open => self.gate.stranger(&request)?,
             Part::Document if self.site.demo => return self.document(&request, address, &organization).await,
-            _ => request.set_data(self.caller(&request, &organization)?),
+            _ => {}
+        }
+        let mut _place = None;
+        if part != Part::Open {
+            let caller = match self.caller(&request, &organization) {
+                Ok(caller) => caller,
+                Err(problem) => return Err(self.gate.stranger(&request).err().unwrap_or(problem).into()),
+            };
+            _place = Some(self.gate.admit(&mut request, &caller, &terms, seal)?);
+            request.set_data(caller);
         }
         if part == Part::Document {
             return self.document(&request, address, &organization).await;
@@ -155,13 +192,37 @@ impl Plane {
         self.host.call(request).await
     }
 
+    fn address(&self, request: &Request) -> Result<Address, Problem> {
+        let host = address::host(request)?;
+        self.gate.host(&host)?;
+        let inserted = oauth::without_insertion(request.uri().path());
+        let path = inserted.as_deref().unwrap_or_else(|| request.uri().path());
+        address::resolve(&host, path, self.app.address.base_domain.as_deref())
+    }
+
+    /// A 405 says what would work; the gateway has said it already.
+    fn tell_methods(&self, part: Part, path: &str, headers: &mut HeaderMap) {
+        let methods = match part {
+            Part::Page | Part::Document => part.methods().to_owned(),
+            _ => self.queries.methods(path),
+        };
+        let methods = if methods.is_empty() { part.methods().to_owned() } else { methods };
+        if let Ok(value) = methods.parse() {
+            headers.entry(header::ALLOW).or_insert(value);
+        }
+    }
+
     fn caller(&self, request: &Request, organization: &Organization) -> Result<Caller, Problem> {
         let bearer = bearer(request.headers()).ok_or_else(Problem::unauthenticated)?;
         let id = request::current().unwrap_or_else(RequestId::new);
-        self.app.identity.authenticate(organization, bearer, id).map_err(|error| match error {
-            IdentityError::Storage(_) | IdentityError::Cryptography(_) => Problem::internal(&error),
-            _ => Problem::unauthenticated(),
-        })
+        let caller =
+            self.app.identity.authenticate(organization, bearer, id).map_err(|error| match error {
+                IdentityError::Storage(_) | IdentityError::Cryptography(_) => Problem::internal(&error),
+                _ => Problem::unauthenticated(),
+            })?;
+        // From elsewhere a good key is no key: the answer tells nothing about it.
+        let from = ClientAddress::of(request).0;
+        caller.principal.admits(Some(from)).then_some(caller).ok_or_else(Problem::unauthenticated)
     }
 
     async fn document(
@@ -187,17 +248,24 @@ impl Endpoint for Plane {
     type Output = Response;
 
     async fn call(&self, mut request: Request) -> poem::Result<Response> {
-        request.set_data(self.site.proxies.client(&request));
-        let host = address::host(&request)?;
-        let inserted = oauth::without_insertion(request.uri().path());
-        let path = inserted.as_deref().unwrap_or_else(|| request.uri().path());
-        let address = address::resolve(&host, path, self.app.address.base_domain.as_deref())?;
-        let part = Part::of(&address.path, request.method());
-        let mut response = match self.route(part, request, &address).await {
-            Ok(response) => response,
-            Err(error) => errors::answer(error),
+        request.set_data(self.gate.client(&request));
+        let mut seal = Seal::default();
+        let mut response = match self.address(&request) {
+            Ok(address) => {
+                let part = Part::of(&address.path, request.method());
+                let mut response = match self.route(part, request, &address, &mut seal).await {
+                    Ok(response) => errors::checked(response),
+                    Err(error) => errors::answer(error),
+                };
+                if response.status() == StatusCode::METHOD_NOT_ALLOWED {
+                    self.tell_methods(part, &address.path, response.headers_mut());
+                }
+                response.set_data(RouteClass(class(part, &address.path)));
+                response
+            }
+            Err(problem) => problem.response(),
         };
-        response.set_data(RouteClass(class(part, &address.path)));
+        self.gate.seal(seal, response.headers_mut());
         Ok(response)
     }
 }
@@ -213,6 +281,8 @@ enum Part {
     Document,
     /// A host resource that needs no token.
     Open,
+    /// Where people come back from another issuer.
+    Callback,
     /// The host resource that takes files.
     Import,
     /// A host resource.
@@ -224,6 +294,24 @@ enum Part {
 }
 
 impl Part {
+    /// What may be asked for anywhere in it.
+    const fn methods(self) -> &'static str {
+        match self {
+            Self::Page | Self::Document | Self::Callback | Self::Nothing => "GET, HEAD",
+            Self::Import => "POST",
+            Self::Open | Self::Host | Self::Plugin | Self::OAuth => "GET, HEAD, POST, PUT, PATCH, DELETE",
+        }
+    }
+
+    fn body_limit(self, path: &str, method: &Method) -> usize {
+        match self {
+            Self::Import => body::UPLOAD_LIMIT + body::LIMIT,
+            Self::Plugin if takes_files(path, method) => body::UPLOAD_LIMIT + body::LIMIT,
+            Self::Plugin if path.ends_with("/bulk") => body::BULK_LIMIT,
+            _ => body::LIMIT,
+        }
+    }
+
     fn of(path: &str, method: &Method) -> Self {
         if Pages::serves(path) {
             return Self::Page;
@@ -235,8 +323,9 @@ impl Part {
             return Self::Document;
         }
         match area(path) {
+            _ if callback::serves(path) => Self::Callback,
             None => Self::Nothing,
-            Some("auth") => Self::Open,
+            Some("auth" | "security") => Self::Open,
             Some("files") if is_content(path) => Self::Open,
             Some("imports") if *method == Method::POST => Self::Import,
             Some(area) if HOST_AREAS.contains(&area) => Self::Host,
@@ -267,6 +356,7 @@ fn class(part: Part, path: &str) -> &'static str {
         Part::Document => "openapi",
         Part::Plugin => "plugin",
         Part::Nothing => "none",
+        Part::Callback => "callback",
         Part::Open | Part::Import | Part::Host => {
             let area = area(path).unwrap_or_default();
             HOST_AREAS.into_iter().find(|known| *known == area).unwrap_or("none")
@@ -275,7 +365,7 @@ fn class(part: Part, path: &str) -> &'static str {
 }
 
 /// The one bearer of the request.
-pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(only), None) = (values.next(), values.next()) else {
         return None;
@@ -293,69 +383,4 @@ fn set_path(request: &mut Request, path: &str) -> Result<(), Problem> {
     (parts.scheme, parts.authority, parts.path_and_query) = (None, None, Some(target));
     *request.uri_mut() = Uri::from_parts(parts).map_err(|_| no_route())?;
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_belongs_to_one_part() {
-        let cases = [
-            ("/docs", Part::Page),
-            ("/auth/setup", Part::Page),
-            ("/openapi.json", Part::Document),
-            ("/oauth/token", Part::OAuth),
-            ("/.well-known/openid-configuration", Part::OAuth),
-            ("/api/v1/auth/login", Part::Open),
-            ("/api/v1/files/1/content", Part::Open),
-            ("/api/v1/files/1", Part::Host),
-            ("/api/v1/files/1/2/content", Part::Host),
-            ("/api/v1/imports", Part::Host),
-            ("/api/v1/users/1", Part::Host),
-            ("/api/v1/books/novels", Part::Plugin),
-            ("/api/v2/users", Part::Nothing),
-            ("/", Part::Nothing),
-        ];
-        for (path, part) in cases {
-            assert_eq!(Part::of(path, &Method::GET), part, "{path}");
-        }
-        assert_eq!(Part::of("/api/v1/imports", &Method::POST), Part::Import);
-        assert_eq!(Part::of("/api/v1/imports/x", &Method::GET), Part::Host);
-    }
-
-    #[test]
-    fn every_host_resource_is_in_a_host_area() {
-        use poem_openapi::OpenApi;
-        for path in Resources::meta().into_iter().flat_map(|api| api.paths) {
-            let area = area(&path.path).unwrap_or_default().to_owned();
-            assert!(HOST_AREAS.contains(&area.as_str()), "{}", path.path);
-        }
-    }
-
-    #[test]
-    fn one_bearer_of_reasonable_length_is_looked_at() {
-        let headers = |values: &[&str]| {
-            let mut headers = HeaderMap::new();
-            for value in values {
-                headers.append(header::AUTHORIZATION, value.parse().unwrap());
-            }
-            headers
-        };
-        assert_eq!(bearer(&headers(&["Bearer abc"])), Some("abc"));
-        assert_eq!(bearer(&headers(&["bearer abc"])), Some("abc"));
-        let long = format!("Bearer {}", "x".repeat(LONGEST_BEARER + 1));
-        for bad in
-            [&[][..], &["Basic abc"], &["Bearer"], &["Bearer "], &["Bearer a", "Bearer b"], &[long.as_str()]]
-        {
-            assert_eq!(bearer(&headers(bad)), None, "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn the_path_is_replaced_and_the_query_kept() {
-        let mut request = Request::builder().uri(Uri::from_static("http://x/t/a/docs?b=1")).finish();
-        set_path(&mut request, "/docs").unwrap();
-        assert_eq!(request.uri().to_string(), "/docs?b=1");
-    }
 }

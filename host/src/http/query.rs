@@ -69,6 +69,21 @@ impl QueryTable {
     }
 }
 
+impl QueryTable {
+    /// What the address answers, for `Allow`.
+    #[must_use]
+    pub fn methods(&self, path: &str) -> String {
+        let found = self.0.iter().filter(|operation| same(&operation.path, path));
+        let mut methods: Vec<&str> = found.map(|operation| operation.method.as_str()).collect();
+        if methods.contains(&"GET") {
+            methods.push("HEAD");
+        }
+        methods.sort_unstable();
+        methods.dedup();
+        methods.join(", ")
+    }
+}
+
 pub(crate) fn same(pattern: &str, path: &str) -> bool {
     let (mut expected, mut found) = (pattern.split('/'), path.split('/'));
     loop {
@@ -103,6 +118,15 @@ mod tests {
 
     fn check(uri: &'static str) -> Result<(), Problem> {
         QueryTable::of::<Guests>().check(&Request::builder().uri(Uri::from_static(uri)).finish())
+    }
+
+    #[test]
+    fn an_address_knows_its_methods() {
+        let table = QueryTable::of::<Guests>();
+        assert_eq!(
+            (table.methods("/guests/7").as_str(), table.methods("/other").as_str()),
+            ("DELETE, GET, HEAD", "")
+        );
     }
 
     #[test]

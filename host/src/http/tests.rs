@@ -7,9 +7,9 @@ use poem::{Endpoint, Request, Response};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use super::gate::Terminal;
 use super::operator::Operator;
 use super::operator::provision::{self, NewOrganizationRequest};
-use super::proxy::TrustedProxies;
 use super::{Metrics, Site, public};
 use crate::app::App;
 use crate::clock::Clock;
@@ -33,7 +33,12 @@ fn address() -> PublicAddress {
 
 async fn edge(demo: bool) -> Edge<impl Endpoint<Output = Response>> {
     let folder = tempfile::tempdir().unwrap();
-    let config = Config { data: folder.path().to_path_buf(), group_commit: 64, address: address() };
+    let config = Config {
+        data: folder.path().to_path_buf(),
+        group_commit: 64,
+        address: address(),
+        outbound: crate::config::Asking::default(),
+    };
     let app = App::open(&config, Vec::new(), Clock::system()).await.unwrap();
     let uploads: Arc<std::path::Path> = folder.path().join("uploads").into();
     let operator =
@@ -42,7 +47,7 @@ async fn edge(demo: bool) -> Edge<impl Endpoint<Output = Response>> {
     let request: NewOrganizationRequest = serde_json::from_value(request).unwrap();
     let created = provision::create(&operator, request).await.unwrap();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
-    let site = Site { demo, uploads, proxies: TrustedProxies::default() };
+    let site = Site { demo, uploads, gate: Terminal::default() };
     Edge {
         endpoint: public(app.clone(), site, Metrics::default()).unwrap(),
         app,

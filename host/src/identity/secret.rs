@@ -18,6 +18,8 @@ pub(super) struct Peppers {
     pub(super) api_key: Zeroizing<[u8; 32]>,
     /// For clients' secrets, codes and refresh tokens.
     pub(super) oauth: Zeroizing<[u8; 32]>,
+    /// For what browsers carry to a provider and back.
+    pub(super) federation: Zeroizing<[u8; 32]>,
     /// For set-up links.
     pub(super) setup_token: Zeroizing<[u8; 32]>,
     /// For cookies of sessions, logins and devices.
@@ -34,6 +36,7 @@ impl Peppers {
         Self {
             api_key: key("api-key-pepper"),
             oauth: key("oauth-pepper"),
+            federation: key("federation-pepper"),
             setup_token: key("setup-token-pepper"),
             session: key("session-pepper"),
             mail_link: key("mail-link-pepper"),

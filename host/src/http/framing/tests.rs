@@ -1,3 +1,5 @@
+//! What hyper gets to read of good, bad and slow clients.
+
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
 use super::*;

@@ -124,7 +124,7 @@ async fn create_api_key(
     let KeyRequest { role, name, expires_at } = read(body).await?;
     let name = name.unwrap_or_else(|| format!("{role} key of the operator"));
     let expires_at = expires_at.as_deref().map(instant).transpose()?;
-    let new = NewApiKey { name, role, expires_at };
+    let new = NewApiKey { name, role: Some(role), expires_at, administers: true, ..NewApiKey::default() };
     let (key, secret) = operator.app.identity.create_api_key(&Operator::caller(&organization), new).await?;
     let body = json!({
         "id": key.id.to_string(), "organization": slug, "role": key.role, "name": key.name, "api_key": secret.reveal(),

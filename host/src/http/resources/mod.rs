@@ -2,6 +2,7 @@
 
 pub mod api_keys;
 pub mod auth;
+pub mod authz;
 pub mod clients;
 pub mod configuration;
 pub mod consents;
@@ -10,14 +11,21 @@ pub mod exports;
 pub mod files;
 pub mod imports;
 pub mod jobs;
+pub mod limits;
 pub mod mappings;
 pub mod me;
 pub mod merges;
 pub mod organization;
 pub mod people;
+pub mod policies;
+pub mod providers;
+pub mod roles;
 pub mod search;
+pub mod security;
+pub mod service_accounts;
 pub mod signing_keys;
 pub mod teams;
+pub mod transactions;
 pub mod upload;
 pub mod users;
 pub mod views;
@@ -28,6 +36,7 @@ use crate::app::App;
 
 use self::api_keys::ApiKeysApi;
 use self::auth::AuthApi;
+use self::authz::AuthzApi;
 use self::clients::ClientsApi;
 use self::configuration::{ConfigurationApi, PartsApi};
 use self::consents::ConsentsApi;
@@ -36,24 +45,36 @@ use self::exports::ExportsApi;
 use self::files::FilesApi;
 use self::imports::ImportsApi;
 use self::jobs::JobsApi;
+use self::limits::LimitsApi;
 use self::mappings::MappingsApi;
-use self::me::MeApi;
+use self::me::{CredentialsApi, MeApi};
 use self::merges::MergesApi;
 use self::organization::OrganizationApi;
+use self::policies::PoliciesApi;
+use self::providers::{ProvidersApi, SignInApi};
+use self::roles::RolesApi;
 use self::search::SearchApi;
+use self::security::SecurityApi;
+use self::service_accounts::ServiceAccountsApi;
 use self::signing_keys::SigningKeysApi;
 use self::teams::TeamsApi;
+use self::transactions::TransactionsApi;
 use self::users::UsersApi;
 use self::views::ViewsApi;
 
 /// All of them.
-pub type Resources = (Members, Issuing, Arranging, Finding, Moving);
+pub type Resources = (Members, Deciding, Issuing, Programs, Arranging, Finding, Moving);
 /// Who is who.
-type Members = (AuthApi, MeApi, OrganizationApi, UsersApi, TeamsApi, ApiKeysApi);
+type Members =
+    (AuthApi, TransactionsApi, MeApi, CredentialsApi, OrganizationApi, UsersApi, TeamsApi, ApiKeysApi);
+/// Who may do what.
+type Deciding = (RolesApi, PoliciesApi, AuthzApi);
 /// Who gets tokens, and what signs them.
 type Issuing = (ClientsApi, SigningKeysApi, ConsentsApi);
+/// Programs, and people from elsewhere.
+type Programs = (ServiceAccountsApi, SecurityApi, ProvidersApi, SignInApi);
 /// What the organization arranges for itself.
-type Arranging = (ConfigurationApi, PartsApi, ViewsApi);
+type Arranging = (ConfigurationApi, PartsApi, LimitsApi, ViewsApi);
 /// Across all records.
 type Finding = (SearchApi, FilesApi, DuplicatesApi, MergesApi);
 /// Records in and out, and the work that this is.
@@ -62,7 +83,7 @@ type Moving = (ImportsApi, MappingsApi, ExportsApi, JobsApi);
 /// The headings of the document.
 #[derive(Tags)]
 pub enum Tag {
-    /// Getting in: login and set-up links.
+    /// Getting in: signing in and out, passwords, second factors, sessions, links.
     Auth,
     /// The organization itself, its modules, and who you are.
     Organization,
@@ -72,8 +93,18 @@ pub enum Tag {
     Teams,
     /// Keys for programs.
     ApiKeys,
+    /// Roles, and the organization's own rows of the policy.
+    Policy,
+    /// What is decided, and why.
+    Authorization,
     /// Programs that people sign in to, and what signs their tokens.
     Clients,
+    /// Programs with accounts of their own.
+    ServiceAccounts,
+    /// Other issuers whose people may sign in.
+    IdentityProviders,
+    /// Reports about leaked credentials.
+    Security,
     /// Files of records.
     Files,
     /// Files that become records.
@@ -100,21 +131,31 @@ pub fn all(app: &App) -> Resources {
     let identity = &app.identity;
     (
         (
-            AuthApi { identity: identity.clone() },
+            AuthApi { identity: identity.clone(), address: app.address.clone() },
+            TransactionsApi { identity: identity.clone(), address: app.address.clone() },
             MeApi { identity: identity.clone() },
+            CredentialsApi { identity: identity.clone(), address: app.address.clone() },
             OrganizationApi { clock: app.clock.clone() },
             UsersApi { identity: identity.clone() },
             TeamsApi { identity: identity.clone() },
             ApiKeysApi { identity: identity.clone() },
         ),
+        (RolesApi { app: app.clone() }, PoliciesApi { app: app.clone() }, AuthzApi { app: app.clone() }),
         (
             ClientsApi { identity: identity.clone() },
             SigningKeysApi { identity: identity.clone() },
             ConsentsApi { identity: identity.clone() },
         ),
         (
+            ServiceAccountsApi { identity: identity.clone() },
+            SecurityApi { identity: identity.clone() },
+            ProvidersApi { federation: app.federation.clone(), address: app.address.clone() },
+            SignInApi { federation: app.federation.clone() },
+        ),
+        (
             ConfigurationApi { app: app.clone() },
             PartsApi { app: app.clone() },
+            LimitsApi { settings: app.settings.clone() },
             ViewsApi { records: app.records.clone() },
         ),
         (

@@ -5,7 +5,12 @@ use crate::identity::fixture::{World, acting};
 use crate::ids::RequestId;
 
 fn key(role: &str) -> NewApiKey {
-    NewApiKey { name: "Nightly sync".to_owned(), role: role.to_owned(), expires_at: None }
+    NewApiKey {
+        name: "Nightly sync".to_owned(),
+        role: Some(role.to_owned()),
+        administers: true,
+        ..NewApiKey::default()
+    }
 }
 
 fn refused(world: &World, bearer: &str) {

@@ -21,6 +21,14 @@ pub struct Bulk {
     pub(super) operations: Vec<Result<Operation, Vec<Fault>>>,
 }
 
+impl Bulk {
+    /// How many operations it asks for.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.operations.len()
+    }
+}
+
 /// Reads a request.
 ///
 /// # Errors

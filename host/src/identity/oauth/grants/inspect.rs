@@ -191,7 +191,7 @@ impl Identity {
         if caller.principal.kind != PrincipalKind::User || !has("openid") {
             return Ok(None);
         }
-        let user = self.person(caller.organization, caller.principal.id)?;
+        let user = self.person_of_token(caller.organization, caller.principal.id)?;
         Ok(user.map(|user| UserInfo {
             user: user.id,
             name: has("profile").then(|| user.name.clone()),
@@ -200,7 +200,7 @@ impl Identity {
         }))
     }
 
-    fn person(
+    fn person_of_token(
         &self,
         organization: OrganizationId,
         user: PrincipalId,

@@ -1,4 +1,6 @@
-//! `/me`: who the token belongs to.
+//! `/me`: who the token belongs to; `security.rs` has how they get in.
+
+mod security;
 
 use poem_openapi::{Object, OpenApi};
 
@@ -7,6 +9,8 @@ use crate::http::answer::Found;
 use crate::http::problem::Problem;
 use crate::http::resources::Tag;
 use crate::identity::Identity;
+
+pub use security::CredentialsApi;
 
 /// Tells who asks.
 pub struct MeApi {
