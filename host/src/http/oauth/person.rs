@@ -62,7 +62,7 @@ pub(super) fn same_site(headers: &HeaderMap) -> Result<(), Problem> {
         return Ok(());
     }
     let detail = "Send `X-Stoa-Request: 1`, from a page of this organization.";
-    Err(Problem::new(StatusCode::FORBIDDEN, "cross_site", detail))
+    Err(Problem::new(StatusCode::FORBIDDEN, "cross_site_request", detail))
 }
 
 /// Whether a form was posted by a page of ours, as far as the browser says.
@@ -104,7 +104,7 @@ mod tests {
             &[asked, ("sec-fetch-site", "same-origin"), ("sec-fetch-site", "same-origin")],
             &[("sec-fetch-site", "same-origin")],
         ] {
-            assert_eq!(same_site(&headers(bad)).unwrap_err().code, "cross_site", "{bad:?}");
+            assert_eq!(same_site(&headers(bad)).unwrap_err().code, "cross_site_request", "{bad:?}");
         }
     }
 }

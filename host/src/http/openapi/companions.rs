@@ -121,7 +121,7 @@ fn behind(place: &Place<'_>, verb: &str, summary: &str, items: Json) -> Operatio
 fn change(place: &Place<'_>, verb: &str, summary: &str) -> Operation {
     on_one(place, verb, summary)
         .takes(["id", "dry_run", "Idempotency-Key"].into_iter().map(shared_parameter))
-        .refuses(&[404, 409])
+        .refuses(&[404, 409, 422])
 }
 
 fn timeline(place: &Place<'_>) -> Operation {

@@ -80,8 +80,14 @@ byId("code-form").addEventListener("submit", (event) => {
 
 (async () => {
   try {
-    // After another issuer vouched for the person, the login that is under way goes on.
-    const begun = asked.has("resume") ? await send("", null, "GET") : await send("", {});
+    const begun = await send("", {});
+    // A provider vouched for the person: its ticket stands for the password, never for the second factor.
+    if (asked.get("ticket")) {
+      const ticket = asked.get("ticket");
+      history.replaceState(null, "", location.pathname);
+      return await goOn((await send("/federated", { ticket })).next);
+    }
+    if (asked.get("error")) byId("problem").textContent = "The other service could not sign you in.";
     await goOn(begun.next);
   } catch (error) {
     byId("problem").textContent = error.code ? error.message : "The server did not answer. Load the page again.";

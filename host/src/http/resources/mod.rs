@@ -7,6 +7,7 @@ pub mod clients;
 pub mod configuration;
 pub mod consents;
 pub mod duplicates;
+pub mod elsewhere;
 pub mod exports;
 pub mod files;
 pub mod imports;
@@ -20,6 +21,7 @@ pub mod people;
 pub mod policies;
 pub mod providers;
 pub mod roles;
+pub mod search;
 pub mod search;
 pub mod security;
 pub mod service_accounts;
@@ -41,6 +43,7 @@ use self::clients::ClientsApi;
 use self::configuration::{ConfigurationApi, PartsApi};
 use self::consents::ConsentsApi;
 use self::duplicates::DuplicatesApi;
+use self::elsewhere::SignInApi;
 use self::exports::ExportsApi;
 use self::files::FilesApi;
 use self::imports::ImportsApi;
@@ -53,8 +56,12 @@ use self::organization::OrganizationApi;
 use self::policies::PoliciesApi;
 use self::providers::{ProvidersApi, SignInApi};
 use self::roles::RolesApi;
+use self::providers::ProvidersApi;
+use self::providers::ProvidersApi;
+use self::roles::RolesApi;
 use self::search::SearchApi;
-use self::security::SecurityApi;
+use self::search::SearchApi;
+use self::security::LeaksApi;
 use self::service_accounts::ServiceAccountsApi;
 use self::signing_keys::SigningKeysApi;
 use self::teams::TeamsApi;
@@ -64,6 +71,9 @@ use self::views::ViewsApi;
 
 /// All of them.
 pub type Resources = (Members, Deciding, Issuing, Programs, Arranging, Finding, Moving);
+pub type Resources = (Members, Deciding, Issuing, Arranging, Finding, Moving);
+/// Who may do what.
+type Deciding = (RolesApi, PoliciesApi, AuthzApi);
 /// Who is who.
 type Members =
     (AuthApi, TransactionsApi, MeApi, CredentialsApi, OrganizationApi, UsersApi, TeamsApi, ApiKeysApi);
@@ -72,7 +82,7 @@ type Deciding = (RolesApi, PoliciesApi, AuthzApi);
 /// Who gets tokens, and what signs them.
 type Issuing = (ClientsApi, SigningKeysApi, ConsentsApi);
 /// Programs, and people from elsewhere.
-type Programs = (ServiceAccountsApi, SecurityApi, ProvidersApi, SignInApi);
+type Programs = (ServiceAccountsApi, LeaksApi, ProvidersApi, SignInApi);
 /// What the organization arranges for itself.
 type Arranging = (ConfigurationApi, PartsApi, LimitsApi, ViewsApi);
 /// Across all records.
@@ -132,7 +142,11 @@ pub fn all(app: &App) -> Resources {
     (
         (
             AuthApi { identity: identity.clone(), address: app.address.clone() },
-            TransactionsApi { identity: identity.clone(), address: app.address.clone() },
+            TransactionsApi {
+                identity: identity.clone(),
+                federation: app.federation.clone(),
+                address: app.address.clone(),
+            },
             MeApi { identity: identity.clone() },
             CredentialsApi { identity: identity.clone(), address: app.address.clone() },
             OrganizationApi { clock: app.clock.clone() },
@@ -150,6 +164,8 @@ pub fn all(app: &App) -> Resources {
             ServiceAccountsApi { identity: identity.clone() },
             SecurityApi { identity: identity.clone() },
             ProvidersApi { federation: app.federation.clone(), address: app.address.clone() },
+            LeaksApi { identity: identity.clone() },
+            ProvidersApi { federation: app.federation.clone() },
             SignInApi { federation: app.federation.clone() },
         ),
         (

@@ -1,9 +1,5 @@
-//! `/identity-providers`: other issuers whose people may sign in. `/auth/federation`: signing in with one of them.
+//! `/identity-providers`: other issuers whose people may sign in, and being known as who one is there.
 
-use std::sync::Arc;
-
-use poem::Request;
-use poem::web::Data;
 use poem_openapi::param::{Header, Path};
 use poem_openapi::payload::Json;
 use poem_openapi::types::MaybeUndefined;
@@ -19,7 +15,6 @@ use crate::http::callback;
 use crate::http::input::Input;
 use crate::http::problem::Problem;
 use crate::http::resources::Tag;
-use crate::http::resources::auth::Token;
 use crate::http::resources::users::StatusView;
 use crate::identity::{Departure, FactorProof, Federation, GroupRole, Provider, ProviderChange, UserStatus};
 use crate::organizations::Organization;
@@ -33,12 +28,6 @@ pub struct ProvidersApi {
     pub federation: Federation,
     /// How the installation is reached.
     pub address: PublicAddress,
-}
-
-/// Lets people sign in with a provider.
-pub struct SignInApi {
-    /// Providers, and those who come from them.
-    pub federation: Federation,
 }
 
 /// What people of a group become here.
@@ -172,30 +161,6 @@ pub struct LinkInput {
     code: Option<String>,
 }
 
-/// A way to sign in.
-#[derive(Object)]
-pub struct SignInOption {
-    /// For `POST /auth/federation`.
-    id: String,
-    /// What to write on the button.
-    name: String,
-}
-
-/// The ways to sign in beside a password.
-#[derive(Object)]
-pub struct SignInOptions {
-    /// In the order of their creation.
-    data: Vec<SignInOption>,
-}
-
-/// With whom.
-#[derive(Object)]
-pub struct SignInInput {
-    /// A provider's id.
-    #[oai(validator(max_length = 64))]
-    provider: String,
-}
-
 /// Where the browser goes now.
 #[derive(Object)]
 pub struct GoThere {
@@ -209,14 +174,6 @@ pub enum Gone {
     /// The browser goes to the address and is sent back to the provider's callback.
     #[oai(status = 200)]
     Ok(Json<GoThere>, #[oai(header = "Set-Cookie")] String),
-}
-
-/// What the sign-in page got.
-#[derive(Object)]
-pub struct TicketInput {
-    /// What stands behind `#ticket=`.
-    #[oai(validator(min_length = 1, max_length = 128))]
-    ticket: String,
 }
 
 #[OpenApi(prefix_path = "/api/v1/identity-providers", tag = "Tag::IdentityProviders")]
@@ -305,51 +262,8 @@ impl ProvidersApi {
     }
 }
 
-#[OpenApi(prefix_path = "/api/v1/auth", tag = "Tag::Auth")]
-impl SignInApi {
-    /// List the ways to sign in
-    #[oai(path = "/federation", method = "get", operation_id = "list_sign_in_options")]
-    async fn options(&self, organization: Data<&Arc<Organization>>) -> Result<Found<SignInOptions>, Problem> {
-        let providers = self.federation.providers(organization.id)?;
-        let active = providers.into_iter().filter(|provider| provider.status == UserStatus::Active);
-        let data = active
-            .map(|provider| SignInOption { id: provider.id.to_string(), name: provider.name })
-            .collect();
-        Ok(Found::new(SignInOptions { data }))
-    }
-
-    /// Sign in with a provider
-    ///
-    /// The browser that asks gets a cookie and goes to the address; it comes back to the sign-in page with a ticket.
-    #[oai(path = "/federation", method = "post", operation_id = "sign_in_elsewhere")]
-    async fn depart(
-        &self,
-        organization: Data<&Arc<Organization>>,
-        input: Input<SignInInput>,
-    ) -> Result<Gone, Problem> {
-        let unknown = |_| Problem::from(crate::identity::IdentityError::FederationRefused);
-        let provider = input.0.provider.parse().map_err(unknown)?;
-        let gone = self.federation.depart(organization.0, provider).await?;
-        Ok(gone_to(gone, &self.federation, organization.0))
-    }
-
-    /// Exchange a ticket for an access token
-    ///
-    /// Works once, within a minute, in the browser that began.
-    #[oai(path = "/federation/token", method = "post", operation_id = "redeem_ticket")]
-    async fn redeem(
-        &self,
-        request: &Request,
-        organization: Data<&Arc<Organization>>,
-        input: Input<TicketInput>,
-    ) -> Result<Found<Token>, Problem> {
-        let cookie = callback::cookie(request.headers(), &self.federation, organization.0);
-        let token = self.federation.redeem(organization.0, cookie.as_deref(), &input.0.ticket).await?;
-        Ok(Found::new(Token::of(token)))
-    }
-}
-
-fn gone_to(gone: Departure, federation: &Federation, organization: &Organization) -> Gone {
+/// The answer that sends a browser away.
+pub(super) fn gone_to(gone: Departure, federation: &Federation, organization: &Organization) -> Gone {
     let cookie = callback::set_cookie(&gone.browser, federation, organization);
     Gone::Ok(Json(GoThere { authorization_url: gone.address }), cookie)
 }

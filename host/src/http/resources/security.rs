@@ -13,7 +13,7 @@ use crate::identity::Identity;
 use crate::organizations::Organization;
 
 /// Takes reports.
-pub struct SecurityApi {
+pub struct LeaksApi {
     /// People and credentials.
     pub identity: Identity,
 }
@@ -27,7 +27,7 @@ pub struct LeakedSecret {
 }
 
 #[OpenApi(prefix_path = "/api/v1/security", tag = "Tag::Security")]
-impl SecurityApi {
+impl LeaksApi {
     /// Report a leaked secret
     ///
     /// Holding an API key is enough to have it revoked. The answer is the same whether or not it was one.

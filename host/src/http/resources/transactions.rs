@@ -2,22 +2,26 @@
 
 use std::sync::Arc;
 
+use poem::Request;
 use poem::web::Data;
 use poem_openapi::{Object, OpenApi};
 
 use crate::config::PublicAddress;
 use crate::http::answer::Found;
 use crate::http::browser::{Browser, LOGIN, WithCookies};
+use crate::http::callback;
 use crate::http::input::Input;
 use crate::http::problem::Problem;
 use crate::http::resources::Tag;
-use crate::identity::{Identity, IdentityError, IssueToken, Started, Step};
+use crate::identity::{Federation, Identity, IdentityError, IssueToken, Started, Step};
 use crate::organizations::Organization;
 
 /// Signs in, step by step.
 pub struct TransactionsApi {
     /// People and credentials.
     pub identity: Identity,
+    /// Providers that vouch for people.
+    pub federation: Federation,
     /// How the installation is reached.
     pub address: PublicAddress,
 }
@@ -43,6 +47,15 @@ pub struct PasswordStep {
     /// As it was chosen; at most 128 characters.
     #[oai(validator(min_length = 1, max_length = 128))]
     password: String,
+}
+
+/// What a provider's callback left.
+#[derive(Object)]
+#[oai(rename = "LoginTicket")]
+pub struct Ticket {
+    /// What stands behind `#ticket=`.
+    #[oai(validator(min_length = 1, max_length = 128))]
+    ticket: String,
 }
 
 /// A code.
@@ -131,6 +144,23 @@ impl TransactionsApi {
         let password = &input.0.password;
         let steps = self.identity.login_password(organization.0, &cookie, password, &visitor).await?;
         Ok(state(&steps))
+    }
+
+    /// Let a provider's word stand for the password
+    ///
+    /// With the ticket that the provider's callback put behind `#ticket=`, in the browser that began there.
+    #[oai(path = "/federated", method = "post", operation_id = "federated_login")]
+    async fn federated(
+        &self,
+        request: &Request,
+        organization: Data<&Arc<Organization>>,
+        browser: Browser,
+        input: Input<Ticket>,
+    ) -> Result<Found<LoginState>, Problem> {
+        let login = self.identity.login_hash(organization.id, &self.cookie(&browser)?)?;
+        let bound = callback::cookie(request.headers(), &self.federation, organization.0);
+        let external = self.federation.take(organization.0, bound.as_deref(), &input.0.ticket).await?;
+        Ok(state(&self.identity.finish_external(organization.0, login, external).await?))
     }
 
     /// Say a code of the authenticator app

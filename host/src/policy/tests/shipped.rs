@@ -5,12 +5,15 @@ use crate::caller::{Caller, Source};
 use crate::ids::RequestId;
 use crate::policy::{ACTIONS, Candidate, FieldUse, Label, Policy};
 
-const HOST: [(&str, &[&str]); 12] = [
+const HOST: [(&str, &[&str]); 17] = [
     ("host.user", &["read", "create", "update", "delete"]),
     ("host.team", &["read", "create", "update", "delete"]),
     ("host.api-key", &["read", "create", "update", "delete"]),
     ("host.client", &["read", "create", "update", "delete"]),
     ("host.signing-key", &["read", "update"]),
+    ("host.service-account", &["read", "create", "update"]),
+    ("host.identity-provider", &["read", "create", "update", "delete"]),
+    ("host.session", &["read", "delete"]),
     ("host.import", &["read", "create", "update", "delete"]),
     ("host.export", &["read"]),
     ("host.job", &["read", "create", "update", "delete"]),
@@ -161,7 +164,7 @@ async fn a_decision_can_be_traced_to_its_lines() {
     let origins: Vec<String> = rules.iter().map(|rule| rule.origin.to_string()).collect();
     assert_eq!(origins, ["grant 1", "grant 3"]);
     let rules = index.explain(&with(&["owner"]), "garden.tree", "prune");
-    assert!(matches!(rules.as_slice(), [rule] if rule.origin.to_string() == "roles.csv line 8"), "{rules:?}");
+    assert!(matches!(rules.as_slice(), [rule] if rule.origin.to_string() == "roles.csv line 9"), "{rules:?}");
 }
 
 #[tokio::test]

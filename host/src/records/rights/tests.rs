@@ -52,7 +52,8 @@ fn policy(world: &World, rows: impl IntoIterator<Item = Words>) -> Arc<PolicyInd
         .map(|action| grant("readonly", "garden.tree", action, Reach::Own))
         .into();
     let policies = Policy::with_clock(world.clock.clone());
-    let build = policies.build(world.organization.id, &grants, &overlay(rows));
+    let overlay = overlay(rows);
+    let build = policies.build(world.organization.id, &grants, &overlay);
     world.runtime.block_on(build).unwrap().index
 }
 

@@ -8,7 +8,7 @@ use poem::{Request, Response};
 use serde_json::{Map, Value as Json, json};
 
 use super::comments::only_view;
-use super::{Behind, Call, is_get, method_not_allowed, problem, written};
+use super::{Behind, Call, is_get, method_not_allowed, problem, problem_of, written};
 use crate::http::gateway::mutate::{Sent, response};
 use crate::http::problem::Problem;
 use crate::ids::ShareId;
@@ -33,8 +33,9 @@ impl Call<'_> {
             Method::POST => {
                 let sent = Sent::of(&mut request).await?;
                 let new = new_share(&sent.members()?).map_err(problem)?;
-                let add =
-                    move |tx: &Tx| Ok(written(StatusCode::CREATED, &shares::add(tx, &entity, record, &new)?));
+                let add = move |tx: &Tx| {
+                    shares::add(tx, &entity, record, &new).map(|share| written(StatusCode::CREATED, &share))
+                };
                 self.mutate(sent.manner, add).await
             }
             _ => Err(method_not_allowed("GET, POST")),
@@ -51,17 +52,11 @@ impl Call<'_> {
         if *request.method() != Method::DELETE {
             return Err(method_not_allowed("DELETE"));
         }
-        let missing = || {
-            Problem::not_found("share_not_found", "There is no share with this id, or none that you may see.")
-        };
-        let id = ShareId::from_str(id).map_err(|_| missing())?;
+        let missing = problem_of("share", "share_not_found");
+        let id = ShareId::from_str(id).map_err(|_| missing(RecordError::NotFound))?;
         let sent = Sent::of(&mut request).await?;
         let remove = move |tx: &Tx| shares::remove(tx, &entity, record, id).map(|()| Reply::nothing());
-        let removed = self.done(sent.manner, remove).await.map_err(|error| match error {
-            RecordError::NotFound => missing(),
-            error => problem(error),
-        });
-        Ok(response(removed?))
+        Ok(response(self.done(sent.manner, remove).await.map_err(missing)?))
     }
 }
 

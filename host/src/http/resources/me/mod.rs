@@ -1,6 +1,6 @@
-//! `/me`: who the token belongs to; `security.rs` has how they get in.
+//! `/me`: who the token belongs to; `credentials.rs` has how they get in.
 
-mod security;
+mod credentials;
 
 use poem_openapi::{Object, OpenApi};
 
@@ -10,7 +10,7 @@ use crate::http::problem::Problem;
 use crate::http::resources::Tag;
 use crate::identity::Identity;
 
-pub use security::CredentialsApi;
+pub use credentials::CredentialsApi;
 
 /// Tells who asks.
 pub struct MeApi {

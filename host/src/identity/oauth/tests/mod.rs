@@ -7,8 +7,8 @@ mod families;
 
 use super::*;
 use crate::clock::UnixMillis;
-use crate::identity::fixture::{PASSWORD, World};
-use crate::identity::{SigningAlgorithm, User, Visitor};
+use crate::identity::fixture::{PASSWORD, World, visitor};
+use crate::identity::{SigningAlgorithm, User};
 
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
@@ -99,11 +99,7 @@ impl Stage {
 /// Ann signs in, as the page does it.
 async fn sign_in(world: &World, password: &str) -> SignedIn {
     let (identity, acme) = (&world.identity, &world.acme);
-    let visitor = Visitor {
-        address: "203.0.113.9".parse().unwrap(),
-        user_agent: "Firefox".to_owned(),
-        known_device: None,
-    };
+    let visitor = visitor();
     let (login, _) = identity.begin_login(acme).await.unwrap();
     identity.login_identify(acme, &login, "ann@example.com").await.unwrap();
     identity.login_password(acme, &login, password, &visitor).await.unwrap();

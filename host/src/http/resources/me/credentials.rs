@@ -1,5 +1,6 @@
 //! `/me/…`: what people change about how they get in. Programs have none of it.
 
+use poem::http::StatusCode;
 use poem_openapi::param::Path;
 use poem_openapi::{Object, OpenApi};
 
@@ -12,7 +13,7 @@ use crate::http::input::Input;
 use crate::http::problem::Problem;
 use crate::http::resources::Tag;
 use crate::http::resources::auth::{Taken, Token};
-use crate::identity::{Email, FactorProof as Proof, Identity, Session, Visitor, score};
+use crate::identity::{Email, FactorProof as Proof, Identity, IdentityError, Session, Visitor, score};
 
 /// Profile, sessions, password and second factors of whoever asks.
 pub struct CredentialsApi {
@@ -204,8 +205,11 @@ impl CredentialsApi {
         let visitor = browser.visitor(&self.address);
         let proof = proof(&input.0.password, input.0.code.as_deref(), &visitor);
         let new = &input.0.new_password;
-        let changed =
-            self.identity.change_password(&access.caller, access.organization(), &proof, new).await?;
+        let changed = self
+            .identity
+            .change_password(&access.caller, access.organization(), &proof, new)
+            .await
+            .map_err(refused)?;
         Ok(Found::new(Token::of(changed)))
     }
 
@@ -230,7 +234,10 @@ impl CredentialsApi {
         let visitor = browser.visitor(&self.address);
         let proof = proof(&input.0.password, input.0.code.as_deref(), &visitor);
         let email = Email::parse(&input.0.email)?;
-        self.identity.request_email(&access.caller, access.organization(), &proof, &email).await?;
+        self.identity
+            .request_email(&access.caller, access.organization(), &proof, &email)
+            .await
+            .map_err(refused)?;
         Ok(Accepted::new(Taken::new("If the address is free, a link was sent to it.")))
     }
 
@@ -246,7 +253,8 @@ impl CredentialsApi {
     ) -> Result<Found<TotpEnrolment>, Problem> {
         let visitor = browser.visitor(&self.address);
         let proof = proof(&input.0.password, input.0.code.as_deref(), &visitor);
-        let begun = self.identity.begin_totp(&access.caller, access.organization(), &proof).await?;
+        let begun =
+            self.identity.begin_totp(&access.caller, access.organization(), &proof).await.map_err(refused)?;
         Ok(Found::new(TotpEnrolment { secret: begun.secret, otpauth_url: begun.address }))
     }
 
@@ -272,7 +280,7 @@ impl CredentialsApi {
     ) -> Result<Done, Problem> {
         let visitor = browser.visitor(&self.address);
         let proof = proof(&input.0.password, input.0.code.as_deref(), &visitor);
-        self.identity.remove_factors(&access.caller, access.organization(), &proof).await?;
+        self.identity.remove_factors(&access.caller, access.organization(), &proof).await.map_err(refused)?;
         Ok(Done)
     }
 
@@ -286,11 +294,25 @@ impl CredentialsApi {
     ) -> Result<Found<RecoveryCodes>, Problem> {
         let visitor = browser.visitor(&self.address);
         let proof = proof(&input.0.password, input.0.code.as_deref(), &visitor);
-        let codes = self.identity.new_recovery_codes(&access.caller, access.organization(), &proof).await?;
+        let codes = self
+            .identity
+            .new_recovery_codes(&access.caller, access.organization(), &proof)
+            .await
+            .map_err(refused)?;
         Ok(Found::new(RecoveryCodes { codes }))
     }
 }
 
 fn proof<'a>(password: &'a str, code: Option<&'a str>, visitor: &'a Visitor) -> Proof<'a> {
     Proof { password, code, visitor }
+}
+
+/// The token of the request is good: what is wrong with the proof must not make a program drop it.
+fn refused(error: IdentityError) -> Problem {
+    let proves = matches!(error, IdentityError::InvalidCredentials | IdentityError::SecondFactorRequired);
+    let mut problem = Problem::from(error);
+    if proves {
+        problem.status = StatusCode::FORBIDDEN;
+    }
+    problem
 }
