@@ -7,6 +7,7 @@
 )]
 
 mod architecture;
+mod door;
 mod stories {
     mod a_bad_schema_is_refused;
     mod a_deal_moves;
@@ -16,11 +17,15 @@ mod stories {
     mod a_list_is_walked;
     mod a_module_is_licensed;
     mod a_newcomer_imports_a_crm;
+    mod a_password_is_forgotten;
+    mod a_platform_is_claimed;
+    mod a_program_signs_people_in;
     mod a_record_comes_back;
     mod a_record_lives;
     mod a_reference_crosses_files;
     mod a_request_is_hardened;
     mod a_request_is_refused;
+    mod a_second_factor_is_asked;
     mod a_spreadsheet_comes_in;
     mod a_stranger_drives_the_api;
     mod a_view_is_shared;
@@ -34,14 +39,21 @@ mod stories {
     mod files_are_kept;
     mod many_writers_meet;
     mod operators_look_in;
+    mod people_see_some_fields;
     mod people_see_what_they_may;
+    mod people_sign_in;
     mod people_talk_about_a_record;
     mod rates_are_limited;
     mod records_are_merged;
+    mod records_are_shared;
     mod refusals_are_told;
+    mod roles_are_made;
     mod rows_come_in_bulk;
+    mod strangers_sign_people_in;
     mod the_document_is_walked;
     mod the_kitchen_sink_is_walked;
+    mod the_platform_is_walked;
     mod words_are_searched;
 }
+mod staff;
 mod walk;

@@ -1,6 +1,9 @@
 //! The caller: who acts, in which organization, in which request. The first argument of every operation.
 
+use std::net::IpAddr;
 use std::sync::Arc;
+
+use ipnet::IpNet;
 
 use crate::ids::{OrganizationId, PrincipalId, RequestId, SessionId, TeamId};
 
@@ -81,6 +84,10 @@ pub struct Principal {
     pub limits: Option<Arc<[Arc<str>]>>,
     /// The session that its credential belongs to, when it belongs to one.
     pub session: Option<SessionId>,
+    /// The networks that its credential is good from; `None`: from anywhere.
+    pub networks: Option<Arc<[IpNet]>>,
+    /// Whether its credential may be used to create and change people, programs and roles, as far as its roles allow.
+    pub administers: bool,
 }
 
 impl Principal {
@@ -96,6 +103,8 @@ impl Principal {
             subteams: Arc::new([]),
             limits: None,
             session: None,
+            networks: None,
+            administers: true,
         }
     }
 
@@ -109,6 +118,22 @@ impl Principal {
     #[must_use]
     pub fn with_teams(self, teams: impl Into<Arc<[TeamId]>>) -> Self {
         Self { teams: teams.into(), ..self }
+    }
+
+    /// The same with these teams below its own.
+    #[must_use]
+    pub fn with_subteams(self, subteams: impl Into<Arc<[TeamId]>>) -> Self {
+        Self { subteams: subteams.into(), ..self }
+    }
+
+    /// Whether its credential is good from this address. One that is bound to networks is not good from nowhere.
+    #[must_use]
+    pub fn admits(&self, from: Option<IpAddr>) -> bool {
+        let Some(networks) = &self.networks else {
+            return true;
+        };
+        from.map(|from| from.to_canonical())
+            .is_some_and(|from| networks.iter().any(|network| network.contains(&from)))
     }
 }
 
@@ -130,5 +155,22 @@ impl Caller {
     #[must_use]
     pub fn through(&self, source: Source) -> Self {
         Self { source, ..self.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_credential_bound_to_networks_is_good_from_there_only() {
+        let anybody = Principal::new(PrincipalId::new(), PrincipalKind::ApiKey, "x");
+        let bound = Principal { networks: Some(["192.0.2.0/24".parse().unwrap()].into()), ..anybody.clone() };
+        let from = |text: &str| Some(text.parse().unwrap());
+        assert!(anybody.admits(None) && anybody.admits(from("198.51.100.7")));
+        assert!(bound.admits(from("192.0.2.9")) && bound.admits(from("::ffff:192.0.2.9")));
+        assert!(
+            !bound.admits(from("198.51.100.7")) && !bound.admits(from("2001:db8::1")) && !bound.admits(None)
+        );
     }
 }

@@ -9,8 +9,19 @@ pub struct Config {
     pub data: PathBuf,
     /// How people and programs reach it.
     pub address: PublicAddress,
+    /// Whom it may ask beside the public internet.
+    pub outbound: Asking,
     /// Write requests per durable commit, at most; 1 commits each by itself (for comparison: `cargo xtask bench writes`).
     pub group_commit: usize,
+}
+
+/// What the guard of outgoing requests lets pass beside `https` to public hosts on ports 443 and 8443.
+#[derive(Clone, Debug, Default)]
+pub struct Asking {
+    /// This machine itself, also over `http` and on any port: for development and tests.
+    pub loopback: bool,
+    /// Further ports.
+    pub ports: Vec<u16>,
 }
 
 /// How the installation is reached from outside. Links, issuers and redirects are made of this and never of a request's

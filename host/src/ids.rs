@@ -100,6 +100,10 @@ id! {
     ViewId;
     /// A merge of records.
     MergeId;
+    /// A row that an organization added to its policy.
+    PolicyId;
+    /// A record that is shared with somebody.
+    ShareId;
     /// A person's signed-in browser or app.
     SessionId;
     /// A program that asks for tokens on behalf of people, or of itself.

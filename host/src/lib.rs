@@ -28,6 +28,8 @@ pub mod mail;
 pub mod organizations;
 /// Asking others over HTTP, behind a guard.
 pub mod outbound;
+/// Who runs the installation: its administrators, their roles, sessions and tokens.
+pub mod platform;
 /// The only door to plugin code.
 pub mod plugins;
 /// Who may do what to which records.

@@ -14,18 +14,41 @@ use crate::walk::document::{Document, Operation};
 use crate::walk::world::World;
 
 /// Operations that need no token, each for its reason.
-const OPEN: [&str; 3] = [
+const OPEN: [&str; 16] = [
     // Getting in.
     "post /api/v1/auth/login",
     "post /api/v1/auth/setup",
+    "post /api/v1/auth/logout",
+    "post /api/v1/auth/transactions",
+    "get /api/v1/auth/transactions",
+    "post /api/v1/auth/transactions/identify",
+    "post /api/v1/auth/transactions/password",
+    "post /api/v1/auth/transactions/federated",
+    "post /api/v1/auth/transactions/totp",
+    "post /api/v1/auth/transactions/recovery",
+    "post /api/v1/auth/transactions/complete",
+    "post /api/v1/auth/reset",
+    "post /api/v1/auth/reset/confirm",
+    "post /api/v1/auth/email/confirm",
+    "post /api/v1/auth/email/undo",
     // Its link is signed.
     "get /api/v1/files/{id}/content",
 ];
 
 /// Operations on what is the caller's own, or of no account without further rights: a person whom nothing is granted has
 /// them, and sees nothing of others with them.
-const OWN: [&str; 13] = [
+const OWN: [&str; 23] = [
     "get /api/v1/me",
+    "get /api/v1/me/profile",
+    "get /api/v1/me/sessions",
+    "delete /api/v1/me/sessions/{id}",
+    "post /api/v1/me/password",
+    "post /api/v1/me/password/strength",
+    "post /api/v1/me/email",
+    "post /api/v1/me/totp",
+    "post /api/v1/me/totp/confirm",
+    "post /api/v1/me/totp/remove",
+    "post /api/v1/me/recovery-codes",
     "get /api/v1/organization",
     "get /api/v1/organization/limits",
     "get /api/v1/search",

@@ -6,6 +6,8 @@ use crate::identity::IdentityError;
 use crate::jobs::JobError;
 use crate::licensing::LicensingError;
 use crate::organizations::OrganizationError;
+use crate::outbound::OutboundError;
+use crate::platform::PlatformError;
 use crate::plugins::PluginError;
 use crate::policy::PolicyError;
 use crate::records::RecordError;
@@ -43,6 +45,12 @@ pub enum AppError {
     /// People.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// The platform's administrators.
+    #[error(transparent)]
+    Platform(#[from] PlatformError),
+    /// The client for outgoing requests does not start.
+    #[error(transparent)]
+    Outbound(#[from] OutboundError),
     /// Licences.
     #[error(transparent)]
     Licensing(#[from] LicensingError),

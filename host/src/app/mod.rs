@@ -5,6 +5,8 @@
 mod configuration;
 mod demo;
 mod error;
+mod policy;
+mod provision;
 mod seed;
 mod work;
 
@@ -17,14 +19,16 @@ use tokio::sync::Mutex;
 use crate::caller::Caller;
 use crate::clock::Clock;
 use crate::config::{Config, PublicAddress};
-use crate::identity::{Identity, platform};
+use crate::identity::{Federation, Identity, platform};
 use crate::ids::{OrganizationId, RequestId};
 use crate::jobs::Jobs;
 use crate::licensing::{Entitlement, Licensing};
 use crate::mail::Mailer;
 use crate::organizations::{Organization, Organizations};
+use crate::outbound::{Outbound, OutboundError, Rules};
+use crate::platform::Platform;
 use crate::plugins::{Package, Plugin, Plugins};
-use crate::policy::{Policy, PolicyIndex};
+use crate::policy::{Grant, Policy, PolicyIndex};
 use crate::records::configuration::{Configuration, Ground};
 use crate::records::duplicates::sets::DuplicateSets;
 use crate::records::import::Imports;
@@ -35,6 +39,7 @@ use crate::settings::Settings;
 use crate::storage::{ControlPlane, Secrets, TenantFiles, check_sqlite_version};
 
 pub use self::error::AppError;
+pub use self::provision::{Provision, ProvisionError, Provisioned};
 
 /// Every handle of a host. Cheap to clone.
 #[derive(Clone)]
@@ -47,6 +52,8 @@ pub struct App {
     pub settings: Settings,
     /// Their people.
     pub identity: Identity,
+    /// Who runs the installation.
+    pub platform: Platform,
     /// Their policies.
     pub policy: Policy,
     /// Long-running work.
@@ -65,6 +72,8 @@ pub struct App {
     pub address: PublicAddress,
     /// Mail to people.
     pub mailer: Mailer,
+    /// People who come from elsewhere.
+    pub federation: Federation,
     /// Installation secrets.
     pub secrets: Secrets,
     /// Per-organization files.
@@ -77,6 +86,7 @@ pub struct App {
 }
 
 /// An organization that is ready for requests.
+#[derive(Clone)]
 pub struct Entered {
     /// The organization.
     pub organization: Arc<Organization>,
@@ -91,6 +101,8 @@ pub struct Entered {
     /// The version of its configuration that they are of.
     version: i64,
     ground: Ground,
+    /// The rights that plugins and the configuration propose.
+    grants: Arc<[Grant]>,
 }
 
 impl Entered {
@@ -120,6 +132,12 @@ impl Entered {
     }
 }
 
+/// Asks others, as the operator allows it.
+fn outbound(config: &Config) -> Result<Outbound, OutboundError> {
+    let asking = &config.outbound;
+    Outbound::new(Rules { loopback: asking.loopback, ports: asking.ports.clone() })
+}
+
 impl App {
     /// Opens the installation in this folder, creating what is not there yet.
     ///
@@ -137,6 +155,7 @@ impl App {
         let identity = Identity::new(files.clone(), secrets.clone(), clock.clone())
             .at(config.address.clone())
             .mailing(mailer.clone());
+        let platform = Platform::new(control.clone(), secrets.clone(), clock.clone(), &identity);
         let records = Records::new(files.clone(), identity.clone(), &secrets, clock.clone());
         let (artifacts, key) = (config.artifacts(), secrets.key("artifact"));
         let plugins = tokio::task::spawn_blocking(move || Plugins::load(packages, artifacts, key)).await??;
@@ -144,12 +163,14 @@ impl App {
             organizations: Organizations::new(control.clone(), clock.clone()),
             licensing: Licensing::new(control.clone(), clock.clone()),
             settings: Settings::new(control, clock.clone()),
-            policy: Policy::new(),
+            policy: Policy::with_clock(clock.clone()),
             configuration: Configuration::new(records.clone()),
             imports: Imports::new(records.clone(), jobs.clone(), files.clone()),
             duplicates: DuplicateSets::new(records.clone(), jobs.clone()),
             address: config.address.clone(),
+            federation: Federation::new(identity.clone(), outbound(config)?),
             identity,
+            platform,
             jobs,
             records,
             plugins,
@@ -202,7 +223,7 @@ impl App {
         let same = Arc::ptr_eq(&entered.organization, organization)
             && licensed.map(Arc::as_ptr).eq(entered.plugins.iter().map(Arc::as_ptr))
             && self.configuration.version_in_force(organization.id)? == entered.version;
-        Ok(same.then_some(entered))
+        Ok(same.then(|| self.under_present_policy(entered)))
     }
 
     /// What a crash interrupted is finished before anybody looks. A failure keeps nobody out: it is logged, and tried
@@ -240,15 +261,16 @@ impl App {
             tracing::warn!(organization = %organization.slug, at, why, "a part of the configuration does not fit any more");
         }
         let declared = plugins.iter().flat_map(|plugin| plugin.grants());
-        let grants: Vec<_> = declared.chain(compiled.grants).collect();
+        let grants: Arc<[Grant]> = declared.chain(compiled.grants).collect();
         let entered = Entered {
             organization: Arc::clone(organization),
             entitlement,
-            policy: self.policy.load(organization.id, &grants).await?,
+            policy: self.load_policy(organization.id, &grants).await?,
             plugins,
             modules: compiled.modules,
             version: published.version.version,
             ground,
+            grants,
         };
         for module in &*entered.modules {
             self.records.prepare(organization, module).await?;

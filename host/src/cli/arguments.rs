@@ -37,6 +37,9 @@ pub(super) enum Command {
     ApiKey(KeyCommand),
     /// Import a CSV file
     Import(Import),
+    /// Let the platform's first administrator in
+    #[command(subcommand)]
+    Admin(AdminCommand),
     /// Say whether this installation is fit to serve
     Doctor(Doctor),
 }
@@ -72,6 +75,12 @@ pub(super) struct Serve {
     /// Where /healthz, /readyz and /metrics are; keep it private
     #[arg(long, env = "STOA_OPS_LISTEN", default_value = "127.0.0.1:9090", value_name = "ADDR")]
     pub ops_listen: SocketAddr,
+    /// Where those who run the installation reach the platform's own API; keep it private
+    #[arg(long, env = "STOA_PLATFORM_LISTEN", default_value = "127.0.0.1:9091", value_name = "ADDR")]
+    pub platform_listen: SocketAddr,
+    /// Scheme, host and port under which they reach it, when a proxy stands before it
+    #[arg(long, env = "STOA_PLATFORM_URL", value_name = "URL", value_parser = origin)]
+    pub platform_url: Option<String>,
     /// Organizations are at {slug}.DOMAIN
     #[arg(long, env = "STOA_BASE_DOMAIN", value_name = "DOMAIN")]
     pub base_domain: Option<String>,
@@ -80,6 +89,12 @@ pub(super) struct Serve {
     pub public_url: Option<String>,
     #[command(flatten)]
     pub edge: Edge,
+    /// Let organizations name addresses of this machine, also over http: for development and tests only
+    #[arg(long, env = "STOA_ALLOW_LOOPBACK_OUTBOUND")]
+    pub allow_loopback_outbound: bool,
+    /// A port beside 443 and 8443 that organizations may name in addresses; may stand several times
+    #[arg(long, env = "STOA_OUTBOUND_PORT", value_delimiter = ',', value_name = "PORT")]
+    pub outbound_port: Vec<u16>,
     /// Make the organization `demo` with every module, and open the API document to everybody
     #[arg(long)]
     pub demo: bool,
@@ -247,6 +262,25 @@ pub(super) struct Import {
     /// Where to write refused rows [default: ./FILE.errors.csv]
     #[arg(long, value_name = "FILE")]
     pub errors: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum AdminCommand {
+    /// Make a new code with which the first administrator claims the platform
+    ClaimCode(ClaimCode),
+}
+
+#[derive(Args, Debug)]
+#[command(
+    after_help = "The code is good once and for 24 hours; the one before stops working. Once there is an administrator there are no
+codes any more: administrators invite each other."
+)]
+pub(super) struct ClaimCode {
+    #[command(flatten)]
+    pub installation: Installation,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,

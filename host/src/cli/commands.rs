@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use hyper::Method;
 use serde_json::{Value, json};
 
-use super::arguments::{CreateKey, CreateOrganization, Installation, License, ListOrganizations};
+use super::arguments::{ClaimCode, CreateKey, CreateOrganization, Installation, License, ListOrganizations};
 use super::client::segment;
 use super::host::Host;
 use super::{CliError, output};
@@ -89,6 +89,15 @@ pub(super) async fn create_api_key(options: CreateKey) -> Result<ExitCode, CliEr
             text_of(&answer["role"]),
             text_of(&answer["api_key"])
         )
+    })
+    .await
+}
+
+pub(super) async fn claim_code(options: ClaimCode) -> Result<ExitCode, CliError> {
+    let target = (Method::POST, "/platform/claim-code");
+    ask(&options.installation, target, None, options.json, |answer| {
+        let (code, hours) = (text_of(&answer["claim_code"]), &answer["hours"]);
+        format!("Claim code, good once and for {hours} hours:\n  {code}")
     })
     .await
 }

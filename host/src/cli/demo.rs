@@ -59,7 +59,7 @@ async fn create(operator: &Operator) -> Result<Arc<Organization>, Problem> {
         name: "Demo".to_owned(),
         owner: EMAIL.to_owned(),
         owner_name: Some("Demo Owner".to_owned()),
-        modules: provision::modules(&operator.app),
+        modules: operator.app.modules(),
         zone: None,
         locale: None,
         currency: None,
@@ -93,7 +93,12 @@ async fn credentials(operator: &Operator, organization: &Organization) -> Result
     let user = identity.user_by_email(organization.id, EMAIL)?.ok_or_else(Problem::opaque)?;
     let password = password()?;
     identity.set_password(&caller, organization, user.id, &password).await?;
-    let new = NewApiKey { name: "Demo key".to_owned(), role: OWNER.to_owned(), expires_at: None };
+    let new = NewApiKey {
+        name: "Demo key".to_owned(),
+        role: Some(OWNER.to_owned()),
+        administers: true,
+        ..NewApiKey::default()
+    };
     let (_, secret) = identity.create_api_key(&caller, new).await?;
     let api_key = secret.reveal().to_owned();
     Ok(Credentials { organization: SLUG.to_owned(), email: EMAIL.to_owned(), password, api_key })

@@ -13,7 +13,7 @@ use super::client::Client;
 use super::folder::{self, Lock};
 use crate::app::{App, AppError};
 use crate::clock::Clock;
-use crate::config::{Config, PublicAddress};
+use crate::config::{Asking, Config, PublicAddress};
 use crate::http::operator::socket::OperatorListener;
 use crate::http::operator::{self, Operator};
 use crate::http::{Metrics, server};
@@ -77,7 +77,7 @@ impl Here {
     async fn open(installation: &Installation, data: &Path, lock: Lock) -> Result<Self, CliError> {
         // Links are paths then: nobody can be reached at an address of this process.
         let nowhere = PublicAddress { origin: String::new(), base_domain: None };
-        let app = open(installation, data, nowhere).await?;
+        let app = open(installation, data, nowhere, Asking::default()).await?;
         let listener =
             OperatorListener::bind(data).map_err(|error| CliError::Io("the socket cannot be made", error))?;
         let (stop, stopping) = watch::channel(false);
@@ -94,8 +94,10 @@ pub(super) async fn open(
     installation: &Installation,
     data: &Path,
     address: PublicAddress,
+    outbound: Asking,
 ) -> Result<App, CliError> {
-    let config = Config { data: data.to_path_buf(), address, group_commit: installation.group_commit };
+    let config =
+        Config { data: data.to_path_buf(), address, outbound, group_commit: installation.group_commit };
     let packages = packages(installation.plugins.as_deref()).map_err(AppError::from)?;
     let app = App::open(&config, packages, Clock::system()).await?;
     tokio::spawn(app.clone().work());

@@ -21,7 +21,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use self::arguments::{Arguments, Command, KeyCommand, OrgCommand};
+use self::arguments::{AdminCommand, Arguments, Command, KeyCommand, OrgCommand};
 pub use self::error::CliError;
 
 /// Runs the command of this process.
@@ -50,6 +50,7 @@ async fn run(command: Command) -> Result<ExitCode, CliError> {
         Command::License(options) => commands::license(options).await,
         Command::ApiKey(KeyCommand::Create(options)) => commands::create_api_key(options).await,
         Command::Import(options) => import::run(options).await,
+        Command::Admin(AdminCommand::ClaimCode(options)) => commands::claim_code(options).await,
         Command::Doctor(options) => doctor::run(options).await,
     }
 }

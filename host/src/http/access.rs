@@ -48,7 +48,7 @@ impl Access {
     /// # Errors
     /// 403 when on none.
     pub fn may(&self, object: &str, action: &str) -> Result<RowScope, Problem> {
-        let scope = self.entered.policy.decide(&self.caller.principal.roles, object, action);
+        let scope = self.entered.policy.decide(&self.caller.principal, object, action).rows();
         if scope.never() {
             return Err(Problem::forbidden(format!("Your roles do not allow `{action}` on {object}.")));
         }

@@ -79,7 +79,7 @@ pub fn no_route() -> Problem {
 }
 
 /// Guards and router must see the same path: no escapes, no empty or dotted segments, no trailing slash.
-fn canonical(path: &str) -> bool {
+pub(crate) fn canonical(path: &str) -> bool {
     let plain =
         |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'-' | b'_' | b'.' | b'~' | b':' | b'@');
     path.starts_with('/')

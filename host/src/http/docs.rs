@@ -11,6 +11,23 @@ use crate::http::problem::Problem;
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
                       frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
+const HTML: &str = "text/html; charset=utf-8";
+const JS: &str = "text/javascript; charset=utf-8";
+
+/// The pages of people who sign in, and what they load. `/auth/second-factor` is a step of the page before it.
+const SIGNING_IN: [(&str, &str, &str); 10] = [
+    ("/auth/sign-in", HTML, include_str!("pages/sign-in.html")),
+    ("/auth/second-factor", HTML, include_str!("pages/sign-in.html")),
+    ("/auth/sign-in.js", JS, include_str!("pages/sign-in.js")),
+    ("/auth/reset", HTML, include_str!("pages/reset.html")),
+    ("/auth/reset.js", JS, include_str!("pages/reset.js")),
+    ("/auth/email", HTML, include_str!("pages/email.html")),
+    ("/auth/email.js", JS, include_str!("pages/email.js")),
+    ("/auth/consent", HTML, include_str!("pages/consent.html")),
+    ("/auth/consent.js", JS, include_str!("pages/consent.js")),
+    ("/auth/page.css", "text/css; charset=utf-8", include_str!("pages/page.css")),
+];
+
 /// The pages and what they load.
 pub struct Pages {
     swagger_js: String,
@@ -40,6 +57,7 @@ impl Pages {
             || path.starts_with("/docs/")
             || path == "/auth/setup"
             || path.starts_with("/auth/setup/")
+            || SIGNING_IN.iter().any(|(known, _, _)| *known == path)
     }
 
     /// The page or file at the request's path.
@@ -54,6 +72,9 @@ impl Pages {
         let html = "text/html; charset=utf-8";
         let js = "text/javascript; charset=utf-8";
         let css = "text/css; charset=utf-8";
+        if let Some((_, kind, text)) = SIGNING_IN.iter().find(|(path, _, _)| *path == request.uri().path()) {
+            return Ok(file(kind, text));
+        }
         let (kind, text) = match request.uri().path() {
             "/docs" => (html, include_str!("pages/docs.html")),
             "/docs/start.js" => (js, include_str!("pages/docs.js")),
@@ -96,7 +117,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_pages_load_only_what_is_served_here() {
-        for page in ["/docs", "/auth/setup"] {
+        for page in PAGES {
             let html = get(page).unwrap().into_body().into_string().await.unwrap();
             assert!(
                 !html.contains("http:") && !html.contains("https:") && !html.contains("<script>"),
@@ -109,6 +130,38 @@ mod tests {
                     let path: &'static str = format!("{folder}/{reference}").leak();
                     assert!(get(path).is_ok(), "{page} loads {path}");
                 }
+            }
+        }
+    }
+
+    const PAGES: [&str; 7] = [
+        "/docs",
+        "/auth/setup",
+        "/auth/sign-in",
+        "/auth/second-factor",
+        "/auth/reset",
+        "/auth/email",
+        "/auth/consent",
+    ];
+
+    #[tokio::test]
+    async fn every_field_has_a_label_and_every_refusal_is_announced() {
+        for page in PAGES.into_iter().filter(|page| *page != "/docs") {
+            assert!(Pages::serves(page));
+            let html = get(page).unwrap().into_body().into_string().await.unwrap();
+            assert!(html.contains("role=\"alert\"") && html.contains("<html lang="), "{page}");
+            for input in html.split("<input id=\"").skip(1) {
+                let id = input.split('"').next().unwrap();
+                assert!(html.contains(&format!("<label for=\"{id}\"")), "{page}: {id}");
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_written_into_a_page_as_markup() {
+        for (path, _, text) in SIGNING_IN {
+            for way in ["innerHTML", "insertAdjacentHTML", "document.write", "eval(", "outerHTML"] {
+                assert!(!text.contains(way), "{path}: {way}");
             }
         }
     }

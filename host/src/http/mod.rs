@@ -1,9 +1,10 @@
 //! The REST API, on poem and nowhere else: who is asked, who asks, one file per resource, problems for every refusal.
 //!
-//! Three listeners, all on `server.rs` (connections) and `framing/` (where requests begin and end). The public one is
+//! Four listeners, all on `server.rs` (connections) and `framing/` (where requests begin and end). The public one is
 //! [`public`]: `edge.rs` (request ids, panics, headers) around `plane.rs` (organization, bearer, which part answers; with
 //! `gate.rs`: host names, origins, limits) around `resources/` (the host's own), `gateway/` (plugins), `openapi.rs` and `docs.rs`.
-//! The operator's machines ask [`operations`] (`ops.rs`), the command line asks [`operator::routes`] over a local socket.
+//! The operator's machines ask [`operations`] (`ops.rs`), the command line asks [`operator::routes`] over a local socket;
+//! those who run the installation ask [`platform::routes`].
 //!
 //! Reading order: `problem.rs`, `address.rs`, `plane.rs`, `access.rs`, then one resource, such as `resources/teams.rs`.
 
@@ -11,6 +12,8 @@ pub mod access;
 pub mod address;
 pub mod answer;
 pub mod body;
+pub mod browser;
+pub mod callback;
 pub mod cors;
 pub mod docs;
 pub mod edge;
@@ -26,6 +29,7 @@ pub mod openapi;
 pub mod operator;
 pub mod ops;
 pub mod plane;
+pub mod platform;
 pub mod problem;
 pub mod proxy;
 pub mod query;

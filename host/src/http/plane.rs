@@ -23,18 +23,20 @@ use crate::http::gateway::Gateway;
 use crate::http::oauth::{self, OAuth};
 use crate::http::openapi::Document;
 use crate::http::problem::Problem;
+use crate::http::proxy::ClientAddress;
 use crate::http::query::QueryTable;
 use crate::http::resources::{self, Resources};
-use crate::http::{body, cors, errors, request};
+use crate::http::{body, callback, cors, errors, request};
 use crate::identity::IdentityError;
 use crate::ids::RequestId;
 use crate::organizations::{Organization, Status};
 
 /// First segments below `/api/v1` that belong to the host; every other one is a plugin's id.
-pub const HOST_AREAS: [&str; 27] = [
+pub const HOST_AREAS: [&str; 33] = [
     "api-keys",
     "audit",
     "auth",
+    "authz",
     "bulk",
     "clients",
     "configuration",
@@ -43,6 +45,7 @@ pub const HOST_AREAS: [&str; 27] = [
     "exports",
     "files",
     "grants",
+    "identity-providers",
     "imports",
     "jobs",
     "keys",
@@ -51,9 +54,13 @@ pub const HOST_AREAS: [&str; 27] = [
     "modules",
     "organization",
     "platform",
+    "policies",
     "privacy",
     "roles",
     "search",
+    "security",
+    "service-accounts",
+    "sessions",
     "settings",
     "teams",
     "users",
@@ -153,6 +160,10 @@ impl Plane {
                 return Ok(self.oauth.call(request, &organization).await?);
             }
             Part::Nothing => return Err(no_route().into()),
+            Part::Callback => {
+                self.gate.stranger(&request)?;
+                return Ok(callback::answer(&self.app, &request, &organization).await?);
+            }
             Part::Open => self.gate.stranger(&request)?,
             Part::Document if self.site.demo => return self.document(&request, address, &organization).await,
             _ => {}
@@ -204,10 +215,14 @@ impl Plane {
     fn caller(&self, request: &Request, organization: &Organization) -> Result<Caller, Problem> {
         let bearer = bearer(request.headers()).ok_or_else(Problem::unauthenticated)?;
         let id = request::current().unwrap_or_else(RequestId::new);
-        self.app.identity.authenticate(organization, bearer, id).map_err(|error| match error {
-            IdentityError::Storage(_) | IdentityError::Cryptography(_) => Problem::internal(&error),
-            _ => Problem::unauthenticated(),
-        })
+        let caller =
+            self.app.identity.authenticate(organization, bearer, id).map_err(|error| match error {
+                IdentityError::Storage(_) | IdentityError::Cryptography(_) => Problem::internal(&error),
+                _ => Problem::unauthenticated(),
+            })?;
+        // From elsewhere a good key is no key: the answer tells nothing about it.
+        let from = ClientAddress::of(request).0;
+        caller.principal.admits(Some(from)).then_some(caller).ok_or_else(Problem::unauthenticated)
     }
 
     async fn document(
@@ -266,6 +281,8 @@ enum Part {
     Document,
     /// A host resource that needs no token.
     Open,
+    /// Where people come back from another issuer.
+    Callback,
     /// The host resource that takes files.
     Import,
     /// A host resource.
@@ -280,7 +297,7 @@ impl Part {
     /// What may be asked for anywhere in it.
     const fn methods(self) -> &'static str {
         match self {
-            Self::Page | Self::Document | Self::Nothing => "GET, HEAD",
+            Self::Page | Self::Document | Self::Callback | Self::Nothing => "GET, HEAD",
             Self::Import => "POST",
             Self::Open | Self::Host | Self::Plugin | Self::OAuth => "GET, HEAD, POST, PUT, PATCH, DELETE",
         }
@@ -306,8 +323,9 @@ impl Part {
             return Self::Document;
         }
         match area(path) {
+            _ if callback::serves(path) => Self::Callback,
             None => Self::Nothing,
-            Some("auth") => Self::Open,
+            Some("auth" | "security") => Self::Open,
             Some("files") if is_content(path) => Self::Open,
             Some("imports") if *method == Method::POST => Self::Import,
             Some(area) if HOST_AREAS.contains(&area) => Self::Host,
@@ -338,6 +356,7 @@ fn class(part: Part, path: &str) -> &'static str {
         Part::Document => "openapi",
         Part::Plugin => "plugin",
         Part::Nothing => "none",
+        Part::Callback => "callback",
         Part::Open | Part::Import | Part::Host => {
             let area = area(path).unwrap_or_default();
             HOST_AREAS.into_iter().find(|known| *known == area).unwrap_or("none")
@@ -346,7 +365,7 @@ fn class(part: Part, path: &str) -> &'static str {
 }
 
 /// The one bearer of the request.
-pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(only), None) = (values.next(), values.next()) else {
         return None;

@@ -84,7 +84,7 @@ impl QueryTable {
     }
 }
 
-fn same(pattern: &str, path: &str) -> bool {
+pub(crate) fn same(pattern: &str, path: &str) -> bool {
     let (mut expected, mut found) = (pattern.split('/'), path.split('/'));
     loop {
         match (expected.next(), found.next()) {

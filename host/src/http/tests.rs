@@ -33,7 +33,12 @@ fn address() -> PublicAddress {
 
 async fn edge(demo: bool) -> Edge<impl Endpoint<Output = Response>> {
     let folder = tempfile::tempdir().unwrap();
-    let config = Config { data: folder.path().to_path_buf(), group_commit: 64, address: address() };
+    let config = Config {
+        data: folder.path().to_path_buf(),
+        group_commit: 64,
+        address: address(),
+        outbound: crate::config::Asking::default(),
+    };
     let app = App::open(&config, Vec::new(), Clock::system()).await.unwrap();
     let uploads: Arc<std::path::Path> = folder.path().join("uploads").into();
     let operator =

@@ -1,6 +1,6 @@
 //! What can go wrong with people and credentials, in the words of the domain.
 
-use crate::ids::{ClientId, PrincipalId, SessionId, TeamId};
+use crate::ids::{ClientId, PrincipalId, ProviderId, SessionId, TeamId};
 use crate::storage::StorageError;
 
 /// What can go wrong with people and credentials.
@@ -12,6 +12,18 @@ pub enum IdentityError {
     /// No such team in this organization.
     #[error("team {0} does not exist")]
     TeamNotFound(TeamId),
+    /// No such team to stand below.
+    #[error("team {0} does not exist")]
+    ParentNotFound(TeamId),
+    /// No such service account in this organization.
+    #[error("service account {0} does not exist")]
+    ServiceAccountNotFound(PrincipalId),
+    /// The program is disabled, so nothing new is made for it.
+    #[error("the service account is disabled")]
+    ServiceAccountDisabled,
+    /// The key was not made for that.
+    #[error("this credential may not create or change people, programs and roles")]
+    KeyCannotAdminister,
     /// No such API key in this organization.
     #[error("API key {0} does not exist")]
     ApiKeyNotFound(PrincipalId),
@@ -65,6 +77,24 @@ pub enum IdentityError {
     /// The password is not good enough.
     #[error("{0}")]
     WeakPassword(&'static str),
+    /// No such provider in this organization.
+    #[error("identity provider {0} does not exist")]
+    ProviderNotFound(ProviderId),
+    /// A provider does not answer as it must.
+    #[error("the provider cannot be used: {0}")]
+    ProviderUnreachable(&'static str),
+    /// Somebody from elsewhere may not come in; the reason goes to the log only.
+    #[error("signing in with this provider did not work")]
+    FederationRefused,
+    /// It takes a proof, now, that it is them.
+    #[error("prove with your password that it is you")]
+    StepUpRequired,
+    /// Whoever invited may not do so any more.
+    #[error("whoever made this invitation may not invite you any more: ask for a new one")]
+    InviterLostRights,
+    /// There is no invitation that is still good.
+    #[error("there is no open invitation")]
+    NoInvitation,
     /// The set-up link is unknown, used, replaced or too old, or its person was disabled.
     #[error("the set-up link is not valid")]
     InvalidSetupToken,

@@ -2,8 +2,10 @@
 
 use crate::caller::{Caller, Principal, PrincipalKind, Source};
 use crate::clock::Clock;
-use crate::identity::{Cost, Email, Identity, IdentityError, NewUser, User, platform};
+use crate::config::PublicAddress;
+use crate::identity::{Cost, Email, Identity, IdentityError, NewUser, User, Visitor, platform};
 use crate::ids::{OrganizationId, RequestId};
+use crate::mail::Mailer;
 use crate::organizations::{Organization, Slug, Status};
 use crate::storage::{Secrets, TenantFiles};
 
@@ -24,8 +26,27 @@ impl World {
         let clock = Clock::fixed(1_700_000_000_000);
         let files = TenantFiles::new(folder.path().to_owned(), clock.clone(), crate::storage::GROUP_COMMIT);
         let secrets = Secrets::open(folder.path()).unwrap();
-        let identity = Identity::with_cost(files, secrets, clock.clone(), Cost::FLOOR);
+        let address = PublicAddress { origin: "https://crm.example.com".to_owned(), base_domain: None };
+        let mailer = Mailer::new(folder.path(), &address, clock.clone());
+        let identity =
+            Identity::with_cost(files, secrets, clock.clone(), Cost::FLOOR).at(address).mailing(mailer);
         Self { folder, clock, identity, acme: organization("acme"), globex: organization("globex") }
+    }
+
+    /// Every mail so far with this subject, as text.
+    pub(super) fn mails(&self, subject: &str) -> Vec<String> {
+        let files = std::fs::read_dir(self.folder.path().join("spool/mail")).into_iter().flatten();
+        let text = files.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap());
+        let text = text.map(|text| text.replace("=\r\n", "").replace("=3D", "="));
+        text.filter(|text| text.contains(&format!("Subject: {subject}\r\n"))).collect()
+    }
+
+    /// The token behind `name` in the only mail with this subject.
+    pub(super) fn mailed(&self, subject: &str, name: &str) -> String {
+        let mails = self.mails(subject);
+        assert_eq!(mails.len(), 1, "{subject}: {mails:?}");
+        let (_, token) = mails[0].split_once(&format!("#{name}=")).unwrap();
+        token.split_whitespace().next().unwrap().to_owned()
     }
 
     /// The same files, seen by another process that shares nothing but the folder.
@@ -75,12 +96,17 @@ impl World {
 
     pub(super) async fn log_in(&self, name: &str) -> Result<String, IdentityError> {
         let email = format!("{name}@example.com");
-        self.identity.log_in(&self.acme, &email, PASSWORD).await.map(|token| token.token)
+        self.identity.log_in(&self.acme, &email, PASSWORD, &visitor()).await.map(|token| token.token)
     }
 
     pub(super) fn authenticate(&self, bearer: &str) -> Result<Caller, IdentityError> {
         self.identity.authenticate(&self.acme, bearer, RequestId::new())
     }
+}
+
+/// Somebody somewhere.
+pub(super) fn visitor() -> Visitor {
+    Visitor { address: "203.0.113.9".parse().unwrap(), user_agent: "Firefox".to_owned(), known_device: None }
 }
 
 /// The person as a caller.

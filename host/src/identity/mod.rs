@@ -11,11 +11,13 @@
 mod bearer;
 mod error;
 mod factors;
+mod federation;
+pub(crate) mod jws;
 mod keys;
 mod login;
 mod oauth;
 mod people;
-mod secret;
+pub(crate) mod secret;
 mod sessions;
 mod signing;
 mod store;
@@ -37,25 +39,32 @@ use crate::storage::{
 
 use bearer::Bearers;
 use login::Networks;
+pub(crate) use people::key_of;
 use secret::Peppers;
 
 pub use bearer::{AUDIENCE, AccessToken, IssueToken, LIFETIME};
 pub use error::IdentityError;
 pub use factors::{Enrolment, Factors};
-pub use keys::{ApiKey, ApiKeySecret, LONGEST as LONGEST_KEY, NewApiKey};
+pub use federation::{Departure, Endpoints, Federation, GroupRole, Provider, ProviderChange, Return};
+pub use keys::{
+    ApiKey, ApiKeySecret, LONGEST as LONGEST_KEY, NewApiKey, NewServiceAccount, ServiceAccount,
+    ServiceAccountChange,
+};
 pub use login::{
     Cost, External, INVITATION, PATIENCE as LOGIN_PATIENCE, Proof as FactorProof, SetupToken, Step, score,
 };
 pub use oauth::{
     Ask, Authorization, AuthorizeError, Client, ClientAnswer, ClientAuth, ClientChange, ClientKind,
-    ClientSecret, Consent, ConsentQuestion, GrantType, Hint, Introspection, NewClient, OAuthError, Proof,
-    ResponseMode, STANDARD_SCOPES, SignedIn, TokenAnswer, UserInfo,
+    ClientProof, ClientSecret, Consent, ConsentQuestion, GrantType, Hint, Introspection, NewClient,
+    OAuthError, ResponseMode, STANDARD_SCOPES, SignedIn, TokenAnswer, UserInfo,
 };
+pub use people::{
+    DEEPEST, Email, Invited, NewUser, OWNER, ROLES, Team, TeamChange, User, UserChange, UserStatus,
+};
+pub use sessions::{ABSOLUTE, IDLE, Method, Session, Started, Visitor};
 
 pub(crate) use factors::totp;
 pub(crate) use login::{Attempt, Hasher, Throttle, Verdict as PasswordVerdict, check_password};
-pub use people::{Email, NewUser, OWNER, ROLES, Team, User, UserChange, UserStatus};
-pub use sessions::{ABSOLUTE, IDLE, Method, Session, Started, Visitor};
 pub use signing::{KeyState, SigningAlgorithm, SigningKey};
 
 /// The identity file: host code only, and no secret in its change log.
@@ -76,8 +85,14 @@ static PROFILE: FileProfile = FileProfile {
             name: "0005_factors",
             sql: include_str!("../../../migrations/identity/0005_factors.sql"),
         },
+        Migration { name: "0006_people", sql: include_str!("../../../migrations/identity/0006_people.sql") },
+        Migration {
+            name: "0007_federation",
+            sql: include_str!("../../../migrations/identity/0007_federation.sql"),
+        },
+        Migration { name: "0008_policy", sql: include_str!("../../../migrations/identity/0008_policy.sql") },
     ],
-    redacted: &["password_hash", "token_hash", "secret_hash", "private_key"],
+    redacted: &["password_hash", "token_hash", "secret_hash", "private_key", "client_secret"],
 };
 
 /// The id under which the platform itself acts: the operator's commands, and what is set up without a person.
@@ -148,6 +163,11 @@ impl Identity {
         Self { address, ..self }
     }
 
+    /// What hashes passwords: one for the whole host, so that its bound on memory holds for all of them.
+    pub(crate) fn hasher(&self) -> Hasher {
+        self.hasher.clone()
+    }
+
     fn file(&self, organization: OrganizationId) -> Result<Arc<TenantFile>, IdentityError> {
         Ok(self.files.open(organization, "identity", &PROFILE)?)
     }
@@ -158,6 +178,45 @@ impl Identity {
         f: impl FnOnce(&Connection) -> Result<T, IdentityError>,
     ) -> Result<T, IdentityError> {
         self.file(organization)?.read(|connection| f(connection))
+    }
+
+    /// Looks at the organization's file, for what other modules keep there.
+    ///
+    /// # Errors
+    /// Whatever `f` answers, or the file fails.
+    pub fn look<T>(
+        &self,
+        organization: OrganizationId,
+        f: impl FnOnce(&Connection) -> Result<T, IdentityError>,
+    ) -> Result<T, IdentityError> {
+        self.read(organization, f)
+    }
+
+    /// Changes what other modules keep in the organization's file. When this returns, no bearer is answered from what
+    /// was true before.
+    ///
+    /// # Errors
+    /// Whatever `f` answers, or the file fails.
+    pub async fn put<T: Send + 'static>(
+        &self,
+        by: &Caller,
+        f: impl FnOnce(&Connection) -> Result<T, IdentityError> + Send + 'static,
+    ) -> Result<T, IdentityError> {
+        self.write(by, f).await
+    }
+
+    /// One change to what is neither logged nor remembered about bearers, so the epoch stays.
+    async fn note<T: Send + 'static>(
+        &self,
+        organization: OrganizationId,
+        f: impl FnOnce(&Connection) -> Result<T, IdentityError> + Send + 'static,
+    ) -> Result<T, IdentityError> {
+        let origin =
+            ChangeOrigin { principal: PLATFORM, request: RequestId::new(), source: Source::Platform };
+        let change = move |connection: &std::rc::Rc<Connection>| -> Result<Verdict<T>, IdentityError> {
+            Ok(Verdict::Keep(f(connection)?))
+        };
+        self.file(organization)?.write(origin, change).await
     }
 
     /// One change, whole or absent. When this returns, no bearer is answered from what was true before.

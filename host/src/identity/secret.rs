@@ -18,6 +18,8 @@ pub(super) struct Peppers {
     pub(super) api_key: Zeroizing<[u8; 32]>,
     /// For clients' secrets, codes and refresh tokens.
     pub(super) oauth: Zeroizing<[u8; 32]>,
+    /// For what browsers carry to a provider and back.
+    pub(super) federation: Zeroizing<[u8; 32]>,
     /// For set-up links.
     pub(super) setup_token: Zeroizing<[u8; 32]>,
     /// For cookies of sessions, logins and devices.
@@ -29,11 +31,12 @@ pub(super) struct Peppers {
 }
 
 impl Peppers {
-    pub(super) fn new(secrets: &Secrets) -> Self {
+    pub(crate) fn new(secrets: &Secrets) -> Self {
         let key = |purpose| Zeroizing::new(secrets.key(purpose));
         Self {
             api_key: key("api-key-pepper"),
             oauth: key("oauth-pepper"),
+            federation: key("federation-pepper"),
             setup_token: key("setup-token-pepper"),
             session: key("session-pepper"),
             mail_link: key("mail-link-pepper"),
@@ -43,14 +46,14 @@ impl Peppers {
 }
 
 /// 256 random bits.
-pub(super) fn random() -> Result<Zeroizing<[u8; 32]>, IdentityError> {
+pub(crate) fn random() -> Result<Zeroizing<[u8; 32]>, IdentityError> {
     let mut bytes = Zeroizing::new([0; 32]);
     getrandom::fill(bytes.as_mut_slice()).map_err(|_| IdentityError::Cryptography("no randomness"))?;
     Ok(bytes)
 }
 
 /// What is stored instead of a secret: HMAC-SHA-256 under `pepper` over `context` (16 bytes: whose it is) and the secret.
-pub(super) fn keyed_hash(
+pub(crate) fn keyed_hash(
     pepper: &[u8; 32],
     context: &[u8; 16],
     secret: &[u8],
@@ -63,7 +66,7 @@ pub(super) fn keyed_hash(
 }
 
 /// SHA-256.
-pub(super) fn digest(parts: &[&[u8]]) -> [u8; 32] {
+pub(crate) fn digest(parts: &[&[u8]]) -> [u8; 32] {
     let mut hash = Sha256::new();
     for part in parts {
         hash.update(part);
@@ -72,12 +75,12 @@ pub(super) fn digest(parts: &[&[u8]]) -> [u8; 32] {
 }
 
 /// base64url without padding.
-pub(super) fn encode(bytes: &[u8]) -> String {
+pub(crate) fn encode(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
 /// The bytes of canonical base64url without padding.
-pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(text).ok()
 }
 

@@ -125,6 +125,19 @@ impl Organizations {
             .collect())
     }
 
+    /// A page of organizations, by slug.
+    ///
+    /// # Errors
+    /// Only when the control database fails.
+    pub async fn page(
+        &self,
+        after: Option<&Slug>,
+        limit: u32,
+    ) -> Result<Vec<Arc<Organization>>, OrganizationError> {
+        let rows = store::page(self.control.pool(), after.map(Slug::as_str), limit).await?;
+        Ok(rows.into_iter().map(|organization| self.remember(organization)).collect())
+    }
+
     /// Suspends or resumes an organization: nobody of a suspended one can log in or be authenticated.
     ///
     /// # Errors

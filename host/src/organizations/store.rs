@@ -65,6 +65,23 @@ pub(super) async fn list(pool: &SqlitePool) -> Result<Vec<Organization>, Storage
     rows.iter().map(read).collect()
 }
 
+/// A page of them, by slug.
+pub(super) async fn page(
+    pool: &SqlitePool,
+    after: Option<&str>,
+    limit: u32,
+) -> Result<Vec<Organization>, StorageError> {
+    let rows = sqlx::query(
+        "select id, slug, name, status, zone, locale, currency, created_at from organizations
+         where slug > $1 order by slug limit $2",
+    )
+    .bind(after.unwrap_or_default())
+    .bind(limit)
+    .fetch_all(pool)
+    .await?;
+    rows.iter().map(read).collect()
+}
+
 /// Changes the status; `false` when there is no such organization.
 pub(super) async fn set_status(
     pool: &SqlitePool,

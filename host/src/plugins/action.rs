@@ -11,6 +11,7 @@ use super::hooks::missing;
 use super::{Plugin, Plugins};
 use crate::ids::RecordId;
 use crate::records::list::{self, View};
+use crate::records::rights;
 use crate::records::schema::Entity;
 use crate::records::tx::{Authority, Tx};
 use crate::records::{RecordError, Records, Scope, write};
@@ -65,7 +66,7 @@ impl Plugins {
         let Some((id, entity)) = record else {
             return Ok(Answer { body: output.into_bytes(), version: None });
         };
-        match list::get(&tx.conn, &tx.scope, &entity, id, &View::parse(&entity, None, None)?) {
+        match list::get(&tx.conn, &tx.scope, &entity, id, &View::within(&tx.scope, &entity, None, None)?) {
             Ok(one) => Ok(Answer { body: one.body, version: Some(one.version) }),
             // The action took the record out of its caller's sight; it is done all the same.
             Err(RecordError::NotFound) => Ok(Answer { body: Vec::new(), version: None }),
@@ -88,7 +89,7 @@ impl Plugins {
         let module = plugin.module(scope)?;
         let entity = action.entity.as_deref().and_then(|key| module.entity(key));
         let object = object(plugin, action);
-        let rows = scope.policy.decide(&scope.caller.principal.roles, &object, &action.verb);
+        let rows = scope.policy.decide(&scope.caller.principal, &object, &action.verb);
         let forbidden = || RecordError::Forbidden { object: object.clone(), action: action.verb.clone() };
         if rows.never() {
             return Err(forbidden());
@@ -97,7 +98,7 @@ impl Plugins {
         let output = engine.read(scope, module, |conn| {
             if let (Some(id), Some(entity)) = (invocation.record, &entity) {
                 let values = write::readable(conn, scope, entity, id)?.ok_or(RecordError::NotFound)?;
-                if !write::permits(&Some(rows), &scope.caller, &values) {
+                if !rights::permits(conn, scope, entity, &Some(rows), &values) {
                     return Err(forbidden());
                 }
             }
@@ -154,13 +155,13 @@ fn permit(
 ) -> Result<(), RecordError> {
     debug_assert!(action.mode != ActionMode::Read);
     let object = object(plugin, action);
-    let rows = tx.scope.policy.decide(&tx.scope.caller.principal.roles, &object, &action.verb);
+    let rows = tx.scope.policy.decide(&tx.scope.caller.principal, &object, &action.verb);
     let forbidden = || RecordError::Forbidden { object: object.clone(), action: action.verb.clone() };
     let (Some(entity), Some(id), ActionTarget::Record) = (entity, invocation.record, action.target) else {
         return if rows.never() { Err(forbidden()) } else { Ok(()) };
     };
     let values = write::find(tx, entity, id)?.ok_or(RecordError::NotFound)?;
-    if !write::permits(&Some(rows), &tx.scope.caller, &values) {
+    if !write::permits(tx, entity, &Some(rows), &values) {
         return Err(forbidden());
     }
     write::fresh(tx, entity, id, invocation.version, &values)

@@ -322,6 +322,7 @@ pub(super) fn refusal(error: RecordError) -> Refusal {
         RecordError::NotFound => simple("not-found", "record_not_found", error.to_string()),
         RecordError::Forbidden { .. } => simple("forbidden", "forbidden", error.to_string()),
         RecordError::FieldNotReadable { .. } => simple("forbidden", "field_not_readable", error.to_string()),
+        RecordError::FieldNotWritable { .. } => simple("forbidden", "field_not_writable", error.to_string()),
         RecordError::BadRequest { code, detail } => simple("invalid", code, detail),
         RecordError::Invalid(faults) => Refusal {
             failures: failures(faults),

@@ -225,9 +225,10 @@ pub(super) fn grants(root: &Part<'_>, around: &Around) -> Vec<GrantDeclaration> 
     for part in root.parts("grants", &["role", "object", "actions", "scope"]) {
         let role = part.such("role", is_word, "a lower-case name");
         let object = part.such("object", |object| around.owns(object), "an object of this plugin");
-        let scope = part.word("scope", |word| word.parse::<Scope>().ok());
+        let scope =
+            part.word("scope", |word| word.parse::<Scope>().ok().filter(|scope| *scope != Scope::Shared));
         if scope.is_none() {
-            part.fault("scope", "a scope is own, team or org");
+            part.fault("scope", "a scope is own, team, subteams or org");
         }
         let actions = part.words("actions", |action| {
             let known =

@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 
 use super::manifest::Around;
 use super::reading::{Part, is_key, is_word};
+use crate::policy::Label;
 use crate::records::duplicates::rule::{self, Rule};
 use crate::records::input;
 use crate::records::json::json_key;
@@ -30,7 +31,7 @@ const HEAVIEST: u8 = 10;
 pub(super) const ENTITY: &[&str] =
     &["key", "plural", "label", "title", "subject", "fields", "hooks", "operations", "duplicates"];
 
-/// The members of a field. `class` is for the privacy module to come; a manifest may already state it.
+/// The members of a field.
 const FIELD: &[&str] = &[
     "key",
     "type",
@@ -54,9 +55,6 @@ const FIELD: &[&str] = &[
     "class",
     "help",
 ];
-
-/// How private a field is.
-const CLASSES: &[&str] = &["public", "internal", "personal", "sensitive", "special", "secret"];
 
 /// Checks one entity; `None` when its key cannot be one.
 pub(super) fn entity(part: &Part<'_>, around: &Around) -> Option<Entity> {
@@ -130,7 +128,7 @@ fn fields(declared: &[Part<'_>], around: &Around) -> Vec<Field> {
 
 fn field(part: &Part<'_>, key: Option<&str>, around: &Around) -> Option<Field> {
     let kind = kind(part, around);
-    part.word("class", |class| CLASSES.contains(&class).then_some(()));
+    let class = part.word("class", Label::of_class).unwrap_or_default();
     let searchable = searchable(part, kind.as_ref());
     let inverse = part
         .json("inverse")
@@ -165,6 +163,7 @@ fn field(part: &Part<'_>, key: Option<&str>, around: &Around) -> Option<Field> {
         unique: unique || numbered,
         indexed,
         searchable,
+        class,
         custom: false,
         inverse: inverse.map(Into::into),
         read_only: read_only || numbered,

@@ -40,7 +40,7 @@ use self::call::State;
 use self::engine::Gate;
 use crate::clock::UnixMillis;
 use crate::licensing::Entitlement;
-use crate::policy::{Effect, Grant};
+use crate::policy::{Effect, Grant, Scope as Reach};
 use crate::records::schema::Module;
 use crate::records::{RecordError, Scope};
 
@@ -133,12 +133,19 @@ impl Plugin {
     /// The rights that the manifest proposes.
     pub fn grants(&self) -> impl Iterator<Item = Grant> + '_ {
         self.manifest.grants.iter().flat_map(|declared| {
-            declared.actions.iter().map(|action| Grant {
-                role: declared.role.clone(),
-                object: declared.object.clone(),
-                action: action.clone(),
-                scope: declared.scope,
-                effect: Effect::Allow,
+            declared.actions.iter().flat_map(|action| {
+                let grant = |scope| Grant {
+                    role: declared.role.clone(),
+                    object: declared.object.clone(),
+                    action: action.clone(),
+                    scope,
+                    effect: Effect::Allow,
+                };
+                // Whoever may read or change some records may do so with those that were shared with him.
+                let narrow = !matches!(declared.scope, Reach::Org) && !declared.object.ends_with(".module");
+                let lent =
+                    (narrow && matches!(action.as_str(), "read" | "update")).then(|| grant(Reach::Shared));
+                std::iter::once(grant(declared.scope)).chain(lent)
             })
         })
     }

@@ -42,7 +42,7 @@ impl Plugins {
         report: &Report,
         params: &Json,
     ) -> Result<Vec<u8>, RecordError> {
-        if scope.policy.decide(&scope.caller.principal.roles, &report.object, "read").never() {
+        if scope.policy.decide(&scope.caller.principal, &report.object, "read").never() {
             return Err(RecordError::Forbidden { object: report.object.clone(), action: "read".into() });
         }
         let module = plugin.module(scope)?;

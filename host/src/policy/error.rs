@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use crate::identity::IdentityError;
+use crate::ids::PolicyId;
+
 /// Why a policy was not installed.
 #[derive(Debug, thiserror::Error)]
 pub enum PolicyError {
@@ -20,6 +23,37 @@ pub enum PolicyError {
     /// Casbin refused the model or the rows.
     #[error("the policy engine failed")]
     Engine(#[from] casbin::Error),
+    /// The author of a change may not do himself what it would let somebody do.
+    #[error("you cannot grant `{action}` on {object} ({scope}): you may not do it yourself")]
+    Lacking {
+        /// `<plugin>.<entity>`
+        object: String,
+        /// `read`
+        action: String,
+        /// `org`
+        scope: &'static str,
+    },
+    /// The author of a change could not take it back.
+    #[error("with this change you could not change the policy any more")]
+    LockedOut,
+    /// There is no such row or role of the organization's own.
+    #[error("there is none of this organization's own with this name")]
+    Missing,
+    /// Another role has this name.
+    #[error("there is a role `{0}` already")]
+    Taken(String),
+    /// The role was changed meanwhile.
+    #[error("the role was changed meanwhile")]
+    Stale,
+    /// Somebody has the role, another inherits it, or a row speaks of it.
+    #[error("somebody has this role, a role inherits it, or a policy speaks of it")]
+    Held,
+    /// There are as many as there can be.
+    #[error("there are as many roles or policies as there can be")]
+    Full,
+    /// The organization's file failed.
+    #[error("the organization's policy could not be read or stored")]
+    Identity(#[from] IdentityError),
     /// The work of building was cut off, by shutdown or by a panic.
     #[error("building the policy did not finish")]
     Unfinished(#[from] tokio::task::JoinError),
@@ -47,6 +81,10 @@ pub enum Origin {
     Line(u64),
     /// A grant that was handed in, from 1.
     Grant(usize),
+    /// A row that the organization added.
+    Added(PolicyId),
+    /// A role that the organization made: by its number, from 1.
+    Role(usize),
 }
 
 impl fmt::Display for Origin {
@@ -54,6 +92,8 @@ impl fmt::Display for Origin {
         match self {
             Self::Line(line) => write!(f, "roles.csv line {line}"),
             Self::Grant(number) => write!(f, "grant {number}"),
+            Self::Added(id) => write!(f, "policy {id}"),
+            Self::Role(number) => write!(f, "role {number}"),
         }
     }
 }

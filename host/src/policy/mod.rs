@@ -1,21 +1,33 @@
 //! Policy: who may do what to which records.
 //!
-//! A policy is rows: a role may (or must not) do an action on an object, within a scope: its own records, its teams',
-//! or all of the organization. Shipped rows stand in `policies/roles.csv` and speak of the host's objects; plugins
-//! bring theirs as [`Grant`]s. Nothing is allowed by default, and a deny beats every allow.
+//! A policy is rows: a role, a team or a principal may (or must not) do an action on an object, within a scope (its own
+//! records, its teams', those below, those shared with it, or all of the organization) and under a condition. Shipped rows
+//! stand in `policies/roles.csv` and speak of the host's objects; plugins bring theirs as [`Grant`]s; organizations add
+//! theirs ([`Overlay`]). Nothing is allowed by default, and a deny beats every allow.
 //!
 //! Casbin defines what the rows mean (`policies/model.conf`) and is the reference; answers come from a [`PolicyIndex`]
-//! compiled out of casbin. An answer is a [`RowScope`], which judges one record or becomes the predicate of a query;
-//! a property test holds casbin, the index and SQLite equal.
+//! compiled out of casbin. An answer is a [`Decision`], which judges one record or becomes the predicate of a query;
+//! property tests hold casbin, the index and SQLite equal.
 //!
-//! Reading order: `scope.rs` (the answer), `rows.rs` (what is accepted), `model.rs` (casbin), `index.rs` (decide).
+//! Reading order: `scope.rs`, `decision.rs` (the answer), `condition.rs`, `label.rs` (fields), `limits.rs` (credentials),
+//! `rows.rs` and `reading.rs` (what is accepted), `model.rs` (casbin), `index.rs` (decide), `overlay.rs` and `store.rs`
+//! (what an organization adds), `change.rs` (who may add what).
 //! Not here: who has which role (see [`crate::identity`]), what is licensed (see [`crate::licensing`]).
 
+pub mod change;
+pub mod condition;
+mod decision;
 mod error;
 mod index;
+mod label;
+pub mod limits;
 mod model;
+mod overlay;
+mod reading;
 mod rows;
 mod scope;
+mod store;
+mod subject;
 #[cfg(test)]
 mod tests;
 
@@ -24,22 +36,32 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use dashmap::DashMap;
 use tokio::runtime::Handle;
+use tokio::sync::Mutex;
 
 use crate::caller::Caller;
+use crate::clock::Clock;
 use crate::ids::OrganizationId;
 
+pub use condition::Condition;
+pub use decision::{Decision, Predicate, Subject as Record};
 pub use error::{Fault, Origin, PolicyError};
 pub use index::PolicyIndex;
-pub use rows::{ACTIONS, Grant, OWNER, Rule};
+pub use label::{FieldUse, Label};
+pub use overlay::{Addition, Overlay, Role, Words};
+pub use rows::{ACTIONS, Grant, OWNER, Row, Rule, SHIPPED_ROLES};
 pub use scope::{Effect, RowScope, Scope, UnknownWord};
+pub use subject::Subject;
 
 use rows::Rows;
 
 /// The policies of all organizations that were loaded. Cheap to clone.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Policy {
     installed: Arc<DashMap<OrganizationId, Installed>>,
     loads: Arc<AtomicU64>,
+    /// Held while an organization's policy is changed.
+    turns: Arc<DashMap<OrganizationId, Arc<Mutex<()>>>>,
+    clock: Clock,
 }
 
 struct Installed {
@@ -47,11 +69,30 @@ struct Installed {
     index: Arc<PolicyIndex>,
 }
 
+/// A policy that was built and proved, but does not decide yet.
+pub struct Candidate {
+    load: u64,
+    /// What it would decide.
+    pub index: Arc<PolicyIndex>,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Policy {
     /// No policy for anyone yet, so that everything is denied.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self::with_clock(Clock::system())
+    }
+
+    /// The same, deciding at the instants of this clock.
+    #[must_use]
+    pub fn with_clock(clock: Clock) -> Self {
+        Self { installed: Arc::default(), loads: Arc::default(), turns: Arc::default(), clock }
     }
 
     /// Builds the organization's policy from the shipped rows and these grants, and puts it in force at once for every
@@ -64,9 +105,42 @@ impl Policy {
         organization: OrganizationId,
         grants: &[Grant],
     ) -> Result<Arc<PolicyIndex>, PolicyError> {
+        let candidate = self.build(organization, grants, &Overlay::default()).await?;
+        Ok(self.install(organization, candidate))
+    }
+
+    /// Builds a policy aside: the shipped rows, these grants, and what the organization added.
+    ///
+    /// # Errors
+    /// As for [`Self::load`].
+    pub async fn build(
+        &self,
+        organization: OrganizationId,
+        grants: &[Grant],
+        overlay: &Overlay,
+    ) -> Result<Candidate, PolicyError> {
         let load = self.loads.fetch_add(1, Ordering::Relaxed);
-        let index = Arc::new(build(model::MODEL, organization, Rows::collect(rows::SHIPPED, grants)?).await?);
-        Ok(self.install(organization, load, index))
+        let rows = Rows::collect(rows::SHIPPED, grants, overlay)?;
+        let index = build(model::MODEL, organization, rows, self.clock.clone()).await?;
+        Ok(Candidate { load, index: Arc::new(index) })
+    }
+
+    /// Puts a policy in force. Two may be built side by side: the one that was asked for later wins, whichever ends
+    /// first.
+    pub fn install(&self, organization: OrganizationId, candidate: Candidate) -> Arc<PolicyIndex> {
+        let Candidate { load, index } = candidate;
+        let mut entry = self
+            .installed
+            .entry(organization)
+            .or_insert_with(|| Installed { load, index: Arc::clone(&index) });
+        if entry.load < load {
+            *entry = Installed { load, index };
+        }
+        Arc::clone(&entry.index)
+    }
+
+    fn turn(&self, organization: OrganizationId) -> Arc<Mutex<()>> {
+        Arc::clone(&self.turns.entry(organization).or_default())
     }
 
     /// The policy in force.
@@ -77,34 +151,10 @@ impl Policy {
 
     /// What the caller may do; nothing while the organization's policy is not loaded.
     #[must_use]
-    pub fn decide(&self, caller: &Caller, object: &str, action: &str) -> RowScope {
-        self.installed.get(&caller.organization).map_or(RowScope::NEVER, |installed| {
-            installed.index.decide(&caller.principal.roles, object, action)
-        })
-    }
-
-    /// The rows that decide for somebody with these roles; none means that nothing was granted.
-    #[must_use]
-    pub fn explain(
-        &self,
-        organization: OrganizationId,
-        roles: &[Arc<str>],
-        object: &str,
-        action: &str,
-    ) -> Vec<Rule> {
-        self.index(organization).map(|index| index.explain(roles, object, action)).unwrap_or_default()
-    }
-
-    /// Two loads may run side by side: the one that was asked for later wins, whichever ends first.
-    fn install(&self, organization: OrganizationId, load: u64, index: Arc<PolicyIndex>) -> Arc<PolicyIndex> {
-        let mut entry = self
-            .installed
-            .entry(organization)
-            .or_insert_with(|| Installed { load, index: Arc::clone(&index) });
-        if entry.load < load {
-            *entry = Installed { load, index };
-        }
-        Arc::clone(&entry.index)
+    pub fn decide(&self, caller: &Caller, object: &str, action: &str) -> Decision {
+        self.installed
+            .get(&caller.organization)
+            .map_or(Decision::NEVER, |installed| installed.index.decide(&caller.principal, object, action))
     }
 }
 
@@ -113,13 +163,14 @@ async fn build(
     model: &'static str,
     organization: OrganizationId,
     rows: Rows,
+    clock: Clock,
 ) -> Result<PolicyIndex, PolicyError> {
     let runtime = Handle::current();
     tokio::task::spawn_blocking(move || {
         let organization = organization.to_string();
         let enforcer = runtime.block_on(model::enforcer(model, &organization, &rows))?;
         model::prove_harmless(&enforcer, &organization, &rows)?;
-        PolicyIndex::compile(&enforcer, &organization, rows)
+        PolicyIndex::compile(&enforcer, &organization, rows, clock)
     })
     .await?
 }

@@ -7,6 +7,9 @@ use casbin::function_map::OperatorFunction;
 use casbin::rhai::Dynamic;
 use casbin::{CoreApi, DefaultModel, Enforcer, MgmtApi};
 
+use serde_json::{Map, Value as Json};
+
+use super::condition::Condition;
 use super::error::PolicyError;
 use super::rows::Rows;
 
@@ -17,8 +20,9 @@ pub(super) const MODEL: &str = include_str!("../../../policies/model.conf");
 pub(super) async fn enforcer(model: &str, organization: &str, rows: &Rows) -> Result<Enforcer, PolicyError> {
     let mut enforcer = Enforcer::new(DefaultModel::from_str(model).await?, ()).await?;
     enforcer.enable_auto_save(false);
-    enforcer.add_function("scope_ok", OperatorFunction::Arg6(scope_ok));
-    enforcer.add_policies(rows.rules.iter().map(super::rows::Rule::row).collect()).await?;
+    enforcer.add_function("scope_ok", OperatorFunction::Arg4(scope_ok));
+    enforcer.add_function("cond_ok", OperatorFunction::Arg3(cond_ok));
+    enforcer.add_policies(rows.rules.iter().map(super::rows::Rule::cells).collect()).await?;
     if !rows.links.is_empty() {
         let link = |(heir, ancestor): &(String, String)| {
             vec![heir.clone(), ancestor.clone(), organization.to_owned()]
@@ -39,8 +43,9 @@ pub(super) fn prove_harmless(
         return Err(PolicyError::Unsafe("a request of empty strings"));
     }
     if let Some(rule) = rows.rules.first() {
-        let (object, action) = (rule.grant.object.as_str(), rule.grant.action.as_str());
-        let stranger = ["nobody", organization, object, action, "", "nobody", ""].map(str::to_owned);
+        let (object, action) = (rule.row.object.as_str(), rule.row.action.as_str());
+        let stranger =
+            ["nobody", organization, object, action, "nobody||", "nobody||", "{}"].map(str::to_owned);
         if enforcer.enforce(stranger.to_vec())? {
             return Err(PolicyError::Unsafe("somebody without any role"));
         }
@@ -48,26 +53,33 @@ pub(super) fn prove_harmless(
     Ok(())
 }
 
-/// Whether a row's scope covers the record. `teams` are separated by spaces, an absent owner or team is empty; what is
-/// absent is not covered by an allow and is covered by a deny.
-fn scope_ok(
-    sub: Dynamic,
-    teams: Dynamic,
-    owner: Dynamic,
-    team: Dynamic,
-    scope: Dynamic,
-    effect: Dynamic,
-) -> Dynamic {
-    let [sub, teams, owner, team, scope, effect] =
-        [sub, teams, owner, team, scope, effect].map(|value| value.into_string().unwrap_or_default());
+/// Whether a row's scope covers the record. What is absent is not covered by an allow and is covered by a deny.
+fn scope_ok(who: Dynamic, record: Dynamic, scope: Dynamic, effect: Dynamic) -> Dynamic {
+    let [who, record, scope, effect] =
+        [who, record, scope, effect].map(|value| value.into_string().unwrap_or_default());
+    let (mut who, mut record) = (who.split('|'), record.split('|'));
+    let [sub, teams, below] = [(); 3].map(|()| who.next().unwrap_or_default());
+    let [owner, team, shared] = [(); 3].map(|()| record.next().unwrap_or_default());
     let absent = effect == "deny";
+    let among = |teams: &str| teams.split(' ').any(|one| one == team);
     let covered = match scope.as_str() {
         "org" => true,
         "own" if owner.is_empty() => absent,
         "own" => owner == sub,
-        "team" if team.is_empty() => absent,
-        "team" => teams.split(' ').any(|one| one == team),
+        "team" | "subteams" if team.is_empty() => absent,
+        "team" => among(teams),
+        "subteams" => among(teams) || among(below),
+        "shared" => shared == "shared",
         _ => absent,
     };
     covered.into()
+}
+
+/// Whether a row's condition holds. What is absent makes an allow false and a deny true, and so does what cannot be read.
+fn cond_ok(facts: Dynamic, condition: Dynamic, effect: Dynamic) -> Dynamic {
+    let [facts, condition, effect] =
+        [facts, condition, effect].map(|value| value.into_string().unwrap_or_default());
+    let facts: Map<String, Json> = serde_json::from_str(&facts).unwrap_or_default();
+    let held = Condition::parse(&condition).ok().and_then(|condition| condition.holds(&facts));
+    held.unwrap_or(effect == "deny").into()
 }

@@ -1,6 +1,6 @@
-//! Which records a decision covers: [`RowScope`], asked of one record in memory or handed to SQLite as a predicate.
+//! How far a rule reaches, and [`RowScope`]: the reach of all rules without conditions together.
 //!
-//! Both forms are two-valued. Where a record has no owner or no team, an allow does not cover it and a deny does.
+//! Where a record has no owner or no team, an allow does not cover it and a deny does.
 
 use std::str::FromStr;
 
@@ -14,6 +14,10 @@ pub enum Scope {
     Own,
     /// Records of the principal's teams.
     Team,
+    /// Records of the principal's teams and of those below them.
+    Subteams,
+    /// Records that somebody shared with the principal or one of its teams.
+    Shared,
     /// Every record of the organization.
     Org,
 }
@@ -25,14 +29,21 @@ impl Scope {
         match self {
             Self::Own => "own",
             Self::Team => "team",
+            Self::Subteams => "subteams",
+            Self::Shared => "shared",
             Self::Org => "org",
         }
     }
 
-    const fn bit(self) -> u8 {
+    /// Every scope.
+    pub const ALL: [Self; 5] = [Self::Own, Self::Team, Self::Subteams, Self::Shared, Self::Org];
+
+    pub(super) const fn bit(self) -> u8 {
         match self {
             Self::Own => OWN,
             Self::Team => TEAM,
+            Self::Subteams => SUBTEAMS,
+            Self::Shared => SHARED,
             Self::Org => ORG,
         }
     }
@@ -50,6 +61,8 @@ impl FromStr for Scope {
         match text {
             "own" => Ok(Self::Own),
             "team" => Ok(Self::Team),
+            "subteams" => Ok(Self::Subteams),
+            "shared" => Ok(Self::Shared),
             "org" => Ok(Self::Org),
             _ => Err(UnknownWord),
         }
@@ -89,15 +102,25 @@ impl FromStr for Effect {
     }
 }
 
-const OWN: u8 = 1;
-const TEAM: u8 = 2;
-const ORG: u8 = 4;
+pub(super) const OWN: u8 = 1;
+pub(super) const TEAM: u8 = 2;
+pub(super) const ORG: u8 = 4;
+pub(super) const SUBTEAMS: u8 = 8;
+pub(super) const SHARED: u8 = 16;
 
-/// What a decision allows: the union of the allowing scopes, less the union of the denying ones.
+/// What rules without conditions allow: the union of the allowing scopes, less the union of the denying ones. All that
+/// there is to a decision on the host's own objects, which nobody shares and on which no row has a condition.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct RowScope {
-    allow: u8,
-    deny: u8,
+    pub(super) allow: u8,
+    pub(super) deny: u8,
+}
+
+/// What is asked of a record.
+pub(super) struct Facts<'a> {
+    pub(super) owner: Option<PrincipalId>,
+    pub(super) team: Option<TeamId>,
+    pub(super) shared: &'a dyn Fn() -> bool,
 }
 
 impl RowScope {
@@ -119,7 +142,7 @@ impl RowScope {
         self.allow & ORG != 0 && self.deny == 0
     }
 
-    /// Whether the record with this owner and team is covered.
+    /// Whether the record with this owner and team, which nobody shared, is covered.
     #[must_use]
     pub fn permits(
         self,
@@ -127,77 +150,12 @@ impl RowScope {
         owner: impl Into<Option<PrincipalId>>,
         team: impl Into<Option<TeamId>>,
     ) -> bool {
-        let (owner, team) = (owner.into(), team.into());
-        let covers = |bits: u8, absent: bool| {
-            bits & ORG != 0
-                || bits & OWN != 0 && owner.map_or(absent, |id| id == principal.id)
-                || bits & TEAM != 0 && team.map_or(absent, |id| principal.teams.contains(&id))
-        };
-        covers(self.allow, false) && !covers(self.deny, true)
+        let facts = Facts { owner: owner.into(), team: team.into(), shared: &|| false };
+        covers(self.allow, false, principal, &facts) && !covers(self.deny, true, principal, &facts)
     }
 
-    /// [`Self::permits`] as SQL over the columns `owner_id` and `team_id` of `alias` (empty for none), never null: `1`
-    /// for always, `0` for never. The blobs are its parameters, in order from `?first_param` on.
-    ///
-    /// Allowing terms use `is`, which is two-valued and, unlike `coalesce(…, 0)`, lets SQLite use an index.
-    #[must_use]
-    pub fn predicate(
-        self,
-        principal: &Principal,
-        alias: &str,
-        first_param: usize,
-    ) -> (String, Vec<[u8; 16]>) {
-        if self.never() {
-            return ("0".to_owned(), Vec::new());
-        }
-        if self.always() {
-            return ("1".to_owned(), Vec::new());
-        }
-        let allow = if self.allow & ORG != 0 { ORG } else { self.allow };
-        let named = allow | self.deny;
-        let dot = if alias.is_empty() { "" } else { "." };
-        let (owner, team) = (format!("{alias}{dot}owner_id"), format!("{alias}{dot}team_id"));
-        let mut values = Vec::new();
-        let mut mine = String::new();
-        if named & OWN != 0 {
-            mine = format!("?{first_param}");
-            values.push(*principal.id.as_bytes());
-        }
-        let mut ours = Vec::new();
-        if named & TEAM != 0 {
-            for id in principal.teams.iter() {
-                ours.push(format!("?{}", first_param + values.len()));
-                values.push(*id.as_bytes());
-            }
-        }
-        let ours = ours.join(", ");
-
-        let mut parts = Vec::new();
-        if allow & ORG == 0 {
-            let mut terms = Vec::new();
-            if allow & OWN != 0 {
-                terms.push(format!("{owner} is {mine}"));
-            }
-            if allow & TEAM != 0 && !ours.is_empty() {
-                terms.push(format!("({team} is not null and {team} in ({ours}))"));
-            }
-            parts.push(any(&terms));
-        }
-        if self.deny & OWN != 0 {
-            parts.push(format!("not coalesce({owner} = {mine}, 1)"));
-        }
-        if self.deny & TEAM != 0 && ours.is_empty() {
-            parts.push(format!("{team} is not null"));
-        } else if self.deny & TEAM != 0 {
-            parts.push(format!("not coalesce({team} in ({ours}), 1)"));
-        }
-        (format!("({})", parts.join(" and ")), values)
-    }
-
-    /// Whose records can be covered at all: the caller's own, his teams'; `None` when it can be anybody's.
-    #[must_use]
-    pub const fn facets(self) -> Option<(bool, bool)> {
-        if self.allow & ORG != 0 { None } else { Some((self.allow & OWN != 0, self.allow & TEAM != 0)) }
+    pub(super) const fn asks_shares(self) -> bool {
+        (self.allow | self.deny) & SHARED != 0
     }
 
     pub(super) const fn with(self, scope: Scope, effect: Effect) -> Self {
@@ -212,7 +170,16 @@ impl RowScope {
     }
 }
 
-/// One of the terms; `0` when there are none (a scope of teams for somebody who is in none).
-fn any(terms: &[String]) -> String {
-    if terms.is_empty() { "0".to_owned() } else { format!("({})", terms.join(" or ")) }
+/// Whether one of these scopes covers a record; what is absent counts as `absent`.
+pub(super) fn covers(bits: u8, absent: bool, principal: &Principal, facts: &Facts<'_>) -> bool {
+    let within = |below: bool| {
+        facts
+            .team
+            .map_or(absent, |id| principal.teams.contains(&id) || below && principal.subteams.contains(&id))
+    };
+    bits & ORG != 0
+        || bits & OWN != 0 && facts.owner.map_or(absent, |id| id == principal.id)
+        || bits & TEAM != 0 && within(false)
+        || bits & SUBTEAMS != 0 && within(true)
+        || bits & SHARED != 0 && (facts.shared)()
 }

@@ -2,14 +2,16 @@
 
 mod agreement;
 mod loading;
+mod organization;
 mod shipped;
 
 use std::sync::Arc;
 
 use super::model;
 use super::rows::{Rows, SHIPPED};
-use super::{Effect, Grant, PolicyError, PolicyIndex, RowScope, Scope};
+use super::{Decision, Effect, Grant, Overlay, PolicyError, PolicyIndex, RowScope, Scope};
 use crate::caller::{Principal, PrincipalKind};
+use crate::clock::Clock;
 use crate::ids::{OrganizationId, PrincipalId, TeamId};
 
 fn grant(role: &str, object: &str, action: &str, scope: Scope, effect: Effect) -> Grant {
@@ -26,10 +28,21 @@ fn principal(id: PrincipalId, names: &[&str], teams: &[TeamId]) -> Principal {
 
 /// An index over policy text, as `Policy::load` makes it.
 async fn compile(text: &str, grants: &[Grant]) -> Result<PolicyIndex, PolicyError> {
-    super::build(model::MODEL, OrganizationId::new(), Rows::collect(text, grants)?).await
+    compile_with(text, grants, &Overlay::default()).await
 }
 
-fn scope(allow: &[Scope], deny: &[Scope]) -> RowScope {
+async fn compile_with(text: &str, grants: &[Grant], overlay: &Overlay) -> Result<PolicyIndex, PolicyError> {
+    let rows = Rows::collect(text, grants, overlay)?;
+    super::build(model::MODEL, OrganizationId::new(), rows, Clock::fixed(0)).await
+}
+
+/// Somebody with these roles.
+fn with(names: &[&str]) -> Principal {
+    principal(PrincipalId::new(), names, &[])
+}
+
+fn scope(allow: &[Scope], deny: &[Scope]) -> Decision {
     let allowed = allow.iter().fold(RowScope::NEVER, |scope, one| scope.with(*one, Effect::Allow));
-    deny.iter().fold(allowed, |scope, one| scope.with(*one, Effect::Deny))
+    let rows = deny.iter().fold(allowed, |scope, one| scope.with(*one, Effect::Deny));
+    Decision { rows, ..Decision::NEVER }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
+use super::Scope;
 use super::companions;
 use super::error::RecordError;
 use super::json::{write_id, write_text};
@@ -60,7 +61,7 @@ pub(super) fn report(tx: &Tx, mark: &Mark, reply: &Reply) -> Result<Vec<u8>, Rec
         if std::mem::replace(&mut written, true) {
             out.push(b',');
         }
-        write_change(&entity, id, before.as_deref(), now.as_deref(), &mut out);
+        write_change(&tx.scope, &entity, id, [before.as_deref(), now.as_deref()], &mut out);
     }
     let beside = companions::said_since(tx, mark.events)?;
     // Writing into a vector cannot fail.
@@ -115,16 +116,16 @@ impl History {
 
 /// Whether the caller may read the record in each of its states.
 fn readable(tx: &Tx, entity: &Entity, states: [Option<&[Value]>; 2]) -> bool {
-    let roles = &tx.scope.caller.principal.roles;
-    let rows = tx.scope.policy.decide(roles, &entity.object, "read");
-    !rows.never() && states.into_iter().flatten().all(|values| permits(&Some(rows), &tx.scope.caller, values))
+    let rows = tx.scope.policy.decide(&tx.scope.caller.principal, &entity.object, "read");
+    let rows = Some(rows).filter(|rows| !rows.never());
+    rows.is_some() && states.into_iter().flatten().all(|values| permits(tx, entity, &rows, values))
 }
 
 fn write_change(
+    scope: &Scope,
     entity: &Arc<Entity>,
     id: RecordId,
-    before: Option<&[Value]>,
-    after: Option<&[Value]>,
+    [before, after]: [Option<&[Value]>; 2],
     out: &mut Vec<u8>,
 ) {
     let in_bin = |values: &[Value]| values.get(DELETED_AT).is_some_and(|at| !at.is_null());
@@ -146,10 +147,13 @@ fn write_change(
         let _ = write!(out, ",\"{name}\":");
         match (state, before.zip(after)) {
             (None, _) => out.extend_from_slice(b"null"),
-            (Some(values), Some((before, after))) => write_difference(entity, before, after, values, out),
+            (Some(values), Some((before, after))) => {
+                write_difference(scope, entity, [before, after], values, out)
+            }
             (Some(values), None) => {
                 out.push(b'{');
-                write_members(fields(entity).filter(|field| has(field, values)), values, out);
+                let shown = fields(entity).filter(|field| has(field, values) && scope.shows(entity, field));
+                write_members(shown, values, out);
                 out.push(b'}');
             }
         }
@@ -158,8 +162,15 @@ fn write_change(
 }
 
 /// The fields in which two states differ, with the values of one of them.
-fn write_difference(entity: &Entity, before: &[Value], after: &[Value], values: &[Value], out: &mut Vec<u8>) {
-    let differs = |field: &&Field| columns(field, before) != columns(field, after);
+fn write_difference(
+    scope: &Scope,
+    entity: &Entity,
+    [before, after]: [&[Value]; 2],
+    values: &[Value],
+    out: &mut Vec<u8>,
+) {
+    let differs =
+        |field: &&Field| columns(field, before) != columns(field, after) && scope.shows(entity, field);
     out.push(b'{');
     if before.get(DELETED_AT) != after.get(DELETED_AT) {
         write_deleted_at(values, out);

@@ -51,6 +51,14 @@ pub enum RecordError {
         /// `amount`
         field: String,
     },
+    /// The caller may write the record, but not this field of it.
+    #[error("your roles do not allow to write `{field}` of {object}")]
+    FieldNotWritable {
+        /// `plugin.entity`
+        object: String,
+        /// `amount`
+        field: String,
+    },
     /// The address asks for something that cannot be: a parameter, a cursor, a filter.
     #[error("{detail}")]
     BadRequest {
@@ -124,6 +132,7 @@ impl RecordError {
             self,
             Self::NotFound
                 | Self::Forbidden { .. }
+                | Self::FieldNotWritable { .. }
                 | Self::BadRequest { .. }
                 | Self::Invalid(_)
                 | Self::Conflict { .. }

@@ -117,7 +117,7 @@ fn load(
         sort: Sort::newest(),
         limit: ids.len(),
         cursor: None,
-        view: expansion.view.clone().map_or_else(|| View::parse(entity, None, None), Ok)?,
+        view: expansion.view.clone().map_or_else(|| View::within(scope, entity, None, None), Ok)?,
         count: Count::None,
     };
     let page = match engine.read(scope, module, |conn| page(engine, conn, scope, entity, &query)) {

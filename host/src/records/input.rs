@@ -287,6 +287,7 @@ mod tests {
             unique: false,
             indexed: false,
             searchable: 0,
+            class: crate::policy::Label::Internal,
             custom: false,
             inverse: None,
             read_only: false,

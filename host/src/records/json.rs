@@ -172,13 +172,14 @@ pub struct Place {
 /// The quoted id that stands where an expansion will: its length in bytes.
 pub const ID_LENGTH: usize = 38;
 
-/// Writes a row as a JSON object and notes where expansions belong.
+/// Writes a row as a JSON object and notes where expansions belong. `masked` is what says which members are withheld.
 ///
 /// # Errors
 /// A column is missing: the SELECT and the members do not belong together.
 pub fn write_row(
     row: &Row<'_>,
     members: &[Member],
+    masked: &[u8],
     out: &mut Vec<u8>,
     places: &mut Vec<Place>,
 ) -> rusqlite::Result<()> {
@@ -203,6 +204,7 @@ pub fn write_row(
             _ => write_value(&member.form, value, second, out),
         }
     }
+    out.extend_from_slice(masked);
     out.push(b'}');
     Ok(())
 }

@@ -12,6 +12,7 @@ use super::error::RecordError;
 use super::filter::{Filter, Sight, bind};
 use super::json::{Place, write_row, write_text};
 pub use super::members::View;
+use super::rights::predicate;
 use super::schema::{Entity, ID, VERSION};
 use super::search::{self, Words};
 use super::sort::{After, Sort};
@@ -19,7 +20,7 @@ use super::value::Value;
 use super::{Records, Scope};
 use crate::clock::UnixMillis;
 use crate::ids::RecordId;
-use crate::policy::RowScope;
+use crate::policy::Decision;
 use crate::storage::{Connection, StorageError};
 
 /// `count=capped` stops here.
@@ -83,8 +84,8 @@ pub struct Page {
 ///
 /// # Errors
 /// [`RecordError::Forbidden`] when the policy allows no row at all.
-pub fn visible(scope: &Scope, entity: &Entity, action: &str) -> Result<RowScope, RecordError> {
-    let rows = scope.policy.decide(&scope.caller.principal.roles, &entity.object, action);
+pub fn visible(scope: &Scope, entity: &Entity, action: &str) -> Result<Decision, RecordError> {
+    let rows = scope.policy.decide(&scope.caller.principal, &entity.object, action);
     if rows.never() {
         return Err(RecordError::Forbidden { object: entity.object.to_string(), action: action.to_owned() });
     }
@@ -105,9 +106,8 @@ pub fn write_visible(
     let rows = visible(scope, entity, action)?;
     sql.push_str("deleted_at is null");
     if !rows.always() {
-        let (predicate, ids) = rows.predicate(&scope.caller.principal, "", params.len() + 1);
-        params.extend(ids.into_iter().map(Value::Id));
-        let _ = write!(sql, " and ({predicate})");
+        sql.push_str(" and ");
+        predicate(scope, entity, &rows, None, sql, params)?;
     }
     Ok(())
 }
@@ -132,7 +132,7 @@ pub fn get(
     let mut rows = statement.query(params_from_iter(&params))?;
     let row = rows.next()?.ok_or(RecordError::NotFound)?;
     let (mut body, mut places) = (Vec::with_capacity(1024), Vec::new());
-    write_row(row, &view.members, &mut body, &mut places)?;
+    write_row(row, &view.members, &view.masked, &mut body, &mut places)?;
     let version: i64 = row.get("version")?;
     Ok(One { version: version.unsigned_abs(), body, places })
 }
@@ -285,7 +285,8 @@ impl<'q> Writing<'q> {
             if self.seen > 1 {
                 self.body.push(b',');
             }
-            write_row(row, &self.query.view.members, &mut self.body, &mut self.places)?;
+            let view = &self.query.view;
+            write_row(row, &view.members, &view.masked, &mut self.body, &mut self.places)?;
             if self.seen == self.query.limit {
                 let values = (0..keys).map(|at| row.get_ref(keys_at + at).map(Value::from_sql));
                 self.last = (values.collect::<rusqlite::Result<_>>()?, row.get("_row")?);

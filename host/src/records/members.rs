@@ -7,6 +7,7 @@ use super::Scope;
 use super::error::RecordError;
 use super::filter::target_of;
 use super::json::{Form, Member, json_key};
+use super::rights::{masked_names, write_masked};
 use super::schema::{Entity, Field, Kind, Target};
 
 /// What a file field refers to is called so: no entity can be.
@@ -24,6 +25,8 @@ const LEADING: [&str; 8] =
 pub struct View {
     pub(super) members: Vec<Member>,
     pub(super) select: String,
+    /// `,"_masked":[…]`: which members the caller may not read; nothing when there are none.
+    pub(super) masked: Vec<u8>,
     /// The expanded members.
     pub expansions: Vec<Expansion>,
 }
@@ -51,6 +54,13 @@ impl Asking<'_> {
         match self {
             Self::Host => Ok(entity.attribute(key)),
             Self::Caller(scope, _) => scope.field(entity, key),
+        }
+    }
+
+    fn shows(self, entity: &Entity, field: &Field) -> bool {
+        match self {
+            Self::Host => true,
+            Self::Caller(scope, _) => scope.shows(entity, field),
         }
     }
 }
@@ -94,7 +104,10 @@ impl View {
         }
         let shown = |field: &&Field| {
             matches!(&*field.key, "id" | "version")
-                || wanted.as_ref().is_none_or(|names| names.contains(&&*field.key))
+                || match &wanted {
+                    Some(names) => names.contains(&&*field.key),
+                    None => asking.shows(entity, field),
+                }
         };
         let leading = LEADING.iter().filter_map(|key| entity.attribute(key));
         let trailing = ["source", "external_ids"].iter().filter_map(|key| entity.attribute(key));
@@ -103,8 +116,12 @@ impl View {
         let mut view = Self {
             members: Vec::with_capacity(attributes.len()),
             select: String::new(),
+            masked: Vec::new(),
             expansions: Vec::new(),
         };
+        if let (None, Asking::Caller(scope, _)) = (&wanted, asking) {
+            write_masked(&masked_names(scope, entity), &mut view.masked);
+        }
         for field in attributes {
             view.push(field, &field.json_key, None);
         }

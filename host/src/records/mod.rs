@@ -7,9 +7,7 @@
 //!
 //! Reading order: `value.rs`, `schema/`, `input.rs` (JSON to values), `json.rs` (rows to JSON), `filter/`, `sort.rs`,
 //! `members.rs`, `list.rs`, `expand.rs`, `tx.rs`, `write/`, `derived.rs`, `trash/` (the recycle bin), `mutation.rs`
-//! (`dry_run.rs`, `idempotency/`), `bulk/`, `search/`, `duplicates/`, `companions/`, `configuration/`, `import/`.
-//! Reading order: `value.rs`, `schema.rs`, `input.rs` (JSON to values), `json.rs` (rows to JSON), `filter/`, `sort.rs`,
-//! `members.rs`, `list.rs`, `expand.rs`, `views/`, `tx.rs`, `write.rs`, `import/`.
+//! (`dry_run.rs`, `idempotency/`), `bulk/`, `search/`, `duplicates/`, `companions/`, `configuration/`, `import/`, `rights/`.
 
 pub mod blobs;
 pub mod bulk;
@@ -40,6 +38,7 @@ pub mod number;
 pub mod own;
 pub mod plugin_sql;
 pub mod reference;
+pub mod rights;
 pub mod schema;
 pub mod search;
 mod shown;
@@ -105,6 +104,7 @@ static PROFILE: FileProfile = FileProfile {
             name: "0009_transfer",
             sql: include_str!("../../../migrations/tenant/0009_transfer.sql"),
         },
+        Migration { name: "0010_shares", sql: include_str!("../../../migrations/tenant/0010_shares.sql") },
     ],
     redacted: &[],
 };
@@ -148,7 +148,7 @@ impl Scope {
     /// # Errors
     /// [`RecordError::FieldNotReadable`].
     pub fn field<'e>(&self, entity: &'e Entity, key: &str) -> Result<Option<&'e schema::Field>, RecordError> {
-        Ok(entity.attribute(key))
+        entity.attribute(key).map(|field| self.may_read(entity, field).map(|()| field)).transpose()
     }
 
     /// The module of `plugin`, if the organization has it.

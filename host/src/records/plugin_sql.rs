@@ -8,7 +8,8 @@ use rusqlite::Statement;
 
 use super::cells::{Cell, push_sql};
 use super::list::write_visible;
-use super::schema::Module;
+use super::rights::masked_names;
+use super::schema::{Entity, Module};
 use super::value::Value;
 use super::{RecordError, Scope};
 use crate::storage::{Connection, PluginMode, PluginSqlError};
@@ -47,7 +48,8 @@ pub fn with_views(
     let lower = text.to_ascii_lowercase();
     let (mut views, mut params) = (String::new(), vec![Value::Null; PARAMETERS]);
     for entity in module.entities.iter().filter(|entity| lower.contains(&format!("visible_{}", entity.key))) {
-        let mut select = format!("select {} from \"{}\" where ", entity.plugin_select, entity.key);
+        let columns = columns(scope, entity);
+        let mut select = format!("select {columns} from \"{}\" where ", entity.key);
         match write_visible(scope, entity, "read", &mut select, &mut params) {
             Ok(()) => {}
             Err(RecordError::Forbidden { .. }) => select.push('0'), // the caller may read none: an empty view
@@ -72,6 +74,23 @@ pub fn with_views(
         false => format!("with {views}, {rest}"),
     };
     Ok((sql, values))
+}
+
+/// The columns of a view: those that the caller may not read are empty.
+fn columns(scope: &Scope, entity: &Entity) -> String {
+    let masked = masked_names(scope, entity);
+    if masked.is_empty() {
+        return entity.plugin_select.clone();
+    }
+    let hidden = |name: &str| {
+        let whole = name.strip_suffix("_currency").unwrap_or(name);
+        masked.iter().any(|key| key == name || key == whole)
+    };
+    let shown = entity.columns().take(entity.plugin_width).map(|name| match hidden(&name) {
+        true => format!("null as \"{name}\""),
+        false => format!("\"{name}\""),
+    });
+    shown.collect::<Vec<_>>().join(", ")
 }
 
 /// The first word of a text and what follows it.

@@ -37,7 +37,7 @@ pub fn changed_since(
     id: RecordId,
     version: u64,
 ) -> Result<Vec<ChangedField>, RecordError> {
-    let mut found = Found { entity, seen: HashSet::new(), fields: Vec::new() };
+    let mut found = Found { tx, entity, seen: HashSet::new(), fields: Vec::new() };
     // What this very request changed is in the file, but not in the log before it is committed.
     for touched in tx.conn.changes_since(ChangeMark::START)?.iter().rev() {
         if touched.id == *id.as_bytes() && touched.kind == TouchKind::Updated && *touched.table == *entity.key
@@ -62,6 +62,7 @@ pub fn changed_since(
 }
 
 struct Found<'a> {
+    tx: &'a Tx,
     entity: &'a Entity,
     seen: HashSet<Arc<str>>,
     fields: Vec<ChangedField>,
@@ -71,7 +72,9 @@ impl Found<'_> {
     fn add<'n>(&mut self, columns: impl Iterator<Item = &'n str>, at: UnixMillis, by: PrincipalId) {
         for column in columns {
             let Some(key) = field_of(self.entity, column) else { continue };
-            if self.seen.insert(Arc::clone(&key)) {
+            let hidden =
+                self.entity.attribute(&key).is_none_or(|field| !self.tx.scope.shows(self.entity, field));
+            if !hidden && self.seen.insert(Arc::clone(&key)) {
                 self.fields.push(ChangedField { field: key, at, by });
             }
         }

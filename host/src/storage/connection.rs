@@ -162,6 +162,17 @@ impl Connection {
         }
     }
 
+    /// From now on this handle keeps pages of at most so much in memory.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn keep_in_memory(&self, kibibytes: u32) -> Result<(), StorageError> {
+        self.usable()?;
+        let _host = Trusted::enter(&self.watch);
+        // Takes effect when it is compiled, so it must not come from the cache of statements.
+        Ok(self.raw.execute_batch(&format!("pragma cache_size = -{kibibytes}"))?)
+    }
+
     /// Whether this is the file's writer.
     #[must_use]
     pub fn writable(&self) -> bool {

@@ -11,10 +11,10 @@ use super::files::make_private;
 use super::migrate::{self, Migration, Plan, Step};
 use crate::clock::{Clock, UnixMillis};
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    name: "host/0001_control",
-    sql: include_str!("../../../migrations/host/0001_control.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration { name: "host/0001_control", sql: include_str!("../../../migrations/host/0001_control.sql") },
+    Migration { name: "host/0002_platform", sql: include_str!("../../../migrations/host/0002_platform.sql") },
+];
 
 /// The control database. Cheap to clone.
 #[derive(Clone, Debug)]

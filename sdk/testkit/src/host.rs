@@ -77,6 +77,7 @@ impl Setup {
             folder,
             address: String::new(),
             operations: String::new(),
+            platform: String::new(),
             child: None,
         };
         host.start_again();
@@ -91,6 +92,7 @@ pub struct Host {
     folder: TempDir,
     address: String,
     operations: String,
+    platform: String,
     child: Option<Child>,
 }
 
@@ -193,6 +195,12 @@ impl Host {
         Client::new(&self.operations, "", None)
     }
 
+    /// A caller of the platform's own listener.
+    #[must_use]
+    pub fn platform(&self) -> Client {
+        Client::new(&self.platform, "", None)
+    }
+
     /// Runs `stoa ARGUMENTS... --data FOLDER`, whether or not the host runs.
     pub fn cli<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Finished {
         let mut command = Command::new(&self.binary);
@@ -248,7 +256,7 @@ impl Host {
     /// Whether it became ready; it may lose the race for a port.
     fn try_start(&mut self) -> bool {
         let free = || free_address().unwrap_or_else(|error| panic!("no free port: {error}"));
-        (self.address, self.operations) = (free(), free());
+        (self.address, self.operations, self.platform) = (free(), free(), free());
         self.child = Some(self.spawn());
         let operations = self.operations();
         wait_for("a ready host", START, || {
@@ -266,6 +274,7 @@ impl Host {
         let mut command = Command::new(&self.binary);
         command.arg("serve").arg("--data").arg(self.data());
         command.args(["--listen", &self.address, "--ops-listen", &self.operations]);
+        command.args(["--platform-listen", &self.platform]);
         if let Some(plugins) = &self.setup.plugins {
             command.arg("--plugins").arg(plugins);
         }

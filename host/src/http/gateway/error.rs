@@ -22,6 +22,11 @@ pub(in crate::http) fn problem(error: RecordError) -> Problem {
             );
             Problem::new(StatusCode::FORBIDDEN, "field_not_readable", detail)
         }
+        RecordError::FieldNotWritable { object, field } => {
+            let detail = format!("Your roles do not allow to write `{field}` of {object}; leave it out.");
+            let fault = Fault::new(format!("/{field}"), "field_not_writable", detail.clone());
+            Problem::new(StatusCode::FORBIDDEN, "field_not_writable", detail).with_faults(vec![fault])
+        }
         RecordError::Storage(StorageError::Deadline) => Problem::malformed(
             "query_too_costly",
             "The query did not end in time. Narrow it: compare an indexed field, ask for fewer relations, or sort by nothing.",

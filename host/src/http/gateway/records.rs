@@ -46,7 +46,8 @@ impl Call<'_> {
     async fn create(self, entity: &Arc<Entity>, mut request: Request) -> Result<Response, Problem> {
         let sent = Sent::of(&mut request).await?;
         let members = sent.members()?;
-        let (kind, view) = (Arc::clone(entity), View::parse(entity, None, None).map_err(problem)?);
+        let (kind, view) =
+            (Arc::clone(entity), View::within(&self.scope, entity, None, None).map_err(problem)?);
         let base = format!("{}/{}", self.base, entity.plural);
         let work = move |tx: &Tx| {
             let id = write::create_one(tx, &kind, Changes::Members(members))?;
@@ -92,7 +93,8 @@ impl Call<'_> {
     ) -> Result<Response, Problem> {
         let sent = Sent::of(&mut request).await?;
         let (members, version) = (sent.members()?, sent.version);
-        let (kind, view) = (Arc::clone(entity), View::parse(entity, None, None).map_err(problem)?);
+        let (kind, view) =
+            (Arc::clone(entity), View::within(&self.scope, entity, None, None).map_err(problem)?);
         let work = move |tx: &Tx| {
             write::update(tx, &kind, vec![Change { id, version, changes: Changes::Members(members) }])?;
             Ok(reply(StatusCode::OK, readback(tx, &kind, id, &view)?))

@@ -52,7 +52,8 @@ impl Call<'_> {
         }
         let sent = Sent::of(&mut request).await?;
         let wish = wish(sent.optional_members()?)?;
-        let (kind, view) = (Arc::clone(entity), View::parse(entity, None, None).map_err(problem)?);
+        let (kind, view) =
+            (Arc::clone(entity), View::within(&self.scope, entity, None, None).map_err(problem)?);
         let work = move |tx: &Tx| {
             trash::restore(tx, &kind, id, wish)?;
             Ok(reply(StatusCode::OK, readback(tx, &kind, id, &view)?))

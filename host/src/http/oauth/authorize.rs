@@ -11,7 +11,7 @@ use crate::organizations::Organization;
 
 impl OAuth {
     pub(super) async fn authorize(&self, mut request: Request, organization: &Arc<Organization>) -> Response {
-        let person = match person::signed_in(&self.identity, organization, &request) {
+        let person = match person::signed_in(&self.identity, organization, request.headers()).await {
             Ok(person) => person,
             Err(error) => {
                 super::logged(&error);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use poem::http::StatusCode;
+use poem::http::{HeaderMap, StatusCode};
 use poem::{Request, Response};
 use serde_json::{Value, json};
 
@@ -16,13 +16,13 @@ use crate::organizations::Organization;
 
 impl OAuth {
     /// What is asked.
-    pub(super) fn consent_question(
+    pub(super) async fn consent_question(
         &self,
-        request: &Request,
+        request: Request,
         organization: &Arc<Organization>,
         name: &str,
     ) -> Result<Response, Problem> {
-        let person = self.person(request, organization)?;
+        let person = self.person(request.headers(), organization).await?;
         let question = self.identity.consent_question(organization, name, &person)?;
         let scopes: Vec<_> = question
             .scopes
@@ -48,7 +48,7 @@ impl OAuth {
         organization: &Arc<Organization>,
     ) -> Result<Response, Problem> {
         person::same_site(request.headers())?;
-        let person = self.person(&request, organization)?;
+        let person = self.person(request.headers(), organization).await?;
         if !body::is_json(request.content_type()) {
             return Err(body::unsupported("Send JSON: `Content-Type: application/json`."));
         }
@@ -68,8 +68,12 @@ impl OAuth {
         Ok(answer::json(200, &json!({ "next": next })))
     }
 
-    fn person(&self, request: &Request, organization: &Arc<Organization>) -> Result<SignedIn, Problem> {
-        let person = person::signed_in(&self.identity, organization, request)?;
+    async fn person(
+        &self,
+        headers: &HeaderMap,
+        organization: &Arc<Organization>,
+    ) -> Result<SignedIn, Problem> {
+        let person = person::signed_in(&self.identity, organization, headers).await?;
         let detail = "Nobody is signed in with this browser.";
         person.ok_or_else(|| Problem::new(StatusCode::UNAUTHORIZED, "not_signed_in", detail))
     }

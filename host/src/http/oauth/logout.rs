@@ -7,7 +7,10 @@ use poem::{Request, Response};
 
 use super::parameters::Parameters;
 use super::{OAuth, answer, person};
+use crate::caller::{Caller, Source};
+use crate::http::request;
 use crate::identity::{Client, Hint, IdentityError, SignedIn};
+use crate::ids::RequestId;
 use crate::organizations::Organization;
 
 impl OAuth {
@@ -30,7 +33,7 @@ impl OAuth {
         request: &mut Request,
         organization: &Arc<Organization>,
     ) -> Result<Response, IdentityError> {
-        let person = person::signed_in(&self.identity, organization, request)?;
+        let person = person::signed_in(&self.identity, organization, request.headers()).await?;
         let (posted, own) = (*request.method() == Method::POST, person::is_own_form(request.headers()));
         let parameters = match Parameters::of(request).await {
             Ok(parameters) => parameters,
@@ -84,8 +87,15 @@ impl OAuth {
         }))
     }
 
-    async fn end(&self, _organization: &Arc<Organization>, _person: &SignedIn) -> Result<(), IdentityError> {
-        Ok(())
+    async fn end(&self, organization: &Arc<Organization>, person: &SignedIn) -> Result<(), IdentityError> {
+        let Some(principal) = self.identity.principal(organization.id, person.user)? else { return Ok(()) };
+        let request = request::current().unwrap_or_else(RequestId::new);
+        let by = Caller { organization: organization.id, principal, request, source: Source::Api };
+        match self.identity.end_session(&by, person.session).await {
+            // Somebody else was faster.
+            Err(IdentityError::SessionNotFound(_)) => Ok(()),
+            other => other,
+        }
     }
 
     /// Takes the cookie back.

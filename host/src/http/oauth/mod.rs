@@ -86,7 +86,7 @@ impl OAuth {
                 self.end_session(request, organization).await
             }
             (path, get, post) => match path.strip_prefix("/oauth/consent/") {
-                Some(name) if get => self.consent_question(&request, organization, name)?,
+                Some(name) if get => self.consent_question(request, organization, name).await?,
                 Some(_) if post => self.answer_consent(request, organization).await?,
                 _ => return Err(refused(path)),
             },

@@ -80,13 +80,13 @@ impl Parameters {
 }
 
 /// What a client shows of itself.
-pub(super) struct ClientProof {
+pub(super) struct Credentials {
     pub(super) id: String,
     pub(super) secret: Option<String>,
     pub(super) method: ClientAuth,
 }
 
-impl ClientProof {
+impl Credentials {
     /// In the header or in the form, and not in both.
     pub(super) fn of(headers: &HeaderMap, form: &Parameters) -> Result<Self, OAuthError> {
         let (id, secret) = (form.get("client_id"), form.get("client_secret"));
@@ -112,7 +112,7 @@ impl ClientProof {
 }
 
 /// RFC 6749, 2.3.1: both halves are form-encoded first.
-fn basic(value: &str) -> Option<ClientProof> {
+fn basic(value: &str) -> Option<Credentials> {
     let (scheme, text) = value.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;
@@ -123,7 +123,7 @@ fn basic(value: &str) -> Option<ClientProof> {
         let parsed = form_urlencoded::parse(half.as_bytes()).next();
         parsed.map(|(name, _)| name.into_owned()).unwrap_or_default()
     };
-    Some(ClientProof { id: plain(id), secret: Some(plain(secret)), method: ClientAuth::Basic })
+    Some(Credentials { id: plain(id), secret: Some(plain(secret)), method: ClientAuth::Basic })
 }
 
 #[cfg(test)]
@@ -153,15 +153,15 @@ mod tests {
         };
         let encoded = format!("Basic {}", STANDARD.encode("a%2Db:c%3Ad"));
         let none = parse("").unwrap();
-        let proof = ClientProof::of(&header(&encoded), &none).unwrap();
+        let proof = Credentials::of(&header(&encoded), &none).unwrap();
         assert_eq!((proof.id.as_str(), proof.secret.as_deref()), ("a-b", Some("c:d")));
         let post = parse("client_id=x&client_secret=y").unwrap();
-        assert_eq!(ClientProof::of(&HeaderMap::new(), &post).unwrap().method, ClientAuth::Post);
-        assert!(ClientProof::of(&header(&encoded), &post).is_err());
-        assert!(ClientProof::of(&header(&encoded), &parse("client_id=other").unwrap()).is_err());
-        assert!(ClientProof::of(&HeaderMap::new(), &none).is_err());
+        assert_eq!(Credentials::of(&HeaderMap::new(), &post).unwrap().method, ClientAuth::Post);
+        assert!(Credentials::of(&header(&encoded), &post).is_err());
+        assert!(Credentials::of(&header(&encoded), &parse("client_id=other").unwrap()).is_err());
+        assert!(Credentials::of(&HeaderMap::new(), &none).is_err());
         for bad in ["Bearer x", "Basic", "Basic !", "Basic YQ=="] {
-            assert!(ClientProof::of(&header(bad), &none).is_err(), "{bad}");
+            assert!(Credentials::of(&header(bad), &none).is_err(), "{bad}");
         }
     }
 }

@@ -1,6 +1,5 @@
 //! Whose browser asks: the session behind the cookie, and whether a write comes from a page of ours.
 
-use poem::Request;
 use poem::http::{HeaderMap, StatusCode, header};
 
 use crate::http::problem::Problem;
@@ -29,14 +28,21 @@ pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> 
 }
 
 /// The person whose browser asks, if they are signed in.
-pub(super) fn signed_in(
+pub(super) async fn signed_in(
     identity: &Identity,
     organization: &Organization,
-    request: &Request,
+    headers: &HeaderMap,
 ) -> Result<Option<SignedIn>, IdentityError> {
     let name = cookie_name(&identity.issuer(organization));
-    let Some(_cookie) = cookie(request.headers(), name) else { return Ok(None) };
-    Ok(request.data::<SignedIn>().cloned())
+    let Some(cookie) = cookie(headers, name) else { return Ok(None) };
+    let session = identity.session(organization, cookie).await?;
+    Ok(session.map(|session| SignedIn {
+        session: session.id,
+        user: session.user,
+        auth_time: session.auth_time,
+        amr: session.amr(),
+        acr: session.acr().to_owned(),
+    }))
 }
 
 /// Lets a write with a cookie pass only from a page of ours.
@@ -56,7 +62,7 @@ pub(super) fn same_site(headers: &HeaderMap) -> Result<(), Problem> {
         return Ok(());
     }
     let detail = "Send `X-Stoa-Request: 1`, from a page of this organization.";
-    Err(Problem::new(StatusCode::FORBIDDEN, "cross_site", detail))
+    Err(Problem::new(StatusCode::FORBIDDEN, "cross_site_request", detail))
 }
 
 /// Whether a form was posted by a page of ours, as far as the browser says.
@@ -98,7 +104,7 @@ mod tests {
             &[asked, ("sec-fetch-site", "same-origin"), ("sec-fetch-site", "same-origin")],
             &[("sec-fetch-site", "same-origin")],
         ] {
-            assert_eq!(same_site(&headers(bad)).unwrap_err().code, "cross_site", "{bad:?}");
+            assert_eq!(same_site(&headers(bad)).unwrap_err().code, "cross_site_request", "{bad:?}");
         }
     }
 }

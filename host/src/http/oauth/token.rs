@@ -6,11 +6,11 @@ use poem::http::{HeaderMap, Method, header};
 use poem::{Request, Response};
 use serde_json::{Map, Value, json};
 
-use super::parameters::{ClientProof, Parameters};
+use super::parameters::{Credentials, Parameters};
 use super::{OAuth, answer};
 use crate::http::plane::bearer;
 use crate::http::request;
-use crate::identity::{Client, IdentityError, Introspection, OAuthError, Proof, TokenAnswer, UserInfo};
+use crate::identity::{Client, ClientProof, IdentityError, Introspection, OAuthError, TokenAnswer, UserInfo};
 use crate::ids::RequestId;
 use crate::organizations::Organization;
 
@@ -54,8 +54,8 @@ impl OAuth {
         form: &Parameters,
         organization: &Arc<Organization>,
     ) -> Result<Client, OAuthError> {
-        let proof = ClientProof::of(headers, form)?;
-        let proof = Proof { id: &proof.id, secret: proof.secret.as_deref(), method: proof.method };
+        let proof = Credentials::of(headers, form)?;
+        let proof = ClientProof { id: &proof.id, secret: proof.secret.as_deref(), method: proof.method };
         self.identity.authenticate_client(organization, &proof)
     }
 

@@ -105,6 +105,7 @@ pub(super) fn describe(place: &Place<'_>, part: &mut Part) {
     part.add("get", &format!("{one}/history"), history(place));
     comments(place, &one, part);
     marks(place, &all, &one, part);
+    shares(place, &one, part);
     files(place, &all, &one, part);
 }
 
@@ -120,7 +121,7 @@ fn behind(place: &Place<'_>, verb: &str, summary: &str, items: Json) -> Operatio
 fn change(place: &Place<'_>, verb: &str, summary: &str) -> Operation {
     on_one(place, verb, summary)
         .takes(["id", "dry_run", "Idempotency-Key"].into_iter().map(shared_parameter))
-        .refuses(&[404, 409])
+        .refuses(&[404, 409, 422])
 }
 
 fn timeline(place: &Place<'_>) -> Operation {
@@ -232,6 +233,43 @@ fn marks(place: &Place<'_>, all: &str, one: &str, part: &mut Part) {
         .answers_nothing(204, "You follow it no more")
         .answers(200, "What a dry run would have done", schema("DryRun"));
     part.add("delete", &followers, leave);
+}
+
+fn shares(place: &Place<'_>, one: &str, part: &mut Part) {
+    let all = format!("{one}/shares");
+    let share = json!({
+        "type": "object", "required": ["id", "kind", "subject", "level", "created_at", "created_by"],
+        "properties": {
+            "id": { "type": "string", "format": "uuid" },
+            "kind": { "enum": ["user", "team"] },
+            "subject": { "type": "string", "format": "uuid" },
+            "level": { "enum": ["read", "update"] },
+            "expires_at": { "type": ["string", "null"], "format": "date-time" },
+            "created_at": instant(),
+            "created_by": { "type": "string", "format": "uuid" },
+        },
+    });
+    let new = json!({
+        "type": "object", "additionalProperties": false,
+        "properties": {
+            "user": { "type": "string", "format": "uuid" },
+            "team": { "type": "string", "format": "uuid" },
+            "level": { "enum": ["read", "update"], "default": "read" },
+            "expires_at": { "type": ["string", "null"], "format": "date-time" },
+        },
+    });
+    let example = json!({ "user": "01900000-0000-7000-8000-000000000001", "level": "read" });
+    part.add("get", &all, behind(place, "list_shares_of", "With whom {} is shared", share.clone()));
+    let add = change(place, "share", "Share {} with a person or a team")
+        .describe("Takes the right to change the record otherwise than by a share. A share with the same one is replaced.")
+        .reads(new, vec![("with a person", example)])
+        .answers(201, "The share", share)
+        .refuses(&[409]);
+    part.add("post", &all, add);
+    let id = path_id("share", "The share");
+    let remove =
+        change(place, "unshare", "Take a share of {} back").takes([id]).answers_nothing(204, "Taken back");
+    part.add("delete", &format!("{all}/{{share}}"), remove);
 }
 
 fn files(place: &Place<'_>, all: &str, one: &str, part: &mut Part) {

@@ -26,7 +26,7 @@ mod records;
 mod sameness;
 #[cfg(test)]
 mod tests;
-mod upgrade;
+pub(crate) mod upgrade;
 
 use std::sync::Arc;
 

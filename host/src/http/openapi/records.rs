@@ -129,6 +129,6 @@ fn delete(place: &Place<'_>) -> Operation {
         .takes(["id", "If-Match", "dry_run", "Idempotency-Key"].into_iter().map(shared_parameter))
         .answers_nothing(204, "Moved, with whatever goes along")
         .answers(200, "What a dry run would have done", schema("DryRun"))
-        .refuses(&[404, 409, 412])
+        .refuses(&[404, 409, 412, 422])
         .runs_plugin(place.has_hooks())
 }

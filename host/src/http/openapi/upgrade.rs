@@ -6,7 +6,7 @@ use super::merge::member;
 use crate::http::access::SCHEME;
 
 /// Rewrites a 3.0 document as 3.1.
-pub(super) fn upgrade(document: &mut Value) {
+pub(crate) fn upgrade(document: &mut Value) {
     *member(document, "openapi") = json!("3.1.0");
     *member(document, "security") = json!([{ SCHEME: [] }]);
     document.pointer_mut("/components/schemas").into_iter().flat_map(values_mut).for_each(upgrade_schema);

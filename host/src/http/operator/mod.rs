@@ -31,6 +31,7 @@ use crate::http::{body, input, request};
 use crate::identity::{self, NewApiKey};
 use crate::ids::RequestId;
 use crate::organizations::Organization;
+use crate::platform;
 use crate::records::Scope;
 
 /// What the operator's API works with.
@@ -73,6 +74,7 @@ pub fn routes(operator: Operator, metrics: Metrics) -> impl Endpoint<Output = Re
         .at("/organizations/:slug/jobs", get(list_jobs))
         .at("/organizations/:slug/jobs/:id", get(get_job))
         .at("/organizations/:slug/jobs/:id/errors", get(get_job_errors))
+        .at("/platform/claim-code", post(claim_code))
         .at("/doctor", get(examine))
         .data(operator);
     crate::http::edge::guarded(routes.map_to_response(), metrics)
@@ -122,7 +124,7 @@ async fn create_api_key(
     let KeyRequest { role, name, expires_at } = read(body).await?;
     let name = name.unwrap_or_else(|| format!("{role} key of the operator"));
     let expires_at = expires_at.as_deref().map(instant).transpose()?;
-    let new = NewApiKey { name, role, expires_at };
+    let new = NewApiKey { name, role: Some(role), expires_at, administers: true, ..NewApiKey::default() };
     let (key, secret) = operator.app.identity.create_api_key(&Operator::caller(&organization), new).await?;
     let body = json!({
         "id": key.id.to_string(), "organization": slug, "role": key.role, "name": key.name, "api_key": secret.reveal(),
@@ -136,7 +138,7 @@ async fn license(
     PathParam((slug, module)): PathParam<(String, String)>,
 ) -> Result<Response, Problem> {
     let organization = operator.organization(&slug).await?;
-    provision::license(&operator.app, &organization, &module).await?;
+    operator.app.license(&organization, &module, None).await?;
     Ok(answer(StatusCode::OK, &json!({ "organization": slug, "module": module, "licensed": true })))
 }
 
@@ -214,6 +216,16 @@ async fn get_job_errors(
     let job = operator.app.jobs.get(organization.id, id(&job, "job_not_found")?).await?;
     let csv = operator.app.imports.errors_csv(&operator.scope(&organization).await?, job.id).await?;
     Ok(Response::builder().header(header::CONTENT_TYPE, "text/csv; charset=utf-8").body(csv))
+}
+
+/// A new code for the first administrator of the platform, while there is none.
+#[handler]
+async fn claim_code(operator: Data<&Operator>) -> Result<Response, Problem> {
+    let Some(code) = operator.app.platform.new_claim_code().await? else {
+        let detail = "The platform has administrators; they invite further ones.";
+        return Err(Problem::new(StatusCode::CONFLICT, "already_claimed", detail));
+    };
+    Ok(answer(StatusCode::CREATED, &json!({ "claim_code": code, "hours": platform::CLAIM / 3_600_000 })))
 }
 
 #[handler]

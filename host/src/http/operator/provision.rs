@@ -1,16 +1,14 @@
-//! A new organization in one step: its files, its modules, its owner with a set-up link, and a key when asked for.
-
-use std::sync::Arc;
+//! A new organization as the command line asks for it; the work itself is the application's (`app/provision.rs`).
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::Operator;
-use crate::app::App;
+use crate::app::{Provision, ProvisionError};
 use crate::clock::rfc3339;
 use crate::http::problem::{Fault, Problem};
 use crate::http::resources::users::setup_path;
-use crate::identity::{Email, NewApiKey, NewUser, OWNER};
+use crate::identity::Email;
 use crate::licensing::LicensingError;
 use crate::organizations::{NewOrganization, Organization, OrganizationError};
 use poem::http::StatusCode;
@@ -45,111 +43,48 @@ pub struct NewOrganizationRequest {
     pub api_key: bool,
 }
 
+impl NewOrganizationRequest {
+    /// The request with its defaults, the owner's address checked.
+    ///
+    /// # Errors
+    /// 422.
+    pub fn checked(self) -> Result<Provision, Problem> {
+        let owner = Email::parse(&self.owner).map_err(|_| {
+            let detail = format!("`{}` is not an e-mail address.", self.owner);
+            Problem::invalid(vec![Fault::new("/owner", "invalid", detail)])
+        })?;
+        let default = |value: Option<String>, default: &str| value.unwrap_or_else(|| default.to_owned());
+        let organization = NewOrganization {
+            slug: self.slug,
+            name: self.name,
+            zone: default(self.zone, "UTC"),
+            locale: default(self.locale, "en"),
+            currency: default(self.currency, "USD"),
+        };
+        let (owner_name, modules, api_key) = (self.owner_name, self.modules, self.api_key);
+        Ok(Provision { organization, owner, owner_name, modules, api_key })
+    }
+}
+
 /// Creates the organization; everything that can be checked is checked before the first step.
 ///
 /// # Errors
 /// 409 when the slug is taken, 422 with every fault, 404 for a module that is not installed.
 pub async fn create(operator: &Operator, request: NewOrganizationRequest) -> Result<Value, Problem> {
-    let app = &operator.app;
-    let email = Email::parse(&request.owner).map_err(|_| {
-        let detail = format!("`{}` is not an e-mail address.", request.owner);
-        Problem::invalid(vec![Fault::new("/owner", "invalid", detail)])
-    })?;
-    for module in &request.modules {
-        installed(app, module)?;
+    let new = request.checked()?;
+    let modules = new.modules.clone();
+    let made = operator.app.provision(new, Operator::caller).await?;
+    let setup_url = setup_path(&operator.app.address.of(made.organization.slug.as_str()), &made.setup.token);
+    let mut created = Map::new();
+    created.insert("organization".into(), view(&made.organization));
+    created.insert("owner".into(), json!({ "id": made.owner.id.to_string(), "email": made.owner.email }));
+    created.insert("setup_expires_at".into(), rfc3339(made.setup.expires_at).into());
+    created.insert("setup_url".into(), setup_url.into());
+    if let Some(key) = made.api_key {
+        created.insert("api_key".into(), key.into());
     }
-    let default = |value: Option<String>, default: &str| value.unwrap_or_else(|| default.to_owned());
-    let new = NewOrganization {
-        slug: request.slug,
-        name: request.name,
-        zone: default(request.zone, "UTC"),
-        locale: default(request.locale, "en"),
-        currency: default(request.currency, "USD"),
-    };
-    let slug = new.slug.clone();
-    let organization = match app.organizations.create(new).await {
-        // A first attempt that failed half-way left an organization that nobody owns: this one completes it.
-        Err(OrganizationError::SlugTaken(taken)) => match app.organizations.by_slug(&slug).await? {
-            Some(organization) if app.identity.users(organization.id, None, 1)?.is_empty() => organization,
-            _ => return Err(OrganizationError::SlugTaken(taken).into()),
-        },
-        other => other?,
-    };
-    for module in &request.modules {
-        app.licensing.license(organization.id, module, None).await?;
-    }
-    app.enter(&organization).await.map_err(|error| Problem::internal(&error))?;
-    let name = request.owner_name.unwrap_or_else(|| email.as_str().to_owned());
-    let mut created = owner(operator, &organization, email, name).await?;
-    if request.api_key {
-        created.insert("api_key".into(), key(app, &organization).await?.into());
-    }
-    created.insert("modules".into(), request.modules.into());
+    created.insert("modules".into(), modules.into());
     Ok(created.into())
-}
-
-async fn owner(
-    operator: &Operator,
-    organization: &Arc<Organization>,
-    email: Email,
-    name: String,
-) -> Result<Map<String, Value>, Problem> {
-    let (identity, caller) = (&operator.app.identity, Operator::caller(organization));
-    let address = email.as_str().to_owned();
-    let roles = vec![OWNER.to_owned()];
-    let user = NewUser { email: Some(email), name, roles, team: None, external_id: None };
-    let user = identity.create_user(&caller, user).await?;
-    let token = identity.invite(&caller, user.id).await?;
-    let setup_url = setup_url(operator, organization.slug.as_str(), &token.token);
-    let members = [
-        ("organization", view(organization)),
-        ("owner", json!({ "id": user.id.to_string(), "email": address })),
-        ("setup_expires_at", rfc3339(token.expires_at).into()),
-        ("setup_url", setup_url.into()),
-    ];
-    Ok(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
-}
-
-/// A key with the owner's role.
-async fn key(app: &App, organization: &Organization) -> Result<String, Problem> {
-    let new = NewApiKey { name: "First key".to_owned(), role: OWNER.to_owned(), expires_at: None };
-    let (_, secret) = app.identity.create_api_key(&Operator::caller(organization), new).await?;
-    Ok(secret.reveal().to_owned())
-}
-
-/// The whole link where the host knows how it is reached, else the path.
-fn setup_url(operator: &Operator, slug: &str, token: &str) -> String {
-    setup_path(&operator.app.address.of(slug), token)
-}
-
-/// Licenses an installed module.
-///
-/// # Errors
-/// 404 when no plugin of this installation belongs to the module.
-pub async fn license(app: &App, organization: &Arc<Organization>, module: &str) -> Result<(), Problem> {
-    installed(app, module)?;
-    app.licensing.license(organization.id, module, None).await?;
-    // Its tables and first records are made now, so that a fault shows here and not at somebody's first request.
-    app.enter(organization).await.map(drop).map_err(|error| Problem::internal(&error))
-}
-
-fn installed(app: &App, module: &str) -> Result<(), Problem> {
-    let modules = modules(app);
-    if modules.iter().any(|installed| installed == module) {
-        return Ok(());
-    }
-    let detail =
-        format!("No installed plugin belongs to the module `{module}`. Installed: {}.", modules.join(", "));
-    Err(Problem::not_found("module_not_installed", detail))
-}
-
-/// The modules that can be licensed here: those that an installed plugin belongs to.
-#[must_use]
-pub fn modules(app: &App) -> Vec<String> {
-    let mut modules: Vec<String> =
-        app.plugins.all().filter_map(|plugin| plugin.manifest.module.clone()).collect();
-    modules.dedup();
-    modules
 }
 
 /// An organization, for the operator.
@@ -165,6 +100,18 @@ pub fn view(organization: &Organization) -> Value {
         "currency": organization.currency,
         "created_at": rfc3339(organization.created_at),
     })
+}
+
+impl From<ProvisionError> for Problem {
+    fn from(error: ProvisionError) -> Self {
+        match error {
+            ProvisionError::NotInstalled { .. } => Self::not_found("module_not_installed", error.to_string()),
+            ProvisionError::Organization(error) => error.into(),
+            ProvisionError::Licensing(error) => error.into(),
+            ProvisionError::Identity(error) => error.into(),
+            ProvisionError::App(error) => Self::internal(&error),
+        }
+    }
 }
 
 impl From<OrganizationError> for Problem {

@@ -7,6 +7,8 @@ fn a_path_belongs_to_one_part() {
     let cases = [
         ("/docs", Part::Page),
         ("/auth/setup", Part::Page),
+        ("/auth/callback/1", Part::Callback),
+        ("/api/v1/security/leaked-secret", Part::Open),
         ("/openapi.json", Part::Document),
         ("/oauth/token", Part::OAuth),
         ("/.well-known/openid-configuration", Part::OAuth),

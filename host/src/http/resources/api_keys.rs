@@ -1,5 +1,8 @@
 //! `/api-keys`: credentials of programs. The secret is shown once, at the creation.
 
+use std::net::IpAddr;
+
+use ipnet::IpNet;
 use jiff::Timestamp;
 use poem_openapi::param::Path;
 use poem_openapi::{Object, OpenApi};
@@ -30,11 +33,21 @@ pub struct KeyView {
     id: String,
     /// What it is for.
     name: String,
-    /// The role it acts with.
-    role: String,
+    /// The role it acts with; null: it acts as a service account.
+    role: Option<String>,
+    /// The id of the service account it acts as.
+    service_account: Option<String>,
+    /// What it is limited to; null: not further.
+    scopes: Option<Vec<String>>,
+    /// The networks it is good from; null: from anywhere.
+    allowed_networks: Option<Vec<String>>,
+    /// Whether it may create and change people.
+    administers: bool,
+    /// When it was last used, to the minute.
+    last_used_at: Option<String>,
     /// When it was created.
     created_at: String,
-    /// When it stops working; null: when it is revoked.
+    /// When it stops working; null, for keys of before: when it is revoked.
     expires_at: Option<String>,
     /// When it was revoked.
     revoked_at: Option<String>,
@@ -65,10 +78,21 @@ pub struct KeyInput {
     /// What it is for.
     #[oai(validator(min_length = 1, max_length = 200))]
     name: String,
-    /// The role it acts with; at most one that you have yourself.
+    /// The role it acts with, at most one that you have yourself. Or else `service_account`.
     #[oai(validator(min_length = 1, max_length = 64))]
-    role: String,
-    /// When it stops working, RFC 3339.
+    role: Option<String>,
+    /// The id of the service account it acts as.
+    service_account: Option<String>,
+    /// What it is limited to, such as `read`, `crm.contact:read` or `crm:*`.
+    #[oai(validator(min_items = 1, max_items = 50))]
+    scopes: Option<Vec<String>>,
+    /// Networks it is good from, such as `192.0.2.0/24` or `2001:db8::/32`; an address is a network of its own.
+    #[oai(validator(min_items = 1, max_items = 50))]
+    allowed_networks: Option<Vec<String>>,
+    /// Whether it may create and change people, as far as its role allows. No key makes keys.
+    #[oai(default)]
+    administers: bool,
+    /// When it stops working, RFC 3339; a year away at most, and unless said otherwise.
     expires_at: Option<String>,
 }
 
@@ -87,13 +111,18 @@ impl ApiKeysApi {
     #[oai(path = "/", method = "post", operation_id = "create_api_key")]
     async fn create(&self, access: Access, input: Input<KeyInput>) -> Result<Created<NewKey>, Problem> {
         access.must(OBJECT, "create")?;
-        let KeyInput { name, role, expires_at } = input.0;
-        let expires_at = expires_at.as_deref().map(instant).transpose()?;
-        let (key, secret) =
-            self.identity.create_api_key(&access.caller, NewApiKey { name, role, expires_at }).await?;
+        let (key, secret) = self.identity.create_api_key(&access.caller, input.0.checked()?).await?;
         let location = access.link(&format!("/api-keys/{}", key.id));
         Ok(Created::new(NewKey { api_key: KeyView::from(&key), secret: secret.reveal().to_owned() })
             .at(location))
+    }
+
+    /// Get a key
+    #[oai(path = "/:id", method = "get", operation_id = "get_api_key")]
+    async fn get(&self, access: Access, id: Path<String>) -> Result<Found<KeyView>, Problem> {
+        let scope = access.may(OBJECT, "read")?;
+        let key = self.identity.api_key(access.organization().id, self::id(&id.0, MISSING)?)?;
+        if seen(&access, scope, &key) { Ok(Found::new(KeyView::from(&key))) } else { Err(missing(MISSING)) }
     }
 
     /// Revoke a key
@@ -110,6 +139,42 @@ impl ApiKeysApi {
         self.identity.revoke_api_key(&access.caller, key.id).await?;
         Ok(Done)
     }
+}
+
+impl KeyInput {
+    fn checked(self) -> Result<NewApiKey, Problem> {
+        let unknown = |_| {
+            let detail = "There is no service account with this id.";
+            Problem::invalid(vec![Fault::new("/service_account", "not_found", detail)])
+        };
+        let service =
+            self.service_account.as_deref().map(|text| text.parse().map_err(unknown)).transpose()?;
+        Ok(NewApiKey {
+            name: self.name,
+            role: self.role,
+            service,
+            scopes: self.scopes,
+            networks: self.allowed_networks.map(networks).transpose()?,
+            administers: self.administers,
+            expires_at: self.expires_at.as_deref().map(instant).transpose()?,
+        })
+    }
+}
+
+/// Networks in CIDR notation; an address alone is one of its own.
+fn networks(texts: Vec<String>) -> Result<Vec<IpNet>, Problem> {
+    let parsed = |text: &str| text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+    let (mut networks, mut faults) = (Vec::new(), Vec::new());
+    for (index, text) in texts.iter().enumerate() {
+        match parsed(text) {
+            Ok(network) => networks.push(network),
+            Err(_) => {
+                let detail = "Write a network such as `192.0.2.0/24`.";
+                faults.push(Fault::new(format!("/allowed_networks/{index}"), "invalid", detail));
+            }
+        }
+    }
+    if faults.is_empty() { Ok(networks) } else { Err(Problem::invalid(faults)) }
 }
 
 /// A key belongs to whoever created it.
@@ -132,6 +197,14 @@ impl From<&ApiKey> for KeyView {
             id: key.id.to_string(),
             name: key.name.clone(),
             role: key.role.clone(),
+            service_account: key.service.map(|id| id.to_string()),
+            scopes: key.scopes.clone(),
+            allowed_networks: key
+                .networks
+                .as_ref()
+                .map(|networks| networks.iter().map(ToString::to_string).collect()),
+            administers: key.administers,
+            last_used_at: key.last_used_at.map(rfc3339),
             created_at: rfc3339(key.created_at),
             expires_at: key.expires_at.map(rfc3339),
             revoked_at: key.revoked_at.map(rfc3339),

@@ -2,10 +2,12 @@
 
 pub mod api_keys;
 pub mod auth;
+pub mod authz;
 pub mod clients;
 pub mod configuration;
 pub mod consents;
 pub mod duplicates;
+pub mod elsewhere;
 pub mod exports;
 pub mod files;
 pub mod imports;
@@ -16,9 +18,16 @@ pub mod me;
 pub mod merges;
 pub mod organization;
 pub mod people;
+pub mod policies;
+pub mod providers;
+pub mod roles;
 pub mod search;
+pub mod search;
+pub mod security;
+pub mod service_accounts;
 pub mod signing_keys;
 pub mod teams;
+pub mod transactions;
 pub mod upload;
 pub mod users;
 pub mod views;
@@ -29,31 +38,51 @@ use crate::app::App;
 
 use self::api_keys::ApiKeysApi;
 use self::auth::AuthApi;
+use self::authz::AuthzApi;
 use self::clients::ClientsApi;
 use self::configuration::{ConfigurationApi, PartsApi};
 use self::consents::ConsentsApi;
 use self::duplicates::DuplicatesApi;
+use self::elsewhere::SignInApi;
 use self::exports::ExportsApi;
 use self::files::FilesApi;
 use self::imports::ImportsApi;
 use self::jobs::JobsApi;
 use self::limits::LimitsApi;
 use self::mappings::MappingsApi;
-use self::me::MeApi;
+use self::me::{CredentialsApi, MeApi};
 use self::merges::MergesApi;
 use self::organization::OrganizationApi;
+use self::policies::PoliciesApi;
+use self::providers::ProvidersApi;
+use self::providers::ProvidersApi;
+use self::providers::{ProvidersApi, SignInApi};
+use self::roles::RolesApi;
+use self::roles::RolesApi;
 use self::search::SearchApi;
+use self::search::SearchApi;
+use self::security::LeaksApi;
+use self::service_accounts::ServiceAccountsApi;
 use self::signing_keys::SigningKeysApi;
 use self::teams::TeamsApi;
+use self::transactions::TransactionsApi;
 use self::users::UsersApi;
 use self::views::ViewsApi;
 
 /// All of them.
-pub type Resources = (Members, Issuing, Arranging, Finding, Moving);
+pub type Resources = (Members, Deciding, Issuing, Programs, Arranging, Finding, Moving);
+pub type Resources = (Members, Deciding, Issuing, Arranging, Finding, Moving);
+/// Who may do what.
+type Deciding = (RolesApi, PoliciesApi, AuthzApi);
 /// Who is who.
-type Members = (AuthApi, MeApi, OrganizationApi, UsersApi, TeamsApi, ApiKeysApi);
+type Members =
+    (AuthApi, TransactionsApi, MeApi, CredentialsApi, OrganizationApi, UsersApi, TeamsApi, ApiKeysApi);
+/// Who may do what.
+type Deciding = (RolesApi, PoliciesApi, AuthzApi);
 /// Who gets tokens, and what signs them.
 type Issuing = (ClientsApi, SigningKeysApi, ConsentsApi);
+/// Programs, and people from elsewhere.
+type Programs = (ServiceAccountsApi, LeaksApi, ProvidersApi, SignInApi);
 /// What the organization arranges for itself.
 type Arranging = (ConfigurationApi, PartsApi, LimitsApi, ViewsApi);
 /// Across all records.
@@ -64,7 +93,7 @@ type Moving = (ImportsApi, MappingsApi, ExportsApi, JobsApi);
 /// The headings of the document.
 #[derive(Tags)]
 pub enum Tag {
-    /// Getting in: login and set-up links.
+    /// Getting in: signing in and out, passwords, second factors, sessions, links.
     Auth,
     /// The organization itself, its modules, and who you are.
     Organization,
@@ -74,8 +103,18 @@ pub enum Tag {
     Teams,
     /// Keys for programs.
     ApiKeys,
+    /// Roles, and the organization's own rows of the policy.
+    Policy,
+    /// What is decided, and why.
+    Authorization,
     /// Programs that people sign in to, and what signs their tokens.
     Clients,
+    /// Programs with accounts of their own.
+    ServiceAccounts,
+    /// Other issuers whose people may sign in.
+    IdentityProviders,
+    /// Reports about leaked credentials.
+    Security,
     /// Files of records.
     Files,
     /// Files that become records.
@@ -102,17 +141,32 @@ pub fn all(app: &App) -> Resources {
     let identity = &app.identity;
     (
         (
-            AuthApi { identity: identity.clone() },
+            AuthApi { identity: identity.clone(), address: app.address.clone() },
+            TransactionsApi {
+                identity: identity.clone(),
+                federation: app.federation.clone(),
+                address: app.address.clone(),
+            },
             MeApi { identity: identity.clone() },
+            CredentialsApi { identity: identity.clone(), address: app.address.clone() },
             OrganizationApi { clock: app.clock.clone() },
             UsersApi { identity: identity.clone() },
             TeamsApi { identity: identity.clone() },
             ApiKeysApi { identity: identity.clone() },
         ),
+        (RolesApi { app: app.clone() }, PoliciesApi { app: app.clone() }, AuthzApi { app: app.clone() }),
         (
             ClientsApi { identity: identity.clone() },
             SigningKeysApi { identity: identity.clone() },
             ConsentsApi { identity: identity.clone() },
+        ),
+        (
+            ServiceAccountsApi { identity: identity.clone() },
+            SecurityApi { identity: identity.clone() },
+            ProvidersApi { federation: app.federation.clone(), address: app.address.clone() },
+            LeaksApi { identity: identity.clone() },
+            ProvidersApi { federation: app.federation.clone() },
+            SignInApi { federation: app.federation.clone() },
         ),
         (
             ConfigurationApi { app: app.clone() },

@@ -16,10 +16,13 @@ impl From<IdentityError> for Problem {
         match &error {
             E::UserNotFound(_) => missing("user_not_found"),
             E::TeamNotFound(_) => missing("team_not_found"),
+            E::ParentNotFound(_) => fault("parent", "not_found"),
             E::ApiKeyNotFound(_) => missing("api_key_not_found"),
             E::ClientNotFound(_) => missing("client_not_found"),
             E::RequestNotFound => missing("request_not_found"),
             E::SessionNotFound(_) => missing("session_not_found"),
+            E::ServiceAccountNotFound(_) => missing("service_account_not_found"),
+            E::ServiceAccountDisabled => Self::new(StatusCode::CONFLICT, "service_account_disabled", text),
             E::Invalid { field, .. } => fault(field, "invalid"),
             E::UnknownRole(_) => fault("roles", "unknown_role"),
             E::WeakPassword(_) => fault("password", "weak_password"),
@@ -29,8 +32,16 @@ impl From<IdentityError> for Problem {
             }
             E::AmbiguousName(_) => Self::new(StatusCode::CONFLICT, "ambiguous_name", text),
             E::LastOwner => Self::new(StatusCode::CONFLICT, "last_owner", text),
+            E::InviterLostRights => Self::new(StatusCode::FORBIDDEN, "inviter_lost_rights", text),
+            E::ProviderNotFound(_) => missing("identity_provider_not_found"),
+            E::ProviderUnreachable(_) => fault("issuer", "provider_unreachable"),
+            E::FederationRefused => Self::new(StatusCode::UNAUTHORIZED, "federation_refused", text),
+            E::StepUpRequired => {
+                Self::new(StatusCode::UNAUTHORIZED, "insufficient_user_authentication", text)
+            }
+            E::NoInvitation => missing("invitation_not_found"),
             E::NoEmail => Self::new(StatusCode::CONFLICT, "no_email", text),
-            E::RoleRequired(_) | E::KeyCannotCreateKeys => Self::forbidden(text),
+            E::RoleRequired(_) | E::KeyCannotCreateKeys | E::KeyCannotAdminister => Self::forbidden(text),
             E::VersionConflict { current } => {
                 Self::new(StatusCode::PRECONDITION_FAILED, "version_conflict", text)
                     .with_extra("current", *current)
@@ -40,7 +51,7 @@ impl From<IdentityError> for Problem {
             E::InvalidLogin => Self::new(StatusCode::UNAUTHORIZED, "invalid_login", text),
             E::LoginIncomplete => Self::new(StatusCode::UNAUTHORIZED, "login_incomplete", text),
             E::SecondFactorRequired => Self::new(StatusCode::UNAUTHORIZED, "second_factor_required", text),
-            E::InvalidLink => Self::new(StatusCode::UNAUTHORIZED, "invalid_link", text),
+            E::InvalidLink => Self::new(StatusCode::UNAUTHORIZED, "invalid_mail_link", text),
             E::InvalidCode => fault("code", "invalid_code"),
             E::PersonRequired => Self::forbidden(text),
             E::Throttled { retry_after } => {

@@ -6,7 +6,7 @@ use poem_openapi::{Enum, Object, OpenApi};
 
 use crate::clock::rfc3339;
 use crate::http::access::{Access, id, missing};
-use crate::http::answer::{Created, Found, cursor, cut, expected_version, page_size};
+use crate::http::answer::{Created, Done, Found, cursor, cut, expected_version, page_size};
 use crate::http::input::Input;
 use crate::http::problem::Problem;
 use crate::http::resources::Tag;
@@ -30,6 +30,24 @@ pub enum StatusView {
     Active,
     /// Not any more; their records stay theirs.
     Disabled,
+}
+
+impl From<StatusView> for UserStatus {
+    fn from(status: StatusView) -> Self {
+        match status {
+            StatusView::Active => Self::Active,
+            StatusView::Disabled => Self::Disabled,
+        }
+    }
+}
+
+impl From<UserStatus> for StatusView {
+    fn from(status: UserStatus) -> Self {
+        match status {
+            UserStatus::Active => Self::Active,
+            UserStatus::Disabled => Self::Disabled,
+        }
+    }
 }
 
 /// A person.
@@ -107,6 +125,17 @@ pub struct UserPatch {
     status: Option<StatusView>,
 }
 
+/// An invitation that nobody has used yet; its link is not kept.
+#[derive(Object)]
+pub struct OpenInvitation {
+    /// Who made it. They must still be allowed to when it is used.
+    invited_by: String,
+    /// When.
+    invited_at: String,
+    /// Until when it is good.
+    expires_at: String,
+}
+
 /// A link with which a person chooses a password.
 #[derive(Object)]
 pub struct Invitation {
@@ -173,6 +202,44 @@ impl UsersApi {
         Ok(Found::new(UserView::from(&user)).version(user.version))
     }
 
+    /// Disable a person
+    ///
+    /// Every token, session and open invitation of theirs ends with it. The last active owner stays.
+    #[oai(path = "/:id/disable", method = "post", operation_id = "disable_user")]
+    async fn disable(&self, access: Access, id: Path<String>) -> Result<Found<UserView>, Problem> {
+        self.turn(&access, &id.0, UserStatus::Disabled).await
+    }
+
+    /// Enable a person
+    ///
+    /// They log in anew.
+    #[oai(path = "/:id/enable", method = "post", operation_id = "enable_user")]
+    async fn enable(&self, access: Access, id: Path<String>) -> Result<Found<UserView>, Problem> {
+        self.turn(&access, &id.0, UserStatus::Active).await
+    }
+
+    /// Get a person's open invitation
+    #[oai(path = "/:id/invitation", method = "get", operation_id = "get_invitation")]
+    async fn invitation(&self, access: Access, id: Path<String>) -> Result<Found<OpenInvitation>, Problem> {
+        let user = self.find(&access, &id.0, "update")?;
+        let invited = self.identity.invitation(access.organization().id, user.id)?;
+        Ok(Found::new(OpenInvitation {
+            invited_by: invited.by.to_string(),
+            invited_at: rfc3339(invited.at),
+            expires_at: rfc3339(invited.expires_at),
+        }))
+    }
+
+    /// Revoke a person's invitation
+    ///
+    /// Its link is dead at once.
+    #[oai(path = "/:id/invitation", method = "delete", operation_id = "revoke_invitation")]
+    async fn revoke_invitation(&self, access: Access, id: Path<String>) -> Result<Done, Problem> {
+        let user = self.find(&access, &id.0, "update")?;
+        self.identity.revoke_invitation(&access.caller, user.id).await?;
+        Ok(Done)
+    }
+
     /// Make a set-up link
     ///
     /// Links made before for this person stop working.
@@ -192,6 +259,18 @@ pub fn setup_path(prefix: &str, token: &str) -> String {
 }
 
 impl UsersApi {
+    async fn turn(
+        &self,
+        access: &Access,
+        text: &str,
+        status: UserStatus,
+    ) -> Result<Found<UserView>, Problem> {
+        let user = self.find(access, text, "update")?;
+        let change = UserChange { status: Some(status), ..UserChange::default() };
+        let user = self.identity.update_user(&access.caller, user.id, change).await?;
+        Ok(Found::new(UserView::from(&user)).version(user.version))
+    }
+
     /// The person, if the caller may do `action`; unknown and unreadable look the same.
     fn find(&self, access: &Access, text: &str, action: &str) -> Result<User, Problem> {
         let readable = access.may(OBJECT, "read")?;
@@ -231,10 +310,7 @@ impl UserPatch {
         let email =
             change(self.email).map(|email| email.as_deref().map(Email::parse).transpose()).transpose()?;
         let team = change(self.team).map(|text| text.as_deref().map(team).transpose()).transpose()?;
-        let status = self.status.map(|status| match status {
-            StatusView::Active => UserStatus::Active,
-            StatusView::Disabled => UserStatus::Disabled,
-        });
+        let status = self.status.map(UserStatus::from);
         let external_id = change(self.external_id);
         Ok(UserChange { if_version, name: self.name, email, roles: self.roles, team, external_id, status })
     }
@@ -250,10 +326,7 @@ fn change<T>(value: MaybeUndefined<T>) -> Option<Option<T>> {
 
 impl From<&User> for UserView {
     fn from(user: &User) -> Self {
-        let status = match user.status {
-            UserStatus::Active => StatusView::Active,
-            UserStatus::Disabled => StatusView::Disabled,
-        };
+        let status = StatusView::from(user.status);
         Self {
             id: user.id.to_string(),
             version: user.version,

@@ -22,9 +22,8 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use dashmap::DashMap;
 use moka::sync::Cache;
-use subtle::ConstantTimeEq;
 
-use crate::caller::{Caller, Principal, PrincipalKind, Source};
+use crate::caller::{Caller, Principal, Source};
 use crate::clock::UnixMillis;
 use crate::identity::signing::KeySet;
 use crate::identity::{Identity, IdentityError, keys, secret};
@@ -34,7 +33,7 @@ use crate::organizations::{Organization, Status};
 pub use token::{AUDIENCE, AccessToken, IssueToken, LIFETIME};
 
 pub(super) use store::principal_epoch;
-pub(super) use token::{Verified, install_cryptography};
+pub(super) use token::{Unverified, Verified, install_cryptography};
 
 /// The longest bearer that is looked at, in bytes.
 const LONGEST: usize = 4_096;
@@ -92,11 +91,6 @@ impl Bearers {
         };
         self.organizations.entry(organization).or_insert_with(|| Arc::new(fresh())).clone()
     }
-}
-
-/// An API key as a principal.
-fn of_key(key: keys::ApiKey) -> Principal {
-    Principal::new(key.id, PrincipalKind::ApiKey, key.name).with_roles([key.role])
 }
 
 impl Identity {
@@ -175,24 +169,12 @@ impl Identity {
         bearer: &str,
         now: UnixMillis,
     ) -> Result<Remembered, IdentityError> {
-        let refuse = |why| refused(organization, why);
-        let parsed = keys::Parsed::parse(bearer).ok_or_else(|| refuse("not a key"))?;
-        let (epoch, stored) = self.read(organization, |connection| {
-            Ok((super::store::epoch(connection)?, keys::find_key(connection, parsed.id)?))
-        })?;
-        let keys::StoredKey { key, hash } = stored.ok_or_else(|| refuse("no such key"))?;
-        let given = secret::keyed_hash(&self.peppers.api_key, parsed.id.as_bytes(), &parsed.secret)?;
-        if !bool::from(given.ct_eq(&hash)) {
-            return Err(refuse("wrong secret"));
-        }
-        if !key.is_good(now) {
-            return Err(refuse("the key is expired or revoked"));
-        }
-        let until = key.expires_at.unwrap_or(UnixMillis::MAX).min(now.saturating_add(REMEMBERED));
-        Ok(Remembered { organization, epoch, until, principal: Arc::new(of_key(key)) })
+        let good = self.good_key(organization, bearer, now)?.map_err(|why| refused(organization, why))?;
+        let until = good.until.min(now.saturating_add(REMEMBERED));
+        Ok(Remembered { organization, epoch: good.epoch, until, principal: Arc::new(good.principal) })
     }
 
-    /// Whoever this id stands for, with the roles and teams of now, if they may act: a person or an API key.
+    /// Whoever this id stands for, with the roles and teams of now, if they may act: a person, a service account or an API key.
     ///
     /// # Errors
     /// Only when the identity file fails.
@@ -206,8 +188,7 @@ impl Identity {
             if let Some(found) = store::find_principal(connection, id)? {
                 return Ok(Some(Arc::new(found.principal)));
             }
-            let key = keys::find_key(connection, id)?.map(|stored| stored.key);
-            Ok(key.filter(|key| key.is_good(now)).map(|key| Arc::new(of_key(key))))
+            Ok(keys::key_principal(connection, id, now)?.map(Arc::new))
         })
     }
 

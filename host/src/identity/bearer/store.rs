@@ -6,8 +6,8 @@ use rusqlite::{OptionalExtension, Row};
 
 use crate::caller::{Principal, PrincipalKind};
 use crate::clock::UnixMillis;
-use crate::identity::{IdentityError, oauth, people};
-use crate::ids::PrincipalId;
+use crate::identity::{IdentityError, keys, oauth, people, sessions};
+use crate::ids::{ClientId, PrincipalId};
 use crate::storage::{Connection, StorageError};
 
 use super::Verified;
@@ -21,7 +21,7 @@ pub(super) struct Found {
     pub(super) epoch: i64,
 }
 
-/// The person, if they are active.
+/// The person or the service account, if they are active.
 pub(super) fn find_principal(connection: &Connection, id: PrincipalId) -> Result<Option<Found>> {
     let mut statement = connection
         .prepare("select name, roles, token_epoch from users where id = ?1 and status = 'active'")?;
@@ -30,13 +30,17 @@ pub(super) fn find_principal(connection: &Connection, id: PrincipalId) -> Result
         let token_epoch: i64 = row.get("token_epoch")?;
         Ok((name, people::roles_of(row)?, token_epoch))
     };
+    let epoch = crate::identity::store::epoch(connection)?;
     let Some((name, roles, token_epoch)) = statement.query_row([id.as_bytes()], read).optional()? else {
-        return Ok(None);
+        let service = keys::service_principal(connection, id)?;
+        return Ok(service.map(|(principal, token_epoch)| Found { principal, token_epoch, epoch }));
     };
+    let teams = people::teams_of(connection, id)?;
     let principal = Principal::new(id, PrincipalKind::User, name)
         .with_roles(roles)
-        .with_teams(people::teams_of(connection, id)?);
-    Ok(Some(Found { principal, token_epoch, epoch: crate::identity::store::epoch(connection)? }))
+        .with_subteams(people::subteams_of(connection, &teams)?)
+        .with_teams(teams);
+    Ok(Some(Found { principal, token_epoch, epoch }))
 }
 
 /// Whoever acts with this token, if they may act and what the token rests on has not ended.
@@ -50,6 +54,11 @@ pub(super) fn find_bearer(
     {
         return Ok(None);
     }
+    if let Some(session) = claims.session
+        && !sessions::is_live(connection, session, now)?
+    {
+        return Ok(None);
+    }
     let Some(mut found) = find_principal(connection, claims.user)? else { return Ok(None) };
     found.principal.session = claims.session;
     if claims.client.is_some() {
@@ -60,5 +69,22 @@ pub(super) fn find_bearer(
 
 /// The epoch of the tokens of this person or service account, if they may act.
 pub(in crate::identity) fn principal_epoch(connection: &Connection, id: PrincipalId) -> Result<Option<i64>> {
-    Ok(find_principal(connection, id)?.map(|found| found.token_epoch))
+    token_epoch(connection, id, None)
+}
+
+/// The epoch of the tokens of whoever acts with a token of this client, if they may act.
+pub(super) fn token_epoch(
+    connection: &Connection,
+    user: PrincipalId,
+    client: Option<ClientId>,
+) -> Result<Option<i64>> {
+    if client.is_some_and(|client| client.as_bytes() == user.as_bytes()) {
+        return Ok(Some(0)); // a client's tokens end with their grants
+    }
+    let mut statement =
+        connection.prepare("select token_epoch from users where id = ?1 and status = 'active'")?;
+    if let Some(epoch) = statement.query_row([user.as_bytes()], |row| row.get(0)).optional()? {
+        return Ok(Some(epoch));
+    }
+    Ok(keys::service_principal(connection, user)?.map(|(_, epoch)| epoch))
 }

@@ -108,7 +108,7 @@ pub(in crate::identity) struct Verified {
 }
 
 /// A token of the right form, of which nothing is known but that.
-pub(super) struct Unverified<'a> {
+pub(in crate::identity) struct Unverified<'a> {
     kid: String,
     message: &'a str,
     claims: &'a str,
@@ -120,7 +120,7 @@ impl<'a> Unverified<'a> {
     ///
     /// # Errors
     /// Why it cannot be one of ours, for the log.
-    pub(super) fn parse(token: &'a str) -> Result<Self, &'static str> {
+    pub(in crate::identity) fn parse(token: &'a str) -> Result<Self, &'static str> {
         let malformed = "not three parts";
         let (message, signature) = token.rsplit_once('.').ok_or(malformed)?;
         let (header, claims) = message.split_once('.').ok_or(malformed)?;
@@ -138,6 +138,18 @@ impl<'a> Unverified<'a> {
         Ok(Self { kid: header.kid, message, claims, signature })
     }
 
+    /// The claims as they stand there, once `genuine` has found the signature good: of key id, message and signature.
+    ///
+    /// # Errors
+    /// Why it is refused, for the log.
+    pub(in crate::identity) fn claims(
+        &self,
+        genuine: impl FnOnce(&str, &str, &str) -> Result<(), &'static str>,
+    ) -> Result<Vec<u8>, &'static str> {
+        genuine(&self.kid, self.message, self.signature)?;
+        secret::decode(self.claims).ok_or("the claims are not base64url")
+    }
+
     /// Checks the signature, then the claims.
     ///
     /// # Errors
@@ -149,8 +161,9 @@ impl<'a> Unverified<'a> {
         issuer: &str,
         now: UnixMillis,
     ) -> Result<Verified, &'static str> {
-        keys.verify(&self.kid, SigningAlgorithm::EdDsa, self.message, self.signature, now)?;
-        let claims = secret::decode(self.claims).ok_or("the claims are not base64url")?;
+        let claims = self.claims(|kid, message, signature| {
+            keys.verify(kid, SigningAlgorithm::EdDsa, message, signature, now)
+        })?;
         let claims: Claims = serde_json::from_slice(&claims).map_err(|_| "the claims are not ours")?;
         if claims.iss != issuer || claims.tid != organization {
             return Err("another issuer");

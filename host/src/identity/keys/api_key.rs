@@ -5,10 +5,11 @@
 
 use std::fmt;
 
+use ipnet::IpNet;
 use zeroize::Zeroizing;
 
 use crate::clock::UnixMillis;
-use crate::identity::secret;
+use crate::identity::{IdentityError, secret};
 use crate::ids::PrincipalId;
 
 const PREFIX: &str = "stoa_k1_";
@@ -24,10 +25,20 @@ pub struct ApiKey {
     pub id: PrincipalId,
     /// What people call it.
     pub name: String,
-    /// What it may do.
-    pub role: String,
-    /// The first instant it is no longer good; `None`: until revoked.
+    /// What it may do when it is a principal itself; `None`: what its service account may.
+    pub role: Option<String>,
+    /// The program that it acts as; `None`: it is a principal itself.
+    pub service: Option<PrincipalId>,
+    /// What it is limited to, as scopes; `None`: not further.
+    pub scopes: Option<Vec<String>>,
+    /// The networks it is good from; `None`: from anywhere.
+    pub networks: Option<Vec<IpNet>>,
+    /// Whether it may create and change people, as far as its role allows.
+    pub administers: bool,
+    /// The first instant it is no longer good; `None`, for keys of before: until revoked.
     pub expires_at: Option<UnixMillis>,
+    /// When it was last used, to the minute.
+    pub last_used_at: Option<UnixMillis>,
     /// When it was revoked.
     pub revoked_at: Option<UnixMillis>,
     /// When it was created.
@@ -45,14 +56,72 @@ impl ApiKey {
 }
 
 /// What is asked for when a key is created.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct NewApiKey {
     /// 1 to 200 characters.
     pub name: String,
-    /// A role; at most as strong as the creator's.
-    pub role: String,
-    /// The first instant it is no longer good; `None`: until revoked.
+    /// A role, at most as strong as the creator's: the key is a principal itself. Or else `service`.
+    pub role: Option<String>,
+    /// The program that it acts as.
+    pub service: Option<PrincipalId>,
+    /// What it is limited to; `None`: not further.
+    pub scopes: Option<Vec<String>>,
+    /// The networks it is good from; `None`: from anywhere.
+    pub networks: Option<Vec<IpNet>>,
+    /// Whether it may create and change people.
+    pub administers: bool,
+    /// The first instant it is no longer good; `None`: a year from now.
     pub expires_at: Option<UnixMillis>,
+}
+
+/// At most this many scopes, and networks.
+const MOST: usize = 50;
+
+/// The scopes as they are kept: what each covers is the policy's business, here they only have to look like one.
+///
+/// # Errors
+/// [`IdentityError::Invalid`].
+pub(super) fn checked_scopes(scopes: Option<Vec<String>>) -> Result<Option<Vec<String>>, IdentityError> {
+    let Some(mut scopes) = scopes else {
+        return Ok(None);
+    };
+    if scopes.is_empty() || scopes.len() > MOST || !scopes.iter().all(|scope| looks_like_a_scope(scope)) {
+        let reason = "name 1 to 50 scopes such as `read`, `crm.contact:read` or `crm:*`";
+        return Err(IdentityError::Invalid { field: "scopes", reason });
+    }
+    scopes.sort_unstable();
+    scopes.dedup();
+    Ok(Some(scopes))
+}
+
+fn looks_like_a_scope(scope: &str) -> bool {
+    let word = |text: &str| {
+        text.bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-'))
+            && text.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase())
+    };
+    let object = |text: &str| match text.split_once('.') {
+        Some((plugin, entity)) => word(plugin) && word(entity),
+        None => word(text),
+    };
+    let shaped = match scope.split_once(':') {
+        Some((of, "*")) => object(of),
+        Some((of, action)) => of.contains('.') && object(of) && word(action),
+        None => scope == "read",
+    };
+    shaped && scope.len() <= 128
+}
+
+/// The networks as they are kept.
+///
+/// # Errors
+/// [`IdentityError::Invalid`] when there is none, or more than [`MOST`].
+pub(super) fn checked_networks(networks: Option<Vec<IpNet>>) -> Result<Option<Vec<IpNet>>, IdentityError> {
+    let networks = networks.map(|networks| networks.iter().map(IpNet::trunc).collect::<Vec<_>>());
+    if networks.as_ref().is_some_and(|networks| networks.is_empty() || networks.len() > MOST) {
+        return Err(IdentityError::Invalid { field: "allowed_networks", reason: "name 1 to 50 networks" });
+    }
+    Ok(networks)
 }
 
 /// The text of a key. It is shown once, and never by `Debug`.
@@ -136,6 +205,38 @@ mod tests {
         let parsed = Parsed::parse(text.reveal()).unwrap();
         assert_eq!((parsed.id, parsed.secret.as_slice()), (id, [7; 32].as_slice()));
         assert_eq!(format!("{text:?}"), "ApiKeySecret(..)");
+    }
+
+    #[test]
+    fn scopes_look_like_scopes() {
+        let checked = |scope: &str| checked_scopes(Some(vec![scope.to_owned()]));
+        for good in [
+            "read",
+            "crm:*",
+            "crm.contact:*",
+            "crm.contact:read",
+            "host.user:create",
+            "kitchen-sink.dish_x:cook",
+        ] {
+            assert!(checked(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "*",
+            "write",
+            "crm",
+            "crm:read",
+            ":read",
+            "crm.:read",
+            "crm.contact:",
+            "CRM:*",
+            "a b:*",
+            "*:*",
+        ] {
+            assert!(checked(bad).is_err(), "{bad}");
+        }
+        assert!(checked_scopes(Some(Vec::new())).is_err(), "a key limited to nothing is a mistake");
+        assert_eq!(checked_scopes(None).unwrap(), None);
     }
 
     #[test]

@@ -1,33 +1,51 @@
-//! API keys: how a program calls the API. A key is a principal with one role; its secret is shown once.
+//! API keys and service accounts: how a program calls the API.
 //!
-//! `api_key.rs` has the text form and its checks, `store.rs` the SQL. That a key is good is decided in `bearer/`.
+//! A key is either a principal itself, with one role, or a credential of a service account (`service.rs`), which has roles
+//! and as many keys as it needs. Its secret is shown once. A key may be limited further: to scopes, to networks, in time,
+//! and it administers people only when it was made for that. No key makes keys.
+//!
+//! `api_key.rs` has the text form and its checks, `check.rs` how a key becomes a principal, `store.rs` the SQL.
 
 mod api_key;
+mod check;
+mod service;
 mod store;
 
 #[cfg(test)]
 mod tests;
 
-use crate::caller::{Caller, PrincipalKind};
+use crate::caller::{Caller, Principal, PrincipalKind};
 use crate::clock::UnixMillis;
-use crate::identity::people::{checked_name, checked_roles, covers};
-use crate::identity::{Identity, IdentityError, secret};
-use crate::ids::{OrganizationId, PrincipalId};
+use crate::identity::people::{UserStatus, checked_name, checked_roles, covers};
+use crate::identity::{Identity, IdentityError, platform, secret};
+use crate::ids::{OrganizationId, PrincipalId, RequestId};
 
 pub use api_key::{ApiKey, ApiKeySecret, NewApiKey};
+pub use service::{NewServiceAccount, ServiceAccount, ServiceAccountChange};
 
 pub(super) use api_key::{Parsed, looks_like};
-pub(super) use store::{StoredKey, find as find_key};
+pub(super) use check::key_principal;
+pub(super) use service::service_principal;
+
+use check::KnownKey;
 
 /// The longest life of a key, in milliseconds: a year.
 pub const LONGEST: UnixMillis = 366 * 24 * 3_600_000;
+
+/// Lets pass whose credential may create and change people, programs and roles.
+///
+/// # Errors
+/// [`IdentityError::KeyCannotAdminister`].
+pub(super) fn administers(by: &Principal) -> Result<(), IdentityError> {
+    by.administers.then_some(()).ok_or(IdentityError::KeyCannotAdminister)
+}
 
 impl Identity {
     /// Creates a key and tells its secret, this once.
     ///
     /// # Errors
     /// [`IdentityError::KeyCannotCreateKeys`], [`IdentityError::RoleRequired`], [`IdentityError::UnknownRole`],
-    /// [`IdentityError::Invalid`].
+    /// [`IdentityError::ServiceAccountNotFound`], [`IdentityError::ServiceAccountDisabled`], [`IdentityError::Invalid`].
     pub async fn create_api_key(
         &self,
         by: &Caller,
@@ -36,33 +54,55 @@ impl Identity {
         if !matches!(by.principal.kind, PrincipalKind::User | PrincipalKind::Platform) {
             return Err(IdentityError::KeyCannotCreateKeys);
         }
-        let roles = checked_roles(std::slice::from_ref(&new.role))?;
-        covers(&by.principal, &roles)?;
-        let now = self.clock.now();
-        let latest = now.saturating_add(LONGEST);
-        if new.expires_at.is_some_and(|at| at <= now || at > latest) {
-            let reason = "use an instant in the future, a year away at most";
-            return Err(IdentityError::Invalid { field: "expires_at", reason });
-        }
-        let key = ApiKey {
-            id: PrincipalId::new(),
-            name: checked_name(&new.name)?,
-            role: new.role,
-            expires_at: new.expires_at,
-            revoked_at: None,
-            created_at: now,
-            created_by: by.principal.id,
-        };
+        let key = self.new_key(by, new)?;
         let random = secret::random()?;
         let text = ApiKeySecret::new(key.id, &random);
         let hash = secret::keyed_hash(&self.peppers.api_key, key.id.as_bytes(), random.as_slice())?;
+        let caller = by.clone();
         let key = self
             .write(by, move |connection| {
+                if let Some(id) = key.service {
+                    let service = store::find_service(connection, id)?;
+                    let service = service.ok_or(IdentityError::ServiceAccountNotFound(id))?;
+                    covers(&caller.principal, &service.roles)?;
+                    if service.status != UserStatus::Active {
+                        return Err(IdentityError::ServiceAccountDisabled);
+                    }
+                }
                 store::insert(connection, &key, &hash)?;
                 Ok(key)
             })
             .await?;
         Ok((key, text))
+    }
+
+    fn new_key(&self, by: &Caller, new: NewApiKey) -> Result<ApiKey, IdentityError> {
+        let invalid = |field, reason| Err(IdentityError::Invalid { field, reason });
+        let now = self.clock.now();
+        let latest = now.saturating_add(LONGEST);
+        let expires_at = new.expires_at.unwrap_or(latest);
+        if expires_at <= now || expires_at > latest {
+            return invalid("expires_at", "use an instant in the future, a year away at most");
+        }
+        match (&new.role, new.service) {
+            (Some(role), None) => covers(&by.principal, &checked_roles(std::slice::from_ref(role))?)?,
+            (None, Some(_)) => {}
+            _ => return invalid("role", "name a role or a service account, not both"),
+        }
+        Ok(ApiKey {
+            id: PrincipalId::new(),
+            name: checked_name(&new.name)?,
+            role: new.role,
+            service: new.service,
+            scopes: api_key::checked_scopes(new.scopes)?,
+            networks: api_key::checked_networks(new.networks)?,
+            administers: new.administers,
+            expires_at: Some(expires_at),
+            last_used_at: None,
+            revoked_at: None,
+            created_at: now,
+            created_by: by.principal.id,
+        })
     }
 
     /// Every key, revoked ones included, in the order of their creation.
@@ -79,7 +119,7 @@ impl Identity {
     /// [`IdentityError::ApiKeyNotFound`].
     pub fn api_key(&self, organization: OrganizationId, id: PrincipalId) -> Result<ApiKey, IdentityError> {
         self.read(organization, |connection| {
-            store::find(connection, id)?.map(|stored| stored.key).ok_or(IdentityError::ApiKeyNotFound(id))
+            store::find(connection, id)?.map(|(key, _)| key).ok_or(IdentityError::ApiKeyNotFound(id))
         })
     }
 
@@ -91,8 +131,27 @@ impl Identity {
         let now = self.clock.now();
         self.write(by, move |connection| {
             store::revoke(connection, id, now)?;
-            store::find(connection, id)?.map(|stored| stored.key).ok_or(IdentityError::ApiKeyNotFound(id))
+            store::find(connection, id)?.map(|(key, _)| key).ok_or(IdentityError::ApiKeyNotFound(id))
         })
         .await
+    }
+
+    /// Revokes the key that somebody found somewhere: holding it is the proof. Nothing tells whether there was one.
+    ///
+    /// # Errors
+    /// Only when the identity file fails.
+    pub async fn revoke_leaked(&self, organization: OrganizationId, text: &str) -> Result<(), IdentityError> {
+        let Some(parsed) = Parsed::parse(text.trim()) else {
+            return Ok(());
+        };
+        let known = self.read(organization, |connection| Ok(KnownKey::find(connection, parsed.id)?))?;
+        let Some(known) = known.filter(|known| known.key.revoked_at.is_none()) else {
+            return Ok(());
+        };
+        if self.proves(&parsed, &known.hash)? {
+            tracing::warn!(%organization, key = %parsed.id, "an API key was reported as leaked, and is revoked");
+            self.revoke_api_key(&platform(organization, RequestId::new()), parsed.id).await?;
+        }
+        Ok(())
     }
 }

@@ -16,10 +16,13 @@ mod throttle;
 mod transaction;
 
 #[cfg(test)]
+mod link_tests;
+#[cfg(test)]
 mod tests;
 
 use crate::caller::{Caller, PrincipalKind, Source};
 use crate::clock::UnixMillis;
+use crate::identity::keys::administers;
 use crate::identity::people::{self, UserStatus};
 use crate::identity::{Identity, IdentityError, secret};
 use crate::ids::{OrganizationId, PrincipalId, RecordId, RequestId};
@@ -72,6 +75,7 @@ impl Identity {
     /// [`IdentityError::UserNotFound`], [`IdentityError::RoleRequired`], [`IdentityError::NoEmail`];
     /// [`IdentityError::Invalid`] for a disabled person.
     pub async fn invite(&self, by: &Caller, user: PrincipalId) -> Result<SetupToken, IdentityError> {
+        administers(&by.principal)?;
         let random = secret::random()?;
         let token = format!("{PREFIX}{}", secret::encode(random.as_slice()));
         let hash = self.setup_hash(by.organization, &token)?;
@@ -121,6 +125,8 @@ impl Identity {
         let by = acting(organization.id, person.id, &person.name);
         self.write(&by, move |connection| {
             // Both callers of a race got here; only one of them finds the row.
+            // Whoever invited may have lost the right since: what counts is what they may now.
+            people::check_inviter(connection, person.id, &person.roles, now)?;
             if !store::take_setup_token(connection, &hash, now)? {
                 return Err(IdentityError::InvalidSetupToken);
             }

@@ -1,11 +1,11 @@
 //! Invitations and logins on a real identity file.
 
 use super::*;
-use crate::identity::fixture::{PASSWORD, World, acting};
+use crate::identity::fixture::{PASSWORD, World, acting, visitor};
 use crate::identity::{UserChange, store as file};
 
 async fn refusal(world: &World, email: &str, password: &str) -> String {
-    match world.identity.log_in(&world.acme, email, password).await {
+    match world.identity.log_in(&world.acme, email, password, &visitor()).await {
         Err(error @ IdentityError::InvalidCredentials) => error.to_string(),
         Err(other) => panic!("{other}"),
         Ok(_) => panic!("let in"),
@@ -92,7 +92,7 @@ async fn whatever_is_wrong_with_credentials_the_answer_is_the_same() {
     ] {
         assert_eq!(refusal(&world, email, password).await, expected, "{email}");
     }
-    let token = world.identity.log_in(&world.globex, "ann@example.com", PASSWORD).await;
+    let token = world.identity.log_in(&world.globex, "ann@example.com", PASSWORD, &visitor()).await;
     assert!(matches!(token, Err(IdentityError::InvalidCredentials)), "another organization");
 }
 
@@ -104,7 +104,7 @@ async fn guessing_is_slowed_down_whether_or_not_somebody_has_the_address() {
         for _ in 0..3 {
             refusal(&world, email, "violet tram 8 east").await;
         }
-        let slowed = world.identity.log_in(&world.acme, email, PASSWORD).await;
+        let slowed = world.identity.log_in(&world.acme, email, PASSWORD, &visitor()).await;
         assert!(matches!(slowed, Err(IdentityError::Throttled { retry_after: 3 })), "{email}");
     }
     world.clock.advance(3_000);
@@ -141,7 +141,7 @@ async fn a_login_brings_the_hash_to_todays_cost_and_keeps_tokens() {
 
     let mut dearer = world.identity.clone();
     dearer.hasher = Hasher::new(Cost { passes: 3, ..Cost::FLOOR }, dearer.secrets.key("password-pepper"));
-    dearer.log_in(&world.acme, "ann@example.com", PASSWORD).await.unwrap();
+    dearer.log_in(&world.acme, "ann@example.com", PASSWORD, &visitor()).await.unwrap();
     assert!(before.contains("t=2") && hash().contains("t=3"));
     assert!(world.log_in("ann").await.is_ok() && world.authenticate(&token).is_ok());
 }

@@ -21,7 +21,9 @@ mod tests;
 pub use authorize::{
     Ask, Authorization, AuthorizeError, ClientAnswer, Consent, ConsentQuestion, ResponseMode, SignedIn,
 };
-pub use clients::{Client, ClientAuth, ClientChange, ClientKind, ClientSecret, GrantType, NewClient, Proof};
+pub use clients::{
+    Client, ClientAuth, ClientChange, ClientKind, ClientProof, ClientSecret, GrantType, NewClient,
+};
 pub use error::OAuthError;
 pub use grants::{Hint, Introspection, TokenAnswer, UserInfo};
 pub use scope::STANDARD as STANDARD_SCOPES;

@@ -1,6 +1,9 @@
 //! An e-mail address: as somebody wrote it, and as two of them are compared. Pure.
 
 use email_address::{EmailAddress, Options};
+use unicode_normalization::UnicodeNormalization;
+use unicode_security::confusable_detection::skeleton;
+use unicode_security::{RestrictionLevel, RestrictionLevelDetection};
 
 use crate::identity::IdentityError;
 
@@ -28,6 +31,10 @@ impl Email {
             return Err(invalid());
         }
         EmailAddress::parse_with_options(&key, options).map_err(|_| invalid())?;
+        if key.split(['@', '.']).any(misleads) {
+            let reason = "it mixes scripts, or looks like another address";
+            return Err(IdentityError::Invalid { field: "email", reason });
+        }
         Ok(Self { written: written.to_owned(), key })
     }
 
@@ -43,6 +50,12 @@ impl Email {
         &self.key
     }
 
+    /// What stands behind the `@`, lower case.
+    #[must_use]
+    pub fn domain(&self) -> &str {
+        self.key.rsplit_once('@').map_or("", |(_, domain)| domain)
+    }
+
     /// What stands before the `@`, lower case.
     #[must_use]
     pub fn local_part(&self) -> &str {
@@ -50,16 +63,20 @@ impl Email {
     }
 }
 
-/// Lower case, and full-width letters as the ASCII they stand for. Whatever else could be written in two ways is
-/// refused by [`hides`] instead of being folded.
+/// NFKC and lower case. Whatever could still be written in two ways is refused by [`hides`] and [`misleads`].
 pub(crate) fn key_of(text: &str) -> String {
-    let narrow = |letter: char| match letter {
-        '\u{ff01}'..='\u{ff5e}' => {
-            u32::from(letter).checked_sub(0xfee0).and_then(char::from_u32).unwrap_or(letter)
-        }
-        other => other,
-    };
-    text.trim().chars().map(narrow).flat_map(char::to_lowercase).collect()
+    text.trim().nfkc().flat_map(char::to_lowercase).nfkc().collect()
+}
+
+/// Whether a part of an address mixes scripts that do not belong together, or is written in another script altogether
+/// and looks like plain letters.
+fn misleads(part: &str) -> bool {
+    if part.is_ascii() {
+        return false;
+    }
+    let letters: String = part.chars().filter(|letter| letter.is_alphanumeric()).collect();
+    let mixed = letters.as_str().detect_restriction_level() > RestrictionLevel::HighlyRestrictive;
+    mixed || skeleton(&letters).all(|letter| letter.is_ascii())
 }
 
 /// Letters that show nothing, or that combine with the one before: with them one address has several spellings.
@@ -93,6 +110,37 @@ mod tests {
     }
 
     #[test]
+    fn c20_an_address_that_looks_like_another_is_refused() {
+        for bad in [
+            "\u{430}nn@example.com",             // a Cyrillic a before Latin letters
+            "\u{430}\u{440}\u{435}@example.com", // all Cyrillic, reads `ape`
+            "ann@ex\u{430}mple.com",
+            "ann@\u{430}\u{440}\u{440}\u{4cf}\u{435}.com", // all Cyrillic, reads `apple`
+            "\u{3b1}nn@example.com",                       // a Greek alpha
+        ] {
+            assert!(Email::parse(bad).is_err(), "{bad:?}");
+        }
+        for good in [
+            "jos\u{e9}@example.com",
+            "\u{438}\u{432}\u{430}\u{43d}@example.com",
+            "\u{592a}\u{90ce}@example.jp",
+        ] {
+            assert!(Email::parse(good).is_ok(), "{good:?}");
+        }
+    }
+
+    #[test]
+    fn c20_every_spelling_of_an_address_is_the_same_address() {
+        let key = |text: &str| Email::parse(text).map(|email| email.key().to_owned());
+        for same in
+            ["ANN@EXAMPLE.COM", "\u{ff41}nn@example.com", "a\u{ff2e}n@example.com", "\u{1d41a}nn@example.com"]
+        {
+            assert_eq!(key(same).unwrap(), "ann@example.com", "{same:?}");
+        }
+        assert_eq!(key("e\u{301}va@example.com").ok(), key("\u{e9}va@example.com").ok());
+    }
+
+    #[test]
     fn what_is_no_address_or_has_two_spellings_is_refused() {
         let long = format!("{}@example.com", "a".repeat(250));
         for bad in [
@@ -106,7 +154,7 @@ mod tests {
             "ann@exa mple.com",
             "ann\u{200b}@example.com",
             "ann\0@example.com",
-            "a\u{0301}nn@example.com",
+            "n\u{0301}\u{0302}nn@example.com",
             "ann@example.com\r\nbcc: b@example.com",
             "\"a b\"@example.com",
             &long,

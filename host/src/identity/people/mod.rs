@@ -2,6 +2,8 @@
 //! `team.rs` has the operations on teams, `store.rs` the SQL.
 
 mod email;
+mod invitation;
+mod provision;
 mod role;
 mod store;
 mod team;
@@ -14,17 +16,24 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::caller::Caller;
+use crate::identity::keys::administers;
 use crate::identity::{Identity, IdentityError, PLATFORM};
 use crate::ids::{OrganizationId, PrincipalId, TeamId};
 use crate::storage::Connection;
 
 pub use email::Email;
+pub use invitation::Invited;
 pub use role::{OWNER, ROLES};
-pub use user::{NewUser, Team, User, UserChange, UserStatus};
+pub use team::DEEPEST;
+pub use user::{NewUser, Team, TeamChange, User, UserChange, UserStatus};
 
-pub(super) use email::key_of;
+pub(crate) use email::key_of;
+pub(super) use invitation::check_inviter;
+pub(super) use provision::provision;
 pub(super) use role::{checked as checked_roles, covers};
-pub(super) use store::{end_tokens, find_user, roles_of, set_email, teams_of};
+pub(super) use store::{
+    end_tokens, find_by_email, find_user, roles_of, roles_text, set_email, subteams_of, teams_of,
+};
 pub(super) use user::checked_name;
 
 impl Identity {
@@ -34,6 +43,7 @@ impl Identity {
     /// [`IdentityError::Invalid`], [`IdentityError::UnknownRole`], [`IdentityError::RoleRequired`],
     /// [`IdentityError::Taken`], [`IdentityError::TeamNotFound`].
     pub async fn create_user(&self, by: &Caller, new: NewUser) -> Result<User, IdentityError> {
+        administers(&by.principal)?;
         let roles = role::checked(&new.roles)?;
         role::covers(&by.principal, &roles)?;
         let now = self.clock.now();
@@ -75,6 +85,7 @@ impl Identity {
         id: PrincipalId,
         change: UserChange,
     ) -> Result<User, IdentityError> {
+        administers(&by.principal)?;
         let (caller, now) = (by.clone(), self.clock.now());
         self.write(by, move |connection| {
             let before = store::find_user(connection, id)?.ok_or(IdentityError::UserNotFound(id))?;
@@ -90,7 +101,7 @@ impl Identity {
                 store::set_primary_team(connection, id, team)?;
             }
             if before.status == UserStatus::Active && after.status == UserStatus::Disabled {
-                store::end_tokens(connection, id)?;
+                invitation::shut_out(connection, id)?;
             }
             if is_active_owner(&before) && !is_active_owner(&after) && store::active_owners(connection)? == 0
             {

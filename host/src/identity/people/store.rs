@@ -8,7 +8,7 @@ use rusqlite::{OptionalExtension, Row, params};
 use crate::ids::{PrincipalId, RecordId, TeamId};
 use crate::storage::{Connection, StorageError};
 
-use super::{Team, User, UserStatus};
+use super::{Invited, Team, User, UserStatus};
 
 type Result<T> = std::result::Result<T, StorageError>;
 
@@ -20,7 +20,7 @@ pub(in crate::identity) fn find_user(connection: &Connection, id: PrincipalId) -
 }
 
 /// The person with this address.
-pub(super) fn find_by_email(connection: &Connection, key: &str) -> Result<Option<User>> {
+pub(in crate::identity) fn find_by_email(connection: &Connection, key: &str) -> Result<Option<User>> {
     let mut statement = connection.prepare("select * from users where email_key = ?1")?;
     let user = statement.query_row([key], read_user).optional()?;
     user.map(|user| with_teams(connection, user)).transpose()
@@ -114,6 +114,21 @@ pub(in crate::identity) fn end_tokens(connection: &Connection, id: PrincipalId) 
     Ok(())
 }
 
+/// The invitation that a person has, old ones included.
+pub(super) fn find_invitation(connection: &Connection, user: PrincipalId) -> Result<Option<Invited>> {
+    let mut statement = connection
+        .prepare("select created_by, created_at, expires_at from setup_tokens where user_id = ?1")?;
+    let read = |row: &Row<'_>| {
+        Ok(Invited { by: PrincipalId::from_bytes(row.get(0)?), at: row.get(1)?, expires_at: row.get(2)? })
+    };
+    Ok(statement.query_row([user.as_bytes()], read).optional()?)
+}
+
+/// Removes the invitation of a person; `false` when they had none.
+pub(super) fn delete_invitation(connection: &Connection, user: PrincipalId) -> Result<bool> {
+    Ok(connection.execute("delete from setup_tokens where user_id = ?1", [user.as_bytes()])? == 1)
+}
+
 /// How many owners can act.
 pub(super) fn active_owners(connection: &Connection) -> Result<i64> {
     let mut statement = connection.prepare(
@@ -123,10 +138,12 @@ pub(super) fn active_owners(connection: &Connection) -> Result<i64> {
     Ok(statement.query_row([], |row| row.get(0))?)
 }
 
-/// The name of a person or a key.
+/// The name of a person, a service account or a key.
 pub(super) fn name(connection: &Connection, id: PrincipalId) -> Result<Option<Arc<str>>> {
-    let mut statement = connection
-        .prepare("select name from users where id = ?1 union all select name from api_keys where id = ?1")?;
+    let mut statement = connection.prepare(
+        "select name from users where id = ?1 union all select name from api_keys where id = ?1
+         union all select name from service_accounts where id = ?1",
+    )?;
     Ok(statement.query_row([id.as_bytes()], |row| row.get(0)).optional()?)
 }
 
@@ -208,12 +225,13 @@ pub(super) fn team_name(connection: &Connection, id: TeamId) -> Result<Option<Ar
 /// Adds a team.
 pub(super) fn insert_team(connection: &Connection, team: &Team) -> Result<()> {
     connection.execute(
-        "insert into teams (id, version, name, created_at, created_by, updated_at, updated_by)
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "insert into teams (id, version, name, parent_id, created_at, created_by, updated_at, updated_by)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         params![
             team.id.as_bytes(),
             team.version,
             team.name,
+            team.parent.as_ref().map(TeamId::as_bytes),
             team.created_at,
             team.created_by.as_bytes(),
             team.updated_at,
@@ -226,14 +244,50 @@ pub(super) fn insert_team(connection: &Connection, team: &Team) -> Result<()> {
 /// Stores what can change of a team.
 pub(super) fn update_team(connection: &Connection, team: &Team) -> Result<()> {
     connection.execute(
-        "update teams set version = ?2, name = ?3, updated_at = ?4, updated_by = ?5 where id = ?1",
-        params![team.id.as_bytes(), team.version, team.name, team.updated_at, team.updated_by.as_bytes()],
+        "update teams set version = ?2, name = ?3, parent_id = ?4, updated_at = ?5, updated_by = ?6 where id = ?1",
+        params![
+            team.id.as_bytes(),
+            team.version,
+            team.name,
+            team.parent.as_ref().map(TeamId::as_bytes),
+            team.updated_at,
+            team.updated_by.as_bytes()
+        ],
     )?;
     Ok(())
 }
 
+/// The teams below these at any depth, themselves not included.
+pub(in crate::identity) fn subteams_of(connection: &Connection, teams: &[TeamId]) -> Result<Vec<TeamId>> {
+    let mut statement = connection.prepare("select id from teams where parent_id = ?1 order by id")?;
+    let (mut found, mut next) = (Vec::new(), teams.to_vec());
+    while let Some(team) = next.pop() {
+        let below = statement.query_map([team.as_bytes()], |row| Ok(TeamId::from_bytes(row.get(0)?)))?;
+        for below in below {
+            let below = below?;
+            if !found.contains(&below) && !teams.contains(&below) {
+                found.push(below);
+                next.push(below);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The levels of a team and what is below it: 1 when nothing is.
+pub(super) fn height(connection: &Connection, team: TeamId) -> Result<usize> {
+    let mut statement = connection.prepare(
+        "with recursive below (id, level) as (
+             select ?1, 1 union all
+             select teams.id, level + 1 from teams join below on parent_id = below.id where level < 100)
+         select max(level) from below",
+    )?;
+    let height: i64 = statement.query_row([team.as_bytes()], |row| row.get(0))?;
+    Ok(usize::try_from(height).unwrap_or(usize::MAX))
+}
+
 /// Role names as they are stored.
-fn roles_text(roles: &[String]) -> String {
+pub(in crate::identity) fn roles_text(roles: &[String]) -> String {
     serde_json::Value::from(roles).to_string()
 }
 
@@ -274,6 +328,7 @@ fn read_team(row: &Row<'_>) -> rusqlite::Result<Team> {
         id: TeamId::from_bytes(row.get("id")?),
         version: row.get("version")?,
         name: row.get("name")?,
+        parent: row.get::<_, Option<[u8; 16]>>("parent_id")?.map(TeamId::from_bytes),
         members: row.get("members")?,
         created_at: row.get("created_at")?,
         created_by: PrincipalId::from_bytes(row.get("created_by")?),

@@ -1,4 +1,4 @@
-//! Operations on teams.
+//! Operations on teams. A team may be below another, up to [`DEEPEST`] levels; whoever belongs to it reaches those below.
 
 use crate::caller::Caller;
 use crate::identity::{Identity, IdentityError};
@@ -6,19 +6,36 @@ use crate::ids::{OrganizationId, PrincipalId, TeamId};
 use crate::storage::Connection;
 
 use super::user::checked_name;
-use super::{Team, store};
+use super::{Team, TeamChange, store};
+
+/// How many levels of teams there are at most.
+pub const DEEPEST: usize = 8;
 
 impl Identity {
-    /// Creates an empty team.
+    /// Creates an empty team at the top.
     ///
     /// # Errors
-    /// [`IdentityError::Invalid`], [`IdentityError::Taken`].
+    /// As [`Identity::create_team_below`].
     pub async fn create_team(&self, by: &Caller, name: &str) -> Result<Team, IdentityError> {
+        self.create_team_below(by, name, None).await
+    }
+
+    /// Creates an empty team below another, or at the top.
+    ///
+    /// # Errors
+    /// [`IdentityError::Invalid`], [`IdentityError::Taken`], [`IdentityError::ParentNotFound`].
+    pub async fn create_team_below(
+        &self,
+        by: &Caller,
+        name: &str,
+        parent: Option<TeamId>,
+    ) -> Result<Team, IdentityError> {
         let (now, principal) = (self.clock.now(), by.principal.id);
         let team = Team {
             id: TeamId::new(),
             version: 1,
             name: checked_name(name)?,
+            parent,
             members: 0,
             created_at: now,
             created_by: principal,
@@ -29,35 +46,41 @@ impl Identity {
             if store::find_team_by_name(connection, &team.name)?.is_some() {
                 return Err(IdentityError::Taken { field: "name" });
             }
+            check_place(connection, team.id, parent)?;
             store::insert_team(connection, &team)?;
             Ok(team)
         })
         .await
     }
 
-    /// Renames a team; `if_version` is the version the change is based on.
+    /// Renames a team, or moves it with everything below it.
     ///
     /// # Errors
-    /// [`IdentityError::TeamNotFound`], [`IdentityError::VersionConflict`], [`IdentityError::Invalid`],
-    /// [`IdentityError::Taken`].
-    pub async fn rename_team(
+    /// [`IdentityError::TeamNotFound`], [`IdentityError::VersionConflict`], [`IdentityError::Invalid`] also for a place below
+    /// itself, [`IdentityError::ParentNotFound`], [`IdentityError::Taken`].
+    pub async fn update_team(
         &self,
         by: &Caller,
         id: TeamId,
-        name: &str,
-        if_version: Option<i64>,
+        change: TeamChange,
     ) -> Result<Team, IdentityError> {
-        let (now, principal, name) = (self.clock.now(), by.principal.id, checked_name(name)?);
+        let (now, principal) = (self.clock.now(), by.principal.id);
+        let name = change.name.as_deref().map(checked_name).transpose()?;
         self.write(by, move |connection| {
             let team = store::find_team(connection, id)?.ok_or(IdentityError::TeamNotFound(id))?;
-            if if_version.is_some_and(|version| version != team.version) {
+            if change.if_version.is_some_and(|version| version != team.version) {
                 return Err(IdentityError::VersionConflict { current: team.version });
             }
+            let name = name.unwrap_or_else(|| team.name.clone());
             if store::find_team_by_name(connection, &name)?.is_some_and(|other| other.id != id) {
                 return Err(IdentityError::Taken { field: "name" });
             }
+            let parent = change.parent.unwrap_or(team.parent);
+            if parent != team.parent {
+                check_place(connection, id, parent)?;
+            }
             let version = team.version + 1;
-            let team = Team { name, version, updated_at: now, updated_by: principal, ..team };
+            let team = Team { name, parent, version, updated_at: now, updated_by: principal, ..team };
             store::update_team(connection, &team)?;
             Ok(team)
         })
@@ -129,6 +152,28 @@ impl Identity {
     ) -> Result<Vec<Team>, IdentityError> {
         self.read(organization, |connection| Ok(store::list_teams(connection, after, limit)?))
     }
+}
+
+/// Whether the team `id`, with what is below it, may stand below `parent`. The file has one writer, so nobody moves another
+/// team in between.
+fn check_place(connection: &Connection, id: TeamId, parent: Option<TeamId>) -> Result<(), IdentityError> {
+    let invalid = |reason| Err(IdentityError::Invalid { field: "parent", reason });
+    let (mut above, mut next) = (0, parent);
+    while let Some(team) = next {
+        if team == id {
+            return invalid("a team does not stand below itself");
+        }
+        above += 1;
+        if above >= DEEPEST {
+            return invalid("there are at most 8 levels of teams");
+        }
+        let found = store::find_team(connection, team)?.ok_or(IdentityError::ParentNotFound(team))?;
+        next = found.parent;
+    }
+    if above + store::height(connection, id)? > DEEPEST {
+        return invalid("there are at most 8 levels of teams");
+    }
+    Ok(())
 }
 
 /// Whether the team exists.

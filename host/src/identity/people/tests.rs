@@ -1,8 +1,13 @@
 //! People and teams on a real identity file.
 
 use super::*;
-use crate::identity::fixture::{World, acting};
+use crate::identity::fixture::{PASSWORD, World, acting};
 use crate::ids::RequestId;
+
+/// Another name, for the first version.
+fn named(name: &str) -> TeamChange {
+    TeamChange { if_version: Some(1), name: Some(name.to_owned()), ..TeamChange::default() }
+}
 
 fn nobody() -> NewUser {
     NewUser {
@@ -161,11 +166,101 @@ async fn a_teams_name_is_unique_in_any_letter_case() {
     let (identity, acme, by) = (&world.identity, world.acme.id, world.platform());
     let north = identity.create_team(&by, " North ").await.unwrap();
     assert!(matches!(identity.create_team(&by, "NORTH").await, Err(IdentityError::Taken { field: "name" })));
-    let renamed = identity.rename_team(&by, north.id, "north", Some(1)).await.unwrap();
+    let renamed = identity.update_team(&by, north.id, named("north")).await.unwrap();
     assert_eq!((renamed.name.as_str(), renamed.version), ("north", 2));
-    let late = identity.rename_team(&by, north.id, "South", Some(1)).await;
+    let late = identity.update_team(&by, north.id, named("South")).await;
     assert!(matches!(late, Err(IdentityError::VersionConflict { current: 2 })));
     assert_eq!(identity.team_by_name(acme, "NORTH ").unwrap().unwrap(), renamed);
     assert_eq!(identity.teams(acme, None, 10).unwrap(), [renamed]);
     assert_eq!(&*identity.team_names(acme, &[north.id, TeamId::new()]).unwrap()[&north.id], "north");
+}
+
+#[tokio::test]
+async fn teams_stand_below_teams_and_never_below_themselves() {
+    let world = World::new();
+    let (identity, by) = (&world.identity, world.platform());
+    let mut chain = vec![identity.create_team(&by, "Level 1").await.unwrap().id];
+    for level in 2..=DEEPEST {
+        let above = chain.last().copied();
+        chain.push(identity.create_team_below(&by, &format!("Level {level}"), above).await.unwrap().id);
+    }
+    let deeper = identity.create_team_below(&by, "Too deep", chain.last().copied()).await;
+    assert!(matches!(deeper, Err(IdentityError::Invalid { field: "parent", .. })));
+    let below = |parent| TeamChange { parent: Some(parent), ..TeamChange::default() };
+    for parent in [chain[0], chain[7]] {
+        let circle = identity.update_team(&by, chain[0], below(Some(parent))).await;
+        assert!(matches!(circle, Err(IdentityError::Invalid { field: "parent", .. })));
+    }
+    let top = identity.create_team(&by, "Top").await.unwrap().id;
+    let moved = identity.update_team(&by, chain[0], below(Some(top))).await;
+    assert!(matches!(moved, Err(IdentityError::Invalid { .. })), "nine levels");
+    let nobody = identity.update_team(&by, top, below(Some(crate::ids::TeamId::new()))).await;
+    assert!(matches!(nobody, Err(IdentityError::ParentNotFound(_))));
+    let moved = identity.update_team(&by, chain[1], below(Some(top))).await.unwrap();
+    assert_eq!(moved.parent, Some(top));
+}
+
+#[tokio::test]
+async fn a_principal_knows_the_teams_below_its_own() {
+    let world = World::new();
+    let (identity, by) = (&world.identity, world.platform());
+    let north = identity.create_team(&by, "North").await.unwrap().id;
+    let city = identity.create_team_below(&by, "City", Some(north)).await.unwrap().id;
+    let block = identity.create_team_below(&by, "Block", Some(city)).await.unwrap().id;
+    let ann = world.person("ann", "manager").await;
+    identity.add_to_team(&by, ann.id, north).await.unwrap();
+    let known = |id| identity.principal(world.acme.id, id).unwrap().unwrap();
+    let mut below = known(ann.id).subteams.to_vec();
+    below.sort_unstable();
+    assert_eq!(below, [city, block]);
+    let top = TeamChange { parent: Some(None), ..TeamChange::default() };
+    identity.update_team(&by, city, top).await.unwrap();
+    assert!(known(ann.id).subteams.is_empty());
+}
+
+#[tokio::test]
+async fn c16_an_invitation_is_worth_what_its_maker_may_give_when_it_is_used() {
+    let world = World::new();
+    let (identity, by) = (&world.identity, world.platform());
+    let boss = world.person("boss", "manager").await;
+    let eve = world.try_person(&acting(world.acme.id, &boss), "eve", "manager").await.unwrap();
+    let link = identity.invite(&acting(world.acme.id, &boss), eve.id).await.unwrap();
+    let demoted = UserChange { roles: Some(vec!["rep".to_owned()]), ..UserChange::default() };
+    identity.update_user(&by, boss.id, demoted).await.unwrap();
+    let used = identity.set_up(&world.acme, &link.token, PASSWORD).await;
+    assert!(matches!(used, Err(IdentityError::InviterLostRights)), "{used:?}");
+    let again = identity.invite(&by, eve.id).await.unwrap();
+    assert!(identity.set_up(&world.acme, &again.token, PASSWORD).await.is_ok());
+}
+
+#[tokio::test]
+async fn an_invitation_that_is_taken_back_or_whose_person_is_disabled_is_dead() {
+    let world = World::new();
+    let (identity, by) = (&world.identity, world.platform());
+    let ann = world.person("ann", "rep").await;
+    let link = identity.invite(&by, ann.id).await.unwrap();
+    assert_eq!(identity.invitation(world.acme.id, ann.id).unwrap().expires_at, link.expires_at);
+    identity.revoke_invitation(&by, ann.id).await.unwrap();
+    assert!(identity.set_up(&world.acme, &link.token, PASSWORD).await.is_err());
+    assert!(matches!(identity.revoke_invitation(&by, ann.id).await, Err(IdentityError::NoInvitation)));
+    let link = identity.invite(&by, ann.id).await.unwrap();
+    for status in [UserStatus::Disabled, UserStatus::Active] {
+        let change = UserChange { status: Some(status), ..UserChange::default() };
+        identity.update_user(&by, ann.id, change).await.unwrap();
+    }
+    assert!(identity.set_up(&world.acme, &link.token, PASSWORD).await.is_err());
+}
+
+#[tokio::test]
+async fn e20_of_two_owners_who_leave_at_once_one_stays() {
+    let world = World::new();
+    let (identity, by) = (&world.identity, world.platform());
+    let (one, two) = (world.person("one", "owner").await, world.person("two", "owner").await);
+    let off = || UserChange { status: Some(UserStatus::Disabled), ..UserChange::default() };
+    let demoted = || UserChange { roles: Some(vec!["rep".to_owned()]), ..UserChange::default() };
+    let (first, second) =
+        tokio::join!(identity.update_user(&by, one.id, off()), identity.update_user(&by, two.id, demoted()));
+    assert!(first.is_ok() != second.is_ok(), "{first:?} {second:?}");
+    let refused = if first.is_ok() { second } else { first };
+    assert!(matches!(refused, Err(IdentityError::LastOwner)));
 }

@@ -105,6 +105,8 @@ pub struct Team {
     pub version: i64,
     /// Unique without regard to letter case.
     pub name: String,
+    /// The team it is below; `None`: at the top.
+    pub parent: Option<TeamId>,
     /// How many people are in it.
     pub members: i64,
     /// When it was created.
@@ -115,6 +117,17 @@ pub struct Team {
     pub updated_at: UnixMillis,
     /// By whom.
     pub updated_by: PrincipalId,
+}
+
+/// What is asked for when a team is changed; `None` leaves a value as it is.
+#[derive(Clone, Debug, Default)]
+pub struct TeamChange {
+    /// The version the change is based on; `None`: whatever it is.
+    pub if_version: Option<i64>,
+    /// 1 to 200 characters, unique without regard to letter case.
+    pub name: Option<String>,
+    /// The team it is below; `Some(None)`: at the top.
+    pub parent: Option<Option<TeamId>>,
 }
 
 /// The name without spaces around it.

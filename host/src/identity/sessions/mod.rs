@@ -73,6 +73,19 @@ impl Identity {
         Ok(found)
     }
 
+    /// Ends the session that a cookie opens, if there is one.
+    ///
+    /// # Errors
+    /// Only when the identity file fails.
+    pub async fn log_out(&self, organization: &Organization, cookie: &str) -> Result<(), IdentityError> {
+        if let Some(session) = self.session(organization, cookie).await? {
+            let now = self.clock.now();
+            let by = platform(organization.id, RequestId::new());
+            self.write(&by, move |connection| Ok(end(connection, session.id, now)?)).await?;
+        }
+        Ok(())
+    }
+
     /// Ends a session: the person's own, or, by somebody with their roles, another's.
     ///
     /// # Errors

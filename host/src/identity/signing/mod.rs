@@ -23,14 +23,13 @@ use crate::identity::{Identity, IdentityError, platform};
 use crate::ids::{OrganizationId, RecordId, RequestId};
 use crate::storage::{Connection, StorageError};
 
-use pair::Pair;
 use ring::Step;
 
 pub use ring::{KeyState, SigningAlgorithm, SigningKey};
 
 use ring::{PUBLISHED, RETIRED};
 
-pub(super) use pair::Signer;
+pub(super) use pair::{Pair, Signer, thumbprint};
 
 /// The exponent 65537.
 const EXPONENT: [u8; 3] = [1, 0, 1];

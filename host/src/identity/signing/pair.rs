@@ -15,14 +15,14 @@ use crate::identity::{IdentityError, secret};
 const EXPONENT: &str = "AQAB";
 
 /// A fresh pair. The private part is PKCS #8.
-pub(super) struct Pair {
-    pub(super) public: Vec<u8>,
-    pub(super) private: Zeroizing<Vec<u8>>,
+pub(in crate::identity) struct Pair {
+    pub(in crate::identity) public: Vec<u8>,
+    pub(in crate::identity) private: Zeroizing<Vec<u8>>,
 }
 
 impl Pair {
     /// Makes one. For RSA this takes long: not on an async worker.
-    pub(super) fn generate(algorithm: SigningAlgorithm) -> Result<Self, IdentityError> {
+    pub(in crate::identity) fn generate(algorithm: SigningAlgorithm) -> Result<Self, IdentityError> {
         let failed = |_| IdentityError::Cryptography("generating a signing key");
         match algorithm {
             SigningAlgorithm::EdDsa => {
@@ -45,8 +45,8 @@ impl Pair {
 /// What signs: a private key and its name.
 pub(in crate::identity) struct Signer {
     pub(in crate::identity) kid: String,
-    pub(super) algorithm: SigningAlgorithm,
-    pub(super) private: Zeroizing<Vec<u8>>,
+    pub(in crate::identity) algorithm: SigningAlgorithm,
+    pub(in crate::identity) private: Zeroizing<Vec<u8>>,
 }
 
 impl Signer {
@@ -89,7 +89,7 @@ impl Signer {
 }
 
 /// RFC 7638.
-pub(super) fn thumbprint(algorithm: SigningAlgorithm, public: &[u8]) -> String {
+pub(in crate::identity) fn thumbprint(algorithm: SigningAlgorithm, public: &[u8]) -> String {
     let public = secret::encode(public);
     let jwk = match algorithm {
         SigningAlgorithm::EdDsa => format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{public}"}}"#),

@@ -52,6 +52,6 @@ impl Host for State {
     fn allows(&mut self, object: String, action: String) -> wasmtime::Result<bool> {
         self.enter()?;
         let scope = self.scope();
-        Ok(!scope.policy.decide(&scope.caller.principal.roles, &object, &action).never())
+        Ok(!scope.policy.decide(&scope.caller.principal, &object, &action).never())
     }
 }

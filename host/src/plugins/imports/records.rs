@@ -87,7 +87,10 @@ impl State {
         }
         sql.push_str(" and ");
         condition(&mut sql, &mut params);
-        let found = list::rows(self.conn(), entity, &sql, order, &params)?;
+        let mut found = list::rows(self.conn(), entity, &sql, order, &params)?;
+        if self.authority(authority)? != Authority::Plugin {
+            found.iter_mut().for_each(|values| self.scope().mask(entity, values));
+        }
         Ok(found.iter().filter_map(|values| row(entity, values)).collect())
     }
 

@@ -12,11 +12,13 @@ async fn an_empty_policy_is_refused_and_denies_the_empty_request() {
     for text in ["", "\n\n", "# only a comment\n", "g, role:rep, role:readonly, *"] {
         assert!(matches!(compile(text, &[]).await, Err(PolicyError::Empty)), "{text:?}");
     }
-    let nothing = Rows { rules: Vec::new(), links: Vec::new() };
+    let nothing = Rows { rules: Vec::new(), links: Vec::new(), made: Vec::new() };
     let enforcer = model::enforcer(model::MODEL, "here", &nothing).await.unwrap();
     assert!(!enforcer.enforce(vec![String::new(); 7]).unwrap());
     assert!(
-        !enforcer.enforce(["a", "here", "host.job", "read", "", "a", ""].map(String::from).to_vec()).unwrap()
+        !enforcer
+            .enforce(["a", "here", "host.job", "read", "a||", "a||", "{}"].map(String::from).to_vec())
+            .unwrap()
     );
 }
 
@@ -24,22 +26,22 @@ async fn an_empty_policy_is_refused_and_denies_the_empty_request() {
 async fn a_model_without_the_guards_is_refused() {
     let (head, _) = model::MODEL.split_once("m = ").unwrap();
     let careless = format!("{head}m = r.act == p.act && r.obj == p.obj && g(r.sub, p.sub, r.dom)");
-    let nothing = Rows { rules: Vec::new(), links: Vec::new() };
+    let nothing = Rows { rules: Vec::new(), links: Vec::new(), made: Vec::new() };
     let empty: Enforcer = model::enforcer(&careless, "", &nothing).await.unwrap();
     let refused = model::prove_harmless(&empty, "", &nothing);
     assert!(matches!(refused, Err(PolicyError::Unsafe("a request of empty strings"))), "{refused:?}");
 
     let open: &'static str =
         Box::leak(model::MODEL.replace(" && g(r.sub, p.sub, r.dom)", "").into_boxed_str());
-    let rows = Rows::collect(ROW, &[]).unwrap();
-    let refused = super::super::build(open, OrganizationId::new(), rows).await;
+    let rows = Rows::collect(ROW, &[], &Overlay::default()).unwrap();
+    let refused = super::super::build(open, OrganizationId::new(), rows, Clock::fixed(0)).await;
     assert!(matches!(refused, Err(PolicyError::Unsafe("somebody without any role"))), "{refused:?}");
 }
 
 #[tokio::test]
 async fn unknown_roles_objects_and_actions_are_denied() {
     let index = compile(ROW, &[]).await.unwrap();
-    assert!(!index.decide(&roles(&["rep"]), "host.job", "read").never());
+    assert!(!index.decide(&with(&["rep"]), "host.job", "read").never());
     for (role, object, action) in [
         ("role:rep", "host.job", "read"),
         ("Rep", "host.job", "read"),
@@ -49,9 +51,9 @@ async fn unknown_roles_objects_and_actions_are_denied() {
         ("rep", "host.job", "rea"),
         ("rep", "host.job", ""),
     ] {
-        assert!(index.decide(&roles(&[role]), object, action).never(), "{role} {object} {action}");
+        assert!(index.decide(&with(&[role]), object, action).never(), "{role} {object} {action}");
     }
-    assert!(index.decide(&[], "host.job", "read").never());
+    assert!(index.decide(&with(&[]), "host.job", "read").never());
     assert!(index.knows_role("rep") && !index.knows_role("owner"));
     assert_eq!(index.roles().collect::<Vec<_>>(), ["rep"]);
 }
@@ -61,13 +63,16 @@ async fn a_deny_wins_over_every_allow_of_every_role() {
     let text = "p, role:a, *, t.tree, read, org, , allow\np, role:b, *, t.tree, read, org, , deny\n\
                 p, role:c, *, t.tree, read, own, , deny";
     let index = compile(text, &[]).await.unwrap();
-    assert!(index.decide(&roles(&["a"]), "t.tree", "read").always());
-    assert!(index.decide(&roles(&["a", "b"]), "t.tree", "read").never());
+    assert!(index.decide(&with(&["a"]), "t.tree", "read").always());
+    assert!(index.decide(&with(&["a", "b"]), "t.tree", "read").never());
     let mine = principal(PrincipalId::new(), &["a", "c"], &[]);
-    let decision = index.decide(&mine.roles, "t.tree", "read");
-    assert!(!decision.permits(&mine, mine.id, None));
-    assert!(decision.permits(&mine, PrincipalId::new(), None));
-    assert!(!decision.permits(&mine, None, None), "whose it is cannot be known, so the deny covers it");
+    let decision = index.decide(&mine, "t.tree", "read");
+    assert!(!decision.rows().permits(&mine, mine.id, None));
+    assert!(decision.rows().permits(&mine, PrincipalId::new(), None));
+    assert!(
+        !decision.rows().permits(&mine, None, None),
+        "whose it is cannot be known, so the deny covers it"
+    );
 }
 
 #[tokio::test]
@@ -102,14 +107,17 @@ g, role:b, role:a, *
     }
     assert!(!faults.iter().any(|fault| fault.origin == Origin::Line(12)), "{told:#?}");
     assert_eq!(faults.iter().filter(|fault| fault.origin == Origin::Grant(1)).count(), 2, "{told:#?}");
-    assert!(told.contains(&"roles.csv line 7: scope `all` is not own, team or org".to_owned()), "{told:#?}");
+    assert!(
+        told.contains(&"roles.csv line 7: scope `all` is not own, team, subteams, shared or org".to_owned()),
+        "{told:#?}"
+    );
 }
 
 #[tokio::test]
 async fn roles_inherit_but_not_without_end() {
     let text = "p, role:a, *, t.tree, read, own, , allow\ng, role:b, role:a, *\ng, role:c, role:b, *";
     let index = compile(text, &[]).await.unwrap();
-    assert_eq!(index.decide(&roles(&["c"]), "t.tree", "read"), scope(&[Scope::Own], &[]));
+    assert_eq!(index.decide(&with(&["c"]), "t.tree", "read"), scope(&[Scope::Own], &[]));
     let chain: Vec<String> = (0..6).map(|step| format!("g, role:r{step}, role:r{}, *", step + 1)).collect();
     let text = format!("p, role:r6, *, t.tree, read, own, , allow\n{}", chain.join("\n"));
     assert!(matches!(compile(&text, &[]).await, Err(PolicyError::Invalid(_))));

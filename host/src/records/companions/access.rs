@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::caller::{Caller, Principal};
 use crate::ids::RecordId;
+use crate::records::rights::permits;
 use crate::records::schema::Entity;
 use crate::records::value::Value;
 use crate::records::write;
@@ -36,7 +37,7 @@ pub(super) fn change(
     record: RecordId,
 ) -> Result<Vec<Value>, RecordError> {
     let values = read(conn, scope, entity, record)?;
-    if may(scope, entity, &values, "update") {
+    if may(conn, scope, entity, &values, "update") {
         return Ok(values);
     }
     Err(RecordError::Forbidden { object: entity.object.to_string(), action: "update".into() })
@@ -44,15 +45,28 @@ pub(super) fn change(
 
 /// Whether the caller may do `action` with the record that has these values.
 #[must_use]
-pub(super) fn may(scope: &Scope, entity: &Entity, values: &[Value], action: &str) -> bool {
-    let rows = scope.policy.decide(&scope.caller.principal.roles, &entity.object, action);
-    write::permits(&Some(rows), &scope.caller, values)
+pub(super) fn may(
+    conn: &Rc<Connection>,
+    scope: &Scope,
+    entity: &Entity,
+    values: &[Value],
+    action: &str,
+) -> bool {
+    let rows = scope.policy.decide(&scope.caller.principal, &entity.object, action);
+    permits(conn, scope, entity, &Some(rows), values)
 }
 
 /// Whether somebody else may read the record that has these values.
 #[must_use]
-pub(super) fn may_read(scope: &Scope, entity: &Entity, values: &[Value], principal: &Arc<Principal>) -> bool {
+pub(super) fn may_read(
+    conn: &Rc<Connection>,
+    scope: &Scope,
+    entity: &Entity,
+    values: &[Value],
+    principal: &Arc<Principal>,
+) -> bool {
     let caller = Caller { principal: Arc::clone(principal), ..scope.caller.clone() };
-    let rows = scope.policy.decide(&principal.roles, &entity.object, "read");
-    !rows.never() && write::permits(&Some(rows), &caller, values)
+    let rows = scope.policy.decide(principal, &entity.object, "read");
+    let scope = Scope { caller, ..scope.clone() };
+    !rows.never() && permits(conn, &scope, entity, &Some(rows), values)
 }

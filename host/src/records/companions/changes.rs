@@ -14,10 +14,10 @@ use serde_json::{Map, Value as Json};
 
 use crate::clock::UnixMillis;
 use crate::ids::{PrincipalId, RecordId, RequestId};
-use crate::records::RecordError;
 use crate::records::json::{Form, write_value};
 use crate::records::schema::{Entity, Field, Kind, Stored};
 use crate::records::value::Value;
+use crate::records::{RecordError, Scope};
 use crate::storage::Connection;
 
 /// Most entries that one page looks at for a field that changes seldom; the page ends there, and a next one goes on.
@@ -25,6 +25,11 @@ pub const LOOKED_AT: usize = 10_000;
 
 /// System columns whose changes people want to see. The others say what the entry itself says, or count.
 const SHOWN: [&str; 3] = ["owner_id", "team_id", "external_ids"];
+
+/// Whether the caller may read the field with this key.
+pub(super) fn readable(scope: &Scope, entity: &Entity, key: &str) -> bool {
+    entity.attribute(key).is_none_or(|field| scope.shows(entity, field))
+}
 
 /// An entry of the log, as it is stored.
 #[derive(Clone, Debug)]

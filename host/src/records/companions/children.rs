@@ -102,6 +102,7 @@ fn by_relation(
     record: RecordId,
 ) -> Result<Vec<Child>, RecordError> {
     let title = entity.title.as_ref().and_then(|title| entity.attribute(title));
+    let title = title.filter(|title| scope.shows(entity, title));
     let title = title.map_or("null".to_owned(), |title| format!("\"{}\"", title.key));
     let (mut sql, mut params) =
         (format!("select id, updated_at, {title} from \"{}\" where ", entity.key), Vec::new());

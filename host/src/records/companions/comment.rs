@@ -224,7 +224,7 @@ pub fn delete(
     let values = access::read(&tx.conn, &tx.scope, entity, record)?;
     let comment = live(&tx.conn, entity, record, id)?;
     let own = comment.by == tx.scope.caller.principal.id;
-    if !own && !access::may(&tx.scope, entity, &values, "delete") {
+    if !own && !access::may(&tx.conn, &tx.scope, entity, &values, "delete") {
         return Err(not_yours(entity, "delete another person's comment"));
     }
     fresh(tx, &comment, version)?;

@@ -122,7 +122,7 @@ pub fn page(
     let mut readers = Vec::with_capacity(found.len());
     for (id, at) in found {
         let principal = engine.people.principal(scope.organization.id, id)?;
-        if principal.is_some_and(|principal| access::may_read(scope, entity, &values, &principal)) {
+        if principal.is_some_and(|principal| access::may_read(conn, scope, entity, &values, &principal)) {
             readers.push((id, at));
         }
     }

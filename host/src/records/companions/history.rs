@@ -6,7 +6,7 @@ use std::rc::Rc;
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use super::changes::{Amounts, Entry, FieldChange, entries};
+use super::changes::{Amounts, Entry, FieldChange, entries, readable};
 use super::event::Happened;
 use super::{Names, Page, Paging, Person, access, binding, opened, sealed, store};
 use crate::clock::rfc3339;
@@ -63,11 +63,11 @@ impl ChangeView {
 ///
 /// # Errors
 /// [`RecordError::BadRequest`] for a name that the entity does not have.
-pub fn field(entity: &Entity, name: &str) -> Result<String, RecordError> {
+pub fn field(scope: &Scope, entity: &Entity, name: &str) -> Result<String, RecordError> {
     let shown: String = name.chars().filter(|letter| !letter.is_control()).take(64).collect();
     let unknown =
         || RecordError::bad("unknown_field", format!("`{shown}` is not a field of {}", entity.object));
-    entity.attribute(name).map(|field| field.key.to_string()).ok_or_else(unknown)
+    scope.field(entity, name)?.map(|field| field.key.to_string()).ok_or_else(unknown)
 }
 
 /// The merges that a record took part in, by the requests that did or undid them: of the last so many.
@@ -111,7 +111,8 @@ pub fn page(
     let mut data = Vec::with_capacity(found.len());
     let merges = merges(conn, entity, record)?;
     for entry in &found {
-        let changes = amounts.step_back(entity, entry, field);
+        let mut changes = amounts.step_back(entity, entry, field);
+        changes.retain(|change| readable(scope, entity, &change.field));
         if field.is_none() || !changes.is_empty() {
             let merge = merges.get(&entry.request).copied();
             data.push(ChangeView { merge, ..ChangeView::new(entry, changes, names.person(entry.by)) });

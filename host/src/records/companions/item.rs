@@ -14,6 +14,7 @@ use super::timeline::Part;
 use super::{Names, Person};
 use crate::clock::rfc3339;
 use crate::ids::RecordId;
+use crate::records::Scope;
 
 /// One item of a timeline.
 #[derive(Debug, Serialize)]
@@ -75,12 +76,12 @@ pub struct ChildView {
 }
 
 /// The keys of the fields that an entry of a child touches; of a new one there is no need to say.
-pub(super) fn touched(child: &Child, entry: &Entry) -> Vec<String> {
+pub(super) fn touched(scope: &Scope, child: &Child, entry: &Entry) -> Vec<String> {
     if entry.operation == "insert" {
         return Vec::new();
     }
     let fields = child.entity.fields.iter().chain(child.entity.attribute("owner_id"));
-    let keys = fields.filter(|field| {
+    let keys = fields.filter(|field| scope.shows(&child.entity, field)).filter(|field| {
         entry.new.contains_key(&*field.key) || entry.new.contains_key(&format!("{}_currency", field.key))
     });
     keys.map(|field| field.key.to_string()).collect()

@@ -60,7 +60,7 @@ pub(super) fn check(
                 "user_not_found",
                 format!("{id} is nobody who could be mentioned; take the id of an active user"),
             )),
-            Some(principal) if !access::may_read(&tx.scope, entity, values, &principal) => {
+            Some(principal) if !access::may_read(&tx.conn, &tx.scope, entity, values, &principal) => {
                 faults.push(Fault::at(
                     "mentions",
                     "mention_not_allowed",

@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use serde_json::Value as Json;
 
-use super::changes::{Amounts, Entry};
+use super::changes::{Amounts, Entry, readable};
 use super::children::{self, ChildEntry};
 use super::comment::Comment;
 use super::event::{Event, Happened};
@@ -206,7 +206,7 @@ pub fn page(
     let comments = comments_of(conn, &found)?;
     let mut data = Vec::with_capacity(found.len());
     for next in found {
-        data.push(item(entity, next, &mut place, &names, &comments));
+        data.push(item(scope, entity, next, &mut place, &names, &comments));
     }
     let next_cursor = more.then(|| sealed(engine, &binding, &place.values()));
     Ok(Page { data, next_cursor })
@@ -261,6 +261,7 @@ fn comments_of(conn: &Rc<Connection>, found: &[Next]) -> Result<HashMap<RecordId
 
 /// An item, and the place behind it.
 fn item(
+    scope: &Scope,
     entity: &Entity,
     next: Next,
     place: &mut Place,
@@ -271,7 +272,8 @@ fn item(
     match next {
         Next::Change(entry) => {
             place.changes = entry.seq;
-            let changes = place.amounts.step_back(entity, &entry, None);
+            let mut changes = place.amounts.step_back(entity, &entry, None);
+            changes.retain(|change| readable(scope, entity, &change.field));
             Item { part: Part::Changes.as_str(), what: What::Change(ChangeView::new(&entry, changes, by)) }
         }
         Next::Event(event) => {
@@ -292,7 +294,7 @@ fn item(
                 event: entry.event(),
                 at: rfc3339(entry.at),
                 by,
-                fields: touched(&child, &entry),
+                fields: touched(scope, &child, &entry),
                 record: ChildView {
                     id: child.id,
                     entity: child.entity.object.to_string(),

@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 
 use super::document::{Document, FieldDocument, Item};
 use super::shape::{below, fault};
+use crate::policy::Label;
 use crate::records::error::Fault;
 use crate::records::input;
 use crate::records::json::json_key;
@@ -76,6 +77,7 @@ impl Reading<'_> {
             unique: written.unique || numbered,
             indexed: written.indexed,
             searchable: written.searchable,
+            class: written.class.as_deref().and_then(Label::of_class).unwrap_or(Label::Personal),
             custom: true,
             inverse: written.inverse.as_deref().map(Into::into),
             read_only: numbered,

@@ -68,7 +68,11 @@ pub const FIELD: Shape = Shape::Members(&[
     ("type", Shape::Key, true),
     ("label", Shape::Text(LABEL), false),
     ("help", Shape::Text(TEXT), false),
-    ("class", Shape::OneOf(&["public", "internal", "personal", "sensitive", "special", "secret"]), false),
+    (
+        "class",
+        Shape::OneOf(&["public", "internal", "personal", "restricted", "sensitive", "special", "secret"]),
+        false,
+    ),
     ("required", Shape::Flag, false),
     ("required_when", Shape::Any, false),
     ("unique", Shape::Flag, false),

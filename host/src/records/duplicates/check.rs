@@ -187,7 +187,7 @@ fn matches(
     let entity = &target.entity;
     let ids: Vec<RecordId> = best.keys().copied().collect();
     let readable = store::readable(conn, scope, entity, &ids)?;
-    let title = entity.title.as_ref().and_then(|title| entity.field(title));
+    let title = entity.title.as_ref().and_then(|title| scope.shown_field(entity, title));
     let titles: HashMap<RecordId, Vec<Value>> =
         store::rows(conn, entity, &title.into_iter().collect::<Vec<_>>(), ids)?.into_iter().collect();
     let mut matches = Vec::with_capacity(best.len());
@@ -233,8 +233,8 @@ pub fn check(
     subjects: &Subjects,
 ) -> Result<Json, RecordError> {
     let module = scope.module(&entity.plugin).ok_or(RecordError::NotFound)?;
-    let roles = &scope.caller.principal.roles;
-    if scope.policy.decide(roles, &entity.object, "read").never() {
+    let principal = &scope.caller.principal;
+    if scope.policy.decide(principal, &entity.object, "read").never() {
         return Err(RecordError::Forbidden { object: entity.object.to_string(), action: "read".into() });
     }
     let payloads = match subjects {

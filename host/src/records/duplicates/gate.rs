@@ -103,11 +103,12 @@ enum Leave {
 }
 
 fn leave(tx: &Tx, entity: &Entity, policy: Policy) -> Leave {
-    let roles = &tx.scope.caller.principal.roles;
+    let principal = &tx.scope.caller.principal;
     match tx.scope.allow_duplicates {
         None => Leave::NotAsked,
         Some(_)
-            if policy == Policy::Block && tx.scope.policy.decide(roles, &entity.object, BYPASS).never() =>
+            if policy == Policy::Block
+                && tx.scope.policy.decide(principal, &entity.object, BYPASS).never() =>
         {
             Leave::NotAllowed
         }

@@ -142,7 +142,7 @@ impl Records {
     /// the file fails.
     pub fn export(&self, scope: &Scope, entity: &Arc<Entity>, wanted: Wanted) -> Result<Export, RecordError> {
         let module = scope.module(&entity.plugin).cloned().ok_or(RecordError::NotFound)?;
-        let plan = Plan::new(entity, wanted.fields.as_deref(), wanted.titles)?;
+        let plan = Plan::new(scope, entity, wanted.fields.as_deref(), wanted.titles)?;
         let walk = Walk::new(self, scope, &module, entity, &wanted)?;
         if wanted.format == Format::Xlsx {
             xlsx::fits(walk.count(self, scope, &module, entity)?)?;

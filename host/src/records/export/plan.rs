@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::titles::Titles;
 use crate::clock::rfc3339;
+use crate::records::Scope;
 use crate::records::error::RecordError;
 use crate::records::input::ADDRESS;
 use crate::records::json::Form;
@@ -88,11 +89,16 @@ impl Plan {
     ///
     /// # Errors
     /// [`RecordError::BadRequest`] for a field that the entity does not have, or that stands twice.
-    pub(super) fn new(entity: &Entity, fields: Option<&str>, titles: bool) -> Result<Self, RecordError> {
+    pub(super) fn new(
+        scope: &Scope,
+        entity: &Entity,
+        fields: Option<&str>,
+        titles: bool,
+    ) -> Result<Self, RecordError> {
         let mut plan =
             Self { select: String::new(), members: Vec::new(), columns: Vec::new(), targets: Vec::new() };
         let mut at = 0;
-        for field in chosen(entity, fields)? {
+        for field in chosen(scope, entity, fields)? {
             let money = matches!(field.kind, Kind::Money);
             if at > 0 {
                 plan.select.push_str(", ");
@@ -145,14 +151,20 @@ impl Plan {
 }
 
 /// The fields that are asked for, in the order in which they are.
-fn chosen<'a>(entity: &'a Entity, fields: Option<&str>) -> Result<Vec<&'a Field>, RecordError> {
+fn chosen<'a>(
+    scope: &Scope,
+    entity: &'a Entity,
+    fields: Option<&str>,
+) -> Result<Vec<&'a Field>, RecordError> {
     let Some(names) = fields else {
         let system = |keys: &'static [&'static str]| keys.iter().filter_map(|key| entity.attribute(key));
-        return Ok(system(&LEADING).chain(&entity.fields).chain(system(&TRAILING)).collect());
+        let shown = entity.fields.iter().filter(|field| scope.shows(entity, field));
+        return Ok(system(&LEADING).chain(shown).chain(system(&TRAILING)).collect());
     };
     let mut chosen: Vec<&Field> = Vec::new();
     for name in names.split(',') {
-        let field = entity.attribute(name).filter(|field| chosen.iter().all(|known| known.key != field.key));
+        let field =
+            scope.field(entity, name)?.filter(|field| chosen.iter().all(|known| known.key != field.key));
         chosen.push(field.ok_or_else(|| {
             let name: String = name.chars().take(64).collect();
             let detail = format!("`{name}` is not a field of {}, or stands twice", entity.object);

@@ -60,7 +60,8 @@ impl<'a> Titles<'a> {
         else {
             return Ok(None);
         };
-        let Some(field) = entity.title.as_ref().and_then(|title| entity.field(title)) else {
+        let Some(field) = entity.title.as_ref().and_then(|title| self.scope.shown_field(&entity, title))
+        else {
             return Ok(None);
         };
         let values = self.engine.read(self.scope, module, |conn| {

@@ -19,11 +19,11 @@ pub(super) fn targets(
 ) -> Result<Vec<RecordId>, RecordError> {
     if &*target.plugin == people::HOST {
         let entity = people::entity(&target.entity).ok_or(RecordError::NotFound)?;
-        let found = people::matching(asking.engine, asking.scope, &entity, inner, WIDTH + 1)?;
+        let found = people::matching(asking.engine()?, asking.scope, &entity, inner, WIDTH + 1)?;
         return narrow(found, name);
     }
     let entity = asking.entity(target)?;
-    let mut there = Compiler::new(asking.engine, asking.scope, &target.plugin, Sight::Caller);
+    let mut there = Compiler::new(asking.engine()?, asking.scope, &target.plugin, Sight::Caller);
     let table = format!("\"{}\"", entity.key);
     there.push(&format!("select {table}.id from {table} where "));
     there.visible(&entity, &table)?;
@@ -35,7 +35,7 @@ pub(super) fn targets(
 pub(super) fn referred(asking: &Compiler<'_>, has: &Has) -> Result<Vec<RecordId>, RecordError> {
     let child = asking.entity(&has.referrer)?;
     let field = known(&child, &has.field)?;
-    let mut there = Compiler::new(asking.engine, asking.scope, &has.referrer.plugin, Sight::Caller);
+    let mut there = Compiler::new(asking.engine()?, asking.scope, &has.referrer.plugin, Sight::Caller);
     there.push("select distinct ");
     there.referring(&child, field, None, &has.inner)?;
     narrow(ask(asking, there, &has.referrer)?, &child.plural)
@@ -47,7 +47,7 @@ fn ask(asking: &Compiler<'_>, there: Compiler<'_>, target: &Target) -> Result<Ve
     there.done().write(&mut sql, &mut params);
     sql.push_str(" limit ");
     bind(Value::Integer(i64::try_from(WIDTH + 1).unwrap_or(i64::MAX)), &mut sql, &mut params);
-    asking.engine.read(asking.scope, module, |conn| {
+    asking.engine()?.read(asking.scope, module, |conn| {
         let mut statement = conn.prepare(&sql)?;
         let ids = statement.query_map(params_from_iter(&params), |row| row.get::<_, [u8; 16]>(0))?;
         Ok(ids.map(|id| id.map(RecordId::from_bytes)).collect::<rusqlite::Result<_>>()?)

@@ -40,6 +40,7 @@ pub use self::parse::{parse_json, parse_query};
 pub use self::path::target_of;
 pub use self::people::person_row;
 pub use self::period::Calendar;
+pub(in crate::records) use self::sql::Compiler;
 pub use self::sql::{Condition, Sight};
 
 /// Deepest nesting of and, or, not and of filters on related records.

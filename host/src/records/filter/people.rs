@@ -99,7 +99,7 @@ pub(super) fn matching(
     limit: usize,
 ) -> Result<Vec<RecordId>, RecordError> {
     let principal = &scope.caller.principal;
-    let readable = scope.policy.decide(&principal.roles, &entity.object, "read");
+    let readable = scope.policy.decide(principal, &entity.object, "read").rows();
     if readable.never() {
         return Err(RecordError::Forbidden { object: entity.object.to_string(), action: "read".to_owned() });
     }

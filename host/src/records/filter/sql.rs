@@ -3,15 +3,17 @@
 //! first (`elsewhere.rs`).
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use super::memory::known;
 use super::{Filter, Has, Path, bind, elsewhere};
 use crate::ids::RecordId;
+use crate::policy::Decision;
 use crate::records::error::RecordError;
 use crate::records::list::visible;
 use crate::records::schema::{Entity, Field, Kind, Target};
 use crate::records::value::Value;
-use crate::records::{Records, Scope};
+use crate::records::{Records, Scope, rights};
 
 /// Which related records count.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -65,9 +67,9 @@ impl Filter {
 }
 
 /// A condition being written, for one file.
-pub(super) struct Compiler<'c> {
-    pub(super) engine: &'c Records,
-    pub(super) scope: &'c Scope,
+pub(in crate::records) struct Compiler<'c> {
+    engine: Option<&'c Records>,
+    pub(in crate::records) scope: &'c Scope,
     /// Whose file it is.
     file: &'c str,
     sight: Sight,
@@ -77,25 +79,47 @@ pub(super) struct Compiler<'c> {
 
 impl<'c> Compiler<'c> {
     pub(super) fn new(engine: &'c Records, scope: &'c Scope, file: &'c str, sight: Sight) -> Self {
-        Self { engine, scope, file, sight, aliases: 0, pieces: Vec::new() }
+        Self { engine: Some(engine), ..Self::alone(scope, file, sight) }
     }
 
-    pub(super) fn done(self) -> Condition {
+    /// Without an engine: for filters on an entity's own fields.
+    pub(in crate::records) fn alone(scope: &'c Scope, file: &'c str, sight: Sight) -> Self {
+        Self { engine: None, scope, file, sight, aliases: 0, pieces: Vec::new() }
+    }
+
+    /// The engine, for what lies in other files.
+    pub(super) fn engine(&self) -> Result<&'c Records, RecordError> {
+        self.engine.ok_or_else(|| RecordError::bad("invalid_filter", "relations cannot be asked about here"))
+    }
+
+    /// Writes a decision for the records that stand in the statement as `alias`.
+    pub(in crate::records) fn rows(
+        &mut self,
+        entity: &Entity,
+        rows: &Decision,
+        alias: &str,
+        whole: bool,
+    ) -> Result<(), RecordError> {
+        let principal = Arc::clone(&self.scope.caller.principal);
+        rows.write(&principal, &mut rights::Writing { compiler: self, entity, alias, whole })
+    }
+
+    pub(in crate::records) fn done(self) -> Condition {
         Condition(self.pieces)
     }
 
-    pub(super) fn push(&mut self, text: &str) {
+    pub(in crate::records) fn push(&mut self, text: &str) {
         match self.pieces.last_mut() {
             Some(Piece::Sql(last)) => last.push_str(text),
             _ => self.pieces.push(Piece::Sql(text.to_owned())),
         }
     }
 
-    pub(super) fn value(&mut self, value: Value) {
+    pub(in crate::records) fn value(&mut self, value: Value) {
         self.pieces.push(Piece::Value(value));
     }
 
-    pub(super) fn text(&mut self, text: &str) {
+    pub(in crate::records) fn text(&mut self, text: &str) {
         self.value(Value::Text(text.to_owned()));
     }
 
@@ -105,7 +129,7 @@ impl<'c> Compiler<'c> {
     }
 
     /// Writes the filter for the records that stand in the statement as `alias`.
-    pub(super) fn filter(
+    pub(in crate::records) fn filter(
         &mut self,
         filter: &Filter,
         entity: &Entity,
@@ -194,20 +218,8 @@ impl<'c> Compiler<'c> {
         let rows = visible(self.scope, entity, "read")?;
         self.push(&format!("{alias}.deleted_at is null"));
         if !rows.always() {
-            // The predicate numbers its parameters from 1; each becomes a value of ours in the same order.
-            let (predicate, ids) = rows.predicate(&self.scope.caller.principal, alias, 1);
-            self.push(" and (");
-            let mut rest = predicate.as_str();
-            while let Some((before, after)) = rest.split_once('?') {
-                self.push(before);
-                let digits = after.bytes().take_while(u8::is_ascii_digit).count();
-                let (number, after) = after.split_at(digits);
-                let id = number.parse::<usize>().ok().and_then(|number| ids.get(number.wrapping_sub(1)));
-                self.value(id.map_or(Value::Null, |id| Value::Id(*id)));
-                rest = after;
-            }
-            self.push(rest);
-            self.push(")");
+            self.push(" and ");
+            self.rows(entity, &rows, alias, true)?;
         }
         Ok(())
     }

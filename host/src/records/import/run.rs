@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
 
-use super::batch::{Created, listed, write_batch};
+use super::batch::{self, Created, listed, write_batch};
 use super::file::{Line, Lines};
 use super::lookup::awaits;
 use super::row::{Mapper, Row};
@@ -107,7 +107,13 @@ impl<'a> Reporter<'a> {
 }
 
 /// Runs the import from its checkpoint to the end of the file.
-pub(super) fn run(plan: &Plan<'_>, mut progress: Reporter<'_>) -> Result<Summary, ImportError> {
+pub(super) fn run(plan: &Plan<'_>, progress: Reporter<'_>) -> Result<Summary, ImportError> {
+    let outcome = every_batch(plan, progress);
+    let ended = batch::end(plan);
+    outcome.and_then(|summary| ended.map(|()| summary))
+}
+
+fn every_batch(plan: &Plan<'_>, mut progress: Reporter<'_>) -> Result<Summary, ImportError> {
     let total = plan.source.rows;
     let module = plan.scope.module(&plan.entity.plugin).ok_or(RecordError::NotFound)?;
     let (mut next, mut summary) =

@@ -52,7 +52,7 @@ impl Imports {
 
     /// The entity that the specification names, if the caller may import into it; `None` for people.
     pub(super) fn entity(&self, scope: &Scope, spec: &Spec) -> Result<Option<Arc<Entity>>, RecordError> {
-        let roles = &scope.caller.principal.roles;
+        let principal = &scope.caller.principal;
         let forbidden =
             |object: &str| RecordError::Forbidden { object: object.to_owned(), action: "import".to_owned() };
         let actions: &[&str] = match spec.mode {
@@ -60,7 +60,7 @@ impl Imports {
             Mode::Update => &["update"],
             Mode::Upsert => &["create", "update"],
         };
-        let may = |object: &str, action: &str| !scope.policy.decide(roles, object, action).never();
+        let may = |object: &str, action: &str| !scope.policy.decide(principal, object, action).never();
         if spec.entity == USERS {
             let allowed = actions.iter().all(|action| may("host.user", action));
             return if allowed { Ok(None) } else { Err(forbidden("host.user")) };

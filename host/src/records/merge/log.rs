@@ -13,9 +13,9 @@ use super::{SHOWN, image, store};
 use crate::ids::{MergeId, RecordId};
 use crate::records::error::RecordError;
 use crate::records::list::write_visible;
+use crate::records::rights::{gone_predicate, masked_names, permits, predicate};
 use crate::records::schema::{Entity, Module};
 use crate::records::value::Value;
-use crate::records::write::permits;
 use crate::records::{Records, Scope};
 use crate::storage::Connection;
 
@@ -81,21 +81,22 @@ impl Records {
                 Ok(())
             })?;
         }
-        let rows = scope.policy.decide(&scope.caller.principal.roles, &entity.object, "read");
+        let rows = Some(scope.policy.decide(&scope.caller.principal, &entity.object, "read"));
         let survivor = images.before.get("survivor").into_iter();
         let mut before = Map::new();
         for (record, image) in entry.records().zip(survivor.chain(images.losers())) {
             let values = image::values(&entity, image);
-            if permits(&Some(rows), &scope.caller, &values) {
-                before.insert(record.to_string(), image::shown(&entity, &values));
+            if self.read(scope, &home, |conn| Ok(permits(conn, scope, &entity, &rows, &values)))? {
+                before.insert(record.to_string(), image::shown(scope, &entity, &values));
             }
         }
         let steps: Map<String, Json> =
             steps.into_iter().map(|(module, state)| (module, state.as_str().into())).collect();
         let mut shown = entry.shown(&entity.object);
         if let Some(members) = shown.as_object_mut() {
-            members.insert("choices".into(), images.choices);
-            members.insert("fields".into(), images.origins);
+            let masked = masked_names(scope, &entity);
+            members.insert("choices".into(), without(images.choices, &masked));
+            members.insert("fields".into(), without(images.origins, &masked));
             members.insert("broken".into(), images.broken);
             members.insert("modules".into(), steps.into());
             members.insert("moved".into(), listed(&moved).into());
@@ -134,21 +135,31 @@ impl Records {
     }
 }
 
+/// An object by field, without these.
+fn without(json: Json, masked: &[String]) -> Json {
+    match json {
+        Json::Object(mut members) => {
+            members.retain(|key, _| !masked.contains(key));
+            members.into()
+        }
+        other => other,
+    }
+}
+
 /// The condition of what the caller may see: a survivor that he may read; of one that is gone, the log knows whose it
 /// was. `None`: nothing.
 fn condition(scope: &Scope, entity: &Entity) -> Option<(String, Vec<Value>)> {
     let principal = &scope.caller.principal;
-    let rows = scope.policy.decide(&principal.roles, &entity.object, "read");
+    let rows = scope.policy.decide(principal, &entity.object, "read");
     if rows.never() {
         return None;
     }
     let mut params = vec![Value::Text(entity.key.to_string())];
     let mut sql = String::from("m.entity = ?1");
     if !rows.always() {
-        let (now, ids) = rows.predicate(principal, "r", params.len() + 1);
-        params.extend(ids.into_iter().map(Value::Id));
-        let (then, ids) = rows.predicate(principal, "m", params.len() + 1);
-        params.extend(ids.into_iter().map(Value::Id));
+        let (mut now, mut then) = (String::new(), String::new());
+        predicate(scope, entity, &rows, Some("r"), &mut now, &mut params).ok()?;
+        gone_predicate(scope, entity, &rows, "m", &mut then, &mut params).ok()?;
         let live = format!("from \"{}\" r where r.id = m.survivor and r.deleted_at is null", entity.key);
         let _ = write!(
             sql,

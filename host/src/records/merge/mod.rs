@@ -91,7 +91,8 @@ impl Records {
                 tracing::error!(%error, "an earlier merge could not be finished");
             }
         }
-        let (kind, asked, view) = (Arc::clone(entity), request.clone(), View::parse(entity, None, None)?);
+        let (kind, asked, view) =
+            (Arc::clone(entity), request.clone(), View::within(scope, entity, None, None)?);
         let merge = move |tx: &Tx| {
             let id = MergeId::new();
             let entry = perform::perform(tx, &kind, &asked, id)?;

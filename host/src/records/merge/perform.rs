@@ -130,7 +130,9 @@ fn entry(tx: &Tx, entity: &Entity, request: &Request, id: MergeId, cast: &Cast, 
 fn readable(tx: &Tx, entity: &Entity, choices: &Choices) -> Result<(), RecordError> {
     let (mut seen, mut faults) = (Seen::default(), Vec::new());
     for (key, choice) in choices {
-        let (Choice::Value(value, _), Some(field)) = (choice, entity.field(key)) else { continue };
+        let Some(field) = entity.field(key) else { continue };
+        tx.scope.may_write(entity, field)?;
+        let Choice::Value(value, _) = choice else { continue };
         if !matches!(field.kind, Kind::Reference(..) | Kind::References(..)) {
             continue;
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::SYSTEM_COLUMNS;
 use super::kind::{Kind, OnDelete, Stored, Target};
 use super::rule::Condition;
+use crate::policy::Label;
 use crate::records::json::json_key;
 
 /// One declared field.
@@ -26,6 +27,8 @@ pub struct Field {
     pub indexed: bool,
     /// Weight in full-text search, 1 to 10; 0: not searched.
     pub searchable: u8,
+    /// How private it is.
+    pub class: Label,
     /// Whether only plugin code writes it.
     pub read_only: bool,
     /// Whether the organization made it, and no manifest: plugin code does not see it.
@@ -82,6 +85,7 @@ impl Field {
             unique: false,
             indexed: true,
             searchable: 0,
+            class: Label::Internal,
             custom: false,
             inverse: None,
             read_only: !matches!(key, "owner_id" | "team_id" | "external_ids"),

@@ -60,7 +60,7 @@ pub const CUSTOM_MODULE: &str = "custom";
 pub const CUSTOM: &str = "c_";
 
 /// Words that stand behind an entity or a record in an address and belong to the host; no action has such a verb.
-pub const HOST_VERBS: [&str; 17] = [
+pub const HOST_VERBS: [&str; 18] = [
     "actions",
     "bulk",
     "comments",
@@ -76,6 +76,7 @@ pub const HOST_VERBS: [&str; 17] = [
     "query",
     "restore",
     "search",
+    "shares",
     "tags",
     "timeline",
 ];

@@ -187,10 +187,16 @@ fn text(field: &Field, value: Option<&Value>) -> String {
 /// every hit. The row predicate decides all the same.
 fn facets(scope: &Scope, entity: &Entity) -> Option<String> {
     let principal = &scope.caller.principal;
-    let rows = scope.policy.decide(&principal.roles, &entity.object, "read");
-    let (own, teams) = rows.facets()?;
+    let rows = scope.policy.decide(principal, &entity.object, "read");
+    let (own, teams, below) = rows.facets()?;
     let mine = own.then(|| store::token('o', principal.id.as_bytes()));
-    let ours = principal.teams.iter().filter(|_| teams).map(|team| store::token('t', team.as_bytes()));
+    let lower = principal.subteams.iter().filter(|_| below);
+    let ours = principal
+        .teams
+        .iter()
+        .filter(|_| teams || below)
+        .chain(lower)
+        .map(|team| store::token('t', team.as_bytes()));
     let tokens: Vec<String> = mine.into_iter().chain(ours).map(|token| format!("\"{token}\"")).collect();
     Some(tokens.join(" OR "))
 }
@@ -202,6 +208,7 @@ fn expression(
     words: &Words,
     wanted: impl Fn(&Field) -> bool,
 ) -> Option<String> {
+    let wanted = |field: &Field| wanted(field) && scope.shows(entity, field);
     let expression = store::within(entity, &words.expression(), wanted);
     match facets(scope, entity) {
         None => Some(expression),
@@ -219,11 +226,17 @@ pub(super) fn source(
     entity: &Entity,
     words: &Words,
 ) -> Result<Option<(String, String)>, RecordError> {
-    searchable(entity)?;
+    searchable(scope, entity)?;
     Ok(expression(scope, entity, words, |_| true).map(|expression| (store::hits(entity), expression)))
 }
 
-fn searchable(entity: &Entity) -> Result<(), RecordError> {
+/// Refuses what has no field that this caller could search.
+fn searchable(scope: &Scope, entity: &Entity) -> Result<(), RecordError> {
+    if let Some(hidden) = entity.searched().next()
+        && !entity.searched().any(|field| scope.shows(entity, field))
+    {
+        return scope.may_read(entity, hidden);
+    }
     if entity.searched().next().is_some() {
         return Ok(());
     }
@@ -240,11 +253,11 @@ pub fn search(
     entity: &Entity,
     search: &Search,
 ) -> Result<Found, RecordError> {
-    searchable(entity)?;
+    searchable(scope, entity)?;
     let mut visible = (String::new(), vec![Value::Null]);
     write_visible(scope, entity, "read", &mut visible.0, &mut visible.1)?;
     let complete = store::complete(conn, entity)?;
-    let heaviest = entity.searched().map(|field| field.searchable).max().unwrap_or_default();
+    let heaviest = shown(scope, entity).map(|field| field.searchable).max().unwrap_or_default();
     let mut judged: Vec<Judged> = Vec::new();
     let mut seen = HashSet::new();
     let passes: [&dyn Fn(&Field) -> bool; 2] = [&|field| field.searchable == heaviest, &|_| true];
@@ -259,7 +272,7 @@ pub fn search(
         if judged.len() >= RANKED {
             break; // what only lighter fields say would stand behind all these
         }
-        let newest = candidates(conn, entity, &search.words, &visible)?;
+        let newest = candidates(conn, scope, entity, &search.words, &visible)?;
         judged.extend(newest.into_iter().filter(|hit| seen.insert(hit.row)));
     }
     if search.count {
@@ -277,25 +290,32 @@ pub fn search(
         id: judged.id,
         title: judged.title,
         score: judged.score,
-        snippets: snippets(&search.words, &texts_of(entity, &judged.texts)),
+        snippets: snippets(&search.words, &texts_of(scope, entity, &judged.texts)),
     };
     Ok(Found { hits: judged.into_iter().map(hit).collect(), count, complete })
 }
 
-fn texts_of<'a>(entity: &'a Entity, texts: &'a [String]) -> Vec<Searched<'a>> {
-    let fields = entity.searched().zip(texts);
+/// The searched fields that the caller may read.
+fn shown<'e>(scope: &Scope, entity: &'e Entity) -> impl Iterator<Item = &'e Field> {
+    entity.searched().filter(|field| scope.shows(entity, field))
+}
+
+fn texts_of<'a>(scope: &Scope, entity: &'a Entity, texts: &'a [String]) -> Vec<Searched<'a>> {
+    let fields = shown(scope, entity).zip(texts);
     fields.map(|(field, text)| Searched { field: &field.key, weight: field.searchable, text }).collect()
 }
 
 /// The newest visible hits, judged.
 fn candidates(
     conn: &Rc<Connection>,
+    scope: &Scope,
     entity: &Entity,
     words: &Words,
     (condition, params): &(String, Vec<Value>),
 ) -> Result<Vec<Judged>, RecordError> {
-    let fields: Vec<&Field> = entity.searched().collect();
-    let title = entity.title.as_deref().or_else(|| fields.first().map(|field| &*field.key)).unwrap_or("id");
+    let fields: Vec<&Field> = shown(scope, entity).collect();
+    let title = entity.title.as_deref().filter(|title| scope.shown_field(entity, title).is_some());
+    let title = title.or_else(|| fields.first().map(|field| &*field.key)).unwrap_or("id");
     let mut columns = vec![format!("\"{title}\"")];
     columns.extend(fields.iter().map(|field| format!("\"{}\"", field.key)));
     let sql = format!(
@@ -316,7 +336,7 @@ fn candidates(
             id: RecordId::from_bytes(row.get(1)?),
             row: row.get(0)?,
             title: title.text().map_or_else(String::new, str::to_owned),
-            score: score(words, &texts_of(entity, &texts)),
+            score: score(words, &texts_of(scope, entity, &texts)),
             texts,
         });
     }
@@ -363,7 +383,7 @@ impl Records {
     fn searched(&self, scope: &Scope, objects: Option<&[&str]>) -> Result<Vec<Arc<Entity>>, RecordError> {
         let every = scope.modules.iter().flat_map(|module| &module.entities);
         let Some(objects) = objects else {
-            return Ok(every.filter(|entity| entity.searched().next().is_some()).cloned().collect());
+            return Ok(every.filter(|entity| searchable(scope, entity).is_ok()).cloned().collect());
         };
         let named = objects.iter().map(|object| {
             let found = object.split_once('.').and_then(|(plugin, key)| scope.entity(plugin, key));
@@ -371,7 +391,7 @@ impl Records {
             let found = found.ok_or_else(|| {
                 RecordError::bad("unknown_entity", format!("the organization has no entity `{object}`"))
             })?;
-            searchable(&found).map(|()| found)
+            searchable(scope, &found).map(|()| found)
         });
         named.collect()
     }

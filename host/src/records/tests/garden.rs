@@ -23,6 +23,7 @@ pub(crate) fn field(key: &str, kind: Kind) -> Field {
         unique: false,
         indexed: false,
         searchable: 0,
+        class: crate::policy::Label::Internal,
         custom: false,
         inverse: None,
         read_only: false,

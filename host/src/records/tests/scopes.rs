@@ -113,7 +113,7 @@ fn no_operation_reaches_a_record_outside_of_its_scope() {
         let records = records(world, &cast);
         let (caller, host) = (&cast.callers[who], world.desk(world.platform()));
         let [read, update, delete] =
-            ACTIONS.map(|action| policy.decide(&caller.principal.roles, "garden.tree", action));
+            ACTIONS.map(|action| policy.decide(&caller.principal, "garden.tree", action).rows());
         let permits = |scope: RowScope, owner, team| scope.permits(&caller.principal, owner, team);
         let desk = world.desk(caller.clone());
 

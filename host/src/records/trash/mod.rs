@@ -132,5 +132,5 @@ fn find(
 /// Whether this row is one of those that the authority reaches with `action`.
 fn reaches(tx: &Tx, entity: &Entity, action: &str, row: &[Value]) -> bool {
     let rows = reach(tx, entity, action);
-    !rows.is_some_and(crate::policy::RowScope::never) && permits(&rows, &tx.scope.caller, row)
+    !rows.as_ref().is_some_and(crate::policy::Decision::never) && permits(tx, entity, &rows, row)
 }

@@ -1,6 +1,5 @@
 //! What lies in the recycle bin, page by page.
 
-use std::fmt::Write as _;
 use std::io::Write as _;
 
 use super::{RESTORE, store};
@@ -8,6 +7,7 @@ use crate::clock::rfc3339;
 use crate::records::cursor;
 use crate::records::error::RecordError;
 use crate::records::json::{write_id, write_text};
+use crate::records::rights::{masked_names, predicate, write_masked};
 use crate::records::schema::Entity;
 use crate::records::shown::{fields, write_members};
 use crate::records::value::Value;
@@ -50,10 +50,12 @@ pub fn page(engine: &Records, scope: &Scope, entity: &Entity, asked: &Page) -> R
     let more = found.len() > asked.limit;
     found.truncate(asked.limit);
 
-    let mut body = b"{\"data\":[".to_vec();
+    let (mut body, mut masked) = (b"{\"data\":[".to_vec(), Vec::new());
+    write_masked(&masked_names(scope, entity), &mut masked);
     for (at, one) in found.iter().enumerate() {
         body.extend_from_slice(if at > 0 { b",{" } else { b"{" });
-        write_members(fields(entity), &one.values, &mut body);
+        write_members(fields(entity).filter(|field| scope.shows(entity, field)), &one.values, &mut body);
+        body.extend_from_slice(&masked);
         // Writing into a vector cannot fail.
         let _ = write!(body, ",\"deleted_at\":\"{}\",\"deleted_by\":", rfc3339(one.at));
         write_id(&one.by, &mut body);
@@ -78,7 +80,7 @@ fn visible(scope: &Scope, entity: &Entity) -> Result<(String, Vec<Value>), Recor
     let principal = &scope.caller.principal;
     let (mut condition, mut params) = (String::from("1"), Vec::new());
     for action in ["read", RESTORE] {
-        let rows = scope.policy.decide(&principal.roles, &entity.object, action);
+        let rows = scope.policy.decide(principal, &entity.object, action);
         if rows.never() {
             return Err(RecordError::Forbidden {
                 object: entity.object.to_string(),
@@ -86,9 +88,8 @@ fn visible(scope: &Scope, entity: &Entity) -> Result<(String, Vec<Value>), Recor
             });
         }
         if !rows.always() {
-            let (predicate, ids) = rows.predicate(principal, "", params.len() + 1);
-            params.extend(ids.into_iter().map(Value::Id));
-            let _ = write!(condition, " and ({predicate})");
+            condition.push_str(" and ");
+            predicate(scope, entity, &rows, None, &mut condition, &mut params)?;
         }
     }
     Ok((condition, params))

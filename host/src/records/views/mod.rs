@@ -118,7 +118,7 @@ impl SavedView {
 
 /// Whether the caller may manage the views of others.
 fn manages(scope: &Scope) -> bool {
-    scope.policy.decide(&scope.caller.principal.roles, OBJECT, MANAGE).always()
+    scope.policy.decide(&scope.caller.principal, OBJECT, MANAGE).always()
 }
 
 fn must_manage(scope: &Scope) -> Result<(), RecordError> {

@@ -24,7 +24,7 @@ pub fn create(tx: &Tx, entity: &Arc<Entity>, inputs: Vec<Changes>) -> Result<Vec
     let mut drafts = Vec::with_capacity(inputs.len());
     for changes in inputs {
         let mut draft = shape::new_draft(tx, entity, changes)?;
-        if !permits(&rows, &tx.scope.caller, &draft.after) {
+        if !permits(tx, entity, &rows, &draft.after) {
             draft.faults.push(Fault::at(
                 "owner_id",
                 "owner_not_allowed",

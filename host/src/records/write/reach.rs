@@ -3,22 +3,22 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::caller::Caller;
-use crate::ids::{PrincipalId, RecordId, TeamId};
-use crate::policy::RowScope;
+use crate::ids::RecordId;
+use crate::policy::Decision;
 use crate::records::Scope;
 use crate::records::error::RecordError;
 use crate::records::list::{self, View, write_visible};
-use crate::records::schema::{Entity, OWNER, TEAM};
+use crate::records::rights;
+use crate::records::schema::Entity;
 use crate::records::since;
 use crate::records::tx::Tx;
 use crate::records::value::Value;
 use crate::storage::Connection;
 
 /// The rows that the transaction's authority reaches with `action`; `None` is all of them.
-pub(in crate::records) fn reach(tx: &Tx, entity: &Entity, action: &str) -> Option<RowScope> {
-    let roles = &tx.scope.caller.principal.roles;
-    tx.authority.asks_policy().then(|| tx.scope.policy.decide(roles, &entity.object, action))
+pub(in crate::records) fn reach(tx: &Tx, entity: &Entity, action: &str) -> Option<Decision> {
+    let principal = &tx.scope.caller.principal;
+    tx.authority.asks_policy().then(|| tx.scope.policy.decide(principal, &entity.object, action))
 }
 
 /// [`reach`], refused when it is no row at all.
@@ -26,18 +26,17 @@ pub(in crate::records) fn allowed(
     tx: &Tx,
     entity: &Entity,
     action: &str,
-) -> Result<Option<RowScope>, RecordError> {
+) -> Result<Option<Decision>, RecordError> {
     let rows = reach(tx, entity, action);
-    if rows.is_some_and(RowScope::never) {
+    if rows.as_ref().is_some_and(Decision::never) {
         return Err(RecordError::Forbidden { object: entity.object.to_string(), action: action.to_owned() });
     }
     Ok(rows)
 }
 
-pub(crate) fn permits(rows: &Option<RowScope>, caller: &Caller, values: &[Value]) -> bool {
-    let owner = values.get(OWNER).and_then(Value::id).map(|id| PrincipalId::from_bytes(*id.as_bytes()));
-    let team = values.get(TEAM).and_then(Value::id).map(|id| TeamId::from_bytes(*id.as_bytes()));
-    rows.as_ref().is_none_or(|rows| rows.permits(&caller.principal, owner, team))
+/// Whether rows that the transaction reaches cover the record with these values.
+pub(crate) fn permits(tx: &Tx, entity: &Entity, rows: &Option<Decision>, values: &[Value]) -> bool {
+    rights::permits(&tx.conn, &tx.scope, entity, rows, values)
 }
 
 /// All columns of a record that this authority may read and reach with `action`.
@@ -45,11 +44,11 @@ pub(in crate::records) fn current(
     tx: &Tx,
     entity: &Arc<Entity>,
     id: RecordId,
-    rows: &Option<RowScope>,
+    rows: &Option<Decision>,
     action: &str,
 ) -> Result<Vec<Value>, RecordError> {
     let values = find(tx, entity, id)?.ok_or(RecordError::NotFound)?;
-    if !permits(rows, &tx.scope.caller, &values) {
+    if !permits(tx, entity, rows, &values) {
         return Err(RecordError::Forbidden { object: entity.object.to_string(), action: action.to_owned() });
     }
     Ok(values)
@@ -95,7 +94,8 @@ pub(crate) fn fresh(
     let Some(sent) = sent.filter(|sent| *sent != current) else {
         return Ok(());
     };
-    let record = list::get(&tx.conn, &tx.scope, entity, id, &View::parse(entity, None, None)?)?.body;
+    let record =
+        list::get(&tx.conn, &tx.scope, entity, id, &View::within(&tx.scope, entity, None, None)?)?.body;
     let changed = since::changed_since(tx, entity, id, sent)?;
     Err(RecordError::Stale { current, sent, record, changed })
 }

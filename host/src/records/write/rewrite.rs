@@ -9,7 +9,7 @@ use super::hooks::{after_hooks, run_hooks};
 use super::keep::write_changes;
 use super::reach::{allowed, current, fresh, permits};
 use crate::ids::RecordId;
-use crate::policy::RowScope;
+use crate::policy::Decision;
 use crate::records::error::RecordError;
 use crate::records::list;
 use crate::records::reference::Seen;
@@ -19,7 +19,7 @@ use crate::records::tx::{Authority, Draft, Hook, Tx};
 use crate::records::value::Value;
 
 /// Rows for which the caller may do all of these.
-pub(crate) struct Reach(Vec<(String, Option<RowScope>)>);
+pub(crate) struct Reach(Vec<(String, Option<Decision>)>);
 
 impl Reach {
     /// What the caller may do with records of `entity`.
@@ -54,7 +54,7 @@ impl Reach {
     /// # Errors
     /// [`RecordError::Forbidden`].
     pub(crate) fn permit(&self, tx: &Tx, entity: &Entity, values: &[Value]) -> Result<(), RecordError> {
-        match self.0.iter().find(|(_, rows)| !permits(rows, &tx.scope.caller, values)) {
+        match self.0.iter().find(|(_, rows)| !permits(tx, entity, rows, values)) {
             None => Ok(()),
             Some((action, _)) => {
                 Err(RecordError::Forbidden { object: entity.object.to_string(), action: action.clone() })

@@ -158,6 +158,9 @@ fn member(
             Ok(())
         }
         _ => {
+            if tx.authority == Authority::Caller && !unchanged(draft, field, json) {
+                tx.scope.may_write(entity, field)?;
+            }
             put(draft, field, input::field(field, json));
             Ok(())
         }

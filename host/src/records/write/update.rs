@@ -7,7 +7,7 @@ use super::hooks::{after_hooks, run_hooks};
 use super::keep::write_changes;
 use super::reach::{current, fresh, permits, reach};
 use super::{Change, ChangeOutcome, UpdateOutcome, check, shape};
-use crate::policy::RowScope;
+use crate::policy::Decision;
 use crate::records::duplicates;
 use crate::records::error::{Fault, RecordError};
 use crate::records::list;
@@ -112,7 +112,7 @@ fn draft(
     tx: &Tx,
     entity: &Arc<Entity>,
     change: Change,
-    rows: &Option<RowScope>,
+    rows: &Option<Decision>,
 ) -> Result<Draft, RecordError> {
     let before = current(tx, entity, change.id, rows, "update")?;
     fresh(tx, entity, change.id, change.version, &before)?;
@@ -123,7 +123,7 @@ fn draft(
 fn write(
     tx: &Tx,
     entity: &Arc<Entity>,
-    rows: &Option<RowScope>,
+    rows: &Option<Decision>,
     drafts: &mut Vec<Draft>,
 ) -> Result<(), RecordError> {
     let mut seen = Seen::default();
@@ -132,7 +132,7 @@ fn write(
     check::references(tx, entity, drafts, &mut seen)?; // hooks may have set some
     let (names, alone): (Vec<String>, bool) = (entity.columns().collect(), drafts.len() == 1);
     for draft in drafts.iter_mut() {
-        if draft.faults.is_empty() && !permits(rows, &tx.scope.caller, &draft.after) {
+        if draft.faults.is_empty() && !permits(tx, entity, rows, &draft.after) {
             draft.faults.push(Fault::at(
                 "owner_id",
                 "owner_not_allowed",

@@ -39,7 +39,7 @@ impl Call<'_> {
         let mut field = None;
         let paging = paging(&request, |name, value| {
             if name == "field" {
-                field = Some(history::field(&known, value).map_err(problem)?);
+                field = Some(history::field(&self.scope, &known, value).map_err(problem)?);
             }
             Ok(name == "field")
         })?;

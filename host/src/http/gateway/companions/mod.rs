@@ -7,12 +7,14 @@
 //! GET POST             …/{id}/files             GET DELETE        …/{id}/files/{file}
 //! POST                 /{entities}/files        a file for a record that is yet to be made
 //! GET                  …/{id}/timeline, …/{id}/history
+//! GET POST             …/{id}/shares            DELETE            …/{id}/shares/{share}
 //! ```
 
 mod comments;
 mod feed;
 mod files;
 mod marks;
+mod shares;
 mod upload;
 
 use std::rc::Rc;
@@ -34,7 +36,8 @@ use crate::records::schema::Entity;
 use crate::storage::Connection;
 
 /// Words behind a record that are answered here.
-pub(super) const WORDS: [&str; 6] = ["comments", "tags", "followers", "files", "timeline", "history"];
+pub(super) const WORDS: [&str; 7] =
+    ["comments", "tags", "followers", "files", "timeline", "history", "shares"];
 
 /// Items per page, unless asked otherwise.
 const LIMIT: usize = 50;
@@ -68,6 +71,8 @@ impl Call<'_> {
             ("files", [id]) => self.file(behind, id, request).await,
             ("timeline", []) => self.timeline(behind, request).await,
             ("history", []) => self.history(behind, request).await,
+            ("shares", []) => self.shares(behind, request).await,
+            ("shares", [id]) => self.share(behind, id, request).await,
             _ => Err(no_route()),
         }
     }

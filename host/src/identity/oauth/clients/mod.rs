@@ -20,7 +20,7 @@ pub use client::{Client, ClientAuth, ClientChange, ClientKind, ClientSecret, Gra
 
 /// What a client showed to prove that it is the one.
 #[derive(Clone, Debug)]
-pub struct Proof<'a> {
+pub struct ClientProof<'a> {
     /// Its id.
     pub id: &'a str,
     /// Its secret.
@@ -172,7 +172,7 @@ impl Identity {
     pub fn authenticate_client(
         &self,
         organization: &Organization,
-        proof: &Proof<'_>,
+        proof: &ClientProof<'_>,
     ) -> Result<Client, OAuthError> {
         let id: ClientId = proof.id.parse().map_err(|_| OAuthError::InvalidClient)?;
         let stored = self.read(organization.id, |connection| Ok(store::find(connection, id)?))?;

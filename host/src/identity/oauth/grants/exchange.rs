@@ -5,7 +5,7 @@ use crate::clock::UnixMillis;
 use crate::identity::bearer::principal_epoch;
 use crate::identity::oauth::opaque::Kind;
 use crate::identity::oauth::{Client, GrantType, OAuthError, TokenAnswer, pkce, scope};
-use crate::identity::{Identity, IdentityError, platform, store as epochs};
+use crate::identity::{Identity, IdentityError, platform, sessions, store as epochs};
 use crate::ids::RequestId;
 use crate::organizations::Organization;
 use crate::storage::Connection;
@@ -137,6 +137,9 @@ fn redeem(
         _ if !pkce::verifies(&presented.verifier, &code.challenge) => Some("another verifier"),
         None => Some("the grant has ended"),
         Some(grant) if !still_good(connection, grant, now)? => Some("the person may not act any more"),
+        Some(Grant { session: Some(session), .. }) if !sessions::is_live(connection, *session, now)? => {
+            Some("the session has ended")
+        }
         Some(_) => None,
     };
     match (grant, why) {

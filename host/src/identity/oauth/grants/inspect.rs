@@ -9,7 +9,7 @@ use crate::clock::UnixMillis;
 use crate::identity::oauth::opaque::Kind;
 use crate::identity::oauth::{Client, OAuthError};
 use crate::identity::{Identity, IdentityError, SigningAlgorithm, people, platform, secret};
-use crate::ids::{ClientId, OrganizationId, PrincipalId, RecordId, RequestId, SessionId};
+use crate::ids::{ClientId, PrincipalId, RecordId, RequestId, SessionId};
 use crate::organizations::Organization;
 
 /// What there is to say of a token that is good.
@@ -191,20 +191,14 @@ impl Identity {
         if caller.principal.kind != PrincipalKind::User || !has("openid") {
             return Ok(None);
         }
-        let user = self.person(caller.organization, caller.principal.id)?;
+        let user = self.read(caller.organization, |connection| {
+            Ok(people::find_user(connection, caller.principal.id)?)
+        })?;
         Ok(user.map(|user| UserInfo {
             user: user.id,
             name: has("profile").then(|| user.name.clone()),
             updated_at: has("profile").then(|| user.updated_at.div_euclid(1_000)),
             email: user.email.filter(|_| has("email")),
         }))
-    }
-
-    fn person(
-        &self,
-        organization: OrganizationId,
-        user: PrincipalId,
-    ) -> Result<Option<people::User>, IdentityError> {
-        self.read(organization, |connection| Ok(people::find_user(connection, user)?))
     }
 }

@@ -12,8 +12,8 @@ use super::{Grant, idle, store};
 use crate::clock::UnixMillis;
 use crate::identity::oauth::opaque::Kind;
 use crate::identity::oauth::{Client, GrantType, OAuthError, TokenAnswer, scope};
-use crate::identity::{Identity, IdentityError, platform, secret, store as epochs};
-use crate::ids::RequestId;
+use crate::identity::{Identity, IdentityError, platform, secret, sessions, store as epochs};
+use crate::ids::{PrincipalId, RequestId};
 use crate::organizations::Organization;
 use crate::storage::Connection;
 
@@ -25,7 +25,7 @@ enum Outcome {
     /// The grant and its next generation begin, or began a moment ago: the successor, sealed.
     Next(Grant, Vec<u8>),
     /// A copy of it is about; the family has ended.
-    Reused(&'static str),
+    Reused(PrincipalId),
     /// It is nothing; nothing has changed.
     Refused(&'static str),
     /// The client asks for more than it has; the token is still good.
@@ -83,15 +83,28 @@ impl Identity {
             Outcome::Next(grant, sealed) => (grant, sealed),
             Outcome::Wider => return Err(OAuthError::InvalidScope),
             Outcome::Refused(why) => return Err(OAuthError::InvalidGrant(why)),
-            Outcome::Reused(why) => {
-                tracing::warn!(organization = %organization.id, client = %client.id, why, "refresh token reused");
-                return Err(OAuthError::InvalidGrant(why));
+            Outcome::Reused(user) => {
+                self.tell_of_reuse(organization, client, user).await;
+                return Err(OAuthError::InvalidGrant("used before"));
             }
         };
         let successor = self.secrets.open_sealed(&purpose, &sealed).map_err(IdentityError::from)?;
         let successor = String::from_utf8(successor).map_err(|_| OAuthError::InvalidGrant("unreadable"))?;
         let scope = narrowed(&grant, asked)?;
         Ok(self.token_answer(organization, client, &grant, scope, Some(Zeroizing::new(successor))).await?)
+    }
+
+    /// The person learns that they were signed out, and why.
+    async fn tell_of_reuse(&self, organization: &Organization, client: &Client, user: PrincipalId) {
+        tracing::warn!(organization = %organization.id, client = %client.id, %user, "refresh token reused");
+        let Ok(person) = self.user(organization.id, user) else { return };
+        let text = format!(
+            "A key of the application \"{}\" was used twice, so somebody may have a copy of it.\n\
+             You have been signed out of it. If you see this more than once, tell your administrator.",
+            client.name
+        );
+        let subject = "You were signed out of an application";
+        self.notify(organization, person.email.as_deref(), subject, &text).await;
     }
 }
 
@@ -145,20 +158,28 @@ fn rotate(
         _ => {
             store::revoke(connection, grant.id, "refresh_reused", now)?;
             end_session(connection, &grant, now)?;
-            Ok(Outcome::Reused("used before"))
+            Ok(Outcome::Reused(grant.user))
         }
     }
 }
 
 /// What a client was allowed for when the person is away does not end with their session, but says no more of it.
 fn without_ended_session(
-    _connection: &Connection,
+    connection: &Connection,
     grant: Grant,
-    _now: UnixMillis,
+    now: UnixMillis,
 ) -> Result<Grant, IdentityError> {
-    Ok(grant)
+    let live = match grant.session {
+        Some(session) => sessions::is_live(connection, session, now)?,
+        None => false,
+    };
+    Ok(Grant { session: grant.session.filter(|_| live), ..grant })
 }
 
-fn end_session(_connection: &Connection, _grant: &Grant, _now: UnixMillis) -> Result<(), IdentityError> {
+/// The copy may have come from where the session is.
+fn end_session(connection: &Connection, grant: &Grant, now: UnixMillis) -> Result<(), IdentityError> {
+    if let Some(session) = grant.session {
+        sessions::end(connection, session, now)?;
+    }
     Ok(())
 }

@@ -107,8 +107,8 @@ pub fn may_add(
     if let Some(record) = record {
         return access::change(conn, scope, entity, record).map(drop);
     }
-    let roles = &scope.caller.principal.roles;
-    let may = |action| !scope.policy.decide(roles, &entity.object, action).never();
+    let principal = &scope.caller.principal;
+    let may = |action| !scope.policy.decide(principal, &entity.object, action).never();
     if may("create") || may("update") {
         return Ok(());
     }

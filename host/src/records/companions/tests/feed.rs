@@ -178,7 +178,7 @@ fn a_deleted_and_restored_record_says_so_and_a_bad_field_or_cursor_is_refused() 
     });
     assert_eq!(bench.told(oak, &[Part::Changes]), ["changes restored", "changes deleted", "changes created"]);
     assert!(matches!(
-        history::field(&bench.tree, "colour"),
+        history::field(&bench.desk.scope, &bench.tree, "colour"),
         Err(RecordError::BadRequest { code: "unknown_field", .. })
     ));
     let forged = Paging { limit: 5, cursor: Some("AAAA".into()) };

@@ -234,7 +234,7 @@ fn known(scope: &Scope, object: &str) -> Result<(Arc<Module>, Arc<Entity>), Reco
 }
 
 fn allowed(scope: &Scope, entity: &Entity, action: &str) -> Result<(), RecordError> {
-    if scope.policy.decide(&scope.caller.principal.roles, &entity.object, action).never() {
+    if scope.policy.decide(&scope.caller.principal, &entity.object, action).never() {
         return Err(RecordError::Forbidden { object: entity.object.to_string(), action: action.to_owned() });
     }
     Ok(())

@@ -2,6 +2,7 @@
 
 mod checks;
 mod pure;
+mod together;
 mod writes;
 
 use std::collections::BTreeSet;

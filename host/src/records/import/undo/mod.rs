@@ -121,7 +121,7 @@ impl Imports {
         let entity = named.split_once('.').and_then(|(plugin, key)| scope.entity(plugin, key));
         let entity = entity.ok_or_else(|| not_undoable("the organization has this entity no more"))?;
         for action in ["import", "update", "delete"] {
-            if scope.policy.decide(&scope.caller.principal.roles, &entity.object, action).never() {
+            if scope.policy.decide(&scope.caller.principal, &entity.object, action).never() {
                 let (object, action) = (entity.object.to_string(), action.to_owned());
                 return Err(RecordError::Forbidden { object, action });
             }

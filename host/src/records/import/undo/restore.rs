@@ -50,10 +50,10 @@ impl Undo<'_> {
 
     /// Whether the caller may do this to the record; asked of the imported entity only.
     pub(super) fn permitted(&self, entity: &Entity, action: &str, current: &[Value]) -> bool {
-        let roles = &self.tx.scope.caller.principal.roles;
+        let principal = &self.tx.scope.caller.principal;
         let rows =
-            self.asks_policy(entity).then(|| self.tx.scope.policy.decide(roles, &entity.object, action));
-        write::permits(&rows, &self.tx.scope.caller, current)
+            self.asks_policy(entity).then(|| self.tx.scope.policy.decide(principal, &entity.object, action));
+        write::permits(&self.tx, entity, &rows, current)
     }
 
     /// What keeps old values from coming back: others have them by now, or what they point at is gone. In a dry run what

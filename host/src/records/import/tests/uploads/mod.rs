@@ -56,6 +56,7 @@ fn field(key: &str, kind: Kind) -> Field {
         default: None,
         label: key.into(),
         help: String::new(),
+        class: crate::policy::Label::Internal,
         json_key: crate::records::json::json_key(key),
     }
 }

@@ -1,4 +1,6 @@
-//! `/me`: who the token belongs to.
+//! `/me`: who the token belongs to; `credentials.rs` has how they get in.
+
+mod credentials;
 
 use poem_openapi::{Object, OpenApi};
 
@@ -7,6 +9,8 @@ use crate::http::answer::Found;
 use crate::http::problem::Problem;
 use crate::http::resources::Tag;
 use crate::identity::Identity;
+
+pub use credentials::CredentialsApi;
 
 /// Tells who asks.
 pub struct MeApi {

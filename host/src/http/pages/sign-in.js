@@ -1,0 +1,95 @@
+// What stands behind the # names the request to go on with; it leads nowhere but to this organization's own address.
+"use strict";
+const asked = new URLSearchParams(location.hash.slice(1));
+const named = asked.get("request") || "";
+const request = /^[A-Za-z0-9_-]{1,200}$/.test(named) ? named : null;
+const api = "../api/v1/auth/transactions";
+const byId = (id) => document.getElementById(id);
+
+async function send(path, body, method = "POST") {
+  const response = await fetch(api + path, {
+    method,
+    credentials: "same-origin",
+    headers: { "content-type": "application/json", "x-stoa-request": "1" },
+    body: method === "GET" ? undefined : JSON.stringify(body || {}),
+  });
+  const answer = await response.json();
+  if (response.ok) return answer;
+  const wait = response.headers.get("retry-after");
+  const error = new Error(wait ? `${answer.detail} Wait ${wait} s.` : answer.detail);
+  error.code = answer.code;
+  throw error;
+}
+
+function show(next) {
+  byId("password-form").hidden = !(next.includes("identify") || next.includes("password"));
+  byId("code-form").hidden = !next.includes("totp");
+  if (next.includes("totp")) {
+    byId("title").textContent = "Second factor";
+    document.title = "Second factor · Stoa";
+    byId("code").focus();
+  } else if (!byId("password-form").hidden) {
+    byId("email").focus();
+  }
+}
+
+async function goOn(next) {
+  if (!next.includes("complete")) return show(next);
+  await send("/complete", {});
+  show([]);
+  if (request) {
+    location.replace("../oauth/authorize?request=" + encodeURIComponent(request));
+    return;
+  }
+  byId("done").textContent = "You are signed in.";
+}
+
+async function attempt(form, work) {
+  const button = form.querySelector("button");
+  byId("problem").textContent = "";
+  button.disabled = true;
+  try {
+    await goOn(await work());
+  } catch (error) {
+    if (error.code === "invalid_login") show((await send("", {})).next);
+    byId("problem").textContent = error.code ? error.message : "The server did not answer. Try again.";
+    form.querySelector("input:last-of-type").focus();
+  } finally {
+    button.disabled = false;
+  }
+}
+
+byId("password-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  attempt(event.target, async () => {
+    await send("/identify", { email: byId("email").value });
+    const answer = await send("/password", { password: byId("password").value });
+    byId("password").value = "";
+    return answer.next;
+  });
+});
+
+byId("code-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  attempt(event.target, async () => {
+    const code = byId("code").value.trim();
+    const path = /^\d{6}$/.test(code) ? "/totp" : "/recovery";
+    return (await send(path, { code })).next;
+  });
+});
+
+(async () => {
+  try {
+    const begun = await send("", {});
+    // A provider vouched for the person: its ticket stands for the password, never for the second factor.
+    if (asked.get("ticket")) {
+      const ticket = asked.get("ticket");
+      history.replaceState(null, "", location.pathname);
+      return await goOn((await send("/federated", { ticket })).next);
+    }
+    if (asked.get("error")) byId("problem").textContent = "The other service could not sign you in.";
+    await goOn(begun.next);
+  } catch (error) {
+    byId("problem").textContent = error.code ? error.message : "The server did not answer. Load the page again.";
+  }
+})();

@@ -1,0 +1,59 @@
+//! The operations of the platform's plane, one file for each subject.
+
+mod admins;
+mod auth;
+mod licences;
+mod me;
+mod organizations;
+mod security;
+mod sessions;
+
+use poem_openapi::Tags;
+
+use crate::app::App;
+use crate::platform::Platform;
+
+use self::admins::AdminsApi;
+use self::auth::AuthApi;
+use self::licences::LicencesApi;
+use self::me::MeApi;
+use self::organizations::OrganizationsApi;
+use self::security::SecurityApi;
+use self::sessions::SessionsApi;
+
+/// All of them.
+pub(super) type Resources =
+    (AuthApi, MeApi, AdminsApi, SessionsApi, SecurityApi, OrganizationsApi, LicencesApi);
+
+/// The headings of the document.
+#[derive(Tags)]
+pub(super) enum Tag {
+    /// Getting in: the claim code, invitations, signing in.
+    Auth,
+    /// Yourself.
+    Me,
+    /// Those who run the installation.
+    Admins,
+    /// Who is signed in.
+    Sessions,
+    /// The log and the signing keys.
+    Security,
+    /// The customers.
+    Organizations,
+    /// What they may use.
+    Licences,
+}
+
+/// The resources over the handles they use.
+pub(super) fn all(app: &App, platform: &Platform) -> Resources {
+    let platform = || platform.clone();
+    (
+        AuthApi { platform: platform() },
+        MeApi { platform: platform() },
+        AdminsApi { platform: platform() },
+        SessionsApi { platform: platform() },
+        SecurityApi { platform: platform() },
+        OrganizationsApi { app: app.clone() },
+        LicencesApi { app: app.clone() },
+    )
+}

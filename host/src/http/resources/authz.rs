@@ -1,0 +1,354 @@
+//! `/authz`: what is decided, and why.
+
+use std::sync::Arc;
+
+use poem_openapi::{Object, OpenApi};
+
+use crate::app::App;
+use crate::caller::{Caller, Principal};
+use crate::http::access::Access;
+use crate::http::answer::Found;
+use crate::http::gateway::problem;
+use crate::http::input::Input;
+use crate::http::problem::{Fault, Problem};
+use crate::http::resources::Tag;
+use crate::policy::{Decision, Effect, FieldUse, Rule, limits};
+use crate::records::rights::{permits, predicate};
+use crate::records::schema::Entity;
+use crate::records::{RecordError, Scope, write};
+
+const OBJECT: &str = "host.authz";
+
+/// Answers what somebody may do, and explains it.
+pub struct AuthzApi {
+    /// People, records, policies.
+    pub app: App,
+}
+
+/// A question.
+#[derive(Object)]
+#[oai(rename = "AuthzQuestion")]
+pub struct Question {
+    /// `<plugin>.<entity>` or `host.<thing>`.
+    #[oai(validator(min_length = 1, max_length = 200))]
+    object: String,
+    /// What is to be done with it.
+    #[oai(validator(min_length = 1, max_length = 64))]
+    action: String,
+    /// The record's id; without it: with any at all.
+    #[oai(validator(max_length = 64))]
+    record: Option<String>,
+}
+
+/// Questions about yourself.
+#[derive(Object)]
+pub struct AuthzCheck {
+    /// 1 to 100.
+    #[oai(validator(min_items = 1, max_items = 100))]
+    items: Vec<Question>,
+}
+
+/// An answer.
+#[derive(Object)]
+#[oai(rename = "AuthzAnswer")]
+pub struct Answered {
+    /// Whether you may.
+    allowed: bool,
+    /// `allowed`, `denied`, or `not_found` for a record that there is not, or that you may not read.
+    reason: String,
+}
+
+/// The answers in the order of the questions.
+#[derive(Object)]
+pub struct AuthzAnswers {
+    /// One for each.
+    results: Vec<Answered>,
+}
+
+/// What you may do with one object.
+#[derive(Object)]
+#[oai(rename = "AuthzObject")]
+pub struct ObjectView {
+    /// `<plugin>.<entity>` or `host.<thing>`.
+    object: String,
+    /// What you may do with it.
+    actions: Vec<ActionView>,
+    /// Fields that you do not see.
+    masked: Vec<String>,
+    /// Fields that you cannot write.
+    unwritable: Vec<String>,
+}
+
+/// An action and how far it reaches.
+#[derive(Object)]
+#[oai(rename = "AuthzAction")]
+pub struct ActionView {
+    /// The action.
+    action: String,
+    /// Whether it reaches every record.
+    all: bool,
+    /// How far rows allow it: `own`, `team`, `subteams`, `shared`, `org`.
+    scopes: Vec<String>,
+}
+
+/// What you may do.
+#[derive(Object)]
+#[oai(rename = "AuthzMe")]
+pub struct MeView {
+    /// Your id.
+    principal: String,
+    /// `user`, `api-key`, `service`.
+    kind: String,
+    /// Your roles.
+    roles: Vec<String>,
+    /// Your teams, the primary one first.
+    teams: Vec<String>,
+    /// What your credential is limited to; null: to nothing.
+    limits: Option<Vec<String>>,
+    /// Objects of which you may do something, by name.
+    objects: Vec<ObjectView>,
+}
+
+/// What is to be explained.
+#[derive(Object)]
+#[oai(rename = "AuthzExplain")]
+pub struct ExplainInput {
+    /// Of whom; you when left out.
+    #[oai(validator(max_length = 64))]
+    principal: Option<String>,
+    /// `<plugin>.<entity>` or `host.<thing>`.
+    #[oai(validator(min_length = 1, max_length = 200))]
+    object: String,
+    /// What is to be done with it.
+    #[oai(validator(min_length = 1, max_length = 64))]
+    action: String,
+    /// The record's id.
+    #[oai(validator(max_length = 64))]
+    record: Option<String>,
+}
+
+/// A stage of a decision.
+#[derive(Object)]
+#[oai(rename = "AuthzStage")]
+pub struct Stage {
+    /// Its name.
+    stage: String,
+    /// Whether it lets pass.
+    passed: bool,
+    /// What it found.
+    detail: String,
+}
+
+/// A rule that matches.
+#[derive(Object)]
+#[oai(rename = "AuthzRule")]
+pub struct RuleView {
+    /// `roles.csv line 8`, `grant 12` (of a manifest), or `policy <id>`.
+    origin: String,
+    /// Whom it speaks of.
+    subject: String,
+    /// How far it reaches.
+    scope: String,
+    /// Of which records.
+    condition: Option<serde_json::Value>,
+    /// Allow or deny.
+    effect: String,
+}
+
+/// Why something is decided as it is.
+#[derive(Object)]
+#[oai(rename = "AuthzExplanation")]
+pub struct Explanation {
+    /// The decision.
+    allowed: bool,
+    /// In their order; the first that does not let pass decides.
+    stages: Vec<Stage>,
+    /// The rules that speak of the principal, the object and the action.
+    rules: Vec<RuleView>,
+    /// Fields that are withheld; of what they hold nothing is said.
+    masked: Vec<String>,
+    /// The predicate that lists carry, its values as placeholders; null for what has no records.
+    sql: Option<String>,
+}
+
+#[OpenApi(prefix_path = "/api/v1/authz", tag = "Tag::Authorization")]
+impl AuthzApi {
+    /// Ask whether you may
+    #[oai(path = "/check", method = "post", operation_id = "check_authorization")]
+    async fn check(&self, access: Access, input: Input<AuthzCheck>) -> Result<Found<AuthzAnswers>, Problem> {
+        let (app, scope) = (self.app.clone(), access.entered.scope(&access.caller));
+        let ask = move || {
+            input.0.items.iter().map(|item| answer(&app, &scope, item)).collect::<Result<Vec<_>, Problem>>()
+        };
+        let results = tokio::task::spawn_blocking(ask).await.map_err(|error| Problem::internal(&error))??;
+        Ok(Found::new(AuthzAnswers { results }))
+    }
+
+    /// See what you may do
+    #[oai(path = "/me", method = "get", operation_id = "get_my_authorization")]
+    async fn me(&self, access: Access) -> Result<Found<MeView>, Problem> {
+        let scope = access.entered.scope(&access.caller);
+        let principal = &access.caller.principal;
+        let mut objects: Vec<ObjectView> = scope
+            .policy
+            .objects()
+            .filter_map(|(object, actions)| of_object(&scope, object, actions))
+            .collect();
+        objects.sort_by(|one, other| one.object.cmp(&other.object));
+        let limits = principal.limits.as_ref().map(|limits| limits.iter().map(ToString::to_string).collect());
+        Ok(Found::new(MeView {
+            principal: principal.id.to_string(),
+            kind: principal.kind.as_str().to_owned(),
+            roles: principal.roles.iter().map(ToString::to_string).collect(),
+            teams: principal.teams.iter().map(ToString::to_string).collect(),
+            limits,
+            objects,
+        }))
+    }
+
+    /// Explain a decision
+    #[oai(path = "/explain", method = "post", operation_id = "explain_authorization")]
+    async fn explain(
+        &self,
+        access: Access,
+        input: Input<ExplainInput>,
+    ) -> Result<Found<Explanation>, Problem> {
+        access.must(OBJECT, "read")?;
+        let ExplainInput { principal, object, action, record } = input.0;
+        let principal = self.principal(&access, principal.as_deref())?;
+        let caller = Caller { principal, ..access.caller.clone() };
+        let scope = access.entered.scope(&caller);
+        let question = Question { object, action, record };
+        let app = self.app.clone();
+        let explain = move || explanation(&app, &scope, &question);
+        let found = tokio::task::spawn_blocking(explain).await.map_err(|error| Problem::internal(&error))?;
+        Ok(Found::new(found?))
+    }
+}
+
+impl AuthzApi {
+    fn principal(&self, access: &Access, named: Option<&str>) -> Result<Arc<Principal>, Problem> {
+        let Some(text) = named else { return Ok(Arc::clone(&access.caller.principal)) };
+        let unknown = || {
+            let detail = "there is nobody with this id who can act";
+            Problem::invalid(vec![Fault::new("/principal", "reference_not_found", detail)])
+        };
+        let id = text.parse().map_err(|_| unknown())?;
+        self.app.identity.principal(access.organization().id, id)?.ok_or_else(unknown)
+    }
+}
+
+fn entity(scope: &Scope, object: &str) -> Option<Arc<Entity>> {
+    object.split_once('.').and_then(|(plugin, key)| scope.entity(plugin, key))
+}
+
+/// Whether the caller may do it with the record; `None`: there is none that he may read.
+fn of_record(
+    app: &App,
+    scope: &Scope,
+    entity: &Entity,
+    rows: &Decision,
+    text: &str,
+) -> Result<Option<bool>, RecordError> {
+    let (Ok(id), Some(module)) = (text.parse(), scope.module(&entity.plugin)) else { return Ok(None) };
+    app.records.read(scope, module, |conn| {
+        let values = write::readable(conn, scope, entity, id)?;
+        Ok(values.map(|values| permits(conn, scope, entity, &Some(rows.clone()), &values)))
+    })
+}
+
+fn answer(app: &App, scope: &Scope, asked: &Question) -> Result<Answered, Problem> {
+    let rows = scope.policy.decide(&scope.caller.principal, &asked.object, &asked.action);
+    let (allowed, reason) = match (&asked.record, entity(scope, &asked.object)) {
+        (None, _) => (!rows.never(), "denied"),
+        (Some(_), None) => (false, "not_found"),
+        (Some(text), Some(entity)) => match of_record(app, scope, &entity, &rows, text).map_err(problem)? {
+            None => (false, "not_found"),
+            Some(allowed) => (allowed, "denied"),
+        },
+    };
+    Ok(Answered { allowed, reason: if allowed { "allowed" } else { reason }.to_owned() })
+}
+
+fn of_object<'a>(scope: &Scope, object: &str, actions: impl Iterator<Item = &'a str>) -> Option<ObjectView> {
+    let principal = &scope.caller.principal;
+    let mut found: Vec<ActionView> = actions
+        .filter_map(|action| {
+            let rows = scope.policy.decide(principal, object, action);
+            let allowing = rows.parts().filter(|(_, effect, _)| *effect == Effect::Allow);
+            let mut scopes: Vec<String> = allowing.map(|(reach, ..)| reach.as_str().to_owned()).collect();
+            scopes.dedup();
+            (!rows.never()).then(|| ActionView { action: action.to_owned(), all: rows.always(), scopes })
+        })
+        .collect();
+    found.sort_by(|one, other| one.action.cmp(&other.action));
+    let entity = entity(scope, object);
+    let without = |by| entity.as_ref().map(|entity| fields(scope, entity, by)).unwrap_or_default();
+    let (masked, unwritable) = (without(FieldUse::Read), without(FieldUse::Write));
+    (!found.is_empty()).then(|| ObjectView { object: object.to_owned(), actions: found, masked, unwritable })
+}
+
+fn fields(scope: &Scope, entity: &Entity, by: FieldUse) -> Vec<String> {
+    let kept = entity.fields.iter().filter(|field| !scope.allows_field(entity, field, by));
+    kept.map(|field| field.key.to_string()).collect()
+}
+
+fn explanation(app: &App, scope: &Scope, asked: &Question) -> Result<Explanation, Problem> {
+    let (principal, policy) = (&scope.caller.principal, &scope.policy);
+    let entity = entity(scope, &asked.object);
+    let rules = policy.explain(principal, &asked.object, &asked.action);
+    let rows = policy.decide(principal, &asked.object, &asked.action);
+    let covered =
+        principal.limits.as_ref().is_none_or(|limits| limits::covers(limits, &asked.object, &asked.action));
+    let known = entity.is_some() || policy.objects().any(|(object, _)| object == asked.object);
+    let mut stages = vec![
+        stage("organization", true, "the organization is active"),
+        stage("licence", known, "the organization has an object of this name: its module is licensed"),
+        stage(
+            "principal",
+            true,
+            &format!("{} acts with the roles {}", principal.name, principal.roles.join(", ")),
+        ),
+        stage("credential", covered, "what the credential is limited to covers the action"),
+        stage("policy", !rows.never(), &format!("{} rules speak of this", rules.len())),
+    ];
+    let mut sql = None;
+    if let Some(entity) = &entity {
+        let (mut text, mut params) = (String::new(), Vec::new());
+        predicate(scope, entity, &rows, None, &mut text, &mut params).map_err(problem)?;
+        sql = Some(text);
+        if let Some(record) = &asked.record {
+            let found = of_record(app, scope, entity, &rows, record).map_err(problem)?;
+            stages.push(stage(
+                "record",
+                found.is_some(),
+                "there is such a record, and the principal may read it",
+            ));
+            stages.push(stage("rows", found == Some(true), "the rules cover this record"));
+        }
+    }
+    Ok(Explanation {
+        allowed: stages.iter().all(|stage| stage.passed),
+        stages,
+        rules: rules.iter().map(RuleView::from).collect(),
+        masked: entity.map(|entity| fields(scope, &entity, FieldUse::Read)).unwrap_or_default(),
+        sql,
+    })
+}
+
+fn stage(name: &str, passed: bool, detail: &str) -> Stage {
+    Stage { stage: name.to_owned(), passed, detail: detail.to_owned() }
+}
+
+impl From<&Rule> for RuleView {
+    fn from(rule: &Rule) -> Self {
+        let row = &rule.row;
+        Self {
+            origin: rule.origin.to_string(),
+            subject: row.subject.to_string(),
+            scope: row.scope.as_str().to_owned(),
+            condition: row.condition.as_ref().and_then(|text| serde_json::from_str(text.text()).ok()),
+            effect: row.effect.as_str().to_owned(),
+        }
+    }
+}

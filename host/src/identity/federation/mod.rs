@@ -1,0 +1,411 @@
+//! Federation: people of an organization who sign in with another issuer (any OpenID Connect provider).
+//!
+//! Who somebody is comes from the provider's ID token only, and the key is (provider, subject), never an address. A browser
+//! goes with a state, a nonce and a PKCE challenge and is bound to its cookie; what it brings back is used once, at the
+//! callback of the very provider it went to. A provider that is disabled is refused at every step. Somebody new is linked to
+//! a person here when that person asked for it with their password a moment ago; or when the provider is authoritative and
+//! has verified an address of a domain that the organization has shown to be its own; or else is made anew, with the roles
+//! that an explicit table gives to their groups, never the owner's.
+//!
+//! Reading order: `provider.rs` (how it is arranged), `discovery.rs`, this file (going and coming back), `exchange.rs`,
+//! `jwks.rs`, `id_token.rs`, `store.rs`.
+
+mod discovery;
+mod exchange;
+mod id_token;
+mod jwks;
+mod provider;
+mod store;
+
+use subtle::ConstantTimeEq;
+
+use crate::caller::Caller;
+use crate::clock::UnixMillis;
+use crate::identity::people::{self, UserStatus};
+use crate::identity::{
+    AccessToken, External, FactorProof, Identity, IdentityError, IssueToken, PLATFORM, platform, secret,
+};
+use crate::ids::{OrganizationId, PrincipalId, ProviderId, RequestId};
+use crate::organizations::Organization;
+use crate::outbound::Outbound;
+use crate::storage::Connection;
+
+pub use discovery::Endpoints;
+pub use provider::{GroupRole, Provider, ProviderChange};
+
+use discovery::unreachable;
+
+use id_token::Person;
+use jwks::KeySets;
+use store::{Ticket, Transaction};
+
+/// How long somebody may stay with a provider, in milliseconds.
+const AWAY: UnixMillis = 600_000;
+
+/// How long a browser has to fetch its token, in milliseconds.
+const TICKET: UnixMillis = 60_000;
+
+/// Every operation on providers and those who come from them. Cheap to clone.
+#[derive(Clone)]
+pub struct Federation {
+    identity: Identity,
+    outbound: Outbound,
+    keys: KeySets,
+}
+
+/// Where a browser goes.
+pub struct Departure {
+    /// The provider's page.
+    pub address: String,
+    /// What the browser keeps in a cookie: only it can come back.
+    pub browser: String,
+}
+
+/// What a browser brings back.
+#[derive(Clone, Debug, Default)]
+pub struct Return {
+    /// Its cookie.
+    pub browser: Option<String>,
+    /// `state`.
+    pub state: Option<String>,
+    /// `code`.
+    pub code: Option<String>,
+    /// `iss`.
+    pub issuer: Option<String>,
+}
+
+impl Federation {
+    /// Federation over these handles.
+    #[must_use]
+    pub fn new(identity: Identity, outbound: Outbound) -> Self {
+        Self { identity, outbound, keys: KeySets::default() }
+    }
+
+    /// Where a provider sends people back to.
+    #[must_use]
+    pub fn callback(&self, organization: &Organization, provider: ProviderId) -> String {
+        format!("{}/auth/callback/{provider}", self.identity.address.of(organization.slug.as_str()))
+    }
+
+    /// Where the organization is, as a browser sees it.
+    #[must_use]
+    pub fn origin(&self, organization: &Organization) -> String {
+        self.identity.address.of(organization.slug.as_str())
+    }
+
+    /// Sends somebody to a provider, to log in.
+    ///
+    /// # Errors
+    /// [`IdentityError::FederationRefused`] for a provider that is disabled or not there.
+    pub async fn depart(
+        &self,
+        organization: &Organization,
+        provider: ProviderId,
+    ) -> Result<Departure, IdentityError> {
+        self.begin(organization, provider, None).await
+    }
+
+    /// Sends a person to a provider, to be known as who they are there. What they prove is that it is them, now.
+    ///
+    /// # Errors
+    /// [`IdentityError::StepUpRequired`] for a wrong password; what a login is refused for.
+    pub async fn depart_to_link(
+        &self,
+        by: &Caller,
+        organization: &Organization,
+        provider: ProviderId,
+        proof: &FactorProof<'_>,
+    ) -> Result<Departure, IdentityError> {
+        match self.identity.prove(by, organization, proof).await {
+            Ok(_) => {}
+            Err(IdentityError::InvalidCredentials) => return Err(IdentityError::StepUpRequired),
+            Err(other) => return Err(other),
+        }
+        self.begin(organization, provider, Some(by.principal.id)).await
+    }
+
+    async fn begin(
+        &self,
+        organization: &Organization,
+        id: ProviderId,
+        link: Option<PrincipalId>,
+    ) -> Result<Departure, IdentityError> {
+        let provider = self.active(organization.id, id)?;
+        let fresh = || Ok::<_, IdentityError>(secret::encode(secret::random()?.as_slice()));
+        let (state, nonce, verifier, browser) = (fresh()?, fresh()?, fresh()?, fresh()?);
+        let callback = self.callback(organization, id);
+        let address = exchange::authorization_url(&provider, &callback, &state, &nonce, &verifier)?;
+        let now = self.identity.clock.now();
+        let row = Transaction {
+            provider: id,
+            browser: self.hash(organization.id, &browser)?,
+            nonce,
+            verifier,
+            link,
+            expires_at: now.saturating_add(AWAY),
+        };
+        let state = self.hash(organization.id, &state)?;
+        self.identity.note(organization.id, move |c| Ok(store::begin(c, &state, &row, now)?)).await?;
+        Ok(Departure { address, browser })
+    }
+
+    /// Takes somebody back from a provider: the token of a ticket, good once, in the same browser, for a minute.
+    ///
+    /// # Errors
+    /// [`IdentityError::FederationRefused`] for everything that is not as it must be; the reason goes to the log only.
+    pub async fn arrive(
+        &self,
+        organization: &Organization,
+        id: ProviderId,
+        back: Return,
+    ) -> Result<String, IdentityError> {
+        let (transaction, provider, sealed) = self.recognize(organization, id, &back).await?;
+        let client_secret = match &sealed {
+            Some(sealed) => {
+                Some(self.identity.secrets.open_sealed(&provider::purpose(organization.id, id), sealed)?)
+            }
+            None => None,
+        };
+        let code = back.code.filter(|code| code.len() <= 4_096).ok_or_else(|| refused("no code"))?;
+        let going = exchange::Going {
+            provider: &provider,
+            callback: self.callback(organization, id),
+            client_secret,
+            code,
+            verifier: transaction.verifier.clone(),
+        };
+        let tokens = exchange::redeem(&self.outbound, going).await?;
+        let now = self.identity.clock.now();
+        let unverified = id_token::Unverified::parse(&tokens.id_token).map_err(refused)?;
+        let address = &provider.endpoints.jwks_uri;
+        let keys = self.keys.of(&self.outbound, id, address, unverified.kid.as_deref(), now).await?;
+        let expected = id_token::Expected {
+            issuer: &provider.issuer,
+            client_id: &provider.client_id,
+            nonce: &transaction.nonce,
+            access_token: &tokens.access_token,
+            algorithms: &provider.endpoints.id_token_signing_alg_values_supported,
+            now,
+        };
+        let person = unverified.verify(&keys, &expected, &provider.groups_claim).map_err(refused)?;
+        let user = self.settle(organization.id, id, transaction.link, person).await?;
+        let ticket = secret::encode(secret::random()?.as_slice());
+        let hash = self.hash(organization.id, &ticket)?;
+        let row = Ticket {
+            browser: transaction.browser,
+            provider: id,
+            user,
+            auth_time: now,
+            expires_at: now.saturating_add(TICKET),
+        };
+        self.identity.note(organization.id, move |c| Ok(store::put_ticket(c, &hash, &row, now)?)).await?;
+        Ok(ticket)
+    }
+
+    /// The transaction that a return belongs to, which is used up by it, and its provider.
+    async fn recognize(
+        &self,
+        organization: &Organization,
+        id: ProviderId,
+        back: &Return,
+    ) -> Result<(Transaction, Provider, Option<Vec<u8>>), IdentityError> {
+        let state = back.state.as_deref().filter(|state| state.len() <= 128);
+        let state = self.hash(organization.id, state.ok_or_else(|| refused("no state"))?)?;
+        let taken = self.identity.note(organization.id, move |c| Ok(store::take(c, &state)?)).await?;
+        let transaction = taken.ok_or_else(|| refused("unknown state"))?;
+        if transaction.expires_at <= self.identity.clock.now() {
+            return Err(refused("too late"));
+        }
+        if transaction.provider != id {
+            return Err(refused("another provider's callback"));
+        }
+        self.same_browser(organization.id, back.browser.as_deref(), &transaction.browser)?;
+        let found = self.identity.read(organization.id, |c| Ok(store::find_provider(c, id)?))?;
+        let (provider, sealed) = found.ok_or_else(|| refused("the provider is gone"))?;
+        if provider.status != UserStatus::Active {
+            return Err(refused("the provider is disabled"));
+        }
+        let must = provider.endpoints.authorization_response_iss_parameter_supported;
+        match &back.issuer {
+            Some(issuer) if *issuer == provider.issuer => {}
+            None if !must => {}
+            _ => return Err(refused("the answer names another issuer, or none")),
+        }
+        Ok((transaction, provider, sealed))
+    }
+
+    /// Who somebody is here; made or linked if the rules allow it.
+    async fn settle(
+        &self,
+        organization: OrganizationId,
+        id: ProviderId,
+        link: Option<PrincipalId>,
+        person: Person,
+    ) -> Result<PrincipalId, IdentityError> {
+        let known = self.identity.read(organization, |connection| {
+            let linked = store::find_linked(connection, id, &person.subject)?;
+            linked.map(|user| active_user(connection, user)).transpose()
+        })?;
+        match (known, link) {
+            (Some(user), None) => return Ok(user),
+            (Some(user), Some(asked)) if user == asked => return Ok(user),
+            (Some(_), Some(_)) => return Err(refused("linked to somebody else")),
+            (None, _) => {}
+        }
+        let now = self.identity.clock.now();
+        let by = platform(organization, RequestId::new());
+        self.identity
+            .write(&by, move |connection| {
+                // Read again: another callback may have been faster, and the provider may be disabled by now.
+                let found = store::find_provider(connection, id)?;
+                let (provider, _) = found.ok_or_else(|| refused("the provider is gone"))?;
+                if provider.status != UserStatus::Active {
+                    return Err(refused("the provider is disabled"));
+                }
+                if let Some(user) = store::find_linked(connection, id, &person.subject)? {
+                    let same = link.is_none_or(|asked| asked == user);
+                    return if same {
+                        active_user(connection, user)
+                    } else {
+                        Err(refused("linked to another"))
+                    };
+                }
+                let user = match link {
+                    Some(user) => active_user(connection, user)?,
+                    None => fitting(connection, &provider, &person, now)?,
+                };
+                store::link(connection, id, &person.subject, user, now)?;
+                Ok(user)
+            })
+            .await
+    }
+
+    /// Exchanges a ticket for an access token: for people without a second factor.
+    ///
+    /// # Errors
+    /// [`IdentityError::FederationRefused`], [`IdentityError::SecondFactorRequired`].
+    pub async fn redeem(
+        &self,
+        organization: &Organization,
+        browser: Option<&str>,
+        ticket: &str,
+    ) -> Result<AccessToken, IdentityError> {
+        let person = self.take(organization, browser, ticket).await?;
+        // What another issuer vouches for is one factor: who has a second one goes through the login in steps.
+        if self.identity.factors(organization.id, person.user)?.totp {
+            return Err(IdentityError::SecondFactorRequired);
+        }
+        self.identity
+            .issue(IssueToken {
+                organization,
+                user: person.user,
+                session: None,
+                client: None,
+                scope: "",
+                grant: None,
+                auth_time: person.auth_time,
+                amr: &["fed".to_owned()],
+                acr: &person.acr,
+            })
+            .await
+    }
+
+    /// Who a ticket is for, for a login in steps. It is gone then.
+    ///
+    /// # Errors
+    /// [`IdentityError::FederationRefused`].
+    pub async fn take(
+        &self,
+        organization: &Organization,
+        browser: Option<&str>,
+        ticket: &str,
+    ) -> Result<External, IdentityError> {
+        let hash = self.hash(organization.id, ticket)?;
+        let taken = self.identity.note(organization.id, move |c| Ok(store::take_ticket(c, &hash)?)).await?;
+        let ticket = taken.ok_or_else(|| refused("unknown ticket"))?;
+        if ticket.expires_at <= self.identity.clock.now() {
+            return Err(refused("too late"));
+        }
+        self.same_browser(organization.id, browser, &ticket.browser)?;
+        self.active(organization.id, ticket.provider)?;
+        self.identity.read(organization.id, |connection| active_user(connection, ticket.user))?;
+        Ok(External { user: ticket.user, acr: "aal1".to_owned(), auth_time: ticket.auth_time })
+    }
+
+    /// Remembers that a domain is the organization's own. Who has checked it is the operator, so the platform only.
+    ///
+    /// # Errors
+    /// [`IdentityError::RoleRequired`] for everybody else; [`IdentityError::Invalid`].
+    pub async fn verify_domain(&self, by: &Caller, domain: &str) -> Result<(), IdentityError> {
+        if by.principal.id != PLATFORM {
+            return Err(IdentityError::RoleRequired("platform".to_owned()));
+        }
+        let email = people::Email::parse(&format!("somebody@{domain}"))?;
+        let (domain, now) = (email.domain().to_owned(), self.identity.clock.now());
+        self.identity.write(by, move |c| Ok(store::verify(c, &domain, PLATFORM, now)?)).await
+    }
+
+    fn active(&self, organization: OrganizationId, id: ProviderId) -> Result<Provider, IdentityError> {
+        let provider = self.provider(organization, id).map_err(|error| match error {
+            IdentityError::ProviderNotFound(_) => refused("no such provider"),
+            other => other,
+        })?;
+        if provider.status == UserStatus::Active {
+            Ok(provider)
+        } else {
+            Err(refused("the provider is disabled"))
+        }
+    }
+
+    fn same_browser(
+        &self,
+        organization: OrganizationId,
+        given: Option<&str>,
+        known: &[u8; 32],
+    ) -> Result<(), IdentityError> {
+        let given = given.filter(|given| given.len() <= 128).ok_or_else(|| refused("no cookie"))?;
+        let same = bool::from(self.hash(organization, given)?.ct_eq(known));
+        same.then_some(()).ok_or_else(|| refused("another browser"))
+    }
+
+    fn hash(&self, organization: OrganizationId, text: &str) -> Result<[u8; 32], IdentityError> {
+        secret::keyed_hash(&self.identity.peppers.federation, organization.as_bytes(), text.as_bytes())
+    }
+}
+
+/// The person, if they may act.
+fn active_user(connection: &Connection, id: PrincipalId) -> Result<PrincipalId, IdentityError> {
+    let user = people::find_user(connection, id)?.filter(|user| user.status == UserStatus::Active);
+    user.map(|user| user.id).ok_or_else(|| refused("the user is disabled"))
+}
+
+/// Who somebody that nobody linked yet is: the person with their verified address, or somebody new.
+fn fitting(
+    connection: &Connection,
+    provider: &Provider,
+    person: &Person,
+    now: UnixMillis,
+) -> Result<PrincipalId, IdentityError> {
+    let email = person.email.as_deref().and_then(|text| people::Email::parse(text).ok());
+    if let Some(email) = &email
+        && let Some(user) = people::find_by_email(connection, email.key())?
+    {
+        let trusted = provider.authoritative && store::is_verified(connection, email.domain())?;
+        return if trusted {
+            active_user(connection, user.id)
+        } else {
+            Err(refused("the address is somebody's"))
+        };
+    }
+    let roles = provider.roles_of(&person.groups);
+    if !provider.provisions || roles.is_empty() {
+        return Err(refused("nobody here, and none of their groups has a role"));
+    }
+    let name = person.name.as_deref().or(person.email.as_deref()).unwrap_or(&person.subject);
+    people::provision(connection, name, email.as_ref(), roles, now)
+}
+
+fn refused(why: &'static str) -> IdentityError {
+    tracing::info!(why, "somebody from elsewhere is refused");
+    IdentityError::FederationRefused
+}

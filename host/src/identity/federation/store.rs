@@ -1,0 +1,262 @@
+//! The tables of `0007_federation.sql` in an identity file.
+
+use rusqlite::types::Type;
+use rusqlite::{OptionalExtension, Row, params};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::clock::UnixMillis;
+use crate::identity::people::UserStatus;
+use crate::ids::{PrincipalId, ProviderId, RecordId};
+use crate::storage::{Connection, StorageError};
+
+use super::Provider;
+
+type Result<T> = std::result::Result<T, StorageError>;
+
+/// Somebody on the way to a provider.
+pub(super) struct Transaction {
+    pub(super) provider: ProviderId,
+    pub(super) browser: [u8; 32],
+    pub(super) nonce: String,
+    pub(super) verifier: String,
+    pub(super) link: Option<PrincipalId>,
+    pub(super) expires_at: UnixMillis,
+}
+
+/// Somebody who came back.
+pub(super) struct Ticket {
+    pub(super) browser: [u8; 32],
+    pub(super) provider: ProviderId,
+    pub(super) user: PrincipalId,
+    pub(super) auth_time: UnixMillis,
+    pub(super) expires_at: UnixMillis,
+}
+
+/// Adds a provider or stores what changed of one.
+pub(super) fn put_provider(connection: &Connection, one: &Provider, secret: Option<&[u8]>) -> Result<()> {
+    connection.execute(
+        "insert into identity_providers (id, version, name, issuer, endpoints, client_id, client_secret, scopes, status,
+             authoritative, provisions, groups_claim, group_roles, created_at, created_by, updated_at, updated_by)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
+         on conflict (id) do update set version = excluded.version, name = excluded.name, issuer = excluded.issuer,
+             endpoints = excluded.endpoints, client_id = excluded.client_id, client_secret = excluded.client_secret,
+             scopes = excluded.scopes, status = excluded.status, authoritative = excluded.authoritative,
+             provisions = excluded.provisions, groups_claim = excluded.groups_claim,
+             group_roles = excluded.group_roles, updated_at = excluded.updated_at, updated_by = excluded.updated_by",
+        params![
+            one.id.as_bytes(),
+            one.version,
+            one.name,
+            one.issuer,
+            text(&one.endpoints),
+            one.client_id,
+            secret,
+            text(&one.scopes),
+            one.status.as_str(),
+            one.authoritative,
+            one.provisions,
+            one.groups_claim,
+            text(&one.group_roles),
+            one.created_at,
+            one.created_by.as_bytes(),
+            one.updated_at,
+            one.updated_by.as_bytes(),
+        ],
+    )?;
+    Ok(())
+}
+
+/// The provider with this id, and the sealed secret of our client there.
+pub(super) fn find_provider(
+    connection: &Connection,
+    id: ProviderId,
+) -> Result<Option<(Provider, Option<Vec<u8>>)>> {
+    let mut statement = connection.prepare("select * from identity_providers where id = ?1")?;
+    let read = |row: &Row<'_>| Ok((read(row)?, row.get("client_secret")?));
+    Ok(statement.query_row([id.as_bytes()], read).optional()?)
+}
+
+/// The provider with this name.
+pub(super) fn find_provider_by_name(connection: &Connection, name: &str) -> Result<Option<ProviderId>> {
+    let mut statement = connection.prepare("select id from identity_providers where name = ?1")?;
+    Ok(statement.query_row([name], |row| Ok(ProviderId::from_bytes(row.get(0)?))).optional()?)
+}
+
+/// Every provider, by id.
+pub(super) fn list_providers(connection: &Connection) -> Result<Vec<Provider>> {
+    let mut statement = connection.prepare("select * from identity_providers order by id")?;
+    Ok(statement.query_map([], read)?.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Removes a provider and everything that names it; `false` when there is none.
+pub(super) fn delete_provider(connection: &Connection, id: ProviderId) -> Result<bool> {
+    connection.execute("delete from federated_identities where provider_id = ?1", [id.as_bytes()])?;
+    connection
+        .execute("delete from _stoa_federation_transactions where provider_id = ?1", [id.as_bytes()])?;
+    connection.execute("delete from _stoa_federation_tickets where provider_id = ?1", [id.as_bytes()])?;
+    Ok(connection.execute("delete from identity_providers where id = ?1", [id.as_bytes()])? == 1)
+}
+
+/// Who this subject of a provider is here.
+pub(super) fn find_linked(
+    connection: &Connection,
+    provider: ProviderId,
+    subject: &str,
+) -> Result<Option<PrincipalId>> {
+    let mut statement = connection
+        .prepare("select user_id from federated_identities where provider_id = ?1 and subject = ?2")?;
+    let read = |row: &Row<'_>| Ok(PrincipalId::from_bytes(row.get(0)?));
+    Ok(statement.query_row(params![provider.as_bytes(), subject], read).optional()?)
+}
+
+/// Remembers who a subject is here.
+pub(super) fn link(
+    connection: &Connection,
+    provider: ProviderId,
+    subject: &str,
+    user: PrincipalId,
+    now: UnixMillis,
+) -> Result<()> {
+    connection.execute(
+        "insert into federated_identities (id, provider_id, subject, user_id, linked_at) values (?1, ?2, ?3, ?4, ?5)",
+        params![RecordId::new().as_bytes(), provider.as_bytes(), subject, user.as_bytes(), now],
+    )?;
+    Ok(())
+}
+
+/// Whether the organization has shown that the domain is its own.
+pub(super) fn is_verified(connection: &Connection, domain: &str) -> Result<bool> {
+    let mut statement = connection.prepare("select 1 from verified_domains where domain = ?1")?;
+    Ok(statement.exists([domain])?)
+}
+
+/// Remembers that a domain is the organization's own.
+pub(super) fn verify(connection: &Connection, domain: &str, by: PrincipalId, now: UnixMillis) -> Result<()> {
+    connection.execute(
+        "insert into verified_domains (domain, verified_at, verified_by) values (?1, ?2, ?3)
+         on conflict (domain) do nothing",
+        params![domain, now, by.as_bytes()],
+    )?;
+    Ok(())
+}
+
+/// Remembers somebody who goes; those who never came back are forgotten.
+pub(super) fn begin(
+    connection: &Connection,
+    state: &[u8; 32],
+    one: &Transaction,
+    now: UnixMillis,
+) -> Result<()> {
+    connection.execute("delete from _stoa_federation_transactions where expires_at <= ?1", [now])?;
+    connection.execute(
+        "insert into _stoa_federation_transactions
+             (state_hash, provider_id, browser_hash, nonce, verifier, link_user, expires_at)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        params![
+            state,
+            one.provider.as_bytes(),
+            one.browser,
+            one.nonce,
+            one.verifier,
+            one.link.as_ref().map(PrincipalId::as_bytes),
+            one.expires_at
+        ],
+    )?;
+    Ok(())
+}
+
+/// Takes the transaction of this state; it is gone then, whatever becomes of it.
+pub(super) fn take(connection: &Connection, state: &[u8; 32]) -> Result<Option<Transaction>> {
+    let mut statement = connection.prepare(
+        "delete from _stoa_federation_transactions where state_hash = ?1
+         returning provider_id, browser_hash, nonce, verifier, link_user, expires_at",
+    )?;
+    let read = |row: &Row<'_>| {
+        Ok(Transaction {
+            provider: ProviderId::from_bytes(row.get(0)?),
+            browser: row.get(1)?,
+            nonce: row.get(2)?,
+            verifier: row.get(3)?,
+            link: row.get::<_, Option<[u8; 16]>>(4)?.map(PrincipalId::from_bytes),
+            expires_at: row.get(5)?,
+        })
+    };
+    Ok(statement.query_row([state], read).optional()?)
+}
+
+/// Remembers somebody who came back.
+pub(super) fn put_ticket(
+    connection: &Connection,
+    hash: &[u8; 32],
+    one: &Ticket,
+    now: UnixMillis,
+) -> Result<()> {
+    connection.execute("delete from _stoa_federation_tickets where expires_at <= ?1", [now])?;
+    connection.execute(
+        "insert into _stoa_federation_tickets
+             (ticket_hash, browser_hash, provider_id, user_id, auth_time, expires_at)
+         values (?1, ?2, ?3, ?4, ?5, ?6)",
+        params![
+            hash,
+            one.browser,
+            one.provider.as_bytes(),
+            one.user.as_bytes(),
+            one.auth_time,
+            one.expires_at
+        ],
+    )?;
+    Ok(())
+}
+
+/// Takes a ticket; it is gone then.
+pub(super) fn take_ticket(connection: &Connection, hash: &[u8; 32]) -> Result<Option<Ticket>> {
+    let mut statement = connection.prepare(
+        "delete from _stoa_federation_tickets where ticket_hash = ?1
+         returning browser_hash, provider_id, user_id, auth_time, expires_at",
+    )?;
+    let read = |row: &Row<'_>| {
+        Ok(Ticket {
+            browser: row.get(0)?,
+            provider: ProviderId::from_bytes(row.get(1)?),
+            user: PrincipalId::from_bytes(row.get(2)?),
+            auth_time: row.get(3)?,
+            expires_at: row.get(4)?,
+        })
+    };
+    Ok(statement.query_row([hash], read).optional()?)
+}
+
+fn text<T: Serialize>(value: &T) -> Option<String> {
+    serde_json::to_string(value).ok()
+}
+
+fn parsed<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> rusqlite::Result<T> {
+    let text: String = row.get(column)?;
+    let failed = |error| rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(error));
+    serde_json::from_str(&text).map_err(failed)
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Provider> {
+    let secret: Option<Vec<u8>> = row.get("client_secret")?;
+    let status: String = row.get("status")?;
+    Ok(Provider {
+        id: ProviderId::from_bytes(row.get("id")?),
+        version: row.get("version")?,
+        name: row.get("name")?,
+        issuer: row.get("issuer")?,
+        endpoints: parsed(row, "endpoints")?,
+        client_id: row.get("client_id")?,
+        has_secret: secret.is_some(),
+        scopes: parsed(row, "scopes")?,
+        status: UserStatus::stored(&status),
+        authoritative: row.get("authoritative")?,
+        provisions: row.get("provisions")?,
+        groups_claim: row.get("groups_claim")?,
+        group_roles: parsed(row, "group_roles")?,
+        created_at: row.get("created_at")?,
+        created_by: PrincipalId::from_bytes(row.get("created_by")?),
+        updated_at: row.get("updated_at")?,
+        updated_by: PrincipalId::from_bytes(row.get("updated_by")?),
+    })
+}
