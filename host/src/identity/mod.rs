@@ -63,6 +63,7 @@ pub use people::{
 };
 pub use sessions::{ABSOLUTE, IDLE, Method, Session, Started, Visitor};
 
+pub(crate) use factors::totp;
 pub(crate) use login::{Attempt, Hasher, Throttle, check_password};
 pub use signing::{KeyState, SigningAlgorithm, SigningKey};
 

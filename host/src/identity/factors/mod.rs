@@ -5,7 +5,7 @@
 //! arithmetic, `store.rs` the SQL. Whoever changes a factor says their password (and the factor) in the same request.
 
 mod store;
-mod totp;
+pub(crate) mod totp;
 
 #[cfg(test)]
 mod tests;

@@ -5,16 +5,16 @@ use totp_rs::{Builder, Totp};
 use crate::clock::UnixMillis;
 
 /// Bytes of a secret, as RFC 4226 recommends.
-pub(super) const SECRET: usize = 20;
+pub(crate) const SECRET: usize = 20;
 
 /// How long one code is shown, in milliseconds.
-pub(super) const STEP: UnixMillis = 30_000;
+pub(crate) const STEP: UnixMillis = 30_000;
 
 const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
 /// The step of which `code` is the code: that of now, the one before or the one after, and later than `used`, because
 /// each is good once.
-pub(super) fn check(secret: &[u8], code: &str, used: i64, now: UnixMillis) -> Option<i64> {
+pub(crate) fn check(secret: &[u8], code: &str, used: i64, now: UnixMillis) -> Option<i64> {
     let digits = code.len() == 6 && code.bytes().all(|byte| byte.is_ascii_digit());
     let seconds = u64::try_from(now.div_euclid(1_000)).ok().filter(|_| digits)?;
     let step = i64::try_from(of(secret)?.check(code, seconds)?).ok()?;
@@ -22,7 +22,7 @@ pub(super) fn check(secret: &[u8], code: &str, used: i64, now: UnixMillis) -> Op
 }
 
 /// The step of `second`, when `first` is the code of the step before: the proof that an app keeps time.
-pub(super) fn check_two(secret: &[u8], first: &str, second: &str, now: UnixMillis) -> Option<i64> {
+pub(crate) fn check_two(secret: &[u8], first: &str, second: &str, now: UnixMillis) -> Option<i64> {
     let step = check(secret, second, 0, now)?;
     let before = step.saturating_sub(1);
     (check(secret, first, before.saturating_sub(1), before.saturating_mul(STEP)) == Some(before))
@@ -30,7 +30,7 @@ pub(super) fn check_two(secret: &[u8], first: &str, second: &str, now: UnixMilli
 }
 
 /// What an authenticator app scans.
-pub(super) fn address(secret: &[u8], issuer: &str, account: &str) -> String {
+pub(crate) fn address(secret: &[u8], issuer: &str, account: &str) -> String {
     let (issuer, account) = (percent(issuer), percent(account));
     format!("otpauth://totp/{issuer}:{account}?secret={}&issuer={issuer}", base32(secret))
 }
@@ -43,7 +43,7 @@ fn percent(text: &str) -> String {
 }
 
 /// RFC 4648, without padding: [`SECRET`] bytes, and 15 of a recovery code, need none.
-pub(super) fn base32(bytes: &[u8]) -> String {
+pub(crate) fn base32(bytes: &[u8]) -> String {
     let (mut text, mut held, mut bits) = (String::new(), 0_u32, 0);
     for byte in bytes {
         (held, bits) = ((held << 8) | u32::from(*byte), bits + 8);
@@ -63,7 +63,7 @@ fn of(secret: &[u8]) -> Option<Totp> {
 
 /// The code of an instant, for tests.
 #[cfg(test)]
-pub(super) fn code(secret: &[u8], now: UnixMillis) -> String {
+pub(crate) fn code(secret: &[u8], now: UnixMillis) -> String {
     of(secret).unwrap().generate(u64::try_from(now / 1_000).unwrap()).to_string()
 }
 
