@@ -95,10 +95,10 @@ fn what_another_site_makes_a_browser_send_changes_nothing() {
     let acme = host.organization("acme", &[]);
     let open = acme.anonymous();
     let begin = "/api/v1/auth/transactions";
-    open.call("POST", begin).json(&json!({})).send().problem(403, "cross_site");
+    open.call("POST", begin).json(&json!({})).send().problem(403, "cross_site_request");
     let foreign =
         open.call("POST", begin).header("X-Stoa-Request", "1").header("Sec-Fetch-Site", "cross-site");
-    foreign.json(&json!({})).send().problem(403, "cross_site");
+    foreign.json(&json!({})).send().problem(403, "cross_site_request");
     let mut door = Door::new(acme.anonymous());
     door.begin();
     for kind in ["application/x-www-form-urlencoded", "text/plain", "multipart/form-data"] {

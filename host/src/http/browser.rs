@@ -77,7 +77,7 @@ impl Browser {
             return Ok(());
         }
         let detail = "Send `X-Stoa-Request: 1`, from a page of the same origin.";
-        Err(Problem::new(StatusCode::FORBIDDEN, "cross_site", detail))
+        Err(Problem::new(StatusCode::FORBIDDEN, "cross_site_request", detail))
     }
 
     /// The value of a cookie; none when it was sent twice.
@@ -237,7 +237,7 @@ mod tests {
             &[("x-stoa-request", "1"), ("sec-fetch-site", "same-site")],
             &[("x-stoa-request", "1"), ("sec-fetch-site", "cross-site")],
         ] {
-            assert_eq!(browser(lines).own().unwrap_err().code, "cross_site", "{lines:?}");
+            assert_eq!(browser(lines).own().unwrap_err().code, "cross_site_request", "{lines:?}");
         }
     }
 

@@ -8,7 +8,7 @@
 //! that an explicit table gives to their groups, never the owner's.
 //!
 //! Reading order: `provider.rs` (how it is arranged), `discovery.rs`, this file (going and coming back), `exchange.rs`,
-//! `jwks.rs`, `id_token.rs`, `store.rs`.
+//! `jwks.rs`, `id_token.rs`, `ticket.rs`, `store.rs`.
 
 mod discovery;
 mod exchange;
@@ -16,15 +16,14 @@ mod id_token;
 mod jwks;
 mod provider;
 mod store;
+mod ticket;
 
 use subtle::ConstantTimeEq;
 
 use crate::caller::Caller;
 use crate::clock::UnixMillis;
 use crate::identity::people::{self, UserStatus};
-use crate::identity::{
-    AccessToken, External, FactorProof, Identity, IdentityError, IssueToken, PLATFORM, platform, secret,
-};
+use crate::identity::{FactorProof, Identity, IdentityError, PLATFORM, platform, secret};
 use crate::ids::{OrganizationId, PrincipalId, ProviderId, RequestId};
 use crate::organizations::Organization;
 use crate::outbound::Outbound;
@@ -278,58 +277,6 @@ impl Federation {
                 Ok(user)
             })
             .await
-    }
-
-    /// Exchanges a ticket for an access token: for people without a second factor.
-    ///
-    /// # Errors
-    /// [`IdentityError::FederationRefused`], [`IdentityError::SecondFactorRequired`].
-    pub async fn redeem(
-        &self,
-        organization: &Organization,
-        browser: Option<&str>,
-        ticket: &str,
-    ) -> Result<AccessToken, IdentityError> {
-        let person = self.take(organization, browser, ticket).await?;
-        // What another issuer vouches for is one factor: who has a second one goes through the login in steps.
-        if self.identity.factors(organization.id, person.user)?.totp {
-            return Err(IdentityError::SecondFactorRequired);
-        }
-        self.identity
-            .issue(IssueToken {
-                organization,
-                user: person.user,
-                session: None,
-                client: None,
-                scope: "",
-                grant: None,
-                auth_time: person.auth_time,
-                amr: &["fed".to_owned()],
-                acr: &person.acr,
-            })
-            .await
-    }
-
-    /// Who a ticket is for, for a login in steps. It is gone then.
-    ///
-    /// # Errors
-    /// [`IdentityError::FederationRefused`].
-    pub async fn take(
-        &self,
-        organization: &Organization,
-        browser: Option<&str>,
-        ticket: &str,
-    ) -> Result<External, IdentityError> {
-        let hash = self.hash(organization.id, ticket)?;
-        let taken = self.identity.note(organization.id, move |c| Ok(store::take_ticket(c, &hash)?)).await?;
-        let ticket = taken.ok_or_else(|| refused("unknown ticket"))?;
-        if ticket.expires_at <= self.identity.clock.now() {
-            return Err(refused("too late"));
-        }
-        self.same_browser(organization.id, browser, &ticket.browser)?;
-        self.active(organization.id, ticket.provider)?;
-        self.identity.read(organization.id, |connection| active_user(connection, ticket.user))?;
-        Ok(External { user: ticket.user, acr: "aal1".to_owned(), auth_time: ticket.auth_time })
     }
 
     /// Remembers that a domain is the organization's own. Who has checked it is the operator, so the platform only.
