@@ -6,10 +6,11 @@
 //! a request of ours that names the [`Refusal`], so that the answer has its turn among pipelined ones, a request id and
 //! the shape of every other problem. Then the connection ends.
 //!
-//! Reading order: `head.rs`, `chunks.rs` (pure), this file (the stream).
+//! Reading order: `refusal.rs`, `head.rs`, `chunks.rs` (pure), this file (the stream).
 
 mod chunks;
 mod head;
+mod refusal;
 #[cfg(test)]
 mod tests;
 
@@ -18,70 +19,19 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use poem::http::{HeaderName, StatusCode};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
 use self::chunks::Chunks;
 use self::head::{Body, Scan};
-use crate::http::problem::Problem;
 
-/// The header of the request that stands for a refused one. No client can send it.
-pub const REFUSED: HeaderName = HeaderName::from_static("x-stoa-refused");
+pub use self::refusal::{REFUSED, Refusal};
 
 /// How much is read at once.
 const PIECE: usize = 8 * 1024;
 
 /// How much of a refused client's bytes is thrown away, so that it reads the answer before its connection is reset.
 const DISCARD: usize = 1024 * 1024;
-
-/// Why a request is not read.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Refusal {
-    /// Not HTTP/1.1, or HTTP/1.1 that two readers could understand differently.
-    Malformed,
-    /// The address is too long.
-    AddressTooLong,
-    /// The head is too long, or has too many headers.
-    HeadTooLarge,
-    /// The head did not come in time.
-    TooSlow,
-}
-
-impl Refusal {
-    const ALL: [Self; 4] = [Self::Malformed, Self::AddressTooLong, Self::HeadTooLarge, Self::TooSlow];
-
-    const fn code(self) -> &'static str {
-        match self {
-            Self::Malformed => "malformed_request",
-            Self::AddressTooLong => "address_too_long",
-            Self::HeadTooLarge => "headers_too_large",
-            Self::TooSlow => "request_too_slow",
-        }
-    }
-
-    /// The refusal that a request of ours stands for.
-    #[must_use]
-    pub fn of(headers: &poem::http::HeaderMap) -> Option<Self> {
-        let code = headers.get(REFUSED)?.to_str().ok()?;
-        Self::ALL.into_iter().find(|refusal| refusal.code() == code)
-    }
-
-    /// What the client is told.
-    #[must_use]
-    pub fn problem(self) -> Problem {
-        let (status, detail) = match self {
-            Self::Malformed => (StatusCode::BAD_REQUEST, "The request is not well-formed HTTP/1.1."),
-            Self::AddressTooLong => (StatusCode::URI_TOO_LONG, "The address is longer than 16 KiB."),
-            Self::HeadTooLarge => (
-                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-                "At most 100 headers and 64 KiB of them are read.",
-            ),
-            Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "The head of the request did not arrive in time."),
-        };
-        Problem::new(status, self.code(), detail)
-    }
-}
 
 /// How long a client may take.
 #[derive(Clone, Copy, Debug)]
