@@ -22,9 +22,9 @@ pub mod policies;
 pub mod providers;
 pub mod roles;
 pub mod search;
-pub mod search;
 pub mod security;
 pub mod service_accounts;
+pub mod sessions;
 pub mod signing_keys;
 pub mod teams;
 pub mod transactions;
@@ -55,14 +55,11 @@ use self::merges::MergesApi;
 use self::organization::OrganizationApi;
 use self::policies::PoliciesApi;
 use self::providers::ProvidersApi;
-use self::providers::ProvidersApi;
-use self::providers::{ProvidersApi, SignInApi};
 use self::roles::RolesApi;
-use self::roles::RolesApi;
-use self::search::SearchApi;
 use self::search::SearchApi;
 use self::security::LeaksApi;
 use self::service_accounts::ServiceAccountsApi;
+use self::sessions::SessionsApi;
 use self::signing_keys::SigningKeysApi;
 use self::teams::TeamsApi;
 use self::transactions::TransactionsApi;
@@ -71,18 +68,15 @@ use self::views::ViewsApi;
 
 /// All of them.
 pub type Resources = (Members, Deciding, Issuing, Programs, Arranging, Finding, Moving);
-pub type Resources = (Members, Deciding, Issuing, Arranging, Finding, Moving);
 /// Who may do what.
 type Deciding = (RolesApi, PoliciesApi, AuthzApi);
 /// Who is who.
 type Members =
     (AuthApi, TransactionsApi, MeApi, CredentialsApi, OrganizationApi, UsersApi, TeamsApi, ApiKeysApi);
-/// Who may do what.
-type Deciding = (RolesApi, PoliciesApi, AuthzApi);
 /// Who gets tokens, and what signs them.
 type Issuing = (ClientsApi, SigningKeysApi, ConsentsApi);
 /// Programs, and people from elsewhere.
-type Programs = (ServiceAccountsApi, LeaksApi, ProvidersApi, SignInApi);
+type Programs = (ServiceAccountsApi, LeaksApi, ProvidersApi, SignInApi, SessionsApi);
 /// What the organization arranges for itself.
 type Arranging = (ConfigurationApi, PartsApi, LimitsApi, ViewsApi);
 /// Across all records.
@@ -162,11 +156,10 @@ pub fn all(app: &App) -> Resources {
         ),
         (
             ServiceAccountsApi { identity: identity.clone() },
-            SecurityApi { identity: identity.clone() },
-            ProvidersApi { federation: app.federation.clone(), address: app.address.clone() },
             LeaksApi { identity: identity.clone() },
-            ProvidersApi { federation: app.federation.clone() },
+            ProvidersApi { federation: app.federation.clone(), address: app.address.clone() },
             SignInApi { federation: app.federation.clone() },
+            SessionsApi { identity: identity.clone() },
         ),
         (
             ConfigurationApi { app: app.clone() },
