@@ -227,7 +227,8 @@ fn i7_a_body_without_end_is_refused_at_the_limit_and_not_kept() {
         sent += piece.len();
     }
     assert!(sent < 64 << 20, "{sent} bytes were taken");
-    let announced = acme.owner().call("POST", "/api/v1/crm/accounts");
+    let owner = acme.owner();
+    let announced = owner.call("POST", "/api/v1/crm/accounts");
     let answer = announced.header("Content-Type", "application/json").body(&vec![b' '; (1 << 20) + 1]).send();
     answer.problem(413, "body_too_large");
 }
@@ -342,8 +343,8 @@ fn d2_d3_pages_of_other_origins_change_nothing_and_read_nothing() {
     );
     let answer = raw(&host, &[head.as_bytes(), b"\xff\xfe.test\r\n\r\n"].concat());
     assert!(answer.starts_with("HTTP/1.1 401 ") && !answer.contains("allow-origin"), "{answer}");
-    let asked =
-        acme.anonymous().call("OPTIONS", "/api/v1/crm/accounts").header("Origin", "https://app.example.com");
+    let page = acme.anonymous();
+    let asked = page.call("OPTIONS", "/api/v1/crm/accounts").header("Origin", "https://app.example.com");
     let asked = asked.header("Access-Control-Request-Method", "PATCH").send();
     assert_eq!(asked.status(), 204);
     assert_eq!(asked.header("access-control-allow-origin"), Some("https://app.example.com"));

@@ -64,7 +64,7 @@ pub use people::{
 pub use sessions::{ABSOLUTE, IDLE, Method, Session, Started, Visitor};
 
 pub(crate) use factors::totp;
-pub(crate) use login::{Attempt, Hasher, Throttle, Verdict as PasswordVerdict, check_password};
+pub(crate) use login::{Attempt, Hasher, Throttle, check_password};
 pub use signing::{KeyState, SigningAlgorithm, SigningKey};
 
 /// The identity file: host code only, and no secret in its change log.

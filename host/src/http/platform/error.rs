@@ -11,7 +11,6 @@ impl From<PlatformError> for Problem {
         use PlatformError as E;
         let text = error.to_string();
         let fault = |field: &str, code: &str| vec![Fault::new(format!("/{field}"), code, text.clone())];
-        let unauthorized = |code: &'static str| Self::new(StatusCode::UNAUTHORIZED, code, text.clone());
         match error {
             E::AdminNotFound(_) => missing("admin_not_found"),
             E::SessionNotFound(_) => missing("session_not_found"),
@@ -26,10 +25,10 @@ impl From<PlatformError> for Problem {
                 Self::new(StatusCode::PRECONDITION_FAILED, "version_conflict", text)
                     .with_extra("current", current)
             }
-            E::InvalidClaimCode => unauthorized("invalid_claim_code"),
-            E::InvalidInvitation => unauthorized("invalid_invitation"),
-            E::FactorRequired => unauthorized("second_factor_required"),
-            E::InvalidSession => unauthorized("invalid_session"),
+            E::InvalidClaimCode => Self::new(StatusCode::UNAUTHORIZED, "invalid_claim_code", text),
+            E::InvalidInvitation => Self::new(StatusCode::UNAUTHORIZED, "invalid_invitation", text),
+            E::FactorRequired => Self::new(StatusCode::UNAUTHORIZED, "second_factor_required", text),
+            E::InvalidSession => Self::new(StatusCode::UNAUTHORIZED, "invalid_session", text),
             E::InvalidCode => Self::invalid(fault("code", "invalid_code")),
             E::NothingPending => Self::new(StatusCode::CONFLICT, "nothing_pending", text),
             E::Identity(error) => error.into(),

@@ -33,7 +33,7 @@ pub use hasher::Cost;
 pub use password::score;
 pub use transaction::{External, PATIENCE, Step};
 
-pub(crate) use hasher::{Hasher, Verdict};
+pub(crate) use hasher::Hasher;
 pub(crate) use password::check as check_password;
 pub(crate) use throttle::{Attempt, Throttle};
 
