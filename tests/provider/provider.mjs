@@ -1,5 +1,6 @@
-// An OpenID provider for the stories: real, on loopback, without pages. Whoever is named by `login_hint=` or by the last
-// `/become/{name}` is signed in at once and consents. `/rotate` signs with a new key, `/lie/{what}` spoils the next ID token.
+// An OpenID provider to sign in with: real, on loopback, without pages. `node provider.mjs PORT REDIRECT...`
+// `/become/{name}` says who signs in next, at once and with consent; `/rotate` signs with a new key only; `/redirects?to=…`
+// sets the redirect URIs of the one client `stoa`.
 import { createServer } from "node:http";
 import { generateKeyPairSync } from "node:crypto";
 import Provider from "oidc-provider";

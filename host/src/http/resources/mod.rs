@@ -24,6 +24,7 @@ pub mod roles;
 pub mod search;
 pub mod security;
 pub mod service_accounts;
+pub mod sessions;
 pub mod signing_keys;
 pub mod teams;
 pub mod transactions;
@@ -58,6 +59,7 @@ use self::roles::RolesApi;
 use self::search::SearchApi;
 use self::security::LeaksApi;
 use self::service_accounts::ServiceAccountsApi;
+use self::sessions::SessionsApi;
 use self::signing_keys::SigningKeysApi;
 use self::teams::TeamsApi;
 use self::transactions::TransactionsApi;
@@ -66,15 +68,15 @@ use self::views::ViewsApi;
 
 /// All of them.
 pub type Resources = (Members, Deciding, Issuing, Programs, Arranging, Finding, Moving);
+/// Who may do what.
+type Deciding = (RolesApi, PoliciesApi, AuthzApi);
 /// Who is who.
 type Members =
     (AuthApi, TransactionsApi, MeApi, CredentialsApi, OrganizationApi, UsersApi, TeamsApi, ApiKeysApi);
-/// Who may do what.
-type Deciding = (RolesApi, PoliciesApi, AuthzApi);
 /// Who gets tokens, and what signs them.
 type Issuing = (ClientsApi, SigningKeysApi, ConsentsApi);
 /// Programs, and people from elsewhere.
-type Programs = (ServiceAccountsApi, LeaksApi, ProvidersApi, SignInApi);
+type Programs = (ServiceAccountsApi, LeaksApi, ProvidersApi, SignInApi, SessionsApi);
 /// What the organization arranges for itself.
 type Arranging = (ConfigurationApi, PartsApi, LimitsApi, ViewsApi);
 /// Across all records.
@@ -157,6 +159,7 @@ pub fn all(app: &App) -> Resources {
             LeaksApi { identity: identity.clone() },
             ProvidersApi { federation: app.federation.clone(), address: app.address.clone() },
             SignInApi { federation: app.federation.clone() },
+            SessionsApi { identity: identity.clone() },
         ),
         (
             ConfigurationApi { app: app.clone() },

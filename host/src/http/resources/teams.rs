@@ -82,6 +82,7 @@ impl TeamsApi {
         &self,
         access: Access,
         /// 1 to 200, 50 unless asked for.
+        #[oai(validator(minimum(value = "1"), maximum(value = "200")))]
         limit: Query<Option<u32>>,
         /// `next_cursor` of the page before.
         cursor: Query<Option<String>>,

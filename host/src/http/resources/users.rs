@@ -10,7 +10,7 @@ use crate::http::answer::{Created, Done, Found, cursor, cut, expected_version, p
 use crate::http::input::Input;
 use crate::http::problem::Problem;
 use crate::http::resources::Tag;
-use crate::identity::{Email, Identity, NewUser, User, UserChange, UserStatus};
+use crate::identity::{Email, Identity, Invited, NewUser, User, UserChange, UserStatus};
 use crate::ids::TeamId;
 
 const OBJECT: &str = "host.user";
@@ -104,6 +104,9 @@ pub struct UserInput {
     /// Their key in another system, unique.
     #[oai(validator(max_length = 200))]
     external_id: Option<String>,
+    /// Whether to send them an invitation to their address.
+    #[oai(default)]
+    invite: bool,
 }
 
 /// What is to change; absent members stay as they are, null clears.
@@ -173,7 +176,14 @@ impl UsersApi {
     #[oai(path = "/", method = "post", operation_id = "create_user")]
     async fn create(&self, access: Access, input: Input<UserInput>) -> Result<Created<UserView>, Problem> {
         access.must(OBJECT, "create")?;
+        let invite = input.0.invite;
+        if invite && input.0.email.is_none() {
+            return Err(crate::identity::IdentityError::NoEmail.into());
+        }
         let user = self.identity.create_user(&access.caller, input.0.checked()?).await?;
+        if invite {
+            self.identity.invite_by_mail(&access.caller, access.organization(), user.id).await?;
+        }
         let location = access.link(&format!("/users/{}", user.id));
         Ok(Created::new(UserView::from(&user)).at(location).version(user.version))
     }
@@ -218,16 +228,26 @@ impl UsersApi {
         self.turn(&access, &id.0, UserStatus::Active).await
     }
 
+    /// Invite a person by mail
+    ///
+    /// Or once more: the link that was sent before is dead then. The answer does not have the new one.
+    #[oai(path = "/:id/invitation/mail", method = "post", operation_id = "mail_invitation")]
+    async fn mail_invitation(
+        &self,
+        access: Access,
+        id: Path<String>,
+    ) -> Result<Created<OpenInvitation>, Problem> {
+        let user = self.find(&access, &id.0, "update")?;
+        let invited = self.identity.invite_by_mail(&access.caller, access.organization(), user.id).await?;
+        Ok(Created::new(OpenInvitation::from(invited)))
+    }
+
     /// Get a person's open invitation
     #[oai(path = "/:id/invitation", method = "get", operation_id = "get_invitation")]
     async fn invitation(&self, access: Access, id: Path<String>) -> Result<Found<OpenInvitation>, Problem> {
         let user = self.find(&access, &id.0, "update")?;
         let invited = self.identity.invitation(access.organization().id, user.id)?;
-        Ok(Found::new(OpenInvitation {
-            invited_by: invited.by.to_string(),
-            invited_at: rfc3339(invited.at),
-            expires_at: rfc3339(invited.expires_at),
-        }))
+        Ok(Found::new(OpenInvitation::from(invited)))
     }
 
     /// Revoke a person's invitation
@@ -256,6 +276,16 @@ impl UsersApi {
 #[must_use]
 pub fn setup_path(prefix: &str, token: &str) -> String {
     format!("{prefix}/auth/setup#token={token}")
+}
+
+impl From<Invited> for OpenInvitation {
+    fn from(invited: Invited) -> Self {
+        Self {
+            invited_by: invited.by.to_string(),
+            invited_at: rfc3339(invited.at),
+            expires_at: rfc3339(invited.expires_at),
+        }
+    }
 }
 
 impl UsersApi {

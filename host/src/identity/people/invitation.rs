@@ -3,8 +3,9 @@
 use crate::caller::{Caller, Principal, PrincipalKind};
 use crate::clock::UnixMillis;
 use crate::identity::keys::{administers, key_principal};
-use crate::identity::{Identity, IdentityError, PLATFORM};
+use crate::identity::{Identity, IdentityError, PLATFORM, SetupToken, sessions};
 use crate::ids::{OrganizationId, PrincipalId};
+use crate::organizations::Organization;
 use crate::storage::{Connection, StorageError};
 
 use super::{UserStatus, role, store};
@@ -33,6 +34,30 @@ impl Identity {
         let now = self.clock.now();
         let found = self.read(organization, |connection| Ok(store::find_invitation(connection, user)?))?;
         found.filter(|invited| now < invited.expires_at).ok_or(IdentityError::NoInvitation)
+    }
+
+    /// Invites a person, or invites them again, by a message to their address. Nobody else sees the link, whoever asks.
+    ///
+    /// # Errors
+    /// As [`Identity::invite`].
+    pub async fn invite_by_mail(
+        &self,
+        by: &Caller,
+        organization: &Organization,
+        user: PrincipalId,
+    ) -> Result<Invited, IdentityError> {
+        let SetupToken { token, expires_at, .. } = self.invite(by, user).await?;
+        let person = self.user(organization.id, user)?;
+        let place = self.address.of(organization.slug.as_str());
+        // The name is the organization's own; nothing that the invited or the inviter wrote is in the text.
+        let text = format!(
+            "You are invited to {}. Choose a password here within three days:\n\n{place}/auth/setup#token={token}\n\n\
+             If you do not expect this, do nothing.",
+            organization.name
+        );
+        let subject = format!("Your invitation to {}", organization.name);
+        self.notify(organization, person.email.as_deref(), &subject, &text).await;
+        Ok(Invited { by: by.principal.id, at: self.clock.now(), expires_at })
     }
 
     /// Takes an invitation back: its link is dead from now on.
@@ -88,8 +113,13 @@ fn inviter(
     }))
 }
 
-/// Ends whatever a person could get in with: their tokens and their open invitation.
-pub(super) fn shut_out(connection: &Connection, id: PrincipalId) -> Result<(), StorageError> {
+/// Ends whatever a person could get in with: their sessions, their tokens and their open invitation.
+pub(super) fn shut_out(
+    connection: &Connection,
+    id: PrincipalId,
+    now: UnixMillis,
+) -> Result<(), StorageError> {
+    sessions::end_sessions_of(connection, id, None, now)?;
     store::end_tokens(connection, id)?;
     store::delete_invitation(connection, id)?;
     Ok(())

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use crate::caller::Caller;
 use crate::identity::keys::administers;
-use crate::identity::{Identity, IdentityError, PLATFORM};
+use crate::identity::{Identity, IdentityError, PLATFORM, sessions};
 use crate::ids::{OrganizationId, PrincipalId, TeamId};
 use crate::storage::Connection;
 
@@ -101,7 +101,7 @@ impl Identity {
                 store::set_primary_team(connection, id, team)?;
             }
             if before.status == UserStatus::Active && after.status == UserStatus::Disabled {
-                invitation::shut_out(connection, id)?;
+                invitation::shut_out(connection, id, now)?;
             }
             if is_active_owner(&before) && !is_active_owner(&after) && store::active_owners(connection)? == 0
             {
@@ -112,15 +112,16 @@ impl Identity {
         .await
     }
 
-    /// Ends every access token of a person; their password and their keys stay.
+    /// Ends every session and every access token of a person; their password and their keys stay.
     ///
     /// # Errors
     /// [`IdentityError::UserNotFound`], [`IdentityError::RoleRequired`].
     pub async fn end_tokens(&self, by: &Caller, id: PrincipalId) -> Result<(), IdentityError> {
-        let caller = by.clone();
+        let (caller, now) = (by.clone(), self.clock.now());
         self.write(by, move |connection| {
             let user = store::find_user(connection, id)?.ok_or(IdentityError::UserNotFound(id))?;
             role::covers(&caller.principal, &user.roles)?;
+            sessions::end_sessions_of(connection, id, None, now)?;
             Ok(store::end_tokens(connection, id)?)
         })
         .await
