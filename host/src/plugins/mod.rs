@@ -130,10 +130,14 @@ impl Plugin {
         scope.module(&self.manifest.id).ok_or(RecordError::NotFound)
     }
 
-    /// The rights that the manifest proposes.
+    /// The rights that the manifest proposes. Whoever may read or change some records may do so with those that were
+    /// shared with him, which is said once however many grants are narrow.
     pub fn grants(&self) -> impl Iterator<Item = Grant> + '_ {
-        self.manifest.grants.iter().flat_map(|declared| {
-            declared.actions.iter().flat_map(|action| {
+        let mut lent = HashSet::new();
+        self.manifest.grants.iter().flat_map(move |declared| {
+            let narrow = !matches!(declared.scope, Reach::Org) && !declared.object.ends_with(".module");
+            let mut rows = Vec::with_capacity(declared.actions.len() * 2);
+            for action in &declared.actions {
                 let grant = |scope| Grant {
                     role: declared.role.clone(),
                     object: declared.object.clone(),
@@ -141,12 +145,13 @@ impl Plugin {
                     scope,
                     effect: Effect::Allow,
                 };
-                // Whoever may read or change some records may do so with those that were shared with him.
-                let narrow = !matches!(declared.scope, Reach::Org) && !declared.object.ends_with(".module");
-                let lent =
-                    (narrow && matches!(action.as_str(), "read" | "update")).then(|| grant(Reach::Shared));
-                std::iter::once(grant(declared.scope)).chain(lent)
-            })
+                rows.push(grant(declared.scope));
+                let lends = narrow && matches!(action.as_str(), "read" | "update");
+                if lends && lent.insert((&declared.role, &declared.object, action)) {
+                    rows.push(grant(Reach::Shared));
+                }
+            }
+            rows
         })
     }
 }
