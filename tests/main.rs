@@ -39,6 +39,7 @@ mod stories {
     mod files_are_kept;
     mod many_writers_meet;
     mod operators_look_in;
+    mod pages_and_bodies_are_guarded;
     mod people_see_some_fields;
     mod people_see_what_they_may;
     mod people_sign_in;

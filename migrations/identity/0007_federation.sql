@@ -51,8 +51,8 @@ create table _stoa_federation_transactions (
 ) strict;
 
 -- Somebody who came back, until their browser has fetched its token. Used once.
-create table _stoa_federation_tickets (
-    ticket_hash  blob    not null primary key,
+create table _stoa_federation_vouchers (
+    voucher_hash  blob    not null primary key,
     browser_hash blob    not null,
     provider_id  blob    not null,
     user_id      blob    not null,

@@ -20,17 +20,10 @@ pub(super) struct Registered {
     pub(super) secret: Option<String>,
 }
 
-/// A second owner of the organization.
+/// The owner of the organization, who can sign in.
 pub(super) fn member(acme: &Organization<'_>) -> Person {
-    let (email, password) = ("zoe@strangers.example", "a lantern over 9 rivers");
-    let new = json!({"name": "Zoe", "email": email, "roles": ["owner"]});
-    let user = acme.owner().post("/api/v1/users", &new).created();
-    let path = format!("/api/v1/users/{}/invitation", text(&user, "id"));
-    let link = acme.owner().post(&path, &json!({})).created();
-    let (_, token) = text(&link, "setup_url").split_once("#token=").unwrap();
-    let set_up = json!({"token": token, "password": password});
-    acme.anonymous().post("/api/v1/auth/setup", &set_up).success();
-    Person { email: email.to_owned(), password: password.to_owned() }
+    let (email, password) = acme.owner_credentials();
+    Person { email, password: password.to_owned() }
 }
 
 /// A client, registered by this person.

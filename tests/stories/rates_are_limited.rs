@@ -86,7 +86,7 @@ fn an_organization_sees_its_limits_and_tightens_them() {
     assert_eq!(limits["in_flight"], 1);
     let set =
         |client: &Client, body: &Value| client.call("PUT", "/api/v1/organization/limits").json(body).send();
-    set(&acme.key("readonly"), &json!({"program": 1})).problem(403, "forbidden");
+    set(&acme.key("readonly"), &json!({"program": 100})).problem(403, "forbidden");
     set(&owner, &json!({"program": 99})).problem(422, "validation_failed");
     set(&owner, &json!({"programs": 1})).problem(422, "validation_failed");
     // More than the operator allows is no more.

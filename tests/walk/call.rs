@@ -92,6 +92,9 @@ fn nested(world: &World<'_>, operation: &Operation<'_>, schema: &Value, example:
     if operation.path.ends_with("/merge") {
         return merging(world, operation);
     }
+    if operation.path.ends_with("/shares") {
+        return sharing(world);
+    }
     let collection = operation.path.rsplit_once('/').map_or("", |(collection, _)| collection);
     let entity = if is_entity(world, operation.path) { operation.path } else { collection };
     let mut filled = world.filled(entity, schema, example);
@@ -105,6 +108,11 @@ fn nested(world: &World<'_>, operation: &Operation<'_>, schema: &Value, example:
         }
     }
     filled
+}
+
+/// Somebody with whom a record is shared.
+fn sharing(world: &World<'_>) -> Value {
+    json!({ "user": world.some("host.user"), "level": "read" })
 }
 
 /// Two records that become one.
@@ -190,6 +198,7 @@ fn child(world: &World<'_>, record: &str, rest: &str) -> String {
     let after = after.split_once('}').map_or("", |(_, after)| after);
     let made = match list {
         "/files" => world.attach(&format!("{record}{list}")),
+        "/shares" => Some(id(&world.client.post(&format!("{record}{list}"), &sharing(world)).created())),
         _ => {
             let answer =
                 world.client.post(&format!("{record}{list}"), &json!({ "text": "Something to say" }));

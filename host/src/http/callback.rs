@@ -1,4 +1,4 @@
-//! `/auth/callback/{provider}`: where a provider sends people back to. The answer goes on to the sign-in page, with a ticket
+//! `/auth/callback/{provider}`: where a provider sends people back to. The answer goes on to the sign-in page, with a voucher
 //! or a reason behind `#`, which browsers send to nobody. And the cookie that binds the way there and back to a browser.
 
 use std::sync::Arc;
@@ -38,7 +38,7 @@ pub async fn answer(
     let back = read(request, &app.federation, organization)?;
     let page = format!("{}/auth/sign-in", app.federation.origin(organization));
     let place = match app.federation.arrive(organization, provider, back).await {
-        Ok(ticket) => format!("{page}#ticket={ticket}"),
+        Ok(voucher) => format!("{page}#voucher={voucher}"),
         Err(error) => {
             let problem = Problem::from(error);
             if problem.status.is_server_error() {

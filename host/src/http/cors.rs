@@ -27,6 +27,8 @@ impl Origin {
         let text = std::str::from_utf8(bytes).ok().filter(|text| text.is_ascii() && text.len() <= 300)?;
         let url = url::Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
         let origin = url.origin().ascii_serialization();
+        // A pattern is not one origin.
+        url.host_str().filter(|host| !host.contains('*'))?;
         // Whatever else stood in the text is missing in the origin, or was written in another way.
         let plain = text.strip_suffix('/').unwrap_or(text);
         let port = if url.scheme() == "https" { ":443" } else { ":80" };
@@ -137,6 +139,7 @@ mod tests {
             "null",
             "",
             "*",
+            "https://*.example.com",
             "https://",
             "https://a.test/x",
             "https://evil.test/x.example.com",

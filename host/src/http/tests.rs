@@ -107,8 +107,10 @@ async fn an_organization_is_reached_by_path_and_by_host_name_with_its_own_token_
 #[tokio::test]
 async fn a_set_up_link_becomes_a_password_becomes_a_token() {
     let edge = edge(false).await;
-    let (path, token) = edge.link.split_once("#token=").unwrap();
-    assert_eq!(edge.get(&format!("localhost{path}"), None).await.0, 200, "the page behind the link");
+    let (page, token) = edge.link.split_once("#token=").unwrap();
+    let page = page.strip_prefix("https://").unwrap();
+    assert_eq!(page, "acme.crm.test/auth/setup", "the link is made of the public address");
+    assert_eq!(edge.get(page, None).await.0, 200, "the page behind the link");
     let set_up = json!({"token": token, "password": PASSWORD});
     assert_eq!(edge.post("localhost/t/acme/api/v1/auth/setup", None, set_up.clone()).await.0, 204);
     let (status, problem) = edge.post("localhost/t/acme/api/v1/auth/setup", None, set_up).await;

@@ -1,6 +1,8 @@
 //! An organization of a running host, and the callers that a test needs in it.
 
-use serde_json::Value;
+use std::sync::OnceLock;
+
+use serde_json::{Value, json};
 
 use crate::client::Client;
 use crate::host::Host;
@@ -10,6 +12,9 @@ pub struct Organization<'a> {
     host: &'a Host,
     slug: String,
     key: String,
+    /// The token of the owner's set-up link.
+    invitation: String,
+    password: OnceLock<&'static str>,
 }
 
 impl<'a> Organization<'a> {
@@ -28,7 +33,37 @@ impl<'a> Organization<'a> {
         let printed = host.cli(&arguments).json();
         let key = key_of(&printed)
             .unwrap_or_else(|| panic!("`stoa org create --api-key --json` printed {printed}"));
-        Self { host, slug: slug.to_owned(), key }
+        let link = printed["setup_url"].as_str().unwrap_or_default();
+        let invitation = link.split_once("#token=").map(|(_, token)| token.to_owned());
+        let invitation = invitation.unwrap_or_else(|| panic!("`stoa org create --json` printed {printed}"));
+        Self { host, slug: slug.to_owned(), key, invitation, password: OnceLock::new() }
+    }
+
+    /// The owner's address and password; the first time, the set-up link is used.
+    ///
+    /// # Panics
+    /// When the link is refused.
+    #[must_use]
+    pub fn owner_credentials(&self) -> (String, &'static str) {
+        let password = self.password.get_or_init(|| {
+            let password = "a lantern over 9 rivers";
+            let body = json!({ "token": self.invitation, "password": password });
+            self.anonymous().post("/api/v1/auth/setup", &body).success();
+            password
+        });
+        (format!("owner@{}.example", self.slug), *password)
+    }
+
+    /// The owner in person, logged in: for what no program may do.
+    ///
+    /// # Panics
+    /// When they are not let in.
+    #[must_use]
+    pub fn owner_in_person(&self) -> Client {
+        let (email, password) = self.owner_credentials();
+        let body = json!({ "email": email, "password": password });
+        let answer = self.anonymous().post("/api/v1/auth/login", &body).ok();
+        self.with_token(answer["access_token"].as_str().unwrap_or_default())
     }
 
     /// Its slug.

@@ -108,7 +108,7 @@ fn request_line(line: &[u8]) -> Result<bool, Refusal> {
     if !is_token(method) || method.len() > METHOD {
         return Err(Refusal::Malformed);
     }
-    if target.is_empty() || !target.iter().all(u8::is_ascii_graphic) {
+    if target.is_empty() || !target.iter().all(|byte| byte.is_ascii_graphic() || !byte.is_ascii()) {
         return Err(Refusal::Malformed);
     }
     if target.len() > ADDRESS {

@@ -49,6 +49,11 @@ fn record(place: &Place<'_>) -> Json {
         }
         properties.insert(field.key.to_string(), value);
     }
+    let masked = json!({
+        "type": "array", "items": { "type": "string" }, "readOnly": true,
+        "description": "The fields that you may not read; absent when there are none",
+    });
+    properties.insert("_masked".to_owned(), masked);
     for (name, of) in [("owner", "owner_id"), ("team", "team_id")] {
         let said = format!("`{of}` as a record with its name, when `expand` asks for it");
         properties.insert(name.to_owned(), json!({ "type": ["object", "null"], "description": said }));

@@ -81,11 +81,11 @@ byId("code-form").addEventListener("submit", (event) => {
 (async () => {
   try {
     const begun = await send("", {});
-    // A provider vouched for the person: its ticket stands for the password, never for the second factor.
-    if (asked.get("ticket")) {
-      const ticket = asked.get("ticket");
+    // A provider vouched for the person: its voucher stands for the password, never for the second factor.
+    if (asked.get("voucher")) {
+      const voucher = asked.get("voucher");
       history.replaceState(null, "", location.pathname);
-      return await goOn((await send("/federated", { ticket })).next);
+      return await goOn((await send("/federated", { voucher })).next);
     }
     if (asked.get("error")) byId("problem").textContent = "The other service could not sign you in.";
     await goOn(begun.next);

@@ -48,10 +48,10 @@ pub struct SignInInput {
 
 /// What the sign-in page got.
 #[derive(Object)]
-pub struct TicketInput {
-    /// What stands behind `#ticket=`.
+pub struct VoucherInput {
+    /// What stands behind `#voucher=`.
     #[oai(validator(min_length = 1, max_length = 128))]
-    ticket: String,
+    voucher: String,
 }
 
 #[OpenApi(prefix_path = "/api/v1/auth", tag = "Tag::Auth")]
@@ -69,7 +69,7 @@ impl SignInApi {
 
     /// Sign in with a provider
     ///
-    /// The browser that asks gets a cookie and goes to the address; it comes back to the sign-in page with a ticket.
+    /// The browser that asks gets a cookie and goes to the address; it comes back to the sign-in page with a voucher.
     #[oai(path = "/federation", method = "post", operation_id = "sign_in_elsewhere")]
     async fn depart(
         &self,
@@ -82,18 +82,18 @@ impl SignInApi {
         Ok(gone_to(gone, &self.federation, organization.0))
     }
 
-    /// Exchange a ticket for an access token
+    /// Exchange a voucher for an access token
     ///
     /// Works once, within a minute, in the browser that began.
-    #[oai(path = "/federation/token", method = "post", operation_id = "redeem_ticket")]
+    #[oai(path = "/federation/token", method = "post", operation_id = "redeem_voucher")]
     async fn redeem(
         &self,
         request: &Request,
         organization: Data<&Arc<Organization>>,
-        input: Input<TicketInput>,
+        input: Input<VoucherInput>,
     ) -> Result<Found<Token>, Problem> {
         let cookie = callback::cookie(request.headers(), &self.federation, organization.0);
-        let token = self.federation.redeem(organization.0, cookie.as_deref(), &input.0.ticket).await?;
+        let token = self.federation.redeem(organization.0, cookie.as_deref(), &input.0.voucher).await?;
         Ok(Found::new(Token::of(token)))
     }
 }

@@ -51,11 +51,11 @@ pub struct PasswordStep {
 
 /// What a provider's callback left.
 #[derive(Object)]
-#[oai(rename = "LoginTicket")]
-pub struct Ticket {
-    /// What stands behind `#ticket=`.
+#[oai(rename = "LoginVoucher")]
+pub struct Voucher {
+    /// What stands behind `#voucher=`.
     #[oai(validator(min_length = 1, max_length = 128))]
-    ticket: String,
+    voucher: String,
 }
 
 /// A code.
@@ -148,18 +148,18 @@ impl TransactionsApi {
 
     /// Let a provider's word stand for the password
     ///
-    /// With the ticket that the provider's callback put behind `#ticket=`, in the browser that began there.
+    /// With the voucher that the provider's callback put behind `#voucher=`, in the browser that began there.
     #[oai(path = "/federated", method = "post", operation_id = "federated_login")]
     async fn federated(
         &self,
         request: &Request,
         organization: Data<&Arc<Organization>>,
         browser: Browser,
-        input: Input<Ticket>,
+        input: Input<Voucher>,
     ) -> Result<Found<LoginState>, Problem> {
         let login = self.identity.login_hash(organization.id, &self.cookie(&browser)?)?;
         let bound = callback::cookie(request.headers(), &self.federation, organization.0);
-        let external = self.federation.take(organization.0, bound.as_deref(), &input.0.ticket).await?;
+        let external = self.federation.take(organization.0, bound.as_deref(), &input.0.voucher).await?;
         Ok(state(&self.identity.finish_external(organization.0, login, external).await?))
     }
 

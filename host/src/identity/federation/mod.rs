@@ -8,7 +8,7 @@
 //! that an explicit table gives to their groups, never the owner's.
 //!
 //! Reading order: `provider.rs` (how it is arranged), `discovery.rs`, this file (going and coming back), `exchange.rs`,
-//! `jwks.rs`, `id_token.rs`, `ticket.rs`, `store.rs`.
+//! `jwks.rs`, `id_token.rs`, `voucher.rs`, `store.rs`.
 
 mod discovery;
 mod exchange;
@@ -16,7 +16,7 @@ mod id_token;
 mod jwks;
 mod provider;
 mod store;
-mod ticket;
+mod voucher;
 
 use subtle::ConstantTimeEq;
 
@@ -36,7 +36,7 @@ use discovery::unreachable;
 
 use id_token::Person;
 use jwks::KeySets;
-use store::{Ticket, Transaction};
+use store::{Transaction, Voucher};
 
 /// How long somebody may stay with a provider, in milliseconds.
 const AWAY: UnixMillis = 600_000;
@@ -148,7 +148,7 @@ impl Federation {
         Ok(Departure { address, browser })
     }
 
-    /// Takes somebody back from a provider: the token of a ticket, good once, in the same browser, for a minute.
+    /// Takes somebody back from a provider: the token of a voucher, good once, in the same browser, for a minute.
     ///
     /// # Errors
     /// [`IdentityError::FederationRefused`] for everything that is not as it must be; the reason goes to the log only.
@@ -188,17 +188,17 @@ impl Federation {
         };
         let person = unverified.verify(&keys, &expected, &provider.groups_claim).map_err(refused)?;
         let user = self.settle(organization.id, id, transaction.link, person).await?;
-        let ticket = secret::encode(secret::random()?.as_slice());
-        let hash = self.hash(organization.id, &ticket)?;
-        let row = Ticket {
+        let voucher = secret::encode(secret::random()?.as_slice());
+        let hash = self.hash(organization.id, &voucher)?;
+        let row = Voucher {
             browser: transaction.browser,
             provider: id,
             user,
             auth_time: now,
             expires_at: now.saturating_add(TICKET),
         };
-        self.identity.note(organization.id, move |c| Ok(store::put_ticket(c, &hash, &row, now)?)).await?;
-        Ok(ticket)
+        self.identity.note(organization.id, move |c| Ok(store::put_voucher(c, &hash, &row, now)?)).await?;
+        Ok(voucher)
     }
 
     /// The transaction that a return belongs to, which is used up by it, and its provider.

@@ -25,7 +25,7 @@ pub(super) struct Transaction {
 }
 
 /// Somebody who came back.
-pub(super) struct Ticket {
+pub(super) struct Voucher {
     pub(super) browser: [u8; 32],
     pub(super) provider: ProviderId,
     pub(super) user: PrincipalId,
@@ -94,7 +94,7 @@ pub(super) fn delete_provider(connection: &Connection, id: ProviderId) -> Result
     connection.execute("delete from federated_identities where provider_id = ?1", [id.as_bytes()])?;
     connection
         .execute("delete from _stoa_federation_transactions where provider_id = ?1", [id.as_bytes()])?;
-    connection.execute("delete from _stoa_federation_tickets where provider_id = ?1", [id.as_bytes()])?;
+    connection.execute("delete from _stoa_federation_vouchers where provider_id = ?1", [id.as_bytes()])?;
     Ok(connection.execute("delete from identity_providers where id = ?1", [id.as_bytes()])? == 1)
 }
 
@@ -186,16 +186,16 @@ pub(super) fn take(connection: &Connection, state: &[u8; 32]) -> Result<Option<T
 }
 
 /// Remembers somebody who came back.
-pub(super) fn put_ticket(
+pub(super) fn put_voucher(
     connection: &Connection,
     hash: &[u8; 32],
-    one: &Ticket,
+    one: &Voucher,
     now: UnixMillis,
 ) -> Result<()> {
-    connection.execute("delete from _stoa_federation_tickets where expires_at <= ?1", [now])?;
+    connection.execute("delete from _stoa_federation_vouchers where expires_at <= ?1", [now])?;
     connection.execute(
-        "insert into _stoa_federation_tickets
-             (ticket_hash, browser_hash, provider_id, user_id, auth_time, expires_at)
+        "insert into _stoa_federation_vouchers
+             (voucher_hash, browser_hash, provider_id, user_id, auth_time, expires_at)
          values (?1, ?2, ?3, ?4, ?5, ?6)",
         params![
             hash,
@@ -209,14 +209,14 @@ pub(super) fn put_ticket(
     Ok(())
 }
 
-/// Takes a ticket; it is gone then.
-pub(super) fn take_ticket(connection: &Connection, hash: &[u8; 32]) -> Result<Option<Ticket>> {
+/// Takes a voucher; it is gone then.
+pub(super) fn take_voucher(connection: &Connection, hash: &[u8; 32]) -> Result<Option<Voucher>> {
     let mut statement = connection.prepare(
-        "delete from _stoa_federation_tickets where ticket_hash = ?1
+        "delete from _stoa_federation_vouchers where voucher_hash = ?1
          returning browser_hash, provider_id, user_id, auth_time, expires_at",
     )?;
     let read = |row: &Row<'_>| {
-        Ok(Ticket {
+        Ok(Voucher {
             browser: row.get(0)?,
             provider: ProviderId::from_bytes(row.get(1)?),
             user: PrincipalId::from_bytes(row.get(2)?),

@@ -1,7 +1,7 @@
 //! Links that are sent by mail: a forgotten password, a new address and the way back from it. And a new password for
 //! somebody who knows the old one.
 //!
-//! Where a link leads is made of the configured address, never of a request. Its token stands in the fragment, which
+//! Where a link goes is made of the configured address, never of a request. Its token stands in the fragment, which
 //! browsers do not send, is good once, for one purpose, and never instead of a second factor. Whether anybody has an
 //! address is not told: every request for a link is answered alike.
 

@@ -177,7 +177,7 @@ async fn no_secret_reaches_the_change_log() {
     world.log_in("ann").await.unwrap();
 
     let log = world.identity.read(world.acme.id, |connection| Ok(file::logged(connection)?)).unwrap();
-    assert!(log.contains("users") && log.contains("setup_tokens") && log.contains("signing_keys"));
+    assert!(log.contains("users") && log.contains("setup_tokens") && log.contains("issuer_keys"));
     assert!(!log.contains("argon2") && !log.contains(&invitation.token), "{log}");
     let hash = world.identity.setup_hash(world.acme.id, &invitation.token).unwrap();
     assert!(!log.contains(&base64::Engine::encode(&base64::engine::general_purpose::STANDARD, hash)));

@@ -296,7 +296,7 @@ pub(super) fn tag_counts(
     let (mut sql, mut params) =
         (String::from("select t.fold, min(t.tag), count(*) from _stoa_tags t "), Vec::new());
     // The tags come first, in the order of their index, so that a page ends where it is full.
-    sql.push_str(&format!("cross join \"{}\" e on e.id = t.record where t.entity = ", entity.key));
+    sql.push_str(&format!("cross join \"{0}\" on \"{0}\".id = t.record where t.entity = ", entity.key));
     bind(Value::Text(entity.key.to_string()), &mut sql, &mut params);
     sql.push_str(" and t.fold > ");
     bind(Value::Text(after.to_owned()), &mut sql, &mut params);

@@ -1,6 +1,6 @@
 //! `/me`: who the token belongs to; `credentials.rs` has how they get in.
 
-mod credentials;
+pub mod credentials;
 
 use poem_openapi::{Object, OpenApi};
 

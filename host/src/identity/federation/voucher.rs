@@ -1,4 +1,4 @@
-//! Tickets: what a browser brings from a provider's callback to the sign-in page, good once and for a minute, in the
+//! Vouchers: what a browser brings from a provider's callback to the sign-in page, good once and for a minute, in the
 //! browser that went there.
 
 use crate::identity::{AccessToken, External, IdentityError, IssueToken};
@@ -7,7 +7,7 @@ use crate::organizations::Organization;
 use super::{Federation, active_user, refused, store};
 
 impl Federation {
-    /// Exchanges a ticket for an access token: for people without a second factor.
+    /// Exchanges a voucher for an access token: for people without a second factor.
     ///
     /// # Errors
     /// [`IdentityError::FederationRefused`], [`IdentityError::SecondFactorRequired`].
@@ -15,9 +15,9 @@ impl Federation {
         &self,
         organization: &Organization,
         browser: Option<&str>,
-        ticket: &str,
+        voucher: &str,
     ) -> Result<AccessToken, IdentityError> {
-        let person = self.take(organization, browser, ticket).await?;
+        let person = self.take(organization, browser, voucher).await?;
         // What another issuer vouches for is one factor: who has a second one goes through the login in steps.
         if self.identity.factors(organization.id, person.user)?.totp {
             return Err(IdentityError::SecondFactorRequired);
@@ -37,7 +37,7 @@ impl Federation {
             .await
     }
 
-    /// Who a ticket is for, for a login in steps. It is gone then.
+    /// Who a voucher is for, for a login in steps. It is gone then.
     ///
     /// # Errors
     /// [`IdentityError::FederationRefused`].
@@ -45,17 +45,17 @@ impl Federation {
         &self,
         organization: &Organization,
         browser: Option<&str>,
-        ticket: &str,
+        voucher: &str,
     ) -> Result<External, IdentityError> {
-        let hash = self.hash(organization.id, ticket)?;
-        let taken = self.identity.note(organization.id, move |c| Ok(store::take_ticket(c, &hash)?)).await?;
-        let ticket = taken.ok_or_else(|| refused("unknown ticket"))?;
-        if ticket.expires_at <= self.identity.clock.now() {
+        let hash = self.hash(organization.id, voucher)?;
+        let taken = self.identity.note(organization.id, move |c| Ok(store::take_voucher(c, &hash)?)).await?;
+        let voucher = taken.ok_or_else(|| refused("unknown voucher"))?;
+        if voucher.expires_at <= self.identity.clock.now() {
             return Err(refused("too late"));
         }
-        self.same_browser(organization.id, browser, &ticket.browser)?;
-        self.active(organization.id, ticket.provider)?;
-        self.identity.read(organization.id, |connection| active_user(connection, ticket.user))?;
-        Ok(External { user: ticket.user, acr: "aal1".to_owned(), auth_time: ticket.auth_time })
+        self.same_browser(organization.id, browser, &voucher.browser)?;
+        self.active(organization.id, voucher.provider)?;
+        self.identity.read(organization.id, |connection| active_user(connection, voucher.user))?;
+        Ok(External { user: voucher.user, acr: "aal1".to_owned(), auth_time: voucher.auth_time })
     }
 }
