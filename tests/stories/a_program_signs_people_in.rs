@@ -170,10 +170,10 @@ fn from_the_sign_in_page_to_signing_out() {
     let tokens = answer.ok();
     let bearer = acme.with_token(text(&tokens, "access_token"));
     for info in [bearer.get("/oauth/userinfo"), bearer.call("POST", "/oauth/userinfo").send()] {
-        assert_eq!(info.ok()["name"], "Zoe");
+        assert_eq!(info.ok()["name"], person.email.as_str());
     }
     let posted = form(&door, "/oauth/userinfo", &[("access_token", text(&tokens, "access_token"))]);
-    assert_eq!(posted.ok()["name"], "Zoe");
+    assert_eq!(posted.ok()["name"], person.email.as_str());
     assert_eq!(bearer.get("/oauth/userinfo?access_token=x").status(), 200, "the query is not looked at");
     assert_eq!(door.get("/oauth/userinfo").status(), 401);
     assert_eq!(bearer.get("/api/v1/me/consents").ok()["data"][0]["client"], client.id.as_str());

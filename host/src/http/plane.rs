@@ -162,7 +162,7 @@ impl Plane {
             Part::Nothing => return Err(no_route().into()),
             Part::Callback => {
                 self.gate.stranger(&request)?;
-                return Ok(callback::answer(&self.app, &request, &organization).await?);
+                return callback::answer(&self.app, &request, &organization).await;
             }
             Part::Open => self.gate.stranger(&request)?,
             Part::Document if self.site.demo => return self.document(&request, address, &organization).await,

@@ -14,8 +14,12 @@ pub(super) enum Lookup {
     System,
     /// What a test says, each time it is asked.
     #[cfg(test)]
-    Told(Arc<dyn Fn(&str) -> Vec<IpAddr> + Send + Sync>),
+    Told(Told),
 }
+
+/// The addresses of a name, as a test says.
+#[cfg(test)]
+pub(super) type Told = Arc<dyn Fn(&str) -> Vec<IpAddr> + Send + Sync>;
 
 impl Lookup {
     async fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, OutboundError> {

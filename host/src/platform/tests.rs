@@ -261,8 +261,7 @@ async fn c7_one_code_lets_one_of_many_in() {
     let signed = world.sign_in(None).await.unwrap();
     let by = world.signed(&signed.token).await.unwrap();
     world.platform.enrol(&by, PASSWORD, None).await.unwrap();
-    let account =
-        admins::store::find(&mut *reader(&world.platform.control).await.unwrap(), by.admin.id).await;
+    let account = admins::store::find(&mut reader(&world.platform.control).await.unwrap(), by.admin.id).await;
     let sealed = account.unwrap().unwrap().pending.unwrap();
     let purpose = format!("platform-totp:{}", by.admin.id);
     let secret = world.platform.secrets.open_sealed(&purpose, &sealed).unwrap();

@@ -108,7 +108,11 @@ fn request_line(line: &[u8]) -> Result<bool, Refusal> {
     if !is_token(method) || method.len() > METHOD {
         return Err(Refusal::Malformed);
     }
-    if target.is_empty() || !target.iter().all(|byte| byte.is_ascii_graphic() || !byte.is_ascii()) {
+    // Many clients write other letters into a query as they are; a path has one spelling.
+    let (path, query) = target.split_at(target.iter().position(|byte| *byte == b'?').unwrap_or(target.len()));
+    let plain = path.iter().all(u8::is_ascii_graphic)
+        && query.iter().all(|byte| byte.is_ascii_graphic() || !byte.is_ascii());
+    if target.is_empty() || !plain {
         return Err(Refusal::Malformed);
     }
     if target.len() > ADDRESS {

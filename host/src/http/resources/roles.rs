@@ -198,7 +198,7 @@ impl RoleView {
     fn shipped(name: &str) -> Self {
         let description = match name {
             "owner" => "May do everything in the organization.",
-            "manager" => "Leads a team: sees and arranges its records.",
+            "manager" => "Heads a team: sees and arranges its records.",
             "rep" => "Works with the records that are his own.",
             _ => "Looks, and changes nothing.",
         };

@@ -27,7 +27,7 @@ pub(super) fn objection(uri: &str, kind: ClientKind) -> Option<&'static str> {
     if !url.username().is_empty() || url.password().is_some() || authority(uri).contains('@') {
         return Some("no user information");
     }
-    if url.path().split('/').any(|part| is_dots(part)) || uri.to_ascii_lowercase().contains("/%2e") {
+    if url.path().split('/').any(is_dots) || uri.to_ascii_lowercase().contains("/%2e") {
         return Some("no dotted segments");
     }
     // What a parser would write otherwise has two spellings, and one of them is not what was meant.

@@ -135,10 +135,11 @@ impl Identity {
             self.write(by, move |connection| {
                 let keys = store::list(connection)?;
                 let mine = keys.iter().filter(|key| key.algorithm == algorithm);
-                Ok(match emergency {
+                match emergency {
                     true => replace(connection, mine, &fresh, now)?,
                     false => hurry(connection, mine, &fresh, now)?,
-                })
+                }
+                Ok(())
             })
             .await?;
         }

@@ -53,7 +53,7 @@ impl Undo<'_> {
         let principal = &self.tx.scope.caller.principal;
         let rows =
             self.asks_policy(entity).then(|| self.tx.scope.policy.decide(principal, &entity.object, action));
-        write::permits(&self.tx, entity, &rows, current)
+        write::permits(self.tx, entity, &rows, current)
     }
 
     /// What keeps old values from coming back: others have them by now, or what they point at is gone. In a dry run what
