@@ -22,6 +22,10 @@ fn a_role_is_made_and_a_policy_counts_from_the_next_request_on() {
     owner.post("/api/v1/roles", &role).created();
     owner.post("/api/v1/roles", &role).problem(409, "taken");
     assert!(owner.get("/api/v1/roles").ok().to_string().contains("auditor"));
+    let eve = json!({"name": "Eve", "email": "eve@acme.example", "roles": ["auditor"]});
+    let eve = owner.post("/api/v1/users", &eve).created();
+    owner.delete("/api/v1/roles/auditor").problem(409, "role_in_use");
+    owner.patch(&format!("/api/v1/users/{}", id(&eve)), &json!({"roles": ["readonly"]})).ok();
     owner.patch("/api/v1/roles/auditor", &json!({"inherits": ["auditor"]})).expect(422);
     owner.patch("/api/v1/roles/rep", &json!({"label": "x"})).problem(409, "role_is_shipped");
     rep.post("/api/v1/roles", &json!({"name": "mine", "label": "Mine"})).expect(403);

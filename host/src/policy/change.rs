@@ -162,6 +162,11 @@ fn permitted(
     if principal.kind == PrincipalKind::Platform {
         return Ok(());
     }
+    // A program's credential administers only when whoever made it said so.
+    if !principal.administers {
+        let (object, action) = (OBJECT.to_owned(), "update".to_owned());
+        return Err(PolicyError::Lacking { object, action, scope: "org" });
+    }
     let has = |row: &Row| match row.object.split_once('#') {
         None => before.decide(principal, &row.object, &row.action).includes(row.scope),
         // The field itself: whether its author could be shown it depends on its label, and a row for all of them is

@@ -44,7 +44,8 @@ impl Identity {
     /// [`IdentityError::Taken`], [`IdentityError::TeamNotFound`].
     pub async fn create_user(&self, by: &Caller, new: NewUser) -> Result<User, IdentityError> {
         administers(&by.principal)?;
-        let roles = role::checked(&new.roles)?;
+        let own = self.read(by.organization, |connection| Ok(store::own_roles(connection)?))?;
+        let roles = role::checked_among(&new.roles, &own)?;
         role::covers(&by.principal, &roles)?;
         let now = self.clock.now();
         let user = User {
@@ -89,7 +90,7 @@ impl Identity {
         let (caller, now) = (by.clone(), self.clock.now());
         self.write(by, move |connection| {
             let before = store::find_user(connection, id)?.ok_or(IdentityError::UserNotFound(id))?;
-            let after = changed(&caller, &before, &change, now)?;
+            let after = changed(&caller, &before, &change, &store::own_roles(connection)?, now)?;
             let email = change.email.as_ref();
             check_unique(connection, id, email.and_then(Option::as_ref), after.external_id.as_deref())?;
             store::update_user(connection, &after)?;
@@ -263,7 +264,13 @@ impl Identity {
 
 /// The person as the change leaves them. What touches how somebody gets in, or what they may do, takes a caller with
 /// roles at least as strong as theirs, before and after.
-fn changed(by: &Caller, before: &User, change: &UserChange, now: i64) -> Result<User, IdentityError> {
+fn changed(
+    by: &Caller,
+    before: &User,
+    change: &UserChange,
+    own: &[String],
+    now: i64,
+) -> Result<User, IdentityError> {
     if change.if_version.is_some_and(|version| version != before.version) {
         return Err(IdentityError::VersionConflict { current: before.version });
     }
@@ -272,7 +279,7 @@ fn changed(by: &Caller, before: &User, change: &UserChange, now: i64) -> Result<
         role::covers(&by.principal, &before.roles)?;
     }
     if let Some(roles) = &change.roles {
-        after.roles = role::checked(roles)?;
+        after.roles = role::checked_among(roles, own)?;
         role::covers(&by.principal, &after.roles)?;
     }
     if let Some(name) = &change.name {

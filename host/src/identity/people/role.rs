@@ -15,7 +15,16 @@ pub const ROLES: [&str; 4] = [OWNER, "manager", "rep", "readonly"];
 /// # Errors
 /// [`IdentityError::UnknownRole`] for one that is not shipped; [`IdentityError::Invalid`] when there is none.
 pub(crate) fn checked(roles: &[String]) -> Result<Vec<String>, IdentityError> {
-    if let Some(unknown) = roles.iter().find(|role| !ROLES.contains(&role.as_str())) {
+    checked_among(roles, &[])
+}
+
+/// The same, among the shipped roles and these of the organization's own.
+///
+/// # Errors
+/// As [`checked`].
+pub(crate) fn checked_among(roles: &[String], own: &[String]) -> Result<Vec<String>, IdentityError> {
+    let known = |role: &&String| ROLES.contains(&role.as_str()) || own.contains(*role);
+    if let Some(unknown) = roles.iter().find(|role| !known(role)) {
         return Err(IdentityError::UnknownRole(unknown.chars().take(64).collect()));
     }
     if roles.is_empty() {
@@ -28,7 +37,8 @@ pub(crate) fn checked(roles: &[String]) -> Result<Vec<String>, IdentityError> {
 }
 
 /// Whether `by` has a role at least as strong as each of `roles`: what it takes to give them, to take them away and to
-/// touch the credentials of somebody who has them. Only a person (or the platform) touches the owner's role.
+/// touch the credentials of somebody who has them. Only a person (or the platform) touches the owner's role. What a role of
+/// the organization's own lets is not known here, so it takes an owner.
 ///
 /// # Errors
 /// [`IdentityError::RoleRequired`] names the first that it lacks.
@@ -38,8 +48,9 @@ pub(crate) fn covers(by: &Principal, roles: &[String]) -> Result<(), IdentityErr
     }
     let rank = |role: &str| ROLES.iter().position(|shipped| *shipped == role).unwrap_or(ROLES.len());
     let own = by.roles.iter().map(|role| rank(role)).min().unwrap_or(ROLES.len());
+    let takes = |role: &str| ROLES.iter().position(|shipped| *shipped == role).unwrap_or_default();
     let lacks =
-        |role: &&String| own > rank(role) || (role.as_str() == OWNER && by.kind != PrincipalKind::User);
+        |role: &&String| own > takes(role) || (role.as_str() == OWNER && by.kind != PrincipalKind::User);
     match roles.iter().find(lacks) {
         Some(role) => Err(IdentityError::RoleRequired(role.clone())),
         None if own == ROLES.len() => Err(IdentityError::RoleRequired("readonly".to_owned())),
@@ -85,6 +96,11 @@ mod tests {
         let text = |roles: &[&str]| roles.iter().map(|role| (*role).to_owned()).collect::<Vec<_>>();
         assert_eq!(checked(&text(&["rep", "manager", "rep"])).unwrap(), ["manager", "rep"]);
         assert!(matches!(checked(&text(&["Owner"])), Err(IdentityError::UnknownRole(_))));
+        assert!(matches!(checked(&text(&["helper"])), Err(IdentityError::UnknownRole(_))));
+        assert_eq!(checked_among(&text(&["helper"]), &text(&["helper"])).unwrap(), ["helper"]);
+        let (owner, manager) = ("owner", "manager");
+        let gives = |role| covers(&principal(PrincipalKind::User, Some(role)), &text(&["helper"])).is_ok();
+        assert!(gives(owner) && !gives(manager), "what it lets is not known here");
         assert!(matches!(checked(&[]), Err(IdentityError::Invalid { field: "roles", .. })));
     }
 }

@@ -129,6 +129,13 @@ pub(super) fn delete_invitation(connection: &Connection, user: PrincipalId) -> R
     Ok(connection.execute("delete from setup_tokens where user_id = ?1", [user.as_bytes()])? == 1)
 }
 
+/// The names of the roles that the organization made.
+pub(super) fn own_roles(connection: &Connection) -> Result<Vec<String>> {
+    let mut statement = connection.prepare("select name from roles")?;
+    let names = statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()?;
+    Ok(names)
+}
+
 /// How many owners can act.
 pub(super) fn active_owners(connection: &Connection) -> Result<i64> {
     let mut statement = connection.prepare(

@@ -132,10 +132,7 @@ impl Compiling<'_> {
     fn leaf(&self, json: &Json) -> Result<Filter, RecordError> {
         match parse_json(&self.context, self.entity, json)? {
             leaf @ Filter::Test(_) => Ok(leaf),
-            _ => Err(RecordError::bad(
-                "invalid_condition",
-                "a condition looks at the record's own fields only",
-            )),
+            _ => Err(RecordError::bad("invalid_filter", "a condition looks at the record's own fields only")),
         }
     }
 }
