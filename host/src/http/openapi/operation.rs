@@ -22,7 +22,7 @@ impl Operation {
         members.insert("security".to_owned(), json!([{ SCHEME: [] }]));
         let name = name.replace(['.', '-'], "_");
         let operation = Self { name, members, parameters: Vec::new(), responses: Map::new() };
-        operation.refuses(&[400, 401, 403])
+        operation.refuses(&[400, 401, 403, 429])
     }
 
     /// Its name so far.

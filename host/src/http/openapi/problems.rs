@@ -6,7 +6,7 @@ use super::part::schema;
 use crate::http::problem::CONTENT_TYPE;
 
 /// Status, what it means, and the header that comes with it.
-const PROBLEMS: [(u16, &str, Option<&str>); 14] = [
+const PROBLEMS: [(u16, &str, Option<&str>); 15] = [
     (400, "Malformed: JSON, a parameter, a header, or a filter that means nothing", None),
     (401, "No bearer token, or none that is valid", Some("WWW-Authenticate")),
     (403, "Your roles do not allow it, or the module is not licensed (`license_required`)", None),
@@ -22,6 +22,7 @@ const PROBLEMS: [(u16, &str, Option<&str>); 14] = [
     (413, "The body is too large", None),
     (415, "The body is not of a type that is read here", None),
     (422, "The input breaks rules; `errors` has every one with its place", None),
+    (429, "Too many requests: `limit` says whose limit it is", Some("Retry-After")),
     (501, "This host does not offer it: `not_available`", None),
     (502, "Plugin code was stopped or failed; nothing was changed", None),
     (503, "Too busy, or asked for more than can be answered in time; come back later", Some("Retry-After")),
