@@ -137,7 +137,7 @@ async function withOauth4webapi() {
   const exchange = () =>
     oauth.authorizationCodeGrantRequest(server, client, proof, parameters, WEB, verifier, insecure);
   const raw = await exchange();
-  const tokens = await oauth.processAuthorizationCodeResponse(server, client, raw.clone(), { requireIdToken: true });
+  const tokens = await oauth.processAuthorizationCodeResponse(server, client, raw, { requireIdToken: true });
   await oauth.validateApplicationLevelSignature(server, raw, insecure);
 
   // The access token as a resource server checks it.

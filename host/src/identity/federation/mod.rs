@@ -42,7 +42,7 @@ use store::{Transaction, Voucher};
 const AWAY: UnixMillis = 600_000;
 
 /// How long a browser has to fetch its token, in milliseconds.
-const TICKET: UnixMillis = 60_000;
+const VOUCHER: UnixMillis = 60_000;
 
 /// Every operation on providers and those who come from them. Cheap to clone.
 #[derive(Clone)]
@@ -195,7 +195,7 @@ impl Federation {
             provider: id,
             user,
             auth_time: now,
-            expires_at: now.saturating_add(TICKET),
+            expires_at: now.saturating_add(VOUCHER),
         };
         self.identity.note(organization.id, move |c| Ok(store::put_voucher(c, &hash, &row, now)?)).await?;
         Ok(voucher)
