@@ -6,7 +6,6 @@
 //! `cargo xtask test` sets.
 
 use serde_json::Value;
-use serde_json::json;
 use stoa_testkit::{Host, Organization};
 
 use crate::walk::call::{self, requests};
@@ -90,12 +89,6 @@ fn whatever_the_document_does_not_allow_is_refused_with_a_documented_problem() {
 fn every_field_is_written_read_back_filtered_and_sorted_by() {
     let Some(host) = host() else { return };
     let sink = host.organization("sink", &["kitchen"]);
-    // Its restricted field is nobody's until somebody says whose.
-    let rule = json!({
-        "subject": "role:owner", "object": "kitchen.dish#@restricted", "action": "read", "scope": "org",
-        "effect": "allow", "reason": "The walk reads every field",
-    });
-    sink.owner_in_person().post("/api/v1/policies", &rule).success();
     let document = document(&sink);
     let (world, faults) = (World::new(&document, sink.owner()), Faults::default());
     let operations = of_modules(&document);

@@ -27,11 +27,24 @@ pub(crate) fn all(world: &World<'_>, address: &str, faults: &Faults) {
             filter(world, &list, parameter, &record, faults);
         }
         if parameter["name"] == "sort" {
-            sort(world, &list, parameter, faults);
+            sort(world, &list, parameter, &record, faults);
         }
         if parameter["name"] == "fields" {
             members(world, &list, parameter, &record, faults);
         }
+    }
+}
+
+/// Whether a field may be written and not be read, not even by the owner.
+fn masked(record: &Value, key: &str) -> bool {
+    record["_masked"].as_array().is_some_and(|masked| masked.iter().any(|one| one == key))
+}
+
+/// Notes it when what is asked about such a field is answered.
+fn withheld(world: &World<'_>, path: &str, faults: &Faults) {
+    let answer = world.client.get(path);
+    if answer.status() != 403 || answer.json()["code"] != "field_not_readable" {
+        faults.add(format!("{path}: {} {}", answer.status(), answer.text()));
     }
 }
 
@@ -44,6 +57,12 @@ fn there_and_back(world: &World<'_>, address: &str, faults: &Faults) -> Value {
     let made = world.client.post(&format!("{address}?allow_duplicates=walk"), &sent).created();
     let record = world.client.get(&format!("{address}/{}", id(&made))).ok();
     for (key, value) in sent.as_object().unwrap() {
+        if masked(&record, key) {
+            if record.get(key).is_some() {
+                faults.add(format!("{address}: `{key}` is masked and shown"));
+            }
+            continue;
+        }
         let same = match (value.as_str(), record[key].as_str()) {
             (Some(sent), Some(read)) => sent.eq_ignore_ascii_case(read),
             _ => *value == record[key],
@@ -74,6 +93,10 @@ fn filter(world: &World<'_>, list: &Operation<'_>, parameter: &Value, record: &V
             encode(&format!("[{word}]")),
             encode(&value)
         );
+        if masked(record, name) {
+            withheld(world, &path, faults);
+            continue;
+        }
         let answer = world.client.get(&path);
         if answer.status() != 200 {
             faults.add(format!("{path}: {} {}", answer.status(), answer.text()));
@@ -137,9 +160,13 @@ fn any(operand: &Value) -> String {
     }
 }
 
-fn sort(world: &World<'_>, list: &Operation<'_>, parameter: &Value, faults: &Faults) {
+fn sort(world: &World<'_>, list: &Operation<'_>, parameter: &Value, record: &Value, faults: &Faults) {
     for order in parameter["schema"]["items"]["enum"].as_array().into_iter().flatten() {
         let path = format!("{}?sort={}&limit=2", list.path, encode(&written(order)));
+        if masked(record, written(order).trim_start_matches('-')) {
+            withheld(world, &path, faults);
+            continue;
+        }
         let answer = world.client.get(&path);
         if let Some(objection) = world.document.objects(list, &answer) {
             faults.add(format!("{path}: {objection}"));
@@ -153,6 +180,10 @@ fn sort(world: &World<'_>, list: &Operation<'_>, parameter: &Value, faults: &Fau
 fn members(world: &World<'_>, list: &Operation<'_>, parameter: &Value, record: &Value, faults: &Faults) {
     for key in parameter["schema"]["items"]["enum"].as_array().into_iter().flatten().map(written) {
         let path = format!("{}/{}?fields={key}", list.path, id(record));
+        if masked(record, &key) {
+            withheld(world, &path, faults);
+            continue;
+        }
         let shown = world.client.get(&path);
         if shown.status() != 200 || shown.json().get(&key) != record.get(&key) {
             faults.add(format!("{path}: {} {}", shown.status(), shown.text()));
