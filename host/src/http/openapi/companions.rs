@@ -259,7 +259,11 @@ fn shares(place: &Place<'_>, one: &str, part: &mut Part) {
         },
     });
     let example = json!({ "user": "01900000-0000-7000-8000-000000000001", "level": "read" });
-    part.add("get", &all, behind(place, "list_shares_of", "With whom {} is shared", share.clone()));
+    let list = on_one(place, "list_shares_of", "With whom {} is shared")
+        .takes([shared_parameter("id")])
+        .answers(200, "All of them", page(share.clone()))
+        .refuses(&[404]);
+    part.add("get", &all, list);
     let add = change(place, "share", "Share {} with a person or a team")
         .describe("Takes the right to change the record otherwise than by a share. A share with the same one is replaced.")
         .reads(new, vec![("with a person", example)])

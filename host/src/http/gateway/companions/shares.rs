@@ -67,9 +67,9 @@ fn new_share(members: &Map<String, Json>) -> Result<NewShare, RecordError> {
         faults.push(Fault::at(key, "unknown_field", "a share has user or team, level, expires_at"));
     }
     let text = |key: &str| members.get(key).and_then(Json::as_str);
-    let with = match (text("user"), text("team")) {
-        (Some(id), None) => id.parse().ok().map(With::User),
-        (None, Some(id)) => id.parse().ok().map(With::Team),
+    let with = match (members.get("user"), members.get("team")) {
+        (Some(id), None) => id.as_str().and_then(|id| id.parse().ok()).map(With::User),
+        (None, Some(id)) => id.as_str().and_then(|id| id.parse().ok()).map(With::Team),
         _ => None,
     };
     if with.is_none() {
