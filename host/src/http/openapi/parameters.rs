@@ -24,7 +24,7 @@ fn header(name: &str, schema: Json, description: &str) -> Json {
 
 /// A list between commas: `a,b`.
 pub(super) fn list(name: &str, items: Json, most: Option<usize>, description: &str) -> Json {
-    let mut schema = json!({ "type": "array", "items": items, "minItems": 1, "uniqueItems": true });
+    let mut schema = json!({ "type": "array", "items": items, "minItems": 1 });
     if let (Some(most), Some(members)) = (most, schema.as_object_mut()) {
         members.insert("maxItems".to_owned(), most.into());
     }
