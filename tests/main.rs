@@ -20,6 +20,7 @@ mod stories {
     mod a_password_is_forgotten;
     mod a_platform_is_claimed;
     mod a_program_signs_people_in;
+    mod a_provider_is_swapped;
     mod a_record_comes_back;
     mod a_record_lives;
     mod a_reference_crosses_files;
@@ -34,6 +35,7 @@ mod stories {
     mod an_import_is_undone;
     mod an_import_reports_its_dirt;
     mod an_organization_shapes_its_schema;
+    mod attacks_are_answered;
     mod duplicates_are_found;
     mod every_operation_is_guarded;
     mod files_are_kept;
