@@ -30,8 +30,8 @@ cargo xtask <command>: everything that is done to this repository
   test   [FILTER]            build what the tests need and run them all
   build  [--release]         build the plugins and the binary with the plugins inside
   check                      formatting, lints, licences and advisories of the dependencies
-  bench  [requests|writes|import]   measure, beside a FastAPI server doing the same work
-  prove  [kill]              long runs of kill -9 that end with exact counts
+  bench  [requests|writes|import|records]  measure, beside a FastAPI server doing the same work
+  prove  [kill|strangers]    long runs: kill -9 with exact counts, requests made at random
 
 `cargo xtask <command> --help` says what a command does, step by step.
 The target folder is cargo's own: CARGO_TARGET_DIR is honoured everywhere.

@@ -1,4 +1,4 @@
-//! `cargo xtask prove`: the kill -9 stories, many times and on the release binary.
+//! `cargo xtask prove`: what takes too long for every change: the kill -9 stories many times, requests made at random.
 
 use std::time::Instant;
 
@@ -8,26 +8,44 @@ use stoa_tests::kills::{kill_during_import, kill_during_writes};
 use crate::arguments::Arguments;
 use crate::fault::Fault;
 use crate::host::{self, Profile};
-use crate::workspace::Workspace;
+use crate::suite;
+use crate::workspace::{Workspace, run};
 
 pub(crate) const HELP: &str = "\
 cargo xtask prove [kill] [--rounds N]
+cargo xtask prove strangers [--seconds N]
 
-Kills the release host with SIGKILL where it hurts, restarts it and counts, N times (10):
+kill       kills the release host with SIGKILL where it hurts, restarts it and counts, N times (10):
 
   writes   64 writers on one organization; killed after another number of acknowledged writes in each round. Afterwards
            every acknowledged record must be there, and none that nobody sent.
   import   the 8,800 opportunities of the sales extract; killed four times at other rows in each round. Afterwards
            there must be exactly 8,800, each with its own external id.
 
-It stops at the first difference. `kill -9` ends the process, not the machine: what it shows is that nothing is
-acknowledged before it is handed to the kernel and that every restart recovers; power loss needs a machine to unplug.
+           It stops at the first difference. `kill -9` ends the process, not the machine: what it shows is that nothing is
+           acknowledged before it is handed to the kernel and that every restart recovers; power loss needs a machine to
+           unplug.
+
+strangers  schemathesis on every operation of the OpenAPI document, as in the tests, and then with requests made at random,
+           N seconds in all (300; at most 500). Prints the seed of what it finds.
 ";
 
 pub(crate) fn command(workspace: &Workspace, mut arguments: Arguments) -> Result<(), Fault> {
-    if let Some(other) = arguments.word().filter(|word| word != "kill") {
-        return Err(Fault::new(format!("`{other}` cannot be proved\n\n{HELP}")));
+    match arguments.word().as_deref() {
+        None | Some("kill") => kill(workspace, arguments),
+        Some("strangers") => strangers(workspace, arguments),
+        Some(other) => Err(Fault::new(format!("`{other}` cannot be proved\n\n{HELP}"))),
     }
+}
+
+fn strangers(workspace: &Workspace, mut arguments: Arguments) -> Result<(), Fault> {
+    let seconds = arguments.value("--seconds", 300_u64)?.min(500);
+    arguments.done()?;
+    let mut story = suite::tests(workspace, &["a_stranger_finds_nothing".to_owned()])?;
+    run(story.env("STOA_STRANGER_SECONDS", seconds.to_string()))
+}
+
+fn kill(workspace: &Workspace, mut arguments: Arguments) -> Result<(), Fault> {
     let rounds = arguments.value("--rounds", 10_u64)?;
     arguments.done()?;
     let binary = host::build(workspace, Profile::Release)?;

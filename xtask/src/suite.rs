@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::SystemTime;
 
 use stoa_testkit::Setup;
@@ -27,7 +28,11 @@ The stories find the host in STOA_BIN and the guests in STOA_GUESTS. The tutoria
 ";
 
 pub(crate) fn command(workspace: &Workspace, arguments: Arguments) -> Result<(), Fault> {
-    let filter = arguments.rest();
+    run(&mut tests(workspace, &arguments.rest())?)
+}
+
+/// The command that runs the tests whose names contain one of `filter`, after everything that they need was made.
+pub(crate) fn tests(workspace: &Workspace, filter: &[String]) -> Result<Command, Fault> {
     let binary = host::build(workspace, Profile::Dev)?;
     let guests = components::guests(workspace)?;
     let seed = seed(workspace, &binary)?;
@@ -44,7 +49,7 @@ pub(crate) fn command(workspace: &Workspace, arguments: Arguments) -> Result<(),
     }
     tests.args(filter).env("STOA_BIN", &binary).env("STOA_TEST_SEED", seed);
     tests.env("STOA_GUESTS", guests);
-    run(&mut tests)
+    Ok(tests)
 }
 
 /// A data folder as a first start leaves it: the components are compiled, no organization exists.

@@ -93,121 +93,84 @@ impl Sort {
         sql.push_str(if self.newest_first { "_row desc" } else { "_row" });
     }
 
-    /// The ranges of the order that hold the rows after the one with these key values and this `_row`: one after the
-    /// other, each a range of the first key's index, however deep the page lies.
+    /// The ranges of the order that hold the rows after the one with these key values and this `_row`, one after the
+    /// other: first those that differ from it in the row alone, then those that differ in the last key, and so on. Each is
+    /// a range of the first key's index, however deep the page lies and however many rows share a value.
     #[must_use]
     pub fn after(&self, values: &[Value], row: i64) -> Vec<After> {
-        let place = Some((values.to_vec(), row));
-        let (Some(key), Some(value)) = (self.keys.first(), values.first()) else {
-            return vec![After { range: Range::All, place }];
-        };
-        let ranges = match (value.is_null(), key.descending && key.nullable) {
-            (false, false) => vec![(Range::From, place)], // absent values came before
-            (false, true) => vec![(Range::From, place), (Range::Absent, None)],
-            (true, false) => vec![(Range::Absent, place), (Range::Present, None)],
-            (true, true) => vec![(Range::Absent, place)],
-        };
-        ranges.into_iter().map(|(range, place)| After { range, place }).collect()
+        let range = |equal, beyond| After { values: values.to_vec(), equal, beyond };
+        let mut ranges = vec![range(self.keys.len(), Beyond::Row(row))];
+        for (at, (key, value)) in self.keys.iter().zip(values).enumerate().rev() {
+            match (value.is_null(), key.descending) {
+                (true, true) => {} // absent values come last
+                (true, false) => ranges.push(range(at, Beyond::Present)),
+                (false, false) => ranges.push(range(at, Beyond::Value)),
+                (false, true) => {
+                    ranges.push(range(at, Beyond::Value));
+                    if key.nullable {
+                        ranges.push(range(at, Beyond::Absent));
+                    }
+                }
+            }
+        }
+        ranges
     }
 
     /// Appends ` and …` for the rows of a range.
     pub fn write_after(&self, after: &After, sql: &mut String, params: &mut Vec<Value>) {
-        let Some(key) = self.keys.first() else {
-            if let Some((_, row)) = &after.place {
-                self.write_row(" and ", *row, sql, params);
-            }
+        for (key, value) in self.keys.iter().zip(&after.values).take(after.equal) {
+            let _ = write!(sql, " and \"{}\" {} ", key.column, if value.is_null() { "is" } else { "=" });
+            bind(value.clone(), sql, params);
+        }
+        if let Beyond::Row(row) = after.beyond {
+            let _ = write!(sql, " and _row {} ", if self.newest_first { "<" } else { ">" });
+            return bind(Value::Integer(row), sql, params);
+        }
+        let (Some(key), Some(value)) = (self.keys.get(after.equal), after.values.get(after.equal)) else {
             return;
         };
-        match (after.range, after.place.as_ref().and_then(|(values, _)| values.first())) {
-            (Range::Absent, _) => {
-                let _ = write!(sql, " and \"{}\" is null", key.column);
-            }
-            (Range::Present, _) => {
-                let _ = write!(sql, " and \"{}\" is not null", key.column);
-            }
-            (Range::From, Some(value)) => {
-                let _ = write!(sql, " and \"{}\" {} ", key.column, if key.descending { "<=" } else { ">=" });
+        let _ = write!(sql, " and \"{}\" ", key.column);
+        match after.beyond {
+            Beyond::Value => {
+                sql.push_str(if key.descending { "< " } else { "> " });
                 bind(value.clone(), sql, params);
             }
-            _ => {}
+            Beyond::Absent => sql.push_str("is null"),
+            Beyond::Present => sql.push_str("is not null"),
+            Beyond::All | Beyond::Row(_) => {}
         }
-        if let Some((values, row)) = &after.place {
-            sql.push_str(" and (");
-            self.write_beyond(values, *row, sql, params);
-            sql.push(')');
-        }
-    }
-
-    /// The alternatives that decide exactly, within the range of the first key.
-    fn write_beyond(&self, values: &[Value], row: i64, sql: &mut String, params: &mut Vec<Value>) {
-        let absent = values.first().is_some_and(Value::is_null);
-        // Within the range of absent values the first key decides nothing.
-        for at in usize::from(absent)..=self.keys.len() {
-            if at > usize::from(absent) {
-                sql.push_str(" or ");
-            }
-            sql.push('(');
-            for (key, value) in self.keys.iter().zip(values).take(at) {
-                let _ = write!(sql, "\"{}\" is ", key.column);
-                bind(value.clone(), sql, params);
-                sql.push_str(" and ");
-            }
-            match (self.keys.get(at), values.get(at)) {
-                (Some(key), Some(value)) => write_greater(key, value, at > 0, sql, params),
-                _ => self.write_row("", row, sql, params),
-            }
-            sql.push(')');
-        }
-    }
-
-    fn write_row(&self, word: &str, row: i64, sql: &mut String, params: &mut Vec<Value>) {
-        let _ = write!(sql, "{word}_row {} ", if self.newest_first { "<" } else { ">" });
-        bind(Value::Integer(row), sql, params);
     }
 }
 
-/// One range of an order, and the row after which it starts.
+/// One range of an order: rows that share their first keys with the one before the page, and what is beyond it in the
+/// next one.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct After {
-    range: Range,
-    place: Option<(Vec<Value>, i64)>,
+    values: Vec<Value>,
+    /// How many keys are shared.
+    equal: usize,
+    beyond: Beyond,
 }
 
 impl After {
     /// The whole order.
     #[must_use]
     pub const fn start() -> Self {
-        Self { range: Range::All, place: None }
+        Self { values: Vec::new(), equal: 0, beyond: Beyond::All }
     }
 }
 
-/// Which values of the first key.
+/// What of the first key that is not shared, or of the row.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Range {
+enum Beyond {
+    /// Everything.
     All,
-    /// From the row's value on.
-    From,
-    /// Those that are absent.
+    /// Rows behind this one.
+    Row(i64),
+    /// Values behind its value.
+    Value,
+    /// No value.
     Absent,
-    /// Those that are there.
+    /// Any value.
     Present,
-}
-
-/// `among` says whether absent values can be among those that follow.
-fn write_greater(key: &Key, value: &Value, among: bool, sql: &mut String, params: &mut Vec<Value>) {
-    let column = &key.column;
-    match (value.is_null(), key.descending) {
-        (true, true) => sql.push('0'), // absent values come last: nothing is beyond them
-        (true, false) => {
-            let _ = write!(sql, "\"{column}\" is not null");
-        }
-        (false, descending) => {
-            let _ = write!(sql, "(\"{column}\" {} ", if descending { "<" } else { ">" });
-            bind(value.clone(), sql, params);
-            if among && descending && key.nullable {
-                let _ = write!(sql, " or \"{column}\" is null");
-            }
-            sql.push(')');
-        }
-    }
 }

@@ -10,6 +10,7 @@ use rusqlite::{CachedStatement, OpenFlags, Params};
 
 use super::FileKind;
 use super::changes::{self, Head};
+use super::checkpoint;
 use super::confine::{self, Shared, Trusted, Watch};
 use super::error::StorageError;
 use super::preupdate;
@@ -76,6 +77,7 @@ impl Connection {
                 )?;
                 use_write_ahead_log(&raw)?;
                 raw.execute_batch("pragma synchronous = full;")?;
+                checkpoint::watch(&raw);
                 let recorder = Box::new(RefCell::new(Recorder::default()));
                 preupdate::attach(&raw, &recorder);
                 Some(recorder)

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use super::checkpoint;
 use super::confine::Shared;
 use super::connection::{Connection, Role};
 use super::error::StorageError;
@@ -39,6 +40,7 @@ pub(super) struct Inner {
     shared: Arc<Shared>,
     readers: Mutex<Vec<Connection>>,
     writer: Mutex<Option<Connection>>,
+    log: checkpoint::Progress,
     queue: Mutex<Queue>,
     /// Told when no write waits any more.
     rested: Condvar,
@@ -69,6 +71,7 @@ impl TenantFile {
             shared: Arc::new(shared),
             readers: Mutex::default(),
             writer: Mutex::default(),
+            log: checkpoint::Progress::default(),
             queue: Mutex::default(),
             rested: Condvar::new(),
             path,
@@ -235,10 +238,13 @@ impl Inner {
     }
 
     /// Runs and commits one group of waiting requests; answers whether more wait. Called by one thread at a time.
-    pub(super) fn write_group(&self, most: usize) -> bool {
+    pub(super) fn write_group(self: &Arc<Self>, most: usize) -> bool {
         let writer = lock(&self.writer).take().map_or_else(|| self.open_connection(Role::Writer), Ok);
         match writer {
-            Ok(writer) => self.run_group(writer, most),
+            Ok(writer) => {
+                self.run_group(writer, most);
+                self.move_log();
+            }
             Err(error) => {
                 tracing::error!(%error, path = %self.path.display(), "the file cannot be opened for writing");
                 let reason = Arc::from(error.to_string());
@@ -266,6 +272,29 @@ impl Inner {
                 kept.retire();
                 tracing::error!(path = %self.path.display(), "a request kept its connection");
             }
+        }
+    }
+
+    /// Has the write-ahead log moved into the file by another thread, when it is time. Without a thread the log waits: the
+    /// writer moves it when it is long.
+    fn move_log(self: &Arc<Self>) {
+        if !self.log.due() {
+            return;
+        }
+        let file = Arc::clone(self);
+        let run = move || {
+            let moved = file.take_reader().and_then(|reader| {
+                reader.prepare("pragma wal_checkpoint(passive)")?.query_row([], |_| Ok(()))?;
+                file.put_reader(reader);
+                Ok(())
+            });
+            if let Err(error) = moved {
+                tracing::warn!(%error, path = %file.path.display(), "the write-ahead log was not moved into the file");
+            }
+            file.log.ended();
+        };
+        if std::thread::Builder::new().name("stoa-checkpoint".into()).spawn(run).is_err() {
+            self.log.ended();
         }
     }
 

@@ -5,7 +5,7 @@
 //! plugins; they are driven inline through rusqlite, which offers what that needs: an authorizer, limits, hooks.
 //!
 //! Reading order: `files.rs` (all files of all organizations), `file.rs` (one file: reads, writes), `group.rs` and
-//! `pool.rs` (how writes become commits), `connection.rs` (what a request may do), `plugin.rs`, `confine.rs`, `words.rs`,
+//! `pool.rs` (how writes become commits), `checkpoint.rs` (how commits reach the file), `connection.rs` (what a request may do), `plugin.rs`, `confine.rs`, `words.rs`,
 //! `functions.rs`, `fold.rs` (what plugin SQL may do, and what SQL has of ours), `preupdate.rs`, `recorder.rs`,
 //! `changes.rs`, `touched.rs` (the change log), `migrate.rs`;
 //! then `control.rs` and `secrets.rs`.
@@ -15,6 +15,7 @@
 //! **Invariant:** no plugin statement runs unless the authorizer saw it compiled with that plugin's rights.
 
 mod changes;
+mod checkpoint;
 mod confine;
 mod connection;
 mod control;

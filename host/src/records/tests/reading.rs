@@ -70,10 +70,10 @@ fn a_page_however_deep_is_a_range_of_the_index() {
     };
     let index = "SEARCH tree USING INDEX _stoa_tree.ratio (ratio";
     for (sort, value, bounds) in [
-        ("ratio", Value::Integer(5), vec![">"]),
-        ("ratio", Value::Null, vec!["=?", ">"]),
-        ("-ratio", Value::Integer(5), vec!["<", "=?"]),
-        ("-ratio", Value::Null, vec!["=?"]),
+        ("ratio", Value::Integer(5), vec!["=? AND rowid>?", ">?"]),
+        ("ratio", Value::Null, vec!["=? AND rowid>?", ">?"]),
+        ("-ratio", Value::Integer(5), vec!["=? AND rowid<?", "<?", "=?)"]),
+        ("-ratio", Value::Null, vec!["=? AND rowid<?"]),
     ] {
         let ranges = Sort::parse(&tree, sort).unwrap().after(&[value], 7);
         assert_eq!(ranges.len(), bounds.len(), "{sort}");
