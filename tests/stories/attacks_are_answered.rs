@@ -370,6 +370,7 @@ fn k12_no_secret_stands_in_files_logs_metrics_or_what_commands_print() {
             assert!(!text.contains(canary.as_str()), "{name} in {place}");
         }
     }
+    assert!(!holds(&host.data(), &[("address", email)]).is_empty(), "the search finds what is there");
     let found = holds(&host.data(), &canaries);
     assert!(found.is_empty(), "{found:?}");
 }
