@@ -3,6 +3,7 @@
 //! Each rule is a function from a file's path and text to what is wrong with it (`architecture/rules.rs`), so that each
 //! is also shown to fail on a planted violation (`architecture/planted.rs`).
 
+mod banned;
 mod codes;
 mod planted;
 mod rules;
