@@ -10,6 +10,7 @@ mod architecture;
 mod door;
 mod stories {
     mod a_bad_schema_is_refused;
+    mod a_browser_is_kept_safe;
     mod a_deal_moves;
     mod a_filter_is_asked;
     mod a_hostile_plugin_is_refused;
