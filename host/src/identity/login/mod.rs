@@ -3,14 +3,17 @@
 //! Nobody is given a password. An invitation is a link with 256 random bits, good once and for [`INVITATION`]; whoever
 //! holds it chooses one (`password.rs` says which are good enough). A login answers an unknown person, a wrong
 //! password and a disabled person alike, at the same cost and in the same time (`attempt.rs`), and slows down per
-//! address of a person (`throttle.rs`) and per network (`networks.rs`). `transaction.rs` is the login in steps, `links.rs`
-//! what is sent by mail.
+//! address of a person (`throttle.rs`) and per network (`networks.rs`) and per organization (`sprays.rs`). `transaction.rs` is the login in steps, `progress.rs` what
+//! its steps are, `enrol.rs` the second factor that is added in it, `links.rs` what is sent by mail.
 
 mod attempt;
+mod enrol;
 mod hasher;
 mod links;
 mod networks;
 mod password;
+mod progress;
+mod sprays;
 mod store;
 mod throttle;
 mod transaction;
@@ -24,6 +27,7 @@ use crate::caller::{Caller, PrincipalKind, Source};
 use crate::clock::UnixMillis;
 use crate::identity::keys::administers;
 use crate::identity::people::{self, UserStatus};
+use crate::identity::sign_ins::{Event, EventKind, deed, record};
 use crate::identity::{Identity, IdentityError, secret};
 use crate::ids::{OrganizationId, PrincipalId, RecordId, RequestId};
 use crate::organizations::{Organization, Status};
@@ -31,7 +35,8 @@ use crate::organizations::{Organization, Status};
 pub use attempt::Proof;
 pub use hasher::Cost;
 pub use password::score;
-pub use transaction::{External, PATIENCE, Step};
+pub use progress::{External, Step};
+pub use transaction::PATIENCE;
 
 pub(crate) use hasher::Hasher;
 pub(crate) use password::check as check_password;
@@ -39,6 +44,7 @@ pub(crate) use throttle::{Attempt, Throttle};
 
 pub(super) use attempt::FLOOR;
 pub(super) use networks::Networks;
+pub(super) use sprays::Sprays;
 pub(super) use throttle::pause_after;
 
 /// How long an invitation is good, in milliseconds.
@@ -132,6 +138,7 @@ impl Identity {
             }
             store::drop_links(connection, person.id)?;
             store::set_password(connection, person.id, &password_hash)?;
+            record(connection, &Event::new(EventKind::PasswordSet).of(person.id), now)?;
             Ok(people::end_tokens(connection, person.id)?)
         })
         .await?;
@@ -156,8 +163,10 @@ impl Identity {
         password::check(password, person.email.as_deref(), organization.slug.as_str())?;
         let hash = self.hasher.hash(password).await?;
         let by = Caller { organization: organization.id, ..by.clone() };
+        let (event, now) = (deed(EventKind::PasswordSet, &by, user), self.clock.now());
         self.write(&by, move |connection| {
             store::set_password(connection, user, &hash)?;
+            record(connection, &event, now)?;
             Ok(people::end_tokens(connection, user)?)
         })
         .await
