@@ -52,7 +52,8 @@ pub use keys::{
     ServiceAccountChange,
 };
 pub use login::{
-    Cost, External, INVITATION, PATIENCE as LOGIN_PATIENCE, Proof as FactorProof, SetupToken, Step, score,
+    Breached, Cost, External, INVITATION, PATIENCE as LOGIN_PATIENCE, Proof as FactorProof, SetupToken, Step,
+    score,
 };
 pub use oauth::{
     Ask, Authorization, AuthorizeError, Client, ClientAnswer, ClientAuth, ClientChange, ClientKind,
@@ -169,6 +170,12 @@ impl Identity {
     #[must_use]
     pub fn at(self, address: PublicAddress) -> Self {
         Self { address, ..self }
+    }
+
+    /// The same, refusing passwords that are in this list when they are chosen.
+    #[must_use]
+    pub fn refusing(self, breached: Breached) -> Self {
+        Self { hasher: self.hasher.refusing(Arc::new(breached)), ..self }
     }
 
     /// What hashes passwords: one for the whole host, so that its bound on memory holds for all of them.

@@ -210,7 +210,7 @@ impl Identity {
                 }
                 let code = code.ok_or(IdentityError::SecondFactorRequired)?;
                 if factors::take_recovery(connection, user, &recovery)? == Outcome::Right {
-                    record(connection, &Event { kind: EventKind::RecoveryUsed, ..here }, now)?;
+                    record(connection, &here.instead(EventKind::RecoveryUsed), now)?;
                     return Ok((Outcome::Right, true));
                 }
                 let outcome = factors::take_totp(connection, &secrets, user, &code, now)?;

@@ -111,7 +111,7 @@ impl Identity {
         let (hash, link) = self.link(organization, Purpose::Reset, token)?;
         let user = self.user(organization.id, link.user).map_err(|_| IdentityError::InvalidLink)?;
         self.check_new_password(organization, &user, new)?;
-        let password_hash = self.hasher.hash(new).await?;
+        let password_hash = self.hasher.choose(new).await?;
         let (id, now, secrets) = (user.id, self.clock.now(), self.secrets.clone());
         let recovery = self.recovery_hash(id, code.unwrap_or_default())?;
         let code = code.map(str::to_owned);
@@ -163,7 +163,7 @@ impl Identity {
     ) -> Result<AccessToken, IdentityError> {
         let user = self.prove(by, organization, proof).await?;
         self.check_new_password(organization, &user, new)?;
-        let hash = self.hasher.hash(new).await?;
+        let hash = self.hasher.choose(new).await?;
         let (id, session, now) = (user.id, by.principal.session, self.clock.now());
         let event = Event::new(EventKind::PasswordChanged).of(id).from(proof.visitor);
         self.write(by, move |connection| {

@@ -4,9 +4,10 @@
 //! holds it chooses one (`password.rs` says which are good enough). A login answers an unknown person, a wrong
 //! password and a disabled person alike, at the same cost and in the same time (`attempt.rs`), and slows down per
 //! address of a person (`throttle.rs`) and per network (`networks.rs`) and per organization (`sprays.rs`). `transaction.rs` is the login in steps, `progress.rs` what
-//! its steps are, `enrol.rs` the second factor that is added in it, `links.rs` what is sent by mail.
+//! its steps are, `breached.rs` the operator's list of leaked passwords, `enrol.rs` the second factor that is added in it, `links.rs` what is sent by mail.
 
 mod attempt;
+mod breached;
 mod enrol;
 mod hasher;
 mod links;
@@ -18,6 +19,8 @@ mod store;
 mod throttle;
 mod transaction;
 
+#[cfg(test)]
+mod even_tests;
 #[cfg(test)]
 mod link_tests;
 #[cfg(test)]
@@ -33,6 +36,7 @@ use crate::ids::{OrganizationId, PrincipalId, RecordId, RequestId};
 use crate::organizations::{Organization, Status};
 
 pub use attempt::Proof;
+pub use breached::Breached;
 pub use hasher::Cost;
 pub use password::score;
 pub use progress::{External, Step};
@@ -126,7 +130,7 @@ impl Identity {
             people::find_user(connection, user)?.ok_or(IdentityError::InvalidSetupToken)
         })?;
         password::check(password, person.email.as_deref(), organization.slug.as_str())?;
-        let password_hash = self.hasher.hash(password).await?;
+        let password_hash = self.hasher.choose(password).await?;
 
         let by = acting(organization.id, person.id, &person.name);
         self.write(&by, move |connection| {
@@ -161,7 +165,7 @@ impl Identity {
         }
         let person = self.user(organization.id, user)?;
         password::check(password, person.email.as_deref(), organization.slug.as_str())?;
-        let hash = self.hasher.hash(password).await?;
+        let hash = self.hasher.choose(password).await?;
         let by = Caller { organization: organization.id, ..by.clone() };
         let (event, now) = (deed(EventKind::PasswordSet, &by, user), self.clock.now());
         self.write(&by, move |connection| {

@@ -102,6 +102,11 @@ impl Event {
         }
     }
 
+    /// The same of another kind.
+    pub(in crate::identity) fn instead(self, kind: EventKind) -> Self {
+        Self { kind, ..self }
+    }
+
     pub(in crate::identity) fn of(self, user: PrincipalId) -> Self {
         Self { user: Some(user), ..self }
     }

@@ -25,7 +25,7 @@ pub(in crate::identity) use demand::{Asked, asked};
 pub(in crate::identity) use event::Event;
 
 /// How long an event is kept, in milliseconds: half a year.
-pub const KEPT: UnixMillis = 180 * 24 * 3_600_000;
+const KEPT: UnixMillis = 180 * 24 * 3_600_000;
 
 /// Failures that are kept at most.
 const MOST_FAILURES: i64 = 100_000;
