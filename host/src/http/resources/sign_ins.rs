@@ -87,7 +87,6 @@ impl SignInsApi {
     ///
     /// Kept for 180 days; of failures, the newest 100,000.
     #[oai(path = "/sign-ins", method = "get", operation_id = "list_sign_ins")]
-    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
     async fn list(
         &self,
         access: Access,
@@ -100,8 +99,6 @@ impl SignInsApi {
         user: Query<Option<String>>,
         /// Of this kind only.
         kind: Query<Option<String>>,
-        /// What was refused only, or only what was not.
-        failed: Query<Option<bool>>,
         /// From this instant on, RFC 3339.
         since: Query<Option<String>>,
     ) -> Result<Found<SignInList>, Problem> {
@@ -113,7 +110,7 @@ impl SignInsApi {
         let unknown = |_| invalid_parameter("since", "is an instant such as `2027-01-31T00:00:00Z`");
         let since = since.0.map(|text| text.parse::<Timestamp>().map_err(unknown)).transpose()?;
         let since = since.map(Timestamp::as_millisecond);
-        let filter = SignInFilter { user, kind, failed: failed.0, since };
+        let filter = SignInFilter { user, kind, since };
         self.page(&access, &filter, limit.0, cursor.0.as_deref())
     }
 

@@ -169,8 +169,6 @@ pub struct SignInFilter {
     pub user: Option<PrincipalId>,
     /// Of this kind.
     pub kind: Option<EventKind>,
-    /// Failures only, or none.
-    pub failed: Option<bool>,
     /// From this instant on.
     pub since: Option<UnixMillis>,
 }

@@ -55,14 +55,13 @@ pub(super) fn list(
     let mut statement = connection.prepare(
         "select * from _stoa_sign_ins
          where seq < :before and (:user is null or user_id = :user) and (:kind is null or kind = :kind)
-           and (:failed is null or (cause is not null) = :failed) and at >= :since
+           and at >= :since
          order by seq desc limit :limit",
     )?;
     let bound = named_params! {
         ":before": before.unwrap_or(i64::MAX),
         ":user": filter.user.as_ref().map(PrincipalId::as_bytes),
         ":kind": filter.kind.map(super::EventKind::as_str),
-        ":failed": filter.failed,
         ":since": filter.since.unwrap_or(0),
         ":limit": limit,
     };
