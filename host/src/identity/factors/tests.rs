@@ -118,9 +118,10 @@ async fn a_code_is_good_once_not_even_in_two_logins_at_once() {
     let Enrolled { ann, .. } = enrolled(&world).await;
     let ((one, _), (other, _)) = (password_said(&world).await, password_said(&world).await);
     let now = code(&world, ann.id);
+    let here = visitor();
     let (first, second) = tokio::join!(
-        world.identity.login_totp(&world.acme, &one, &now, &visitor()),
-        world.identity.login_totp(&world.acme, &other, &now, &visitor()),
+        world.identity.login_totp(&world.acme, &one, &now, &here),
+        world.identity.login_totp(&world.acme, &other, &now, &here),
     );
     assert!(first.is_ok() != second.is_ok(), "one of two");
     let (third, _) = password_said(&world).await;
@@ -157,7 +158,7 @@ async fn a_recovery_code_is_good_once_however_it_is_typed_and_its_person_is_told
     let typed = codes[0].to_lowercase().replace('-', " ");
     let (cookie, _) = password_said(&world).await;
     let next = world.identity.login_recovery(&world.acme, &cookie, &typed, &visitor()).await.unwrap();
-    assert_eq!(next, [Step::Complete]);
+    assert_eq!(next, [Step::Enrol], "and leads to a new app");
     assert_eq!(world.mails("A recovery code was used").len(), 1);
     assert_eq!(world.identity.factors(world.acme.id, ann.id).unwrap().recovery_codes, 9);
     let (cookie, _) = password_said(&world).await;
