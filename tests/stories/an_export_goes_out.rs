@@ -1,7 +1,11 @@
 //! What goes out: all that the caller may read and export, safe for spreadsheets, with a trail.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
+
 use serde_json::{Value, json};
-use stoa_testkit::Host;
+use stoa_testkit::{Client, Host, wait_for};
 
 const ACCOUNTS: &str = "/api/v1/crm/accounts";
 
@@ -71,4 +75,42 @@ fn an_export_is_refused_to_whom_may_not_and_for_what_is_not() {
     let reader = acme.key("readonly");
     reader.get(&format!("{ACCOUNTS}/export?format=csv")).problem(403, "forbidden");
     reader.get("/api/v1/exports").problem(403, "forbidden");
+}
+
+/// Begins an export and reads no further than that it has begun.
+fn stalled(host: &Host, owner: &Client, path: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(host.address()).unwrap();
+    stream.write_all(&owner.call("GET", path).rendered(true)).unwrap();
+    let mut first = [0; 12];
+    stream.read_exact(&mut first).unwrap();
+    assert_eq!(&first, b"HTTP/1.1 200");
+    stream
+}
+
+#[test]
+fn more_exports_than_there_is_room_for_are_told_when_to_come_back() {
+    let host = Host::start();
+    let acme = host.organization("acme", &["sales"]);
+    let owner = acme.owner();
+    // More than the sockets between them hold: whoever does not read keeps his place.
+    let text = "x".repeat(10_000);
+    let rows = (0..2_000).map(|row| format!("A{row},{text}\n"));
+    let csv = format!("name,description\n{}", rows.collect::<String>());
+    let spec = json!({
+        "entity": "crm.account",
+        "mapping": {"name": {"column": "name"}, "description": {"column": "description"}},
+    });
+    let made = owner.finished(&owner.import(&spec, csv.as_bytes()), Duration::from_secs(120));
+    assert_eq!((&made["state"], &made["progress"]["failed"]), (&json!("succeeded"), &json!(0)));
+
+    let path = format!("{ACCOUNTS}/export?format=jsonl");
+    let mut waiting: Vec<TcpStream> = (0..8).map(|_| stalled(&host, &owner, &path)).collect();
+    let refused = owner.get(&path);
+    refused.problem(503, "busy");
+    assert!(refused.header("retry-after").and_then(|seconds| seconds.parse::<u64>().ok()) > Some(0));
+    waiting.pop();
+    let answer = wait_for("a place to become free", Duration::from_secs(30), || {
+        Some(owner.get(&path)).filter(|answer| answer.status() == 200)
+    });
+    assert_eq!(answer.text().lines().count(), 2_000);
 }

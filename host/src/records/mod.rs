@@ -105,6 +105,10 @@ static PROFILE: FileProfile = FileProfile {
             sql: include_str!("../../../migrations/tenant/0009_transfer.sql"),
         },
         Migration { name: "0010_shares", sql: include_str!("../../../migrations/tenant/0010_shares.sql") },
+        Migration {
+            name: "0011_key_index",
+            sql: include_str!("../../../migrations/tenant/0011_key_index.sql"),
+        },
     ],
     redacted: &[],
 };

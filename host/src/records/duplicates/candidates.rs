@@ -10,7 +10,7 @@ use super::blocking::{self, Key};
 use super::normalize::Region;
 use super::pair::{End, Forms, Score, forms, forms_where, reachable, score};
 use super::rule::{Criterion, Rule};
-use super::store;
+use super::{index, keys};
 use crate::ids::RecordId;
 use crate::records::error::RecordError;
 use crate::records::schema::Entity;
@@ -71,8 +71,11 @@ impl<'a> Search<'a> {
         most: usize,
     ) -> Result<Candidates, RecordError> {
         let mut candidates = Candidates { found: BTreeMap::new(), common: BTreeSet::new() };
+        if !keys::kept(conn, entity)? {
+            return Ok(candidates);
+        }
         for (at, key) in self.keys.iter().enumerate() {
-            let having = store::having(conn, entity, key, most + 1)?;
+            let having = index::having(conn, entity, key, most + 1)?;
             if having.len() > most {
                 candidates.common.insert(at);
                 continue;

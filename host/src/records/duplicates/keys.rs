@@ -14,9 +14,9 @@ use super::blocking::{self, Key};
 use super::normalize::Region;
 use super::pair::{End, forms};
 use super::rule::{Rule, fields};
-use super::store::{self, Held};
+use super::{index, store};
 use crate::identity::PLATFORM;
-use crate::ids::{RecordId, RequestId};
+use crate::ids::RequestId;
 use crate::records::error::RecordError;
 use crate::records::schema::{Entity, Field, ID, Module};
 use crate::records::value::Value;
@@ -25,7 +25,7 @@ use crate::storage::{ChangeOrigin, Connection, TenantFile, Verdict};
 /// Rows whose keys are made in one transaction.
 const STEP: usize = 2_000;
 /// Changes when the normalizers or the keys do: then every file makes its keys anew.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// Where the file remembers the organization's region.
 const REGION: &str = "duplicates.region";
 
@@ -112,16 +112,11 @@ pub(in crate::records) fn refresh(
         return Ok(());
     }
     let region = region(conn)?;
-    let of = |row: Option<&[Value]>| row.map(|row| keys_of(entity, row, region)).unwrap_or_default();
-    let (old, new) = (of(before), of(after));
-    let but = |keys: &[Key], others: &[Key]| -> Vec<Held> {
-        keys.iter().filter(|key| !others.contains(key)).map(|key| (key.clone(), record)).collect()
-    };
-    store::remove(conn, entity, &but(&old, &new))?;
-    store::add(conn, entity, &but(&new, &old))
+    let keys = after.map(|row| keys_of(entity, row, region)).unwrap_or_default();
+    index::put(conn, entity, record, &keys)
 }
 
-/// Gives new rows their keys, all in one go: in the order of the keys, so that no page of the table is visited twice.
+/// Gives new rows their keys.
 ///
 /// # Errors
 /// The file fails.
@@ -134,22 +129,11 @@ pub(in crate::records) fn enter<'r>(
         return Ok(());
     }
     let region = region(conn)?;
-    let named = rows.filter_map(|row| Some((row.get(ID)?.id()?, row)));
-    store::add(conn, entity, &held(entity, named, region))
-}
-
-/// The keys of rows, in their order.
-fn held<'r>(
-    entity: &Entity,
-    rows: impl Iterator<Item = (RecordId, &'r [Value])>,
-    region: Region,
-) -> Vec<Held> {
-    let of = |(record, row): (RecordId, &'r [Value])| {
-        keys_of(entity, row, region).into_iter().map(move |key| (key, record))
-    };
-    let mut held: Vec<Held> = rows.flat_map(of).collect();
-    held.sort_unstable();
-    held
+    for row in rows {
+        let Some(record) = row.get(ID).and_then(Value::id) else { continue };
+        index::put(conn, entity, record, &keys_of(entity, row, region))?;
+    }
+    Ok(())
 }
 
 /// Sees whether the keys of the module's entities are made for its rules and the region, and begins to make them anew
@@ -194,14 +178,16 @@ pub(in crate::records) fn step(conn: &Rc<Connection>, entity: &Entity) -> Result
     if state.phase == Phase::Done || state.fingerprint != fingerprint(entity, region) {
         return Ok(false);
     }
-    if state.phase == Phase::Clear && store::clear(conn, &entity.key, STEP * 4)? < STEP * 4 {
+    if state.phase == Phase::Clear {
+        index::clear(conn, entity)?;
         state.phase = Phase::Fill;
     }
     if state.phase == Phase::Fill {
         let rules: Vec<(&Rule, End)> = keeping(entity).map(|rule| (rule, End::Own)).collect();
         let rows = store::rows_after(conn, entity, &compared(entity, &rules), state.after, STEP)?;
-        let named = rows.iter().map(|(_, record, values)| (*record, values.as_slice()));
-        store::add(conn, entity, &held(entity, named, region))?;
+        for (_, record, values) in &rows {
+            index::put(conn, entity, *record, &keys_of(entity, values, region))?;
+        }
         state.after = rows.last().map_or(state.after, |(row, ..)| *row);
         if rows.len() < STEP {
             state.phase = Phase::Done;
@@ -209,6 +195,14 @@ pub(in crate::records) fn step(conn: &Rc<Connection>, entity: &Entity) -> Result
     }
     store::remember(conn, &place(&entity.key), &state)?;
     Ok(state.phase != Phase::Done)
+}
+
+/// Whether an entity has keys at all.
+///
+/// # Errors
+/// The file fails.
+pub(super) fn kept(conn: &Rc<Connection>, entity: &Entity) -> Result<bool, RecordError> {
+    Ok(store::remembered::<State>(conn, &place(&entity.key))?.is_some())
 }
 
 /// Whether every row has its keys: until then, a check may miss records.

@@ -4,13 +4,15 @@
 //! A write is checked where it is made ([`gate`]); a payload can be checked without writing ([`check`]); a whole table is
 //! walked by a job that leaves sets for people to look at ([`sets`]).
 //!
-//! Reading order: `rule.rs`, `normalize/`, `method.rs`, `pair.rs`, `blocking.rs` (all pure), `keys.rs` (stored keys in
-//! step with rows and rules), `candidates.rs`, `check.rs`, `gate.rs`, `sets/`, `store.rs` (SQL).
+//! Reading order: `rule.rs`, `normalize/`, `method.rs`, `pair.rs`, `blocking.rs` (all pure), `index.rs` (where keys
+//! are stored), `keys.rs` (stored keys in step with rows and rules), `candidates.rs`, `check.rs`, `gate.rs`, `sets/`,
+//! `store.rs` (SQL).
 
 pub mod blocking;
 mod candidates;
 pub mod check;
 pub(super) mod gate;
+mod index;
 pub(super) mod keys;
 pub mod method;
 pub mod normalize;

@@ -1,4 +1,4 @@
-//! SQL of stored keys, candidates, dismissed pairs and bypasses.
+//! SQL of candidates, dismissed pairs and bypasses.
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -8,7 +8,6 @@ use rusqlite::{OptionalExtension as _, params, params_from_iter};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::blocking::Key;
 use crate::clock::UnixMillis;
 use crate::ids::{PrincipalId, RecordId};
 use crate::records::Scope;
@@ -18,76 +17,6 @@ use crate::records::list::write_visible;
 use crate::records::schema::{Entity, Field};
 use crate::records::value::Value;
 use crate::storage::Connection;
-
-/// A key, and the record that has it.
-pub(super) type Held = (Key, RecordId);
-
-/// Adds keys; those that are there already stay. Many are added fastest in their order.
-pub(super) fn add(conn: &Rc<Connection>, entity: &Entity, held: &[Held]) -> Result<(), RecordError> {
-    let sql =
-        "insert or ignore into _stoa_block_keys (entity, key_type, key_hash, record) values (?1, ?2, ?3, ?4)";
-    each(conn, sql, entity, held)
-}
-
-/// Takes keys away.
-pub(super) fn remove(conn: &Rc<Connection>, entity: &Entity, held: &[Held]) -> Result<(), RecordError> {
-    let sql =
-        "delete from _stoa_block_keys where entity = ?1 and key_type = ?2 and key_hash = ?3 and record = ?4";
-    each(conn, sql, entity, held)
-}
-
-fn each(conn: &Rc<Connection>, sql: &str, entity: &Entity, held: &[Held]) -> Result<(), RecordError> {
-    let mut statement = conn.prepare(sql)?;
-    for (key, record) in held {
-        statement.execute(params![&*entity.key, key.sort, key.hash, record.as_bytes()])?;
-    }
-    Ok(())
-}
-
-/// Takes at most `limit` keys of an entity away; answers how many there were.
-pub(super) fn clear(conn: &Rc<Connection>, entity: &str, limit: usize) -> Result<usize, RecordError> {
-    let sql = "delete from _stoa_block_keys where entity = ?1 and (key_type, key_hash, record) in
-        (select key_type, key_hash, record from _stoa_block_keys where entity = ?1 limit ?2)";
-    Ok(conn.prepare(sql)?.execute(params![entity, i64::try_from(limit).unwrap_or(i64::MAX)])?)
-}
-
-/// Records that have a key: at most `limit`.
-pub(super) fn having(
-    conn: &Rc<Connection>,
-    entity: &Entity,
-    key: &Key,
-    limit: usize,
-) -> Result<Vec<RecordId>, RecordError> {
-    let sql =
-        "select record from _stoa_block_keys where entity = ?1 and key_type = ?2 and key_hash = ?3 limit ?4";
-    let mut statement = conn.prepare(sql)?;
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let ids = statement.query_map(params![&*entity.key, key.sort, key.hash, limit], |row| row.get(0))?;
-    Ok(ids.map(|id| id.map(RecordId::from_bytes)).collect::<rusqlite::Result<_>>()?)
-}
-
-/// A stretch of an entity's keys in their order, behind one of them: type, hash, record.
-pub(super) fn stretch(
-    conn: &Rc<Connection>,
-    entity: &Entity,
-    (sort, hash): (&str, i64),
-    limit: usize,
-) -> Result<Vec<Held>, RecordError> {
-    let sql = "select key_type, key_hash, record from _stoa_block_keys
-        where entity = ?1 and (key_type, key_hash) > (?2, ?3) order by key_type, key_hash, record limit ?4";
-    let mut statement = conn.prepare(sql)?;
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let rows = statement.query_map(params![&*entity.key, sort, hash, limit], |row| {
-        Ok((Key { sort: row.get(0)?, hash: row.get(1)? }, RecordId::from_bytes(row.get(2)?)))
-    })?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
-}
-
-/// How many keys an entity has.
-pub(super) fn count(conn: &Rc<Connection>, entity: &Entity) -> Result<i64, RecordError> {
-    let sql = "select count(*) from _stoa_block_keys where entity = ?1";
-    Ok(conn.prepare(sql)?.query_row([&*entity.key], |row| row.get(0))?)
-}
 
 /// Some columns of live records, in their places among all columns; records that are gone are left out.
 pub(super) fn rows(

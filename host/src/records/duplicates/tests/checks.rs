@@ -80,19 +80,19 @@ fn new_rules_and_another_region_make_the_keys_anew() {
     let world = World::of(OrganizationId::new(), silent);
     let rows = (0..3_000).map(|n| json!({ "name": "x", "email": format!("p{n}@example.com") })).collect();
     world.owner().create_all("person", rows).unwrap();
-    assert_eq!(world.number("select count(*) from _stoa_block_keys"), 0);
+    assert_eq!(world.number("select count(*) from sqlite_schema where name = '_stoa_person.tokens'"), 0);
 
     let ruled = module("2", vec![person(rules("block"))], Vec::new());
     let plan = Arc::clone(&ruled);
     let more = world.raw(move |conn| keys::prepare(conn, &plan, Region::of_locale("de")));
     assert!(more, "3,000 rows are more than one step");
-    assert!(world.number("select count(*) from _stoa_block_keys where key_type = 'email.n'") < 3_000);
+    assert!(world.number("select count(*) from \"_stoa_person.tokens\" where term glob 'emailn*'") < 3_000);
     let entity = ruled.entity("person").unwrap();
     while world.raw({
         let entity = Arc::clone(&entity);
         move |conn| keys::step(conn, &entity)
     }) {}
-    assert_eq!(world.number("select count(*) from _stoa_block_keys where key_type = 'email.n'"), 3_000);
+    assert_eq!(world.number("select count(*) from \"_stoa_person.tokens\" where term glob 'emailn*'"), 3_000);
 
     // The same rules and region: nothing to do. Another region: all anew. No rules: all gone.
     let prepare = |module: &Arc<Module>, locale: &'static str| {
@@ -103,7 +103,7 @@ fn new_rules_and_another_region_make_the_keys_anew() {
     assert!(prepare(&ruled, "fr"));
     let bare = module("3", vec![person(Vec::new())], Vec::new());
     while prepare(&bare, "fr") {}
-    assert_eq!(world.number("select count(*) from _stoa_block_keys"), 0);
+    assert_eq!(world.number("select count(*) from \"_stoa_person.tokens\""), 0);
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn prepared_files_have_their_keys_made_behind_them() {
     let ruled = module("2", vec![person(rules("block"))], Vec::new());
     world.runtime.block_on(world.records.prepare(&world.organization, &ruled)).unwrap();
     let patience = std::time::Instant::now();
-    while world.number("select count(*) from _stoa_block_keys where key_type = 'email.n'") < 5_000 {
+    while world.number("select count(*) from \"_stoa_person.tokens\" where term glob 'emailn*'") < 5_000 {
         assert!(patience.elapsed().as_secs() < 60, "the keys are not made");
         std::thread::yield_now();
     }

@@ -12,7 +12,7 @@ use crate::records::tests::garden::module;
 use crate::records::tests::world::{Desk, World};
 
 /// What a row has in the table of keys.
-type Keys = Vec<(i64, String, i64)>;
+type Keys = Vec<(i64, String)>;
 
 /// The rules, none of which says what an import is to be told.
 fn silent() -> Vec<Rule> {
@@ -34,10 +34,9 @@ fn importer(world: &World) -> Desk<'_> {
 /// The keys of all rows, which are numbered as they were written.
 fn keys(world: &World) -> Keys {
     world.raw(|conn| {
-        let sql = "select p._row, k.key_type, k.key_hash from _stoa_block_keys k
-            join person p on p.id = k.record and k.entity = 'person' order by 1, 2, 3";
+        let sql = "select p._row, k.term from \"_stoa_person.tokens\" k join person p on p._row = k.doc order by 1, 2";
         let mut statement = conn.prepare(sql)?;
-        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     })
 }

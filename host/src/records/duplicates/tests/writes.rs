@@ -139,7 +139,7 @@ fn a_deleted_record_is_nobodys_duplicate() {
     let owner = world.owner();
     let ada = owner.create("person", json!({ "name": "Ada", "email": "ada@example.com" })).unwrap();
     owner.delete("person", ada).unwrap();
-    assert_eq!(world.number("select count(*) from _stoa_block_keys"), 0);
+    assert_eq!(world.number("select count(*) from \"_stoa_person.tokens\""), 0);
     owner.create("person", json!({ "name": "Ada", "email": "ada@example.com" })).unwrap();
 }
 

@@ -12,9 +12,10 @@ use super::unite::unite;
 use super::{Pair, SetsError};
 use crate::ids::{JobId, RecordId};
 use crate::jobs::{self, Jobs};
+use crate::records::duplicates::blocking::Key;
 use crate::records::duplicates::pair::{End, Forms, forms, score, worth};
 use crate::records::duplicates::rule::Rule;
-use crate::records::duplicates::{COMMON, keys, store as stored};
+use crate::records::duplicates::{COMMON, index, keys, store as stored};
 use crate::records::error::RecordError;
 use crate::records::schema::{Entity, Module};
 use crate::records::tx::{Hooks, Tx};
@@ -47,17 +48,16 @@ impl Walk<'_> {
     pub(super) fn run(&self) -> Result<String, SetsError> {
         let entity = Arc::clone(&self.entity);
         while self.write(move_step(&entity))? {
-            self.report(&store::Progress::default(), None)?; // keys of new rules are still being made
+            self.report(&store::Progress::default())?; // keys of new rules are still being made
         }
         let job = self.job;
         let mut at = self.engine.read(self.scope, &self.module, |conn| store::progress(conn, job))?;
-        let total = self.engine.read(self.scope, &self.module, |conn| stored::count(conn, &self.entity))?;
         loop {
             let stretch = self.stretch(at)?;
             at = stretch.at.clone();
             let (progress, pairs) = (stretch.at, stretch.pairs);
             self.write(move |tx| store::advance(&tx.conn, job, &progress, &pairs))?;
-            self.report(&at, Some(total))?;
+            self.report(&at)?;
             if stretch.last {
                 break;
             }
@@ -81,18 +81,19 @@ impl Walk<'_> {
     }
 
     /// Tells how far it is, and hears whether it was cancelled.
-    fn report(&self, at: &store::Progress, total: Option<i64>) -> Result<(), SetsError> {
-        let progress =
-            jobs::Progress { done: at.walked, total: total.map(|total| total.max(at.walked)), failed: 0 };
+    fn report(&self, at: &store::Progress) -> Result<(), SetsError> {
+        // How many keys there are is known only when all were seen.
+        let progress = jobs::Progress { done: at.walked, total: None, failed: 0 };
         Ok(tokio::runtime::Handle::current().block_on(self.jobs.set_progress(self.job, progress))?)
     }
 
     /// Compares the records that share the next keys.
     fn stretch(&self, mut at: store::Progress) -> Result<Stretch, RecordError> {
+        let behind = (!at.sort.is_empty()).then(|| Key { sort: at.sort.clone(), hash: at.hash });
         let keys = self.engine.read(self.scope, &self.module, |conn| {
-            stored::stretch(conn, &self.entity, (&at.sort, at.hash), STRETCH)
+            index::stretch(conn, &self.entity, behind.as_ref(), STRETCH)
         })?;
-        let last = keys.len() < STRETCH;
+        let last = keys.is_empty();
         let mut groups: Vec<Vec<RecordId>> = Vec::new();
         let mut rest = keys.as_slice();
         while let Some((key, _)) = rest.first() {
