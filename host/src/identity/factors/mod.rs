@@ -162,7 +162,7 @@ impl Identity {
     ) -> Result<(), IdentityError> {
         let user = self.prove(by, organization, proof).await?;
         let (session, now) = (by.principal.session, self.clock.now());
-        let event = deed(EventKind::FactorRemoved, by, user.id).from(proof.visitor).about("totp");
+        let event = deed(EventKind::FactorRemoved, by, user.id).at(proof.visitor).about("totp");
         self.write(by, move |connection| {
             store::remove(connection, user.id)?;
             record(connection, &event, now)?;
@@ -198,7 +198,7 @@ impl Identity {
         }
         let (codes, hashes) = self.make_codes(user.id)?;
         let now = self.clock.now();
-        let event = deed(EventKind::RecoveryCodesMade, by, user.id).from(proof.visitor);
+        let event = deed(EventKind::RecoveryCodesMade, by, user.id).at(proof.visitor);
         self.write(by, move |connection| {
             record(connection, &event, now)?;
             Ok(store::put_codes(connection, user.id, &hashes, now)?)

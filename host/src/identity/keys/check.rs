@@ -122,7 +122,7 @@ impl Identity {
         runtime.spawn(async move {
             let noted = identity.note(organization, move |connection| {
                 if first && store::first_use(connection, key)? {
-                    record(connection, &Event::new(EventKind::KeyFirstUsed).about(key), now)?;
+                    record(connection, &Event::new(EventKind::KeyFirstUsed).about(&key), now)?;
                 }
                 Ok(store::note_use(connection, key, now)?)
             });

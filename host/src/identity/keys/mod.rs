@@ -71,7 +71,7 @@ impl Identity {
                     }
                 }
                 store::insert(connection, &key, &hash)?;
-                let event = Event::new(EventKind::KeyMade).by(caller.principal.id).about(key.id);
+                let event = Event::new(EventKind::KeyMade).by(caller.principal.id).about(&key.id);
                 record(connection, &event, key.created_at)?;
                 Ok(key)
             })
@@ -132,7 +132,7 @@ impl Identity {
     /// [`IdentityError::ApiKeyNotFound`].
     pub async fn revoke_api_key(&self, by: &Caller, id: PrincipalId) -> Result<ApiKey, IdentityError> {
         let now = self.clock.now();
-        let event = Event::new(EventKind::KeyRevoked).by(by.principal.id).about(id);
+        let event = Event::new(EventKind::KeyRevoked).by(by.principal.id).about(&id);
         self.write(by, move |connection| {
             let before = store::find(connection, id)?.map(|(key, _)| key);
             if before.is_some_and(|key| key.revoked_at.is_none()) {

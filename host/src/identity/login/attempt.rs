@@ -56,7 +56,7 @@ impl Identity {
     ) -> Result<AccessToken, IdentityError> {
         let key = key_of(email.get(..email.floor_char_boundary(254)).unwrap_or_default());
         let account = self.floored(self.check_password(organization, &key, password, visitor)).await?;
-        let event = Event::new(EventKind::SignIn).of(account.id).from(visitor).about("pwd");
+        let event = Event::new(EventKind::SignIn).of(account.id).at(visitor).about("pwd");
         if self.needs_second(organization.id, account.id)? {
             self.journal(organization.id, vec![event.because("second_factor_required")]).await;
             return Err(IdentityError::SecondFactorRequired);
@@ -142,10 +142,10 @@ impl Identity {
             Some(_) => "wrong_password",
         };
         let stranger = self.stranger(organization.id, key);
-        let whose = |event: Event| event.of_either(account.map(|account| account.id), stranger).from(visitor);
+        let whose = |event: Event| event.of_either(account.map(|account| account.id), stranger).at(visitor);
         let mut events = vec![whose(Event::new(EventKind::SignIn)).because(cause)];
         if matches!(failures, 3 | 9 | 25 | KNOWN_ONLY) {
-            events.push(whose(Event::new(EventKind::Throttled)).about(failures));
+            events.push(whose(Event::new(EventKind::Throttled)).about(&failures));
         }
         self.journal(organization.id, events).await;
     }
@@ -153,7 +153,7 @@ impl Identity {
     /// Tells the owners that many addresses are being tried.
     async fn alarm(&self, organization: &Organization, visitor: &Visitor) {
         tracing::warn!(organization = %organization.slug, "passwords are being tried at many addresses");
-        let event = Event::new(EventKind::Spraying).from(visitor);
+        let event = Event::new(EventKind::Spraying).at(visitor);
         self.journal(organization.id, vec![event]).await;
         let owners = self.read(organization.id, |connection| Ok(people::owners(connection)?));
         for owner in owners.unwrap_or_default().into_iter().take(ALARMED) {
@@ -202,7 +202,7 @@ impl Identity {
         let (secrets, now) = (self.secrets.clone(), self.clock.now());
         let recovery = self.recovery_hash(user, code.as_deref().unwrap_or_default())?;
         let by = platform(organization.id, RequestId::new());
-        let here = Event::new(EventKind::SignIn).of(user).from(visitor);
+        let here = Event::new(EventKind::SignIn).of(user).at(visitor);
         let (outcome, recovered) = self
             .write_quietly(&by, move |connection| {
                 if !factors::factors_of(connection, user)?.totp {

@@ -58,7 +58,7 @@ impl Identity {
         let now = self.clock.now();
         let step = totp::check_two(&key, first, second, now).ok_or(IdentityError::InvalidCode)?;
         let (codes, hashes) = self.make_codes(user)?;
-        let event = Event::new(EventKind::FactorAdded).of(user).from(visitor).about("totp");
+        let event = Event::new(EventKind::FactorAdded).of(user).at(visitor).about("totp");
         let steps = self
             .change_login(organization, hash, move |connection, login| {
                 if login.asked(Step::Confirm)? != user || login.pending.as_ref() != Some(&sealed) {

@@ -77,7 +77,7 @@ impl Identity {
             let active = account.as_ref().is_some_and(|account| account.status == people::UserStatus::Active);
             let event = Event::new(EventKind::ResetRequested)
                 .of_either(account.as_ref().map(|account| account.id), self.stranger(organization.id, &key));
-            let event = event.from(visitor);
+            let event = event.at(visitor);
             let cause = if account.is_none() { "unknown_person" } else { "disabled" };
             let event = if active { event } else { event.because(cause) };
             self.journal(organization.id, vec![event]).await;
@@ -165,7 +165,7 @@ impl Identity {
         self.check_new_password(organization, &user, new)?;
         let hash = self.hasher.choose(new).await?;
         let (id, session, now) = (user.id, by.principal.session, self.clock.now());
-        let event = Event::new(EventKind::PasswordChanged).of(id).from(proof.visitor);
+        let event = Event::new(EventKind::PasswordChanged).of(id).at(proof.visitor);
         self.write(by, move |connection| {
             record(connection, &event, now)?;
             store::drop_links(connection, id)?;

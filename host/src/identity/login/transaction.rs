@@ -122,7 +122,7 @@ impl Identity {
     ) -> Result<Vec<Step>, IdentityError> {
         let (hash, _) = self.login(organization, cookie)?;
         let (secrets, code, now) = (self.secrets.clone(), code.to_owned(), self.clock.now());
-        let event = Event::new(EventKind::SignIn).from(visitor);
+        let event = Event::new(EventKind::SignIn).at(visitor);
         self.change_login(organization, hash, move |connection, login| {
             let user = login.asked(Step::Totp)?;
             let outcome = factors::take_totp(connection, &secrets, user, &code, now)?;
@@ -152,7 +152,7 @@ impl Identity {
         let (hash, login) = self.login(organization, cookie)?;
         let user = login.asked(Step::Recovery)?;
         let (code, now) = (self.recovery_hash(user, code)?, self.clock.now());
-        let event = Event::new(EventKind::RecoveryUsed).from(visitor);
+        let event = Event::new(EventKind::RecoveryUsed).at(visitor);
         let next = self.change_login(organization, hash, move |connection, login| {
             let user = login.asked(Step::Recovery)?;
             let outcome = factors::take_recovery(connection, user, &code)?;
@@ -225,7 +225,7 @@ impl Identity {
                 }
                 store::drop_login(connection, &login)?;
                 let how: Vec<&str> = found.done.iter().map(|method| method.as_str()).collect();
-                let event = Event::new(EventKind::SignIn).of(user).from(&visitor).about(how.join(" "));
+                let event = Event::new(EventKind::SignIn).of(user).at(&visitor).about(&how.join(" "));
                 record(connection, &event, now)?;
                 let acr = acr_of(&found.done, found.acr.as_deref());
                 let auth_time = found.auth_time.unwrap_or(now);

@@ -85,7 +85,7 @@ impl Identity {
             self.write(&by, move |connection| {
                 record(
                     connection,
-                    &Event::new(EventKind::SessionEnded).of(session.user).about(session.id),
+                    &Event::new(EventKind::SessionEnded).of(session.user).about(&session.id),
                     now,
                 )?;
                 Ok(end(connection, session.id, now)?)
@@ -110,7 +110,7 @@ impl Identity {
             }
             match end(connection, id, now)? {
                 true => {
-                    Ok(record(connection, &deed(EventKind::SessionEnded, &caller, owner).about(id), now)?)
+                    Ok(record(connection, &deed(EventKind::SessionEnded, &caller, owner).about(&id), now)?)
                 }
                 false => Err(IdentityError::SessionNotFound(id)),
             }

@@ -120,7 +120,7 @@ impl Event {
         Self { user, stranger: stranger.filter(|_| user.is_none()), ..self }
     }
 
-    pub(in crate::identity) fn from(self, visitor: &Visitor) -> Self {
+    pub(in crate::identity) fn at(self, visitor: &Visitor) -> Self {
         Self { network: Some(visitor.prefix()), device: Some(visitor.device()), ..self }
     }
 
@@ -132,7 +132,7 @@ impl Event {
         Self { by: Some(by), ..self }
     }
 
-    pub(in crate::identity) fn about(self, about: impl ToString) -> Self {
+    pub(in crate::identity) fn about(self, about: &(impl ToString + ?Sized)) -> Self {
         Self { about: Some(about.to_string()), ..self }
     }
 }
