@@ -74,18 +74,25 @@ impl<'a> Search<'a> {
         if !keys::kept(conn, entity)? {
             return Ok(candidates);
         }
+        let mut sharing: BTreeMap<i64, BTreeSet<usize>> = BTreeMap::new();
         for (at, key) in self.keys.iter().enumerate() {
             let having = index::having(conn, entity, key, most + 1)?;
             if having.len() > most {
                 candidates.common.insert(at);
                 continue;
             }
-            for id in having.into_iter().filter(|id| Some(*id) != except) {
-                candidates.found.entry(id).or_default().insert(at);
+            for row in having {
+                sharing.entry(row).or_default().insert(at);
             }
         }
-        let Candidates { found, common } = &mut candidates;
-        found.retain(|_, shared| self.rules.iter().any(|ruled| ruled.can_match(shared, common)));
+        for (row, shared) in sharing {
+            if !self.rules.iter().any(|ruled| ruled.can_match(&shared, &candidates.common)) {
+                continue;
+            }
+            if let Some(id) = index::record(conn, entity, row)?.filter(|id| Some(*id) != except) {
+                candidates.found.insert(id, shared);
+            }
+        }
         Ok(candidates)
     }
 

@@ -11,6 +11,7 @@ use rusqlite::{OptionalExtension as _, params};
 use super::blocking::Key;
 use crate::ids::RecordId;
 use crate::records::error::RecordError;
+use crate::records::pieces;
 use crate::records::schema::Entity;
 use crate::storage::Connection;
 
@@ -49,7 +50,7 @@ pub(super) fn clear(conn: &Rc<Connection>, entity: &Entity) -> Result<(), Record
          create virtual table {table} using fts5(keys, content='', contentless_delete=1, detail=none, tokenize='ascii');
          create virtual table {tokens} using fts5vocab({table}, instance)"
     ))?;
-    Ok(())
+    pieces::by_hand(conn, &table)
 }
 
 /// Gives a record its keys, in the place of those that it had. Its row must be there.
@@ -71,29 +72,41 @@ pub(super) fn put(
     Ok(())
 }
 
+/// Merges a little of what was written of so many rows.
+pub(super) fn settle(conn: &Rc<Connection>, entity: &Entity, rows: usize) -> Result<(), RecordError> {
+    pieces::merge(conn, &table(entity), rows)
+}
+
 /// The number of a record's row.
 fn number(conn: &Rc<Connection>, entity: &Entity, record: RecordId) -> Result<Option<i64>, RecordError> {
     let sql = format!("select _row from \"{}\" where id = ?1", entity.key);
     Ok(conn.prepare(&sql)?.query_row([record.as_bytes()], |row| row.get(0)).optional()?)
 }
 
-/// Records that have a key: at most `limit`.
+/// Rows of records that have a key: at most `limit`.
 pub(super) fn having(
     conn: &Rc<Connection>,
     entity: &Entity,
     key: &Key,
     limit: usize,
-) -> Result<Vec<RecordId>, RecordError> {
+) -> Result<Vec<i64>, RecordError> {
     let table = table(entity);
-    let sql = format!(
-        "select id from (select rowid as hit from {table} where {table} match ?1 limit ?2)
-         cross join \"{}\" on _row = hit",
-        entity.key
-    );
-    let mut statement = conn.prepare(&sql)?;
+    let mut statement =
+        conn.prepare(&format!("select rowid from {table} where {table} match ?1 limit ?2"))?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let ids = statement.query_map(params![format!("\"{}\"", token(key)), limit], |row| row.get(0))?;
-    Ok(ids.map(|id| id.map(RecordId::from_bytes)).collect::<rusqlite::Result<_>>()?)
+    let rows = statement.query_map(params![format!("\"{}\"", token(key)), limit], |row| row.get(0))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// The record of a row.
+pub(super) fn record(
+    conn: &Rc<Connection>,
+    entity: &Entity,
+    row: i64,
+) -> Result<Option<RecordId>, RecordError> {
+    let sql = format!("select id from \"{}\" where _row = ?1", entity.key);
+    let id = conn.prepare(&sql)?.query_row([row], |row| row.get(0)).optional()?;
+    Ok(id.map(RecordId::from_bytes))
 }
 
 /// A stretch of an entity's keys in the order of their tokens, behind one of them.

@@ -124,6 +124,17 @@ pub(super) fn refresh(
     }
 }
 
+/// Merges a little of what was written of so many rows.
+///
+/// # Errors
+/// The file fails.
+pub(super) fn settle(conn: &Rc<Connection>, entity: &Entity, rows: usize) -> Result<(), RecordError> {
+    if entity.searched().next().is_none() {
+        return Ok(());
+    }
+    store::settle(conn, entity, rows)
+}
+
 /// Builds the indexes of a file that are not complete, batch by batch, beside other writes.
 pub(super) async fn build(file: Arc<TenantFile>, entities: Vec<Arc<Entity>>) {
     for entity in entities {
