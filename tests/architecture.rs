@@ -8,6 +8,7 @@ mod codes;
 mod planted;
 mod rules;
 mod source;
+mod unwanted;
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};

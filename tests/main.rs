@@ -10,6 +10,7 @@ mod architecture;
 mod door;
 mod stories {
     mod a_bad_schema_is_refused;
+    mod a_browser_is_kept_safe;
     mod a_deal_moves;
     mod a_filter_is_asked;
     mod a_hostile_plugin_is_refused;
@@ -42,10 +43,12 @@ mod stories {
     mod many_writers_meet;
     mod operators_look_in;
     mod pages_and_bodies_are_guarded;
+    mod people_are_invited;
     mod people_see_some_fields;
     mod people_see_what_they_may;
     mod people_sign_in;
     mod people_talk_about_a_record;
+    mod programs_have_accounts;
     mod rates_are_limited;
     mod records_are_merged;
     mod records_are_shared;

@@ -18,8 +18,8 @@ impl Federation {
         voucher: &str,
     ) -> Result<AccessToken, IdentityError> {
         let person = self.take(organization, browser, voucher).await?;
-        // What another issuer vouches for is one factor: who has a second one goes through the login in steps.
-        if self.identity.factors(organization.id, person.user)?.totp {
+        // What another issuer vouches for is one factor: who has a second one, or must have one, goes through the login in steps.
+        if self.identity.needs_second(organization.id, person.user)? {
             return Err(IdentityError::SecondFactorRequired);
         }
         self.identity
