@@ -204,7 +204,7 @@ fn damage(edge: &Edge<impl Endpoint>, organization: &crate::organizations::Organ
 async fn e13_a_policy_that_cannot_be_read_leaves_the_one_before_in_force_and_lets_nobody_in_after_a_start() {
     for (harm, cure) in [
         (
-            "insert into policies values (zeroblob(16), 'role:rep', 'host.user', 'burn', 'org', '', 'allow', '', 0, x'00')",
+            "insert into policies values (zeroblob(16), 'role:rep', 'host.user', 'burn', 'org', '', 'allow', '', 0, zeroblob(16))",
             "delete from policies",
         ),
         (
