@@ -20,6 +20,7 @@ const PASSWORD: &str = "a walk under one roof";
 
 /// A host with the organization `acme`, whose owner has a key and an open set-up link.
 struct Edge<E> {
+    config: Config,
     app: App,
     endpoint: E,
     key: String,
@@ -50,6 +51,7 @@ async fn edge(demo: bool) -> Edge<impl Endpoint<Output = Response>> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let site = Site { demo, uploads, gate: Terminal::default() };
     Edge {
+        config,
         endpoint: public(app.clone(), site, Metrics::default()).unwrap(),
         app,
         key: text(&created["api_key"]),
@@ -190,4 +192,49 @@ async fn what_is_not_declared_is_refused() {
     assert_eq!((status, &problem["errors"][0]["pointer"]), (422, &json!("/id")));
     assert_eq!(edge.send(Method::PUT, teams, key, Some(json!({}))).await.0, 405);
     assert_eq!(edge.get("localhost/t/acme/api/v1/audit", key).await.1["code"], "not_found");
+}
+
+/// What somebody damages in the file of people, from outside.
+fn damage(edge: &Edge<impl Endpoint>, organization: &crate::organizations::Organization, sql: &str) {
+    let file = edge.config.data.join(format!("organizations/{}/identity.sqlite", organization.id));
+    assert_eq!(rusqlite::Connection::open(file).unwrap().execute(sql, []).unwrap(), 1, "{sql}");
+}
+
+#[tokio::test]
+async fn e13_a_policy_that_cannot_be_read_leaves_the_one_before_in_force_and_lets_nobody_in_after_a_start() {
+    for (harm, cure) in [
+        (
+            "insert into policies values (zeroblob(16), 'role:rep', 'host.user', 'burn', 'org', '', 'allow', '', 0, zeroblob(16))",
+            "delete from policies",
+        ),
+        (
+            "insert into roles values (zeroblob(16), 'x', 1, 'X', '', '{\"readonly\":1}', 0, zeroblob(16), 0, zeroblob(16))",
+            "delete from roles",
+        ),
+    ] {
+        let edge = edge(false).await;
+        let users = "localhost/t/acme/api/v1/users";
+        assert_eq!(edge.get(users, Some(&edge.key)).await.0, 200);
+        let organization = edge.app.organizations.by_slug("acme").await.unwrap().unwrap();
+        damage(&edge, &organization, harm);
+        // Suspended and resumed: everything about the organization is read again.
+        for status in [Status::Suspended, Status::Active] {
+            edge.app.organizations.set_status(organization.id, status).await.unwrap();
+        }
+        assert_eq!(edge.get(users, Some(&edge.key)).await.0, 200, "the one before stays");
+
+        let started = App::open(&edge.config, Vec::new(), Clock::system()).await.unwrap();
+        let organization = started.organizations.by_slug("acme").await.unwrap().unwrap();
+        assert!(started.enter(&organization).await.is_err(), "{harm}");
+        let site =
+            Site { demo: false, uploads: edge.config.data.join("uploads").into(), gate: Terminal::default() };
+        let endpoint = public(started, site, Metrics::default()).unwrap();
+        let Edge { config, app, key, link, _folder, .. } = edge;
+        let shut = Edge { config, app, endpoint, key, link, _folder };
+        let (status, problem) = shut.get(users, Some(&shut.key)).await;
+        assert_eq!((status, &problem["code"]), (500, &json!("internal")));
+        assert!(!problem.to_string().contains("burn"), "{problem}");
+        damage(&shut, &organization, cure);
+        assert_eq!(shut.get(users, Some(&shut.key)).await.0, 200);
+    }
 }

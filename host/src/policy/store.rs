@@ -1,5 +1,6 @@
 //! The tables `roles` and `policies` of an identity file.
 
+use rusqlite::types::Type;
 use rusqlite::{OptionalExtension as _, Row, params};
 
 use super::overlay::{Addition, Overlay, Role, Words};
@@ -100,11 +101,14 @@ fn inherits(roles: &[String]) -> String {
 
 fn role(row: &Row<'_>) -> rusqlite::Result<Role> {
     let inherits: String = row.get(3)?;
+    // A role that lost what it inherits would lose its denies, too: then nothing loads.
+    let inherits = serde_json::from_str(&inherits)
+        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(3, Type::Text, Box::new(error)))?;
     Ok(Role {
         name: row.get(0)?,
         label: row.get(1)?,
         description: row.get(2)?,
-        inherits: serde_json::from_str(&inherits).unwrap_or_default(),
+        inherits,
         version: row.get(4)?,
         created_at: row.get(5)?,
         created_by: PrincipalId::from_bytes(row.get(6)?),
