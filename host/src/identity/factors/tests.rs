@@ -216,3 +216,31 @@ async fn no_secret_of_a_factor_is_in_the_file_in_plain() {
         |hash: &[u8; 32]| hash.windows(4).any(|part| typed.as_bytes().windows(4).any(|other| other == part));
     assert!(!plain(&world.identity.recovery_hash(ann.id, &codes[0]).unwrap()));
 }
+
+#[tokio::test]
+async fn a_factor_that_is_added_or_removed_ends_the_other_sessions() {
+    let world = World::new();
+    let live = async |started: &crate::identity::Started| {
+        world.identity.session(&world.acme, &started.cookie).await.unwrap().is_some()
+    };
+    let ann = world.member("ann", "rep").await;
+    let (cookie, _) = password_said(&world).await;
+    let before = world.identity.complete_login(&world.acme, &cookie, &visitor()).await.unwrap();
+    let Enrolled { ann, by, codes } = enrol(&world, ann).await;
+    assert!(!live(&before).await, "added elsewhere");
+
+    let signed_in = async || {
+        let (cookie, _) = password_said(&world).await;
+        let code = code(&world, ann.id);
+        world.clock.advance(totp::STEP);
+        world.identity.login_totp(&world.acme, &cookie, &code, &visitor()).await.unwrap();
+        world.identity.complete_login(&world.acme, &cookie, &visitor()).await.unwrap()
+    };
+    let (here, other) = (signed_in().await, signed_in().await);
+    let mut principal = (*by.principal).clone();
+    principal.session = Some(here.session.id);
+    let by = Caller { principal: principal.into(), ..by };
+    let visitor = visitor();
+    world.identity.remove_factors(&by, &world.acme, &proof(Some(&codes[0]), &visitor)).await.unwrap();
+    assert!(live(&here).await && !live(&other).await, "this one goes on");
+}
