@@ -87,3 +87,64 @@ fn a_strange_policy_is_refused_and_the_one_before_goes_on() {
     rep.get(ACCOUNTS).ok();
     assert!(owner.get("/api/v1/policies").ok()["data"].as_array().unwrap().is_empty());
 }
+
+#[test]
+fn programs_act_with_roles_of_the_organizations_own() {
+    let host = Host::start();
+    let acme = host.organization("acme", &["sales"]);
+    let (owner, in_person) = (acme.owner(), acme.owner_in_person());
+    let key = json!({"name": "Nightly", "role": "auditor"});
+    in_person.post("/api/v1/api-keys", &key).expect(422);
+    owner.post("/api/v1/roles", &json!({"name": "auditor", "label": "Auditor"})).created();
+    owner.post("/api/v1/policies", &row("role:auditor", "read", "allow")).created();
+    owner.post("/api/v1/policies", &row("role:auditor", "list", "allow")).created();
+    let made = in_person.post("/api/v1/api-keys", &key).created();
+    let program = acme.with_token(made["secret"].as_str().unwrap());
+    owner.post(ACCOUNTS, &json!({"name": "One"})).created();
+    assert_eq!(count(&program, ACCOUNTS), count(&owner, ACCOUNTS));
+    program.post(ACCOUNTS, &json!({"name": "Two"})).expect(403);
+    program.post("/api/v1/authz/filter", &json!({"object": "crm.account", "action": "read"})).expect(403);
+
+    let robot = json!({"name": "Robot", "roles": ["auditor"]});
+    let robot = in_person.post("/api/v1/service-accounts", &robot).created();
+    assert_eq!(robot["roles"], json!(["auditor"]));
+    let manager = acme.key("manager");
+    manager.post("/api/v1/service-accounts", &json!({"name": "Mine", "roles": ["auditor"]})).expect(403);
+    in_person.delete(&format!("/api/v1/api-keys/{}", id(&made["api_key"]))).success();
+    for policy in owner.get("/api/v1/policies").ok()["data"].as_array().unwrap() {
+        owner.delete(&format!("/api/v1/policies/{}", id(policy))).expect(204);
+    }
+    owner.delete("/api/v1/roles/auditor").problem(409, "role_in_use");
+    let path = format!("/api/v1/service-accounts/{}", id(&robot));
+    in_person.patch(&path, &json!({"roles": ["readonly"]})).ok();
+    owner.delete("/api/v1/roles/auditor").expect(204);
+}
+
+#[test]
+fn an_administrator_sees_the_filter_that_lists_of_somebody_carry() {
+    let host = Host::start();
+    let acme = host.organization("acme", &["sales"]);
+    let (owner, rep) = (acme.owner(), acme.key("rep"));
+    let me = rep.get("/api/v1/authz/me").ok()["principal"].clone();
+    let ask = |object: &str, action: &str| {
+        let question = json!({"principal": me, "object": object, "action": action});
+        owner.post("/api/v1/authz/filter", &question).ok()
+    };
+    assert_eq!(ask("crm.account", "read")["outcome"], "always");
+    assert_eq!(ask("crm.account", "delete")["outcome"], "never");
+    let own = ask("crm.account", "update");
+    let lent = json!({"shared_with": [me], "level": "update"});
+    assert_eq!(own["filter"], json!({"or": [{"field": "owner_id", "value": me}, lent]}), "{own}");
+    let team = ask("crm.contact", "read");
+    assert_eq!(team["filter"]["or"].as_array().unwrap().len(), 3, "{team}");
+
+    let mut small = row("role:rep", "update", "deny");
+    small["condition"] = json!({"field": "owner_id", "op": "ne", "value": {"var": "user.id"}});
+    owner.post("/api/v1/policies", &small).created();
+    let text = ask("crm.account", "update")["filter"].to_string();
+    assert!(text.contains("\"not\"") && !text.contains("var"), "{text}");
+    assert_eq!(owner.get(&format!("{ACCOUNTS}?limit=1")).status(), 200);
+    let stranger = json!({"principal": "nobody", "object": "crm.account", "action": "read"});
+    owner.post("/api/v1/authz/filter", &stranger).expect(422);
+    rep.post("/api/v1/authz/filter", &json!({"object": "crm.account", "action": "read"})).expect(403);
+}

@@ -65,6 +65,15 @@ impl World {
         platform(self.acme.id, RequestId::new())
     }
 
+    /// Makes a role of acme's own, of which the policy module knows more.
+    pub(super) async fn make_role(&self, name: &'static str) {
+        let sql = "insert into roles (id, name, label, description, inherits, created_at, created_by, updated_at, updated_by)
+                   values (randomblob(16), ?1, ?1, '', '[]', 0, x'00', 0, x'00')";
+        let by = self.platform();
+        let made = self.identity.write(&by, move |connection| Ok(connection.execute(sql, [name])?));
+        assert_eq!(made.await.unwrap(), 1);
+    }
+
     /// A person of acme with the address `{name}@example.com`.
     pub(super) async fn person(&self, name: &str, role: &str) -> User {
         self.try_person(&self.platform(), name, role).await.unwrap()

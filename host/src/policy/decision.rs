@@ -192,6 +192,28 @@ impl Decision {
         told.then(|| (named(OWN), named(TEAM), named(SUBTEAMS)))
     }
 
+    /// The same decision at another instant.
+    #[must_use]
+    pub fn at(&self, now: UnixMillis) -> Self {
+        Self { now, ..self.clone() }
+    }
+
+    /// Decisions of one scope each that together cover the same records; none when there is nothing to take apart. A
+    /// database walks an index for each, and none for all of them at once.
+    #[must_use]
+    pub fn branches(&self) -> Vec<Self> {
+        let wider = if self.rows.allow & SUBTEAMS != 0 { TEAM } else { 0 };
+        let bits = self.rows.allow & !wider;
+        if bits & ORG != 0 || bits.count_ones() < 2 || self.terms().any(|term| term.effect == Effect::Allow) {
+            return Vec::new();
+        }
+        let one = |scope: Scope| Self {
+            rows: RowScope { allow: scope.bit(), deny: self.rows.deny },
+            ..self.clone()
+        };
+        Scope::ALL.into_iter().filter(|scope| bits & scope.bit() != 0).map(one).collect()
+    }
+
     /// Whether every record that `scope` reaches is covered, whatever it says: whoever has less cannot grant it.
     #[must_use]
     pub fn includes(&self, scope: Scope) -> bool {

@@ -85,12 +85,17 @@ impl PolicyIndex {
             rules: rows.rules,
             clock,
         };
+        // Casbin walks its graph for every question, and only an heir is linked to anybody.
+        let heirs: BTreeSet<&str> =
+            heirs.iter().filter_map(|link| link.first()).map(String::as_str).collect();
         for holder in &holders {
             let Some(subject) = Subject::parse(holder) else { continue };
-            for (said_of, positions) in &by_subject {
-                if said_of == holder || links.has_link(holder, said_of, Some(organization)) {
-                    positions.iter().for_each(|at| index.add(&subject, *at));
-                }
+            let own = by_subject.get(holder).into_iter().flatten();
+            own.for_each(|at| index.add(&subject, *at));
+            let others =
+                by_subject.iter().filter(|(said_of, _)| heirs.contains(holder) && *said_of != holder);
+            for (_, positions) in others.filter(|(of, _)| links.has_link(holder, of, Some(organization))) {
+                positions.iter().for_each(|at| index.add(&subject, *at));
             }
         }
         Ok(index)

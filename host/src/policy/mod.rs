@@ -24,6 +24,8 @@ pub mod limits;
 mod model;
 mod overlay;
 mod reading;
+#[cfg(test)]
+pub(crate) mod reference;
 mod rows;
 mod scope;
 mod store;

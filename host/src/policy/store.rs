@@ -61,10 +61,12 @@ pub(super) fn delete_role(connection: &Connection, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Whether somebody has the role.
+/// Whether somebody has the role: a person, a program, a key that is not revoked.
 pub(super) fn is_held(connection: &Connection, name: &str) -> Result<bool> {
     let sql = "select 1 from users where exists (select 1 from json_each(users.roles) where value = ?1)
-               union all select 1 from api_keys where role = ?1 and revoked_at is null limit 1";
+               union all select 1 from api_keys where role = ?1 and revoked_at is null
+               union all select 1 from service_accounts
+                   where exists (select 1 from json_each(service_accounts.roles) where value = ?1) limit 1";
     let held: Option<i64> = connection.prepare(sql)?.query_row([name], |row| row.get(0)).optional()?;
     Ok(held.is_some())
 }

@@ -1,7 +1,7 @@
 //! What the shipped policy decides, what is refused at load, and that casbin, index and SQL agree.
 
-mod agreement;
 mod loading;
+mod matrix;
 mod organization;
 mod shipped;
 

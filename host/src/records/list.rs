@@ -12,7 +12,7 @@ use super::error::RecordError;
 use super::filter::{Filter, Sight, bind};
 use super::json::{Place, write_row, write_text};
 pub use super::members::View;
-use super::rights::predicate;
+use super::rights::{branches, predicate};
 use super::schema::{Entity, ID, VERSION};
 use super::search::{self, Words};
 use super::sort::{After, Sort};
@@ -151,7 +151,7 @@ pub fn page(
     let (mut condition, mut params) = (String::with_capacity(256), Vec::new());
     let from = source(scope, entity, query.words.as_ref(), &mut condition, &mut params)?;
     write_visible(scope, entity, "read", &mut condition, &mut params)?;
-    let binding = binding(scope, entity, &condition, &params, query);
+    let binding = binding(scope, entity, query)?;
     let start = match &query.cursor {
         Some(text) => Some(Start::open(&engine.cursor_key, &binding, text, query)?),
         None => None,
@@ -165,12 +165,16 @@ pub fn page(
         filter.condition(engine, scope, entity, Sight::Caller)?.write(&mut condition, &mut params);
     }
     let count = count(conn, &from, query.count, &condition, &params)?;
+    let branches = match query.sort.keys.is_empty() && query.words.is_none() {
+        true => branches(scope, entity, &visible(scope, entity, "read")?, &mut params)?,
+        false => Vec::new(),
+    };
     let mut writing = Writing::new(query);
     let ranges =
         start.map_or_else(|| vec![After::start()], |start| query.sort.after(&start.values, start.row));
     for after in &ranges {
         let missing = query.limit + 1 - writing.seen;
-        let (sql, params) = statement(&from, query, after, missing, &condition, &params);
+        let (sql, params) = statement(&from, query, after, missing, (&condition, &branches), &params);
         writing.rows(conn, &sql, &params)?;
         if writing.seen > query.limit {
             break;
@@ -231,7 +235,7 @@ pub(super) fn statement(
     query: &Query,
     after: &After,
     limit: usize,
-    condition: &str,
+    (condition, branches): (&str, &[String]),
     params: &[Value],
 ) -> (String, Vec<Value>) {
     let (mut sql, mut params) = (String::with_capacity(512 + condition.len()), params.to_vec());
@@ -239,15 +243,30 @@ pub(super) fn statement(
     for key in &query.sort.keys {
         let _ = write!(sql, ", \"{}\"", key.column);
     }
-    let _ = write!(sql, ", _row from {from} where {condition}");
+    let _ = write!(sql, ", _row from {from} where ");
     let mut place = String::new();
     query.sort.write_after(after, &mut place, &mut params);
     query.sort.write_order(&mut place);
-    // The index hands its hits out in the order of rows: let SQLite see that there is nothing to sort.
-    let by_hit = query.words.is_some() && query.sort.keys.is_empty();
-    sql.push_str(&if by_hit { place.replace("_row", search::HIT) } else { place });
-    sql.push_str(" limit ");
-    bind(Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX)), &mut sql, &mut params);
+    place.push_str(" limit ");
+    bind(Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX)), &mut place, &mut params);
+    if branches.is_empty() {
+        // The index hands its hits out in the order of rows: let SQLite see that there is nothing to sort.
+        let by_hit = query.words.is_some() && query.sort.keys.is_empty();
+        let place = if by_hit { place.replace("_row", search::HIT) } else { place };
+        let _ = write!(sql, "{condition}{place}");
+        return (sql, params);
+    }
+    // What several scopes cover would be found and sorted whole; the first rows of each are enough.
+    for (at, branch) in branches.iter().enumerate() {
+        let word = if at == 0 { "_row in (" } else { " union " };
+        let _ = write!(
+            sql,
+            "{word}select _row from (select _row from {from} where {branch} and {condition}{place})"
+        );
+    }
+    sql.push(')');
+    query.sort.write_order(&mut sql);
+    let _ = write!(sql, " limit ?{}", params.len());
     (sql, params)
 }
 
@@ -309,15 +328,17 @@ impl<'q> Writing<'q> {
     }
 }
 
-/// What a cursor is bound to: change any of it and the cursor is refused. The filter counts as it was written.
-fn binding(scope: &Scope, entity: &Entity, visible: &str, params: &[Value], query: &Query) -> String {
-    let mut text = format!("{} {} {visible}", scope.organization.id, entity.object);
+/// What a cursor is bound to: change any of it and the cursor is refused. The filter counts as it was written, and so do
+/// the caller's rows: what time does to a share or a condition ends no walk.
+fn binding(scope: &Scope, entity: &Entity, query: &Query) -> Result<String, RecordError> {
+    let (mut text, mut params) = (format!("{} {} ", scope.organization.id, entity.object), Vec::new());
+    predicate(scope, entity, &visible(scope, entity, "read")?.at(0), None, &mut text, &mut params)?;
     query.sort.write_order(&mut text);
     for value in params {
         let _ = write!(text, " {value:?}");
     }
     let _ = write!(text, " {:?} {:?}", query.filter, query.words);
-    text
+    Ok(text)
 }
 
 fn count(

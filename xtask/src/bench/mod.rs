@@ -6,10 +6,12 @@
 mod import;
 mod load;
 mod peer;
+mod policy;
 mod processor;
 mod records;
 mod requests;
 mod stoa;
+mod table;
 mod writes;
 
 use std::time::Duration;
@@ -19,7 +21,7 @@ use crate::fault::Fault;
 use crate::workspace::Workspace;
 
 pub(crate) const HELP: &str = "\
-cargo xtask bench [requests|writes|import|records] [options]      without a name: the first three
+cargo xtask bench [requests|writes|import|records|policy] [options]      without a name: the first three
 
 requests   get one, list 25 filtered and sorted, create: 32 keep-alive connections against Stoa (fresh component
            instance, hooks, change log, synchronous=FULL) and against bench/peer (FastAPI + SQLAlchemy + SQLite in
@@ -33,12 +35,15 @@ import     the 8,800 rows of the sales extract through `POST /api/v1/imports`; a
 records    one organization with a million accounts (12 fields, 4 of them indexed, 2 searched): get, filtered lists at any
            depth, search, duplicate check, writes at 200/s, export, memory, and list throughput against an organization
            of 10,000. Takes about ten minutes; ends with an error when an aim is missed.
+policy     what deciding costs: a point decision at 500 rules and 5 roles, a filter written, a policy of 2,000 rules built and
+           weighed, a token known from before; and lists of people who see their own, their team's and both against the
+           unfiltered list, among a million accounts of 40 people in 8 teams. Ends with an error when an aim is missed.
 
   --rounds N         rounds per measurement (3); the median is printed
   --seconds N        length of one round (3)
   --connections N    keep-alive connections (32; 64 for writes)
   --rows N           accounts in both servers before measuring (10000)
-  --records N        accounts of the large organization of `records` (1000000)
+  --records N        accounts of the large organization of `records` and `policy` (1000000)
   --peer-workers N   uvicorn workers (2)
   --no-peer          Stoa alone; needs no Python
 
@@ -75,6 +80,7 @@ pub(crate) fn command(workspace: &Workspace, mut arguments: Arguments) -> Result
         Some("writes") => writes::measure(workspace, &options),
         Some("import") => import::measure(workspace, &options),
         Some("records") => records::measure(workspace, &options),
+        Some("policy") => policy::measure(workspace, &options),
         Some(other) => Err(Fault::new(format!("no measurement is called `{other}`\n\n{HELP}"))),
         None => {
             requests::measure(workspace, &options)?;

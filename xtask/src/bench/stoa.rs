@@ -20,7 +20,13 @@ impl Stoa {
     pub(super) fn start(binary: &Path, environment: &[(&str, &str)]) -> Self {
         let mut setup = Setup::default().binary(binary).fresh();
         // One key does here what many do elsewhere: its limit is not what is measured.
-        for name in ["STOA_RATE_PROGRAM", "STOA_RATE_ORGANIZATION", "STOA_RATE_HEAVY", "STOA_RATE_JOBS"] {
+        for name in [
+            "STOA_RATE_PERSON",
+            "STOA_RATE_PROGRAM",
+            "STOA_RATE_ORGANIZATION",
+            "STOA_RATE_HEAVY",
+            "STOA_RATE_JOBS",
+        ] {
             setup = setup.environment(name, "10000000");
         }
         for (name, value) in environment {

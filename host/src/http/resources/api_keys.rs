@@ -78,7 +78,8 @@ pub struct KeyInput {
     /// What it is for.
     #[oai(validator(min_length = 1, max_length = 200))]
     name: String,
-    /// The role it acts with, at most one that you have yourself. Or else `service_account`.
+    /// The role it acts with, at most as strong as yours; it takes an owner to give one of the organization's own. Or else
+    /// `service_account`.
     #[oai(validator(min_length = 1, max_length = 64))]
     role: Option<String>,
     /// The id of the service account it acts as.

@@ -63,7 +63,7 @@ pub struct AccountInput {
     /// What it is for.
     #[oai(validator(max_length = 1000))]
     description: Option<String>,
-    /// At least one, each at most one that you have yourself; never `owner`.
+    /// At least one, each at most as strong as yours; never `owner`. It takes an owner to give the organization's own.
     #[oai(validator(min_items = 1, max_items = 50))]
     roles: Vec<String>,
 }

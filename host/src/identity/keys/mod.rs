@@ -16,7 +16,7 @@ mod tests;
 
 use crate::caller::{Caller, Principal, PrincipalKind};
 use crate::clock::UnixMillis;
-use crate::identity::people::{UserStatus, checked_name, checked_roles, covers};
+use crate::identity::people::{UserStatus, checked_among, checked_name, covers, own_roles};
 use crate::identity::sign_ins::{Event, EventKind, record};
 use crate::identity::{Identity, IdentityError, platform, secret};
 use crate::ids::{OrganizationId, PrincipalId, RequestId};
@@ -88,7 +88,10 @@ impl Identity {
             return invalid("expires_at", "use an instant in the future, a year away at most");
         }
         match (&new.role, new.service) {
-            (Some(role), None) => covers(&by.principal, &checked_roles(std::slice::from_ref(role))?)?,
+            (Some(role), None) => {
+                let own = self.read(by.organization, |connection| Ok(own_roles(connection)?))?;
+                covers(&by.principal, &checked_among(std::slice::from_ref(role), &own)?)?;
+            }
             (None, Some(_)) => {}
             _ => return invalid("role", "name a role or a service account, not both"),
         }

@@ -3,7 +3,7 @@
 
 use crate::caller::{Caller, Principal, PrincipalKind};
 use crate::clock::UnixMillis;
-use crate::identity::people::{UserStatus, checked_name, checked_roles, covers};
+use crate::identity::people::{UserStatus, checked_among, checked_name, covers, own_roles};
 use crate::identity::{Identity, IdentityError, OWNER};
 use crate::ids::{OrganizationId, PrincipalId};
 use crate::storage::Connection;
@@ -92,7 +92,8 @@ impl Identity {
         new: NewServiceAccount,
     ) -> Result<ServiceAccount, IdentityError> {
         administers(&by.principal)?;
-        let roles = service_roles(&by.principal, &new.roles)?;
+        let own = self.read(by.organization, |connection| Ok(own_roles(connection)?))?;
+        let roles = service_roles(&by.principal, &new.roles, &own)?;
         let (now, principal) = (self.clock.now(), by.principal.id);
         let account = ServiceAccount {
             id: PrincipalId::new(),
@@ -133,7 +134,7 @@ impl Identity {
         self.write(by, move |connection| {
             let before = store::find_service(connection, id)?;
             let before = before.ok_or(IdentityError::ServiceAccountNotFound(id))?;
-            let after = changed(&caller, before, change, now)?;
+            let after = changed(&caller, before, change, &own_roles(connection)?, now)?;
             let other = store::find_service_by_name(connection, &after.name)?;
             if other.is_some_and(|other| other.id != id) {
                 return Err(IdentityError::Taken { field: "name" });
@@ -172,9 +173,10 @@ impl Identity {
     }
 }
 
-/// Roles that `by` may give to a program. No program owns an organization.
-fn service_roles(by: &Principal, roles: &[String]) -> Result<Vec<String>, IdentityError> {
-    let roles = checked_roles(roles)?;
+/// Roles that `by` may give to a program: shipped ones, and these of the organization's own. No program owns an
+/// organization.
+fn service_roles(by: &Principal, roles: &[String], own: &[String]) -> Result<Vec<String>, IdentityError> {
+    let roles = checked_among(roles, own)?;
     if roles.iter().any(|role| role == OWNER) {
         return Err(IdentityError::Invalid {
             field: "roles",
@@ -189,6 +191,7 @@ fn changed(
     by: &Caller,
     before: ServiceAccount,
     change: ServiceAccountChange,
+    own: &[String],
     now: UnixMillis,
 ) -> Result<ServiceAccount, IdentityError> {
     if change.if_version.is_some_and(|version| version != before.version) {
@@ -197,7 +200,7 @@ fn changed(
     covers(&by.principal, &before.roles)?;
     let mut after = before;
     if let Some(roles) = change.roles {
-        after.roles = service_roles(&by.principal, &roles)?;
+        after.roles = service_roles(&by.principal, &roles, own)?;
     }
     if let Some(name) = change.name {
         after.name = checked_name(&name)?;

@@ -209,3 +209,39 @@ async fn a_key_ends_within_a_year_also_when_nobody_says_so() {
     let (stored, _) = world.identity.create_api_key(&world.platform(), key("rep")).await.unwrap();
     assert_eq!(stored.expires_at, Some(world.clock.now() + LONGEST));
 }
+
+#[tokio::test]
+async fn a_program_gets_a_role_of_the_organizations_own_from_an_owner_and_from_nobody_else() {
+    let world = World::new();
+    let owner = acting(world.acme.id, &world.person("boss", "owner").await);
+    let manager = acting(world.acme.id, &world.person("manager", "manager").await);
+    let account = |name: &str, role: &str| NewServiceAccount {
+        name: name.to_owned(),
+        description: None,
+        roles: vec![role.to_owned()],
+    };
+    let unknown = world.identity.create_api_key(&owner, key("auditor")).await;
+    assert!(matches!(unknown, Err(IdentityError::UnknownRole(_))));
+    let unknown = world.identity.create_service_account(&owner, account("early", "auditor")).await;
+    assert!(matches!(unknown, Err(IdentityError::UnknownRole(_))));
+
+    world.make_role("auditor").await;
+    let lacking = world.identity.create_api_key(&manager, key("auditor")).await;
+    assert!(matches!(lacking, Err(IdentityError::RoleRequired(role)) if role == "auditor"));
+    let lacking = world.identity.create_service_account(&manager, account("weak", "auditor")).await;
+    assert!(matches!(lacking, Err(IdentityError::RoleRequired(role)) if role == "auditor"));
+
+    let (_, secret) = world.identity.create_api_key(&owner, key("auditor")).await.unwrap();
+    assert_eq!(&*world.authenticate(secret.reveal()).unwrap().principal.roles[0], "auditor");
+    let made = world.identity.create_service_account(&owner, account("robot", "rep")).await.unwrap();
+    let change = |role: &str| ServiceAccountChange {
+        roles: Some(vec![role.to_owned()]),
+        ..ServiceAccountChange::default()
+    };
+    let lacking = world.identity.update_service_account(&manager, made.id, change("auditor")).await;
+    assert!(matches!(lacking, Err(IdentityError::RoleRequired(_))));
+    let changed = world.identity.update_service_account(&owner, made.id, change("auditor")).await.unwrap();
+    assert_eq!(changed.roles, ["auditor"]);
+    let lacking = world.identity.update_service_account(&manager, made.id, change("readonly")).await;
+    assert!(matches!(lacking, Err(IdentityError::RoleRequired(_))), "nor taken away by somebody weaker");
+}

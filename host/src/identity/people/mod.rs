@@ -31,9 +31,10 @@ pub use user::{NewUser, Team, TeamChange, User, UserChange, UserStatus};
 pub(crate) use email::key_of;
 pub(super) use invitation::check_inviter;
 pub(super) use provision::provision;
-pub(super) use role::{checked as checked_roles, covers};
+pub(super) use role::{checked as checked_roles, checked_among, covers};
 pub(super) use store::{
-    end_tokens, find_by_email, find_user, owners, roles_of, roles_text, set_email, subteams_of, teams_of,
+    end_tokens, find_by_email, find_user, own_roles, owners, roles_of, roles_text, set_email, subteams_of,
+    teams_of,
 };
 pub(super) use user::checked_name;
 

@@ -130,7 +130,7 @@ pub(super) fn delete_invitation(connection: &Connection, user: PrincipalId) -> R
 }
 
 /// The names of the roles that the organization made.
-pub(super) fn own_roles(connection: &Connection) -> Result<Vec<String>> {
+pub(in crate::identity) fn own_roles(connection: &Connection) -> Result<Vec<String>> {
     let mut statement = connection.prepare("select name from roles")?;
     let names = statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()?;
     Ok(names)

@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::candidates::Search;
 use super::pair::{End, Score};
-use super::rule::{Policy, Rule};
+use super::rule::{Policy, Rule, fields};
 use super::{COMMON, keys, store};
 use crate::ids::RecordId;
 use crate::records::error::{Fault, RecordError};
@@ -62,7 +62,7 @@ pub struct Match {
     pub score: Score,
     /// What that means for the write.
     pub policy: Policy,
-    /// Whether the caller may read it.
+    /// Whether the caller may know of it: read the record, and every field that the rule compares.
     pub readable: bool,
 }
 
@@ -83,7 +83,7 @@ impl Found {
         readable.map(Match::to_json).collect()
     }
 
-    /// How many there are that the caller may not read.
+    /// How many there are that the caller may not know of.
     #[must_use]
     pub fn hidden(&self) -> usize {
         self.matches.iter().filter(|one| !one.readable).count()
@@ -140,7 +140,7 @@ pub(super) fn look(
                 }
             }
             let skipped = candidates.common.len();
-            let matches = matches(place.scope, conn, &target, id, best)?;
+            let matches = matches(place.scope, conn, (&**entity, &target), id, best)?;
             Ok((matches, skipped))
         };
         if let Some((matches, skipped)) = place.at(&target.entity, seek)? {
@@ -177,10 +177,21 @@ fn targets<'a>(
     targets
 }
 
+/// Whether the caller may read every field that a rule compares, of both records: a match says what they hold.
+pub(super) fn tells(scope: &Scope, entity: &Entity, rule: &Rule) -> bool {
+    let shown = |entity: &Entity, end: End| {
+        let mut named = rule.criteria.iter().flat_map(|criterion| fields(entity, end.keys(criterion)));
+        named.all(|field| scope.shows(entity, field))
+    };
+    let other = rule.against.as_deref().and_then(|object| object.split_once('.'));
+    let other = other.and_then(|(plugin, key)| scope.entity(plugin, key));
+    shown(entity, End::Own) && other.is_none_or(|other| shown(&other, End::Opposite))
+}
+
 fn matches(
     scope: &Scope,
     conn: &Rc<Connection>,
-    target: &Target<'_>,
+    (of, target): (&Entity, &Target<'_>),
     id: Option<RecordId>,
     best: BTreeMap<RecordId, (usize, Score, Policy)>,
 ) -> Result<Vec<Match>, RecordError> {
@@ -205,7 +216,7 @@ fn matches(
             rule: (*rule).clone(),
             score,
             policy,
-            readable: readable.contains(&candidate),
+            readable: readable.contains(&candidate) && tells(scope, of, rule),
         });
     }
     Ok(matches)
@@ -221,7 +232,7 @@ pub enum Subjects {
 }
 
 /// Checks payloads or records against those that are there, under all rules, and says what was found for each. Writes
-/// nothing. Not for an async worker.
+/// nothing. A rule that compares a field which the caller may not read is left out. Not for an async worker.
 ///
 /// # Errors
 /// [`RecordError::Forbidden`], [`RecordError::Invalid`] with every fault of the payloads, [`RecordError::NotFound`] for an
@@ -253,7 +264,10 @@ pub fn check(
                 }
             };
             let place = Place { engine, scope, module, conn, common: COMMON };
-            look(&place, entity, &values, id, |rule| Some(rule.on.of(false, true)))
+            // What nobody writes needs no guard: a rule on fields that are withheld would tell what they hold.
+            look(&place, entity, &values, id, |rule| {
+                tells(scope, entity, rule).then(|| rule.on.of(false, true))
+            })
         })?;
         data.push(json!({
             "duplicates": found.listed(),

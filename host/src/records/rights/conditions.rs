@@ -56,7 +56,17 @@ impl<'a> Reader<'a> {
         absent: bool,
     ) -> Result<Filter, RecordError> {
         let context = Context::rules(self.modules, self.organization, self.settings, self.now);
-        Compiling { reader: self, context, entity, absent }.node(condition.root(), false)
+        let parse = |leaf: &Json| match parse_json(&context, entity, leaf)? {
+            leaf @ Filter::Test(_) => Ok(leaf),
+            _ => Err(RecordError::bad("invalid_filter", "a condition looks at the record's own fields only")),
+        };
+        Total { reader: self, entity, absent }.node(condition.root(), false).filter(&parse)
+    }
+
+    /// The same as JSON, the variables replaced by what they stand for.
+    #[must_use]
+    pub fn json(&self, entity: &Entity, condition: &Condition, absent: bool) -> Json {
+        Total { reader: self, entity, absent }.node(condition.root(), false).json()
     }
 
     /// Whether a condition fits an entity: known fields, operators that they have, values that they can hold.
@@ -89,50 +99,73 @@ impl<'a> Reader<'a> {
     }
 }
 
-struct Compiling<'a> {
+/// A condition with two truth values: what is absent counts as `absent`.
+struct Total<'a> {
     reader: &'a Reader<'a>,
-    context: Context<'a>,
     entity: &'a Entity,
     absent: bool,
 }
 
-impl Compiling<'_> {
-    fn node(&self, node: &Node, negated: bool) -> Result<Filter, RecordError> {
-        let each = |parts: &[Node]| {
-            parts.iter().map(|part| self.node(part, negated)).collect::<Result<Vec<_>, RecordError>>()
-        };
-        Ok(match (node, negated) {
-            (Node::And(parts), false) | (Node::Or(parts), true) => Filter::And(each(parts)?),
-            (Node::Or(parts), false) | (Node::And(parts), true) => Filter::Or(each(parts)?),
-            (Node::Not(inner), _) => self.node(inner, !negated)?,
-            (Node::Test(test), _) => self.test(test, negated)?,
+/// A part of it; a leaf is a test in the JSON form of filters.
+enum Part {
+    And(Vec<Self>),
+    Or(Vec<Self>),
+    Not(Json),
+    Leaf(Json),
+}
+
+impl Part {
+    fn filter(&self, parse: &dyn Fn(&Json) -> Result<Filter, RecordError>) -> Result<Filter, RecordError> {
+        let each =
+            |parts: &[Self]| parts.iter().map(|part| part.filter(parse)).collect::<Result<Vec<_>, _>>();
+        Ok(match self {
+            Self::And(parts) => Filter::And(each(parts)?),
+            Self::Or(parts) => Filter::Or(each(parts)?),
+            Self::Not(leaf) => Filter::Not(Box::new(parse(leaf)?)),
+            Self::Leaf(leaf) => parse(leaf)?,
         })
     }
 
-    fn test(&self, test: &Test, negated: bool) -> Result<Filter, RecordError> {
+    fn json(self) -> Json {
+        let each = |parts: Vec<Self>| parts.into_iter().map(Self::json).collect::<Json>();
+        match self {
+            Self::And(parts) => json!({ "and": each(parts) }),
+            Self::Or(parts) => json!({ "or": each(parts) }),
+            Self::Not(leaf) => json!({ "not": leaf }),
+            Self::Leaf(leaf) => leaf,
+        }
+    }
+}
+
+impl Total<'_> {
+    fn node(&self, node: &Node, negated: bool) -> Part {
+        let each = |parts: &[Node]| parts.iter().map(|part| self.node(part, negated)).collect();
+        match (node, negated) {
+            (Node::And(parts), false) | (Node::Or(parts), true) => Part::And(each(parts)),
+            (Node::Or(parts), false) | (Node::And(parts), true) => Part::Or(each(parts)),
+            (Node::Not(inner), _) => self.node(inner, !negated),
+            (Node::Test(test), _) => self.test(test, negated),
+        }
+    }
+
+    fn test(&self, test: &Test, negated: bool) -> Part {
         let kind = self.entity.attribute(&test.field).map(|field| &field.kind);
         let value = match &test.operand {
             Operand::Literal(json) => Some(json.clone()),
             Operand::Variable(variable) => self.reader.variable(*variable, kind),
         };
+        let empty = |value: bool| Part::Leaf(json!({"field": &*test.field, "op": "empty", "value": value}));
         let Some(value) = value else {
-            // Still it must be a field of the entity.
-            self.leaf(&json!({"field": &*test.field, "op": "empty", "value": true}))?;
-            return Ok(if self.absent { Filter::all() } else { Filter::Or(Vec::new()) });
+            // Still it must be a field of the entity, so the test names it: there or not, it is the same.
+            let (there, absent) = (empty(false), empty(true));
+            return if self.absent { Part::Or(vec![there, absent]) } else { Part::And(vec![there, absent]) };
         };
-        let leaf = self.leaf(&json!({"field": &*test.field, "op": &*test.op, "value": value}))?;
-        let leaf = if negated { Filter::Not(Box::new(leaf)) } else { leaf };
-        if &*test.op == "empty" {
-            return Ok(leaf);
-        }
-        let empty = self.leaf(&json!({"field": &*test.field, "op": "empty", "value": self.absent}))?;
-        Ok(if self.absent { Filter::Or(vec![empty, leaf]) } else { Filter::And(vec![empty, leaf]) })
-    }
-
-    fn leaf(&self, json: &Json) -> Result<Filter, RecordError> {
-        match parse_json(&self.context, self.entity, json)? {
-            leaf @ Filter::Test(_) => Ok(leaf),
-            _ => Err(RecordError::bad("invalid_filter", "a condition looks at the record's own fields only")),
+        let leaf = json!({"field": &*test.field, "op": &*test.op, "value": value});
+        let leaf = if negated { Part::Not(leaf) } else { Part::Leaf(leaf) };
+        match (&*test.op, self.absent) {
+            ("empty", _) => leaf,
+            (_, true) => Part::Or(vec![empty(true), leaf]),
+            (_, false) => Part::And(vec![empty(false), leaf]),
         }
     }
 }

@@ -29,7 +29,10 @@ pub(crate) fn permits(
 
 /// Appends a decision as a condition on the rows of a table that stands in the statement as `alias`; `None`: under its
 /// own name. Never null.
-pub(crate) fn predicate(
+///
+/// # Errors
+/// Those of the compiler: a condition does not fit the entity.
+pub fn predicate(
     scope: &Scope,
     entity: &Entity,
     rows: &Decision,
@@ -42,6 +45,23 @@ pub(crate) fn predicate(
     compiler.rows(entity, rows, alias.unwrap_or(&own), true)?;
     compiler.done().write(sql, params);
     Ok(())
+}
+
+/// The decision taken apart, as conditions that together select the same rows and each of which an index answers in the
+/// order of rows. None when it is one already.
+pub(in crate::records) fn branches(
+    scope: &Scope,
+    entity: &Entity,
+    rows: &Decision,
+    params: &mut Vec<Value>,
+) -> Result<Vec<String>, RecordError> {
+    let mut branches = Vec::new();
+    for rows in rows.branches() {
+        let mut sql = String::with_capacity(128);
+        predicate(scope, entity, &rows, None, &mut sql, params)?;
+        branches.push(sql);
+    }
+    Ok(branches)
 }
 
 /// The same of records that are gone, of which only owner and team are still known: no share is left, and every field is

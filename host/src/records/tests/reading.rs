@@ -60,7 +60,7 @@ fn a_page_however_deep_is_a_range_of_the_index() {
             view,
             count: Count::None,
         };
-        let (sql, params) = statement("\"tree\"", &query, after, 51, "deleted_at is null", &[]);
+        let (sql, params) = statement("\"tree\"", &query, after, 51, ("deleted_at is null", &[]), &[]);
         world.raw(move |conn| {
             let mut statement = conn.prepare(&format!("explain query plan {sql}"))?;
             let steps =

@@ -10,9 +10,9 @@ use super::garden::garden;
 use crate::caller::{Caller, Principal, PrincipalKind, Source};
 use crate::clock::Clock;
 use crate::identity::{Cost, Identity, NewUser, platform};
-use crate::ids::{OrganizationId, PrincipalId, RecordId, RequestId, TeamId};
+use crate::ids::{OrganizationId, PolicyId, PrincipalId, RecordId, RequestId, TeamId};
 use crate::organizations::{Organization, Slug, Status};
-use crate::policy::{Effect, Grant, Policy, PolicyIndex, Scope as Reach};
+use crate::policy::{Addition, Effect, Grant, Overlay, Policy, PolicyIndex, Scope as Reach, Words};
 use crate::records::list::{Count, Query, View};
 use crate::records::schema::{Entity, Module};
 use crate::records::sort::Sort;
@@ -56,17 +56,23 @@ impl World {
         let secrets = Secrets::open(folder.path()).unwrap();
         let people = Identity::with_cost(files.clone(), secrets.clone(), clock.clone(), Cost::FLOOR);
         let records = Records::new(files.clone(), people.clone(), &secrets, clock.clone());
-        let grants: Vec<Grant> = module
-            .entities
-            .iter()
-            .flat_map(|entity| {
-                ["read", "create", "update", "delete"]
-                    .map(|action| grant("rep", &entity.object, action, Reach::Own))
-            })
-            .collect();
-        let policy = runtime.block_on(Policy::new().load(organization.id, &grants)).unwrap();
+        let policy = runtime.block_on(Policy::new().load(organization.id, &grants(&module))).unwrap();
         runtime.block_on(records.prepare(&organization, &module)).unwrap();
         Self { folder, runtime, clock, files, people, records, organization, policy, module }
+    }
+
+    /// Puts rows of the organization's own in force: subject, object, action, scope, effect.
+    pub(crate) fn rule(&mut self, rows: &[[&str; 5]]) {
+        let row = |row: &[&str; 5]| {
+            let [subject, object, action, scope, effect] = row.map(str::to_owned);
+            let words = Words { subject, object, action, scope, condition: String::new(), effect };
+            let (reason, created_by) = (String::new(), PrincipalId::new());
+            Addition { id: PolicyId::new(), words, reason, created_at: 0, created_by }
+        };
+        let overlay = Overlay { roles: Vec::new(), rows: rows.iter().map(row).collect() };
+        let (policies, grants) = (Policy::with_clock(self.clock.clone()), grants(&self.module));
+        let build = policies.build(self.organization.id, &grants, &overlay);
+        self.policy = self.runtime.block_on(build).unwrap().index;
     }
 
     pub(crate) fn entity(&self, key: &str) -> Arc<Entity> {
@@ -140,6 +146,14 @@ impl World {
     pub(crate) fn number(&self, sql: &'static str) -> i64 {
         self.raw(move |conn| Ok(conn.prepare(sql)?.query_row([], |row| row.get(0))?))
     }
+}
+
+/// A rep reaches everything that he owns.
+fn grants(module: &Module) -> Vec<Grant> {
+    let own = |object: &str| {
+        ["read", "create", "update", "delete"].map(|action| grant("rep", object, action, Reach::Own))
+    };
+    module.entities.iter().flat_map(|entity| own(&entity.object)).collect()
 }
 
 pub(crate) fn grant(role: &str, object: &str, action: &str, scope: Reach) -> Grant {
@@ -296,7 +310,7 @@ impl Desk<'_> {
             json => filter::parse_json(&self.context(), &entity, json)?,
         };
         let sort = if sort.is_empty() { Sort::newest() } else { Sort::parse(&entity, sort)? };
-        let view = View::parse(&entity, None, None)?;
+        let view = View::within(&self.scope, &entity, None, None)?;
         let query = Query { filter, words: None, sort, limit, cursor, view, count: Count::Exact };
         let body = self.world.records.list(&self.scope, &entity, &query)?;
         Ok(serde_json::from_slice(&body).unwrap())

@@ -2,7 +2,7 @@
 //!
 //! Reading order: `rows.rs` (what the records look like), `work.rs` (the requests), then this file.
 
-mod rows;
+pub(super) mod rows;
 mod work;
 
 use std::fs;
@@ -13,8 +13,8 @@ use serde_json::json;
 
 use self::work::{Sample, Scale};
 use super::Options;
-use super::load::Round;
 use super::stoa::Stoa;
+use super::table::Table;
 use crate::fault::Fault;
 use crate::host::{self, Profile};
 use crate::workspace::{Workspace, say};
@@ -25,41 +25,6 @@ const SMALL: usize = 10_000;
 const FILE: usize = 200_000;
 /// Longest that one file may take.
 const LIMIT: Duration = Duration::from_secs(1_200);
-
-/// One line of the table.
-struct Line {
-    what: String,
-    figure: String,
-    aim: String,
-    reached: bool,
-}
-
-/// The table as it grows.
-#[derive(Default)]
-struct Table(Vec<Line>);
-
-impl Table {
-    fn add(&mut self, what: impl Into<String>, figure: String, aim: impl Into<String>, reached: bool) {
-        let line = Line { what: what.into(), figure, aim: aim.into(), reached };
-        say(format_args!("{}: {} (aim {})", line.what, line.figure, line.aim));
-        self.0.push(line);
-    }
-
-    /// A latency that 95 of 100 requests must not exceed.
-    fn latency(&mut self, what: &str, round: &Round, aim: f64) {
-        let (middle, high) = (round.latency(50), round.latency(95));
-        let figure = format!("p50 {middle:.2} ms, p95 {high:.2} ms, {:.0}/s", round.per_second());
-        self.add(what, figure, format!("p95 {aim:.0} ms"), high <= aim);
-    }
-
-    fn print(&self) {
-        println!("\n{:<44}{:<46}{:<18}", "", "measured", "aim");
-        for line in &self.0 {
-            let mark = if line.reached { "reached" } else { "MISSED" };
-            println!("{:<44}{:<46}{:<18}{mark}", line.what, line.figure, line.aim);
-        }
-    }
-}
 
 pub(super) fn measure(workspace: &Workspace, options: &Options) -> Result<(), Fault> {
     let binary = host::build(workspace, Profile::Release)?;
@@ -81,8 +46,7 @@ pub(super) fn measure(workspace: &Workspace, options: &Options) -> Result<(), Fa
     write(&large, options, &mut table)?;
     export(&large, total, &mut table)?;
     memory(&large, &mut table)?;
-    table.print();
-    if table.0.iter().all(|line| line.reached) { Ok(()) } else { Err(Fault::new("an aim was missed")) }
+    table.end()
 }
 
 /// Imports `total` accounts, file by file; rows per second.

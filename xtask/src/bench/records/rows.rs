@@ -61,13 +61,13 @@ fn pick<'a>(list: &[&'a str], number: usize, salt: u64) -> &'a str {
 }
 
 /// The n-th company's name: a word that every hundredth shares, one that every tenth shares, one of its own.
-pub(super) fn name(number: usize) -> String {
+pub(in crate::bench) fn name(number: usize) -> String {
     let group = if number.is_multiple_of(3) { " Group" } else { "" };
     format!("{} {}{group} {number}", pick(&FIRST, number, 7), pick(&SECOND, number, 1_013))
 }
 
 /// What a search is asked for: a rare text, a common one, a very common one, an unfinished one.
-pub(super) fn query(number: u64, total: usize) -> String {
+pub(in crate::bench) fn query(number: u64, total: usize) -> String {
     let of = scattered(number, total);
     match number % 4 {
         0 => name(of),
@@ -78,7 +78,7 @@ pub(super) fn query(number: u64, total: usize) -> String {
 }
 
 /// The n-th company as the API takes it.
-pub(super) fn account(number: usize) -> Value {
+pub(in crate::bench) fn account(number: usize) -> Value {
     json!({
         "name": name(number),
         "kind": "customer",
@@ -91,7 +91,7 @@ pub(super) fn account(number: usize) -> Value {
 }
 
 /// The companies of these numbers as a CSV file: twelve fields, some of them empty.
-pub(super) fn csv(numbers: Range<usize>) -> String {
+pub(in crate::bench) fn csv(numbers: Range<usize>) -> String {
     let mut text = String::with_capacity(numbers.len() * 190);
     text.push_str(
         "name,legal_name,kind,industry,website,year_founded,employees,revenue,country,phone,description,number\n",
@@ -114,7 +114,7 @@ pub(super) fn csv(numbers: Range<usize>) -> String {
 }
 
 /// How the file is imported.
-pub(super) fn spec() -> Value {
+pub(in crate::bench) fn spec() -> Value {
     let column = |name: &str| json!({ "column": name });
     json!({
         "entity": "crm.account",

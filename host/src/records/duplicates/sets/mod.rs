@@ -86,6 +86,18 @@ pub(in crate::records) fn report(
     store::touch(conn, set, pair, now)
 }
 
+/// How many members each open set shows to the caller, and whether it says what they are called.
+#[cfg(test)]
+pub(super) fn listed(
+    conn: &Rc<Connection>,
+    scope: &Scope,
+    entity: &Entity,
+) -> Result<Vec<(usize, bool)>, RecordError> {
+    let sets = store::list(conn, scope, entity, Status::Open, None, 10)?;
+    let shown = |set: &Listed| (set.members.len(), set.members.iter().all(|(_, title)| title.is_some()));
+    Ok(sets.iter().map(shown).collect())
+}
+
 /// Sets of every organization. Cheap to clone.
 #[derive(Clone)]
 pub struct DuplicateSets {

@@ -9,6 +9,7 @@ use super::{MEMBERS, Pair};
 use crate::clock::UnixMillis;
 use crate::ids::{JobId, PrincipalId, RecordId};
 use crate::records::Scope;
+use crate::records::duplicates::check::tells;
 use crate::records::error::RecordError;
 use crate::records::filter::bind;
 use crate::records::list::write_visible;
@@ -204,10 +205,15 @@ fn found(
     conn: &Rc<Connection>,
     scope: &Scope,
     entity: &Entity,
-    condition: String,
+    mut condition: String,
     mut params: Vec<Value>,
     limit: u32,
 ) -> Result<Vec<Listed>, RecordError> {
+    // What a rule on withheld fields found would say that two records hold the same there.
+    for rule in entity.duplicates.iter().filter(|rule| !tells(scope, entity, rule)) {
+        condition.push_str(" and s.rule <> ");
+        bind(Value::Text(rule.key.clone()), &mut condition, &mut params);
+    }
     let mut sql = format!(
         "select s.id, s.status, s.score, s.rule, s.automatic, s.created_at, s.updated_at
          from _stoa_duplicate_sets s where {condition} and ("
@@ -240,7 +246,8 @@ fn listed(entity: &Entity, row: &Row<'_>) -> rusqlite::Result<Listed> {
 }
 
 fn fill(conn: &Rc<Connection>, scope: &Scope, entity: &Entity, set: &mut Listed) -> Result<(), RecordError> {
-    let title = entity.title.as_ref().map_or_else(|| "null".to_owned(), |title| format!("\"{title}\""));
+    let title = entity.title.as_ref().filter(|title| scope.shown_field(entity, title).is_some());
+    let title = title.map_or_else(|| "null".to_owned(), |title| format!("\"{title}\""));
     let (mut sql, mut params) = (String::new(), vec![Value::from(set.id)]);
     members_of(scope, entity, &format!("id, {title}"), "?1", &mut sql, &mut params)?;
     sql.push_str(" order by id");

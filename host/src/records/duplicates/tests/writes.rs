@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::{because, conflict, ids, person, rules, world};
+use super::{because, checked, conflict, ids, person, rules, world};
 use crate::caller::{Caller, Source};
 use crate::ids::{OrganizationId, PrincipalId};
 use crate::policy::{Policy, Scope as Reach};
 use crate::records::RecordError;
 use crate::records::duplicates::check::{self, Subjects};
-use crate::records::duplicates::rule;
+use crate::records::duplicates::{rule, sets};
 use crate::records::tests::garden::module;
 use crate::records::tests::world::{World, acting, grant, told};
 
@@ -181,4 +181,52 @@ fn the_right_to_bypass_can_be_granted() {
         because(world.desk(acting(world.organization.id, PrincipalId::new(), "clerk", &[])), "sure");
     clerk.scope.policy = policy;
     clerk.create("person", row).unwrap();
+}
+
+#[test]
+fn nobody_learns_from_a_match_what_a_withheld_field_holds() {
+    let mut world = world("block");
+    let owner = world.owner();
+    let ada = owner.create("person", json!({ "name": "Ada", "email": "ada@example.com" })).unwrap();
+    let firm = json!({ "name": "Bob", "firm": "Initech" });
+    owner.create("person", firm.clone()).unwrap();
+    owner.create("person", json!({ "name": "Rob", "firm": "Initech GmbH" })).unwrap();
+    drop(owner);
+    let open =
+        ["read", "create", "update"].map(|action| ["role:rep", "garden.person", action, "org", "allow"]);
+    let withheld = [["role:rep", "garden.person#email", "read", "org", "deny"]];
+    let rows = [&open[..], &withheld[..]].concat();
+    world.rule(&open);
+    let ann = world.person("Ann", "rep", None);
+    let guess = json!({ "name": "Somebody", "email": "ada@example.com" });
+    let open = checked(&world.desk(ann.clone()), guess.clone());
+    assert_eq!(ids(&open["duplicates"]), BTreeSet::from([ada.to_string()]), "nothing is withheld yet");
+
+    world.rule(&rows);
+    let desk = world.desk(ann);
+    let blind = checked(&desk, guess.clone());
+    assert_eq!((&blind["duplicates"], &blind["hidden"]), (&json!([]), &json!(0)), "a check is no oracle");
+    let (code, listed, hidden) = conflict(desk.create("person", guess));
+    assert_eq!((code.as_str(), listed, hidden), ("duplicate_found", json!([]), json!(1)), "the rule holds");
+    assert_eq!(ids(&checked(&desk, firm)["duplicates"]).len(), 2, "what is not withheld is told");
+}
+
+#[test]
+fn sets_that_a_rule_on_withheld_fields_found_are_not_listed() {
+    let mut world = world("allow_and_report");
+    for name in ["Ada", "Zoe"] {
+        world.owner().create("person", json!({ "name": name, "email": "ada@example.com" })).unwrap();
+    }
+    let read = ["role:rep", "garden.person", "read", "org", "allow"];
+    let listed = |world: &World, caller: &Caller| {
+        let (scope, entity) = (world.scope(caller.clone()), world.entity("person"));
+        world.raw(move |conn| sets::listed(conn, &scope, &entity))
+    };
+    world.rule(&[read]);
+    let ann = world.person("Ann", "rep", None);
+    assert_eq!(listed(&world, &ann), [(2, true)]);
+    world.rule(&[read, ["role:rep", "garden.person#name", "read", "org", "deny"]]);
+    assert_eq!(listed(&world, &ann), [(2, false)], "what people call them is a field like any other");
+    world.rule(&[read, ["role:rep", "garden.person#email", "read", "org", "deny"]]);
+    assert_eq!(listed(&world, &ann), []);
 }

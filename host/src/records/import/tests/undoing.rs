@@ -232,3 +232,30 @@ fn there_is_nothing_to_undo_in_what_kept_nothing_or_is_not_over() {
     assert!(matches!(submit(undo.id), Err(ImportError::Job(JobError::NotFound(_)))));
     assert!(matches!(submit(JobId::new()), Err(ImportError::Job(JobError::NotFound(_)))));
 }
+
+#[test]
+fn an_undo_restores_no_field_that_whoever_undoes_may_not_write() {
+    let mut desk = Desk::of(orchard());
+    let columns = "id,name,amount,code,price,uses,city,parent,friends\n";
+    desk.whole(&spec(), format!("{columns}1,Oak,1,a,,,,,\n2,Elm,2,b,,,,,\n"));
+    let (second, result) = desk.whole(&spec(), format!("{columns}1,Oak,9,a,,,,,\n2,Alder,2,b,,,,,\n"));
+    assert_eq!(counts(&result), [0, 2, 0], "{result}");
+    let whole = ["read", "import", "update", "delete"];
+    let whole = whole.map(|action| ["role:rep", "garden.plant", action, "org", "allow"]);
+    let locked = [["role:rep", "garden.plant#amount", "update", "org", "deny"]];
+    desk.world.rule(&[&whole[..], &locked[..]].concat());
+    let owner = desk.scope.clone();
+    desk.scope = desk.world.scope(importing(&desk.world.person("Ann", "rep", None)));
+    let (undo, result) = desk.undo(&second, Options::default());
+    assert_eq!(told_by(&result), [0, 1, 0, 1], "{result}");
+    let errors = desk.errors(&undo);
+    assert!(errors.len() == 1 && errors[0].contains("field_not_writable,"), "{errors:?}");
+    assert!(errors[0].contains("amount"), "{errors:?}");
+    assert_eq!(desk.world.owner().get("plant", desk.plant("Oak")).unwrap()["amount"], 9);
+    desk.plant("Elm");
+
+    desk.scope = owner;
+    let (_, result) = desk.undo(&second, Options::default());
+    assert_eq!(told_by(&result), [0, 1, 1, 0], "{result}");
+    assert_eq!(desk.world.owner().get("plant", desk.plant("Oak")).unwrap()["amount"], 1);
+}

@@ -8,7 +8,9 @@ use super::{Outcome, Undo, changed_since, forbidden};
 use crate::ids::RecordId;
 use crate::records::error::RecordError;
 use crate::records::reference::Seen;
-use crate::records::schema::{DELETED_AT, EXTERNAL_IDS, Entity, ID, Kind, UPDATED_AT, UPDATED_BY, VERSION};
+use crate::records::schema::{
+    DELETED_AT, EXTERNAL_IDS, Entity, Field, ID, Kind, UPDATED_AT, UPDATED_BY, VERSION,
+};
 use crate::records::tx::Authority;
 use crate::records::value::Value;
 use crate::records::{derived, list, store as rows, write};
@@ -36,6 +38,11 @@ impl Undo<'_> {
         if !self.permitted(entity, "update", &current) {
             return Ok(forbidden("update"));
         }
+        let locked = self.locked(entity, &current, &after);
+        if !locked.is_empty() {
+            let detail = "your roles do not let you write these fields".to_owned();
+            return Ok(Outcome::Left("field_not_writable", locked, detail));
+        }
         if let Some(left) = self.in_the_way(entity, entry.record, &current, &after)? {
             return Ok(left);
         }
@@ -54,6 +61,20 @@ impl Undo<'_> {
         let rows =
             self.asks_policy(entity).then(|| self.tx.scope.policy.decide(principal, &entity.object, action));
         write::permits(self.tx, entity, &rows, current)
+    }
+
+    /// The fields that would change and that the caller may not write: an old value is a value like any other.
+    fn locked(&self, entity: &Entity, current: &[Value], after: &[Value]) -> Vec<String> {
+        if !self.asks_policy(entity) {
+            return Vec::new();
+        }
+        let changes = |field: &&Field| {
+            let columns = if matches!(field.kind, Kind::Money) { 2 } else { 1 };
+            (field.column..field.column + columns).any(|at| current.get(at) != after.get(at))
+        };
+        let changed = entity.fields.iter().filter(changes);
+        let locked = changed.filter(|field| self.tx.scope.may_write(entity, field).is_err());
+        locked.map(|field| field.key.to_string()).collect()
     }
 
     /// What keeps old values from coming back: others have them by now, or what they point at is gone. In a dry run what

@@ -1,8 +1,10 @@
 //! `/authz`: what is decided, and why.
 
+pub mod views;
+
 use std::sync::Arc;
 
-use poem_openapi::{Object, OpenApi};
+use poem_openapi::OpenApi;
 
 use crate::app::App;
 use crate::caller::{Caller, Principal};
@@ -12,10 +14,16 @@ use crate::http::gateway::problem;
 use crate::http::input::Input;
 use crate::http::problem::{Fault, Problem};
 use crate::http::resources::Tag;
-use crate::policy::{Decision, Effect, FieldUse, Rule, limits};
-use crate::records::rights::{permits, predicate};
+use crate::policy::{Decision, Effect, FieldUse, limits};
+use crate::records::rights::conditions::Reader;
+use crate::records::rights::{permits, predicate, told};
 use crate::records::schema::Entity;
 use crate::records::{RecordError, Scope, write};
+
+use self::views::{
+    ActionView, Answered, AuthzAnswers, AuthzCheck, ExplainInput, Explanation, FilterInput, FilterView,
+    MeView, ObjectView, Question, RuleView, Stage,
+};
 
 const OBJECT: &str = "host.authz";
 
@@ -23,152 +31,6 @@ const OBJECT: &str = "host.authz";
 pub struct AuthzApi {
     /// People, records, policies.
     pub app: App,
-}
-
-/// A question.
-#[derive(Object)]
-#[oai(rename = "AuthzQuestion")]
-pub struct Question {
-    /// `<plugin>.<entity>` or `host.<thing>`.
-    #[oai(validator(min_length = 1, max_length = 200))]
-    object: String,
-    /// What is to be done with it.
-    #[oai(validator(min_length = 1, max_length = 64))]
-    action: String,
-    /// The record's id; without it: with any at all.
-    #[oai(validator(max_length = 64))]
-    record: Option<String>,
-}
-
-/// Questions about yourself.
-#[derive(Object)]
-pub struct AuthzCheck {
-    /// 1 to 100.
-    #[oai(validator(min_items = 1, max_items = 100))]
-    items: Vec<Question>,
-}
-
-/// An answer.
-#[derive(Object)]
-#[oai(rename = "AuthzAnswer")]
-pub struct Answered {
-    /// Whether you may.
-    allowed: bool,
-    /// `allowed`, `denied`, or `not_found` for a record that there is not, or that you may not read.
-    reason: String,
-}
-
-/// The answers in the order of the questions.
-#[derive(Object)]
-pub struct AuthzAnswers {
-    /// One for each.
-    results: Vec<Answered>,
-}
-
-/// What you may do with one object.
-#[derive(Object)]
-#[oai(rename = "AuthzObject")]
-pub struct ObjectView {
-    /// `<plugin>.<entity>` or `host.<thing>`.
-    object: String,
-    /// What you may do with it.
-    actions: Vec<ActionView>,
-    /// Fields that you do not see.
-    masked: Vec<String>,
-    /// Fields that you cannot write.
-    unwritable: Vec<String>,
-}
-
-/// An action and how far it reaches.
-#[derive(Object)]
-#[oai(rename = "AuthzAction")]
-pub struct ActionView {
-    /// The action.
-    action: String,
-    /// Whether it reaches every record.
-    all: bool,
-    /// How far rows allow it: `own`, `team`, `subteams`, `shared`, `org`.
-    scopes: Vec<String>,
-}
-
-/// What you may do.
-#[derive(Object)]
-#[oai(rename = "AuthzMe")]
-pub struct MeView {
-    /// Your id.
-    principal: String,
-    /// `user`, `api-key`, `service`.
-    kind: String,
-    /// Your roles.
-    roles: Vec<String>,
-    /// Your teams, the primary one first.
-    teams: Vec<String>,
-    /// What your credential is limited to; null: to nothing.
-    limits: Option<Vec<String>>,
-    /// Objects of which you may do something, by name.
-    objects: Vec<ObjectView>,
-}
-
-/// What is to be explained.
-#[derive(Object)]
-#[oai(rename = "AuthzExplain")]
-pub struct ExplainInput {
-    /// Of whom; you when left out.
-    #[oai(validator(max_length = 64))]
-    principal: Option<String>,
-    /// `<plugin>.<entity>` or `host.<thing>`.
-    #[oai(validator(min_length = 1, max_length = 200))]
-    object: String,
-    /// What is to be done with it.
-    #[oai(validator(min_length = 1, max_length = 64))]
-    action: String,
-    /// The record's id.
-    #[oai(validator(max_length = 64))]
-    record: Option<String>,
-}
-
-/// A stage of a decision.
-#[derive(Object)]
-#[oai(rename = "AuthzStage")]
-pub struct Stage {
-    /// Its name.
-    stage: String,
-    /// Whether it lets pass.
-    passed: bool,
-    /// What it found.
-    detail: String,
-}
-
-/// A rule that matches.
-#[derive(Object)]
-#[oai(rename = "AuthzRule")]
-pub struct RuleView {
-    /// `roles.csv line 8`, `grant 12` (of a manifest), or `policy <id>`.
-    origin: String,
-    /// Whom it speaks of.
-    subject: String,
-    /// How far it reaches.
-    scope: String,
-    /// Of which records.
-    condition: Option<serde_json::Value>,
-    /// Allow or deny.
-    effect: String,
-}
-
-/// Why something is decided as it is.
-#[derive(Object)]
-#[oai(rename = "AuthzExplanation")]
-pub struct Explanation {
-    /// The decision.
-    allowed: bool,
-    /// In their order; the first that does not let pass decides.
-    stages: Vec<Stage>,
-    /// The rules that speak of the principal, the object and the action.
-    rules: Vec<RuleView>,
-    /// Fields that are withheld; of what they hold nothing is said.
-    masked: Vec<String>,
-    /// The predicate that lists carry, its values as placeholders; null for what has no records.
-    sql: Option<String>,
 }
 
 #[OpenApi(prefix_path = "/api/v1/authz", tag = "Tag::Authorization")]
@@ -204,6 +66,28 @@ impl AuthzApi {
             limits,
             objects,
         }))
+    }
+
+    /// See the filter that lists of somebody carry
+    #[oai(path = "/filter", method = "post", operation_id = "filter_authorization")]
+    async fn filter(&self, access: Access, input: Input<FilterInput>) -> Result<Found<FilterView>, Problem> {
+        access.must(OBJECT, "read")?;
+        let FilterInput { principal, object, action } = input.0;
+        let principal = self.principal(&access, principal.as_deref())?;
+        let caller = Caller { principal, ..access.caller.clone() };
+        let scope = access.entered.scope(&caller);
+        let rows = scope.policy.decide(&caller.principal, &object, &action);
+        let entity = entity(&scope, &object);
+        let (outcome, filter) = match (rows.never(), rows.always()) {
+            (true, _) => ("never", None),
+            (_, true) => ("always", None),
+            _ => {
+                let reader = Reader::of(&scope, self.app.clock.now());
+                ("filter", Some(told(&reader, entity.as_deref(), &rows, &action)))
+            }
+        };
+        let masked = entity.map(|entity| fields(&scope, &entity, FieldUse::Read)).unwrap_or_default();
+        Ok(Found::new(FilterView { outcome: outcome.to_owned(), filter, masked }))
     }
 
     /// Explain a decision
@@ -338,17 +222,4 @@ fn explanation(app: &App, scope: &Scope, asked: &Question) -> Result<Explanation
 
 fn stage(name: &str, passed: bool, detail: &str) -> Stage {
     Stage { stage: name.to_owned(), passed, detail: detail.to_owned() }
-}
-
-impl From<&Rule> for RuleView {
-    fn from(rule: &Rule) -> Self {
-        let row = &rule.row;
-        Self {
-            origin: rule.origin.to_string(),
-            subject: row.subject.to_string(),
-            scope: row.scope.as_str().to_owned(),
-            condition: row.condition.as_ref().and_then(|text| serde_json::from_str(text.text()).ok()),
-            effect: row.effect.as_str().to_owned(),
-        }
-    }
 }
