@@ -10,6 +10,7 @@ mod architecture;
 mod door;
 mod stories {
     mod a_bad_schema_is_refused;
+    mod a_browser_is_kept_safe;
     mod a_deal_moves;
     mod a_filter_is_asked;
     mod a_hostile_plugin_is_refused;
@@ -20,6 +21,7 @@ mod stories {
     mod a_password_is_forgotten;
     mod a_platform_is_claimed;
     mod a_program_signs_people_in;
+    mod a_provider_is_swapped;
     mod a_record_comes_back;
     mod a_record_lives;
     mod a_reference_crosses_files;
@@ -34,6 +36,7 @@ mod stories {
     mod an_import_is_undone;
     mod an_import_reports_its_dirt;
     mod an_organization_shapes_its_schema;
+    mod attacks_are_answered;
     mod duplicates_are_found;
     mod every_operation_is_guarded;
     mod files_are_kept;

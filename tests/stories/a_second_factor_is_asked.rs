@@ -60,6 +60,8 @@ fn who_has_a_second_factor_is_asked_for_it() {
     let ann = acme.with_token(text(&first, "access_token"));
     let (secret, codes, step) = enrol(&ann);
     assert_eq!(codes.len(), 10);
+    let letters = |code: &Value| code.as_str().unwrap().chars().filter(char::is_ascii_alphanumeric).count();
+    assert!(codes.iter().all(|code| letters(code) == 24), "120 bits each: {codes:?}");
     assert_eq!(mails(&host, "A second factor was added").len(), 1);
     let profile = ann.get("/api/v1/me/profile").ok();
     assert_eq!((&profile["totp"], &profile["recovery_codes"]), (&json!(true), &json!(10)));

@@ -189,6 +189,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_shipped_cost_is_above_what_is_recommended() {
+        let (memory, passes) = (Cost::SHIPPED.memory_kib, Cost::SHIPPED.passes);
+        assert!(
+            memory >= 47_104 && passes >= 1 && memory >= 2 * Cost::FLOOR.memory_kib,
+            "46 MiB in one pass"
+        );
+        assert!(Cost::FLOOR.memory_kib >= 19_456 && Cost::FLOOR.passes >= 2, "19 MiB in two");
+        let hash = Hasher::new(Cost::SHIPPED, [1; 32]).hash("violet tram 9").await.unwrap();
+        assert!(hash.starts_with("$argon2id$v=19$m=65536,t=2,p=1$"), "{hash}");
+        let salt = hash.split('$').nth(4).unwrap();
+        assert!(salt.len() >= 22, "16 random bytes: {salt}");
+        assert_ne!(Hasher::new(Cost::SHIPPED, [1; 32]).hash("violet tram 9").await.unwrap(), hash);
+    }
+
+    #[tokio::test]
     async fn a_hash_of_another_cost_is_good_and_outdated() {
         let hash = Hasher::new(CHEAP, [1; 32]).hash("violet tram 9").await.unwrap();
         let dearer = Hasher::new(Cost { passes: 2, ..CHEAP }, [1; 32]);
