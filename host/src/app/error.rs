@@ -28,7 +28,7 @@ pub enum AppError {
         source: std::io::Error,
     },
     /// The list of leaked passwords.
-    #[error("the list of leaked passwords {} cannot be used: {source}", path.display())]
+    #[error("the list of leaked passwords {} cannot be used", path.display())]
     Breached {
         /// Which.
         path: PathBuf,

@@ -83,6 +83,32 @@ async fn what_was_added_during_a_login_is_asked_in_it() {
 }
 
 #[tokio::test]
+async fn adding_and_removing_an_app_ends_the_other_sessions() {
+    let world = World::new();
+    let ann = world.member("ann", "rep").await;
+    let session = async |code: Option<&str>| {
+        let (cookie, _) = password_said(&world).await;
+        if let Some(code) = code {
+            world.identity.login_totp(&world.acme, &cookie, code, &visitor()).await.unwrap();
+        }
+        world.identity.complete_login(&world.acme, &cookie, &visitor()).await.unwrap().session.id
+    };
+    let live = || world.identity.sessions_of(world.acme.id, ann.id).unwrap().len();
+    session(None).await;
+    session(None).await;
+    assert_eq!(live(), 2);
+    let Enrolled { by, codes, .. } = enrol(&world, ann.clone()).await;
+    assert_eq!(live(), 0, "they were begun without it, and none of them added it");
+    let here = session(Some(&code(&world, ann.id))).await;
+    world.clock.advance(totp::STEP);
+    session(Some(&code(&world, ann.id))).await;
+    let inside = crate::caller::Principal { session: Some(here), ..(*by.principal).clone() };
+    let by = Caller { principal: inside.into(), ..by };
+    world.identity.remove_factors(&by, &world.acme, &proof(Some(&codes[0]), &visitor())).await.unwrap();
+    assert_eq!(live(), 1, "the one in which it was removed goes on");
+}
+
+#[tokio::test]
 async fn another_issuers_word_is_one_factor_unless_it_asked_for_two() {
     let world = World::new();
     let Enrolled { ann, .. } = enrolled(&world).await;
