@@ -46,8 +46,8 @@ impl Stage<'_> {
             ("code_challenge", CHALLENGE),
             ("code_challenge_method", "S256"),
         ];
-        for (name, value) in changes {
-            all.retain(|(known, _)| known != name);
+        for &(name, value) in changes {
+            all.retain(|(known, _)| *known != name);
             if !value.is_empty() {
                 all.push((name, value));
             }
@@ -78,7 +78,8 @@ impl Stage<'_> {
 
     pub(super) fn token(&self, grant: &str, more: &[(&str, &str)]) -> Answer {
         let secret = self.client.secret.as_deref().unwrap();
-        let mut all = vec![("grant_type", grant), ("client_id", &self.client.id), ("client_secret", secret)];
+        let mut all =
+            vec![("grant_type", grant), ("client_id", self.client.id.as_str()), ("client_secret", secret)];
         all.extend(more);
         form(&self.door, "/oauth/token", &all)
     }
