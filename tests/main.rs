@@ -25,6 +25,7 @@ mod stories {
     mod a_record_comes_back;
     mod a_record_lives;
     mod a_reference_crosses_files;
+    mod a_relying_party;
     mod a_request_is_hardened;
     mod a_request_is_refused;
     mod a_second_factor_is_asked;
@@ -48,6 +49,7 @@ mod stories {
     mod people_see_what_they_may;
     mod people_sign_in;
     mod people_talk_about_a_record;
+    mod programs_ask_for_tokens;
     mod programs_have_accounts;
     mod rates_are_limited;
     mod records_are_merged;
@@ -58,6 +60,7 @@ mod stories {
     mod strangers_sign_people_in;
     mod the_document_is_walked;
     mod the_kitchen_sink_is_walked;
+    mod the_openid_basic_list;
     mod the_platform_is_walked;
     mod words_are_searched;
 }

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 use stoa_testkit::{Answer, Client, Host, Organization, encode};
 use stoa_tests::text;
 
-const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+pub(super) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+pub(super) const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 const BACK: &str = "http://127.0.0.1:7777/cb";
 
 /// Somebody who can sign in, and may register clients.
@@ -74,7 +74,7 @@ fn pair(answer: &Answer, name: &str) -> String {
     pair.to_owned()
 }
 
-fn query(parameters: &[(&str, &str)]) -> String {
+pub(super) fn query(parameters: &[(&str, &str)]) -> String {
     let pairs: Vec<_> = parameters.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
     pairs.join("&")
 }
@@ -96,7 +96,7 @@ fn asking<'a>(client: &'a Registered, changes: &[(&'a str, &'a str)]) -> String 
     query(&all)
 }
 
-fn authorize(door: &Client, cookie: &str, query: &str) -> Answer {
+pub(super) fn authorize(door: &Client, cookie: &str, query: &str) -> Answer {
     door.call("GET", &format!("/oauth/authorize?{query}")).header("Cookie", cookie).send()
 }
 
@@ -104,12 +104,12 @@ pub(super) fn form(door: &Client, path: &str, parameters: &[(&str, &str)]) -> An
     door.raw(path, "application/x-www-form-urlencoded", query(parameters).as_bytes())
 }
 
-fn location(answer: &Answer) -> String {
+pub(super) fn location(answer: &Answer) -> String {
     assert_eq!(answer.status(), 303, "{}", answer.text());
     answer.header("location").unwrap().to_owned()
 }
 
-fn parameter(address: &str, name: &str) -> Option<String> {
+pub(super) fn parameter(address: &str, name: &str) -> Option<String> {
     let (_, query) = address.split_once('?')?;
     let found = query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
     found.map(str::to_owned)
@@ -150,7 +150,7 @@ pub(super) fn exchange(door: &Client, client: &Registered, code: &str) -> Answer
     form(door, "/oauth/token", &parameters)
 }
 
-fn refused(answer: &Answer, status: u16, error: &str) {
+pub(super) fn refused(answer: &Answer, status: u16, error: &str) {
     assert_eq!((answer.status(), &answer.json()["error"]), (status, &json!(error)), "{}", answer.text());
 }
 

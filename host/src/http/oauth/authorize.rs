@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use poem::{Request, Response};
+use url::form_urlencoded::Serializer;
 
 use super::parameters::Parameters;
 use super::{OAuth, answer, person};
@@ -31,7 +32,12 @@ impl OAuth {
         match self.identity.authorize(organization, ask, person.as_ref()).await {
             Ok(Authorization::Answer(to)) => answer::to_client(&to),
             Ok(Authorization::SignIn(name)) => {
-                answer::redirect(&format!("{issuer}/auth/sign-in#request={name}"))
+                // A hint saves typing; without it nothing is lost.
+                let hint = self.identity.login_hint(organization, &name).ok().flatten();
+                let hint = hint.map(|hint| {
+                    format!("&{}", Serializer::new(String::new()).append_pair("login_hint", &hint).finish())
+                });
+                answer::redirect(&format!("{issuer}/auth/sign-in#request={name}{}", hint.unwrap_or_default()))
             }
             Ok(Authorization::Consent(name)) => {
                 answer::redirect(&format!("{issuer}/auth/consent#request={name}"))

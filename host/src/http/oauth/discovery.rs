@@ -40,7 +40,7 @@ impl OAuth {
             "claim_types_supported": ["normal"],
             "claims_supported": [
                 "iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "sid", "acr", "amr",
-                "name", "email", "updated_at",
+                "name", "email", "email_verified", "updated_at",
             ],
             "acr_values_supported": ["aal1", "aal2"],
             "prompt_values_supported": ["none", "login", "consent", "select_account"],

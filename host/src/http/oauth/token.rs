@@ -154,7 +154,8 @@ fn shown(tokens: &TokenAnswer) -> Value {
     Value::Object(body)
 }
 
-/// Claims by the scopes that were granted. Whether an address was verified is not known, so nothing is said of it.
+/// Claims by the scopes that were granted. No proof is kept that an address is the person's, so it counts as unverified:
+/// a client must not join accounts by it.
 fn claims(info: UserInfo) -> Value {
     let mut body = Map::new();
     body.insert("sub".to_owned(), json!(info.user));
@@ -162,6 +163,7 @@ fn claims(info: UserInfo) -> Value {
     body.extend(info.updated_at.map(|at| ("updated_at".to_owned(), json!(at))));
     if let Some(email) = info.email {
         body.insert("email".to_owned(), json!(email));
+        body.insert("email_verified".to_owned(), json!(false));
     }
     Value::Object(body)
 }

@@ -5,6 +5,8 @@ const named = asked.get("request") || "";
 const request = /^[A-Za-z0-9_-]{1,200}$/.test(named) ? named : null;
 const api = "../api/v1/auth/transactions";
 const byId = (id) => document.getElementById(id);
+// What the application expects to be typed here; it is text in a field, and sent by nobody but the person.
+byId("email").value = (asked.get("login_hint") || "").slice(0, 254);
 
 async function send(path, body, method = "POST") {
   const response = await fetch(api + path, {

@@ -156,6 +156,10 @@ impl Identity {
         person: Option<&SignedIn>,
         now: UnixMillis,
     ) -> Result<Next, IdentityError> {
+        let weak = match person {
+            Some(person) => self.is_weaker_than_wished(organization.id, request, person)?,
+            None => false,
+        };
         let fits = |person: &&SignedIn| {
             let age = now.saturating_sub(person.auth_time);
             let fresh = !request.ask_login || person.auth_time >= request.received_at;
@@ -164,7 +168,7 @@ impl Identity {
             });
             fresh && young && request.expected.is_none_or(|user| user == person.user)
         };
-        let Some(person) = person.filter(fits) else {
+        let Some(person) = person.filter(fits).filter(|_| !weak) else {
             let refused = Next::Refuse(OAuthError::LoginRequired);
             return Ok(if request.ask_nothing { refused } else { Next::SignIn });
         };
@@ -182,6 +186,33 @@ impl Identity {
         }
         let refused = Next::Refuse(OAuthError::ConsentRequired);
         Ok(if request.ask_nothing { refused } else { Next::Consent })
+    }
+
+    /// Whether the client wishes for a second factor that the person has, and did not use. They sign in again for it
+    /// once; where nobody may be asked, what there is is taken.
+    fn is_weaker_than_wished(
+        &self,
+        organization: OrganizationId,
+        request: &Request,
+        person: &SignedIn,
+    ) -> Result<bool, IdentityError> {
+        let wished = request.ask_second_factor && !request.ask_nothing;
+        if !wished || person.acr == "aal2" || person.auth_time >= request.received_at {
+            return Ok(false);
+        }
+        Ok(self.factors(organization, person.user)?.totp)
+    }
+
+    /// The address that the client expects the person of this waiting request to sign in with.
+    ///
+    /// # Errors
+    /// Only when the identity file fails.
+    pub fn login_hint(
+        &self,
+        organization: &Organization,
+        name: &str,
+    ) -> Result<Option<String>, IdentityError> {
+        Ok(self.find_request(organization.id, name)?.and_then(|(request, _)| request.login_hint))
     }
 
     async fn answer_with_code(

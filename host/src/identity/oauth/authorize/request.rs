@@ -49,6 +49,9 @@ pub(super) struct Request {
     pub(super) ask_nothing: bool,
     pub(super) max_age: Option<i64>,
     pub(super) login_hint: Option<String>,
+    /// Whoever has a second factor is to use it, by `acr_values`. A wish: what came of it, the claim `acr` says.
+    #[serde(default)]
+    pub(super) ask_second_factor: bool,
     /// Who has to be signed in, by `id_token_hint`.
     pub(super) expected: Option<PrincipalId>,
     pub(super) received_at: UnixMillis,
@@ -135,10 +138,16 @@ pub(super) fn read(
         ask_nothing: prompt.none,
         max_age,
         login_hint: parameters.bounded("login_hint", 254)?,
+        ask_second_factor: prefers_second_factor(parameters.get("acr_values").unwrap_or_default()),
         expected: None,
         received_at: now,
         decision: None,
     })
+}
+
+/// Whether `aal2` is the one that is liked best, of those that there are.
+fn prefers_second_factor(acr_values: &str) -> bool {
+    acr_values.split(' ').find(|value| matches!(*value, "aal1" | "aal2")) == Some("aal2")
 }
 
 fn challenge(parameters: &Parameters<'_>) -> Result<String, OAuthError> {
@@ -176,5 +185,25 @@ impl Prompt {
             return Err(OAuthError::InvalidRequest("The prompt none stands alone."));
         }
         Ok(prompt)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn acr_values_stand_in_the_order_of_liking_and_unknown_ones_are_passed_over() {
+        for (values, asks) in [
+            ("", false),
+            ("aal1", false),
+            ("aal1 aal2", false),
+            ("aal2", true),
+            ("aal2 aal1", true),
+            ("urn:example:gold aal2", true),
+            ("1 2", false),
+        ] {
+            assert_eq!(prefers_second_factor(values), asks, "{values}");
+        }
     }
 }
