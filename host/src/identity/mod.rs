@@ -91,6 +91,10 @@ static PROFILE: FileProfile = FileProfile {
             sql: include_str!("../../../migrations/identity/0007_federation.sql"),
         },
         Migration { name: "0008_policy", sql: include_str!("../../../migrations/identity/0008_policy.sql") },
+        Migration {
+            name: "0009_second_factors_elsewhere",
+            sql: include_str!("../../../migrations/identity/0009_second_factors_elsewhere.sql"),
+        },
     ],
     redacted: &["password_hash", "token_hash", "secret_hash", "private_key", "client_secret"],
 };
