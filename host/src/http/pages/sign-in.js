@@ -32,6 +32,8 @@ function show(next) {
   byId("password-form").hidden = !(next.includes("identify") || next.includes("password"));
   byId("code-form").hidden = !next.includes("totp");
   byId("elsewhere").hidden = byId("password-form").hidden || !byId("providers").hasChildNodes();
+  byId("enrol-form").hidden = !next.includes("enrol");
+  byId("codes-form").hidden = true;
   if (next.includes("totp")) {
     byId("title").textContent = "Second factor";
     document.title = "Second factor · Stoa";
@@ -41,7 +43,19 @@ function show(next) {
   }
 }
 
+// The key is shown until two codes confirm it; asking again makes another one.
+async function enrol() {
+  const begun = await send("/enrol", {});
+  byId("secret").textContent = begun.secret.match(/.{1,4}/g).join(" ");
+  byId("otpauth").href = begun.otpauth_url;
+  byId("title").textContent = "Add a second factor";
+  document.title = "Add a second factor · Stoa";
+  show(["enrol"]);
+  byId("first").focus();
+}
+
 async function goOn(next) {
+  if (next.includes("enrol")) return enrol();
   if (!next.includes("complete")) return show(next);
   await send("/complete", {});
   show([]);
@@ -61,7 +75,7 @@ async function attempt(form, work) {
   } catch (error) {
     if (error.code === "invalid_login") show((await send("", {})).next);
     byId("problem").textContent = error.code ? error.message : "The server did not answer. Try again.";
-    form.querySelector("input:last-of-type").focus();
+    (form.querySelector("input:last-of-type") || form.querySelector("button")).focus();
   } finally {
     button.disabled = false;
   }
@@ -83,6 +97,39 @@ byId("code-form").addEventListener("submit", (event) => {
     const code = byId("code").value.trim();
     const path = /^\d{6}$/.test(code) ? "/totp" : "/recovery";
     return (await send(path, { code })).next;
+  });
+});
+
+byId("enrol-form").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const button = event.target.querySelector("button");
+  byId("problem").textContent = "";
+  button.disabled = true;
+  try {
+    const codes = { first: byId("first").value.trim(), second: byId("second").value.trim() };
+    const answer = await send("/enrol/confirm", codes);
+    for (const code of answer.recovery_codes) {
+      const item = document.createElement("li");
+      item.textContent = code;
+      byId("codes").append(item);
+    }
+    show([]);
+    byId("title").textContent = "Your recovery codes";
+    byId("codes-form").hidden = false;
+    byId("codes-form").querySelector("button").focus();
+  } catch (error) {
+    if (error.code === "invalid_login") show((await send("", {})).next);
+    byId("problem").textContent = error.code ? error.message : "The server did not answer. Try again.";
+  } finally {
+    button.disabled = false;
+  }
+});
+
+byId("codes-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  attempt(event.target, async () => {
+    byId("codes").replaceChildren();
+    return ["complete"];
   });
 });
 
