@@ -8,6 +8,8 @@
 
 mod architecture;
 mod door;
+mod elsewhere;
+mod programs;
 mod stories {
     mod a_bad_schema_is_refused;
     mod a_browser_is_kept_safe;
@@ -22,6 +24,7 @@ mod stories {
     mod a_platform_is_claimed;
     mod a_program_signs_people_in;
     mod a_provider_is_swapped;
+    mod a_provider_lies;
     mod a_record_comes_back;
     mod a_record_lives;
     mod a_reference_crosses_files;
@@ -45,6 +48,7 @@ mod stories {
     mod operators_look_in;
     mod pages_and_bodies_are_guarded;
     mod people_are_invited;
+    mod people_come_from_elsewhere;
     mod people_see_some_fields;
     mod people_see_what_they_may;
     mod people_sign_in;

@@ -2,14 +2,21 @@
 "use strict";
 const asked = new URLSearchParams(location.hash.slice(1));
 const named = asked.get("request") || "";
-const request = /^[A-Za-z0-9_-]{1,200}$/.test(named) ? named : null;
+const kept = "stoa-request " + location.pathname.replace(/[^/]*$/, "");
+const shaped = (text) => (/^[A-Za-z0-9_-]{1,200}$/.test(text) ? text : null);
+// Whoever comes back from a provider goes on with what they left for.
+const returns = asked.has("voucher") || asked.has("error");
+const request = shaped(returns ? sessionStorage.getItem(kept) || "" : named);
 const api = "../api/v1/auth/transactions";
+const federation = "../api/v1/auth/federation";
 const byId = (id) => document.getElementById(id);
 // What the application expects to be typed here; it is text in a field, and sent by nobody but the person.
 byId("email").value = (asked.get("login_hint") || "").slice(0, 254);
 
-async function send(path, body, method = "POST") {
-  const response = await fetch(api + path, {
+const send = (path, body) => ask(api + path, body);
+
+async function ask(address, body, method = "POST") {
+  const response = await fetch(address, {
     method,
     credentials: "same-origin",
     headers: { "content-type": "application/json", "x-stoa-request": "1" },
@@ -26,6 +33,7 @@ async function send(path, body, method = "POST") {
 function show(next) {
   byId("password-form").hidden = !(next.includes("identify") || next.includes("password"));
   byId("code-form").hidden = !next.includes("totp");
+  byId("elsewhere").hidden = byId("password-form").hidden || !byId("providers").hasChildNodes();
   byId("enrol-form").hidden = !next.includes("enrol");
   byId("codes-form").hidden = true;
   if (next.includes("totp")) {
@@ -127,9 +135,38 @@ byId("codes-form").addEventListener("submit", (event) => {
   });
 });
 
+function choice({ id, name }) {
+  const [item, button] = [document.createElement("li"), document.createElement("button")];
+  button.type = "button";
+  button.className = "quiet";
+  button.textContent = name;
+  button.addEventListener("click", () => leave(button, id));
+  item.append(button);
+  return item;
+}
+
+async function leave(button, provider) {
+  byId("problem").textContent = "";
+  button.disabled = true;
+  try {
+    const { authorization_url: there } = await ask(federation, { provider });
+    if (request) sessionStorage.setItem(kept, request);
+    else sessionStorage.removeItem(kept);
+    if (/^https?:/.test(there)) location.assign(there);
+  } catch (error) {
+    byId("problem").textContent = error.code ? error.message : "The server did not answer. Try again.";
+    button.focus();
+  } finally {
+    button.disabled = false;
+  }
+}
+
 (async () => {
   try {
-    const begun = await send("", {});
+    // Without an answer about providers there is still the password.
+    const offered = ask(federation, undefined, "GET").catch(() => ({ data: [] }));
+    const [begun, elsewhere] = await Promise.all([send("", {}), offered]);
+    byId("providers").replaceChildren(...elsewhere.data.map(choice));
     // A provider vouched for the person: its voucher stands for the password, never for the second factor.
     if (asked.get("voucher")) {
       const voucher = asked.get("voucher");
