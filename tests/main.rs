@@ -8,6 +8,8 @@
 
 mod architecture;
 mod door;
+mod elsewhere;
+mod programs;
 mod stories {
     mod a_bad_schema_is_refused;
     mod a_deal_moves;
@@ -20,6 +22,7 @@ mod stories {
     mod a_password_is_forgotten;
     mod a_platform_is_claimed;
     mod a_program_signs_people_in;
+    mod a_provider_lies;
     mod a_record_comes_back;
     mod a_record_lives;
     mod a_reference_crosses_files;
@@ -34,12 +37,14 @@ mod stories {
     mod an_import_is_undone;
     mod an_import_reports_its_dirt;
     mod an_organization_shapes_its_schema;
+    mod domains_are_shown_to_be_ones_own;
     mod duplicates_are_found;
     mod every_operation_is_guarded;
     mod files_are_kept;
     mod many_writers_meet;
     mod operators_look_in;
     mod pages_and_bodies_are_guarded;
+    mod people_come_from_elsewhere;
     mod people_see_some_fields;
     mod people_see_what_they_may;
     mod people_sign_in;

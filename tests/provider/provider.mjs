@@ -1,21 +1,21 @@
-// An OpenID provider to sign in with: real, on loopback, without pages. `node provider.mjs PORT REDIRECT...`
+// An OpenID provider to sign in with: real, on loopback, on a free port, without pages. `node provider.mjs`
 // `/become/{name}` says who signs in next, at once and with consent; `/rotate` signs with a new key only; `/redirects?to=…`
-// sets the redirect URIs of the one client `stoa`.
+// sets the redirect URIs of the one client `stoa`. Ends with its standard input.
 import { createServer } from "node:http";
 import { generateKeyPairSync } from "node:crypto";
 import Provider from "oidc-provider";
 
-const [port, callbacks] = [Number(process.argv[2]), process.argv.slice(3)];
-const issuer = `http://127.0.0.1:${port}`;
 const people = {
   ann: { email: "ann@elsewhere.example", email_verified: true, name: "Ann Elsewhere", groups: ["sales"] },
   bob: { email: "bob@elsewhere.example", email_verified: true, name: "Bob Elsewhere", groups: ["nobody-knows"] },
   boss: { email: "boss@acme.example", email_verified: true, name: "Not the boss", groups: ["sales"] },
 };
 let who = "ann";
-let callback = callbacks;
+let callback = [];
 let keys = [];
 let number = 0;
+let issuer;
+let current;
 
 function key() {
   number += 1;
@@ -24,11 +24,11 @@ function key() {
 }
 
 function provider() {
-  const made = new Provider(issuer, {
+  return new Provider(issuer, {
     clients: [
       {
         client_id: "stoa",
-        client_secret: "a secret that only the two of us know",
+        client_secret: "a-secret-that-only-the-two-of-us-know",
         redirect_uris: callback.length > 0 ? callback : [`${issuer}/nowhere`],
         response_types: ["code"],
         grant_types: ["authorization_code"],
@@ -44,11 +44,7 @@ function provider() {
     findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id, ...people[id.replace(/^sub-/, "")] }) }),
     interactions: { url: (_, interaction) => `/interaction/${interaction.uid}` },
   });
-  return made;
 }
-
-keys = [key()];
-let current = provider();
 
 async function interaction(request, response) {
   const details = await current.interactionDetails(request, response);
@@ -60,7 +56,7 @@ async function interaction(request, response) {
   await current.interactionFinished(request, response, result, { mergeWithLastSubmission: false });
 }
 
-createServer(async (request, response) => {
+const server = createServer(async (request, response) => {
   const [, verb, value] = new URL(request.url, issuer).pathname.split("/");
   const done = () => response.writeHead(204).end();
   if (verb === "become") {
@@ -81,4 +77,11 @@ createServer(async (request, response) => {
     return interaction(request, response).catch((error) => response.writeHead(500).end(String(error)));
   }
   return current.callback()(request, response);
-}).listen(port, "127.0.0.1", () => console.log(`ready ${issuer}`));
+});
+server.listen(0, "127.0.0.1", () => {
+  issuer = `http://127.0.0.1:${server.address().port}`;
+  keys = [key()];
+  current = provider();
+  console.log(`ready ${issuer}`);
+});
+process.stdin.resume().on("end", () => process.exit());

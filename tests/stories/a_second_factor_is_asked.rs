@@ -37,7 +37,7 @@ fn bytes(text: &str) -> [u8; 20] {
 }
 
 /// Adds an app: its secret, the recovery codes, and the step that was used.
-fn enrol(ann: &Client) -> (String, Vec<Value>, u64) {
+pub(super) fn enrol(ann: &Client) -> (String, Vec<Value>, u64) {
     let begun = ann.post("/api/v1/me/totp", &json!({"password": PASSWORD})).ok();
     let secret = text(&begun, "secret").to_owned();
     assert!(text(&begun, "otpauth_url").starts_with("otpauth://totp/"));

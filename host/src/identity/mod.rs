@@ -92,6 +92,10 @@ static PROFILE: FileProfile = FileProfile {
         },
         Migration { name: "0008_policy", sql: include_str!("../../../migrations/identity/0008_policy.sql") },
         Migration {
+            name: "0009_second_factors_elsewhere",
+            sql: include_str!("../../../migrations/identity/0009_second_factors_elsewhere.sql"),
+        },
+        Migration {
             name: "0013_domains",
             sql: include_str!("../../../migrations/identity/0013_domains.sql"),
         },

@@ -74,6 +74,8 @@ pub struct ProviderView {
     groups_claim: String,
     /// What people of its groups become.
     group_roles: Vec<GroupRoleView>,
+    /// What its `acr` says when it asked for two factors.
+    second_factor_acrs: Vec<String>,
     /// The redirect URI to register there.
     callback_url: String,
 }
@@ -116,6 +118,10 @@ pub struct ProviderInput {
     /// What people of its groups become.
     #[oai(validator(max_items = 200))]
     group_roles: Option<Vec<GroupRoleView>>,
+    /// What its `acr` says when it asked for two factors; such people are not asked for a second one here. None unless said
+    /// otherwise.
+    #[oai(validator(max_items = 20))]
+    second_factor_acrs: Option<Vec<String>>,
 }
 
 /// What is to change; absent members stay as they are.
@@ -148,6 +154,9 @@ pub struct ProviderPatch {
     /// What people of its groups become.
     #[oai(validator(max_items = 200))]
     group_roles: Option<Vec<GroupRoleView>>,
+    /// What its `acr` says when it asked for two factors; such people are not asked for a second one here.
+    #[oai(validator(max_items = 20))]
+    second_factor_acrs: Option<Vec<String>>,
 }
 
 /// A proof that it is you.
@@ -295,6 +304,7 @@ impl ProvidersApi {
             group_roles: mapped
                 .map(|entry| GroupRoleView { group: entry.group.clone(), role: entry.role.clone() })
                 .collect(),
+            second_factor_acrs: provider.second_factor_acrs.clone(),
             callback_url: self.federation.callback(access.organization(), provider.id),
         }
     }
@@ -316,6 +326,7 @@ impl ProviderInput {
             provisions: self.provisions,
             groups_claim: self.groups_claim,
             group_roles: self.group_roles.map(mapping),
+            second_factor_acrs: self.second_factor_acrs,
             ..ProviderChange::default()
         }
     }
@@ -340,6 +351,7 @@ impl ProviderPatch {
             provisions: self.provisions,
             groups_claim: self.groups_claim,
             group_roles: self.group_roles.map(mapping),
+            second_factor_acrs: self.second_factor_acrs,
         }
     }
 }

@@ -78,11 +78,14 @@ pub(super) fn authorization_url(
     let verifier = PkceCodeVerifier::new(verifier.to_owned());
     let (state, scopes) = (state.to_owned(), provider.scopes.iter().cloned().map(Scope::new));
     let party = party(provider, callback)?;
-    let request = party
+    let mut request = party
         .authorize_url(|| CsrfToken::new(state))
         .add_scopes(scopes)
         .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier))
         .add_extra_param("nonce", nonce);
+    if !provider.second_factor_acrs.is_empty() {
+        request = request.add_extra_param("acr_values", provider.second_factor_acrs.join(" "));
+    }
     Ok(request.url().0.to_string())
 }
 

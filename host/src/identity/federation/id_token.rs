@@ -43,6 +43,8 @@ pub(super) struct Person {
     pub(super) email: Option<String>,
     pub(super) name: Option<String>,
     pub(super) groups: Vec<String>,
+    /// How the provider says it proved who they are.
+    pub(super) acr: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -68,6 +70,7 @@ struct Claims {
     email: Option<String>,
     email_verified: Option<Value>,
     name: Option<String>,
+    acr: Option<Value>,
 }
 
 /// A token taken apart, of which nothing is known yet.
@@ -140,6 +143,7 @@ impl<'a> Unverified<'a> {
             email: claims.email.filter(|_| verified),
             name: claims.name,
             groups: groups(all.get(groups_claim)),
+            acr: claims.acr.as_ref().and_then(Value::as_str).map(str::to_owned),
         })
     }
 }

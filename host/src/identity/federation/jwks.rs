@@ -1,5 +1,5 @@
-//! The keys of a provider: read strictly, kept for an hour, asked for again when a token names one that is unknown, at most
-//! once a minute.
+//! The keys of a provider: read strictly, kept for an hour, asked for again at once when a token names one that is unknown, but
+//! for that reason at most once a minute.
 
 use std::sync::Arc;
 
@@ -111,6 +111,17 @@ struct Kept {
     address: String,
     keys: Arc<Keys>,
     at: UnixMillis,
+    /// When an unknown key was the reason to ask last.
+    again: Option<UnixMillis>,
+}
+
+impl Kept {
+    /// Whether the set is to be asked for because of a token that names this key.
+    fn is_stale(&self, kid: Option<&str>, now: UnixMillis) -> bool {
+        let since = |then: UnixMillis| now.saturating_sub(then);
+        since(self.at) >= KEPT
+            || (!self.keys.knows(kid) && self.again.is_none_or(|then| since(then) >= AGAIN))
+    }
 }
 
 /// The sets that are known. Cheap to clone.
@@ -128,12 +139,12 @@ impl KeySets {
         now: UnixMillis,
     ) -> Result<Arc<Keys>, IdentityError> {
         let known = self.0.get(&provider).filter(|kept| kept.address == address);
-        let known = known.map(|kept| (Arc::clone(&kept.keys), kept.at));
-        if let Some((keys, at)) = known {
-            let age = now.saturating_sub(at);
-            if age < AGAIN || (age < KEPT && keys.knows(kid)) {
-                return Ok(keys);
+        let mut again = None;
+        if let Some(kept) = known {
+            if !kept.is_stale(kid, now) {
+                return Ok(Arc::clone(&kept.keys));
             }
+            again = if kept.keys.knows(kid) { kept.again } else { Some(now) };
         }
         let answer = outbound.send(Request::get(address, LARGEST)).await;
         let answer = answer.map_err(|error| super::unreachable("jwks_uri", &error))?;
@@ -141,7 +152,8 @@ impl KeySets {
             return Err(IdentityError::ProviderUnreachable("its keys are not where it says"));
         }
         let keys = Arc::new(Keys::parse(&answer.body).map_err(IdentityError::ProviderUnreachable)?);
-        self.0.insert(provider, Kept { address: address.to_owned(), keys: Arc::clone(&keys), at: now });
+        self.0
+            .insert(provider, Kept { address: address.to_owned(), keys: Arc::clone(&keys), at: now, again });
         Ok(keys)
     }
 }
@@ -178,6 +190,16 @@ mod tests {
         }
         let small = json!([{"kty": "RSA", "n": secret::encode(&[200; 128]), "e": "AQAB", "kid": "r"}]);
         assert_eq!(count(small), 0, "1024 bits");
+    }
+
+    #[test]
+    fn an_unknown_key_is_a_reason_to_ask_once_a_minute() {
+        let kept = |again| Kept { address: String::new(), keys: Arc::new(Keys(Vec::new())), at: 0, again };
+        assert!(kept(None).is_stale(Some("new"), 1), "at once");
+        assert!(!kept(Some(1)).is_stale(Some("new"), AGAIN), "but not again within a minute");
+        assert!(kept(Some(1)).is_stale(Some("new"), AGAIN + 1));
+        assert!(!kept(None).is_stale(None, KEPT - 1));
+        assert!(kept(None).is_stale(None, KEPT));
     }
 
     #[test]

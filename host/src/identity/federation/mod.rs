@@ -195,6 +195,7 @@ impl Federation {
             now,
         };
         let person = unverified.verify(&keys, &expected, &provider.groups_claim).map_err(refused)?;
+        let acr = provider.assurance(person.acr.as_deref()).to_owned();
         let user = self.settle(organization.id, id, transaction.link, person).await?;
         let voucher = secret::encode(secret::random()?.as_slice());
         let hash = self.hash(organization.id, &voucher)?;
@@ -202,6 +203,7 @@ impl Federation {
             browser: transaction.browser,
             provider: id,
             user,
+            acr,
             auth_time: now,
             expires_at: now.saturating_add(VOUCHER),
         };

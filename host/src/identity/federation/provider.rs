@@ -50,6 +50,8 @@ pub struct Provider {
     pub groups_claim: String,
     /// What people of its groups become.
     pub group_roles: Vec<GroupRole>,
+    /// What its `acr` says when it asked for two factors.
+    pub second_factor_acrs: Vec<String>,
     /// When it was created.
     pub created_at: UnixMillis,
     /// By whom.
@@ -85,6 +87,8 @@ pub struct ProviderChange {
     pub groups_claim: Option<String>,
     /// What people of its groups become.
     pub group_roles: Option<Vec<GroupRole>>,
+    /// What its `acr` says when it asked for two factors.
+    pub second_factor_acrs: Option<Vec<String>>,
 }
 
 impl Federation {
@@ -115,6 +119,7 @@ impl Federation {
             provisions: false,
             groups_claim: "groups".to_owned(),
             group_roles: Vec::new(),
+            second_factor_acrs: Vec::new(),
             created_at: now,
             created_by: principal,
             updated_at: now,
@@ -277,6 +282,14 @@ fn changed(
     if let Some(mapped) = change.group_roles {
         provider.group_roles = checked_mapping(&by.principal, mapped)?;
     }
+    if let Some(acrs) = change.second_factor_acrs {
+        let shaped =
+            |acr: &String| (1..=255).contains(&acr.len()) && acr.bytes().all(|byte| byte.is_ascii_graphic());
+        if acrs.len() > 20 || !acrs.iter().all(shaped) {
+            return invalid("second_factor_acrs", "name at most 20, without spaces");
+        }
+        provider.second_factor_acrs = acrs;
+    }
     provider.issuer = change.issuer.unwrap_or(provider.issuer);
     provider.status = change.status.unwrap_or(provider.status);
     provider.authoritative = change.authoritative.unwrap_or(provider.authoritative);
@@ -303,6 +316,12 @@ fn checked_mapping(by: &Principal, mapped: Vec<GroupRole>) -> Result<Vec<GroupRo
 }
 
 impl Provider {
+    /// How well somebody is proved whose token says this: `aal2` only for what the organization has listed.
+    pub(super) fn assurance(&self, acr: Option<&str>) -> &'static str {
+        let two = acr.is_some_and(|said| self.second_factor_acrs.iter().any(|listed| listed == said));
+        if two { "aal2" } else { "aal1" }
+    }
+
     /// What somebody of these groups becomes; nothing when no group is mapped.
     pub(super) fn roles_of(&self, groups: &[String]) -> Vec<String> {
         let mapped = self.group_roles.iter();

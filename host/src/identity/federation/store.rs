@@ -1,4 +1,4 @@
-//! The tables of `0007_federation.sql` and `0013_domains.sql` in an identity file.
+//! The tables of `0007_federation.sql`, `0009_second_factors_elsewhere.sql` and `0013_domains.sql` in an identity file.
 
 use rusqlite::types::Type;
 use rusqlite::{OptionalExtension, Row, params};
@@ -29,6 +29,7 @@ pub(super) struct Voucher {
     pub(super) browser: [u8; 32],
     pub(super) provider: ProviderId,
     pub(super) user: PrincipalId,
+    pub(super) acr: String,
     pub(super) auth_time: UnixMillis,
     pub(super) expires_at: UnixMillis,
 }
@@ -37,13 +38,15 @@ pub(super) struct Voucher {
 pub(super) fn put_provider(connection: &Connection, one: &Provider, secret: Option<&[u8]>) -> Result<()> {
     connection.execute(
         "insert into identity_providers (id, version, name, issuer, endpoints, client_id, client_secret, scopes, status,
-             authoritative, provisions, groups_claim, group_roles, created_at, created_by, updated_at, updated_by)
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
+             authoritative, provisions, groups_claim, group_roles, second_factor_acrs, created_at, created_by,
+             updated_at, updated_by)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
          on conflict (id) do update set version = excluded.version, name = excluded.name, issuer = excluded.issuer,
              endpoints = excluded.endpoints, client_id = excluded.client_id, client_secret = excluded.client_secret,
              scopes = excluded.scopes, status = excluded.status, authoritative = excluded.authoritative,
              provisions = excluded.provisions, groups_claim = excluded.groups_claim,
-             group_roles = excluded.group_roles, updated_at = excluded.updated_at, updated_by = excluded.updated_by",
+             group_roles = excluded.group_roles,
+             second_factor_acrs = excluded.second_factor_acrs, updated_at = excluded.updated_at, updated_by = excluded.updated_by",
         params![
             one.id.as_bytes(),
             one.version,
@@ -58,6 +61,7 @@ pub(super) fn put_provider(connection: &Connection, one: &Provider, secret: Opti
             one.provisions,
             one.groups_claim,
             text(&one.group_roles),
+            text(&one.second_factor_acrs),
             one.created_at,
             one.created_by.as_bytes(),
             one.updated_at,
@@ -236,13 +240,14 @@ pub(super) fn put_voucher(
     connection.execute("delete from _stoa_federation_vouchers where expires_at <= ?1", [now])?;
     connection.execute(
         "insert into _stoa_federation_vouchers
-             (voucher_hash, browser_hash, provider_id, user_id, auth_time, expires_at)
-         values (?1, ?2, ?3, ?4, ?5, ?6)",
+             (voucher_hash, browser_hash, provider_id, user_id, acr, auth_time, expires_at)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         params![
             hash,
             one.browser,
             one.provider.as_bytes(),
             one.user.as_bytes(),
+            one.acr,
             one.auth_time,
             one.expires_at
         ],
@@ -254,15 +259,16 @@ pub(super) fn put_voucher(
 pub(super) fn take_voucher(connection: &Connection, hash: &[u8; 32]) -> Result<Option<Voucher>> {
     let mut statement = connection.prepare(
         "delete from _stoa_federation_vouchers where voucher_hash = ?1
-         returning browser_hash, provider_id, user_id, auth_time, expires_at",
+         returning browser_hash, provider_id, user_id, acr, auth_time, expires_at",
     )?;
     let read = |row: &Row<'_>| {
         Ok(Voucher {
             browser: row.get(0)?,
             provider: ProviderId::from_bytes(row.get(1)?),
             user: PrincipalId::from_bytes(row.get(2)?),
-            auth_time: row.get(3)?,
-            expires_at: row.get(4)?,
+            acr: row.get(3)?,
+            auth_time: row.get(4)?,
+            expires_at: row.get(5)?,
         })
     };
     Ok(statement.query_row([hash], read).optional()?)
@@ -295,6 +301,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Provider> {
         provisions: row.get("provisions")?,
         groups_claim: row.get("groups_claim")?,
         group_roles: parsed(row, "group_roles")?,
+        second_factor_acrs: parsed(row, "second_factor_acrs")?,
         created_at: row.get("created_at")?,
         created_by: PrincipalId::from_bytes(row.get("created_by")?),
         updated_at: row.get("updated_at")?,

@@ -18,8 +18,9 @@ impl Federation {
         voucher: &str,
     ) -> Result<AccessToken, IdentityError> {
         let person = self.take(organization, browser, voucher).await?;
-        // What another issuer vouches for is one factor: who has a second one goes through the login in steps.
-        if self.identity.factors(organization.id, person.user)?.totp {
+        // One factor, unless the organization listed what the provider says: who has a second one goes through the login in
+        // steps.
+        if person.acr != "aal2" && self.identity.factors(organization.id, person.user)?.totp {
             return Err(IdentityError::SecondFactorRequired);
         }
         self.identity
@@ -56,6 +57,6 @@ impl Federation {
         self.same_browser(organization.id, browser, &voucher.browser)?;
         self.active(organization.id, voucher.provider)?;
         self.identity.read(organization.id, |connection| active_user(connection, voucher.user))?;
-        Ok(External { user: voucher.user, acr: "aal1".to_owned(), auth_time: voucher.auth_time })
+        Ok(External { user: voucher.user, acr: voucher.acr, auth_time: voucher.auth_time })
     }
 }
