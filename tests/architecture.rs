@@ -3,10 +3,12 @@
 //! Each rule is a function from a file's path and text to what is wrong with it (`architecture/rules.rs`), so that each
 //! is also shown to fail on a planted violation (`architecture/planted.rs`).
 
+mod attacks;
 mod codes;
 mod planted;
 mod rules;
 mod source;
+mod unwanted;
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};

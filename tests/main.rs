@@ -12,6 +12,7 @@ mod elsewhere;
 mod programs;
 mod stories {
     mod a_bad_schema_is_refused;
+    mod a_browser_is_kept_safe;
     mod a_deal_moves;
     mod a_filter_is_asked;
     mod a_hostile_plugin_is_refused;
@@ -22,6 +23,7 @@ mod stories {
     mod a_password_is_forgotten;
     mod a_platform_is_claimed;
     mod a_program_signs_people_in;
+    mod a_provider_is_swapped;
     mod a_provider_lies;
     mod a_record_comes_back;
     mod a_record_lives;
@@ -37,6 +39,7 @@ mod stories {
     mod an_import_is_undone;
     mod an_import_reports_its_dirt;
     mod an_organization_shapes_its_schema;
+    mod attacks_are_answered;
     mod domains_are_shown_to_be_ones_own;
     mod duplicates_are_found;
     mod every_operation_is_guarded;
@@ -44,11 +47,13 @@ mod stories {
     mod many_writers_meet;
     mod operators_look_in;
     mod pages_and_bodies_are_guarded;
+    mod people_are_invited;
     mod people_come_from_elsewhere;
     mod people_see_some_fields;
     mod people_see_what_they_may;
     mod people_sign_in;
     mod people_talk_about_a_record;
+    mod programs_have_accounts;
     mod rates_are_limited;
     mod records_are_merged;
     mod records_are_shared;

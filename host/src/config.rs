@@ -13,6 +13,8 @@ pub struct Config {
     pub outbound: Asking,
     /// Write requests per durable commit, at most; 1 commits each by itself (for comparison: `cargo xtask bench writes`).
     pub group_commit: usize,
+    /// A sorted list of SHA-1 hashes of leaked passwords, which nobody may choose.
+    pub breached: Option<PathBuf>,
 }
 
 /// What the guard of outgoing requests lets pass beside `https` to public hosts on ports 443 and 8443.

@@ -21,23 +21,28 @@ fn guests() -> Option<PathBuf> {
 fn organization<'a>(host: &'a Host, guests: &std::path::Path, slug: &str) -> Organization<'a> {
     let manifest = fs::read_to_string(guests.join("hostile/manifest.json")).unwrap();
     let manifest: Value = serde_json::from_str(&manifest).unwrap();
-    let modules: Vec<&str> = ["sales"].into_iter().chain(manifest["module"].as_str()).collect();
+    let modules: Vec<&str> = ["sales", "thief"].into_iter().chain(manifest["module"].as_str()).collect();
     host.organization(slug, &modules)
 }
 
 /// Calls an action of the plugin; where it is served, the organization's own document says.
 fn act(owner: &Client, verb: &str) -> Answer {
+    act_of(owner, "hostile", verb)
+}
+
+fn act_of(owner: &Client, plugin: &str, verb: &str) -> Answer {
     let document = owner.get("/openapi.json").ok();
     let paths = document["paths"].as_object().unwrap();
+    let of_plugin = format!("/{plugin}/");
     let served = |path: &&String| {
-        path.contains("/hostile/") && !path.contains('{') && path.ends_with(&format!("/{verb}"))
+        path.contains(&of_plugin) && !path.contains('{') && path.ends_with(&format!("/{verb}"))
     };
     let spelled = verb.replace('_', "-");
     let other = |path: &&String| {
-        path.contains("/hostile/") && !path.contains('{') && path.ends_with(&format!("/{spelled}"))
+        path.contains(&of_plugin) && !path.contains('{') && path.ends_with(&format!("/{spelled}"))
     };
     let path = paths.keys().find(served).or_else(|| paths.keys().find(other));
-    let path = path.unwrap_or_else(|| panic!("no action `{verb}` of hostile in {:?}", paths.keys()));
+    let path = path.unwrap_or_else(|| panic!("no action `{verb}` of {plugin} in {:?}", paths.keys()));
     owner.post(path, &json!({}))
 }
 
@@ -107,4 +112,63 @@ fn a_plugin_that_misbehaves_often_still_harms_nobody_else() {
         }
     });
     others_are_served(&acme.owner());
+}
+
+#[test]
+fn j1_a_plugin_that_recurses_or_asks_without_end_is_stopped() {
+    let Some(guests) = guests() else { return };
+    let host = Host::start_with(&guests);
+    let acme = organization(&host, &guests, "acme");
+    let owner = acme.owner();
+    for verb in ["deep", "slow_sql", "loop_in_write", "calls"] {
+        refused(&act(&owner, verb));
+        others_are_served(&owner);
+    }
+    // What a plugin logs is bounded, and its lines forge none of the host's.
+    act(&owner, "chatter");
+    others_are_served(&owner);
+    assert!(host.log().len() < 8 << 20 && !host.log().contains('\u{1b}'), "{}", host.log().len());
+    assert!(!host.log().lines().any(|line| line.starts_with("and a forged one")));
+}
+
+#[test]
+fn j2_a_plugin_reaches_no_schema_no_other_plugin_and_no_file_system() {
+    let Some(guests) = guests() else { return };
+    let host = Host::start_with(&guests);
+    let acme = organization(&host, &guests, "acme");
+    let owner = acme.owner();
+    let verbs = ["host_table_write", "schema", "pragma", "vacuum_into", "transaction", "ddl", "other_entity"];
+    for verb in verbs {
+        refused(&act(&owner, verb));
+        others_are_served(&owner);
+    }
+    let stolen = act_of(&owner, "thief", "steal");
+    assert!(stolen.status() >= 400 && !stolen.text().contains("bytes"), "{}", stolen.text());
+    assert_eq!(owner.all("/api/v1/crm/accounts").len(), verbs.len());
+    for entry in fs::read_dir(host.data()).unwrap() {
+        assert!(!entry.unwrap().file_name().to_string_lossy().contains("stolen"));
+    }
+}
+
+#[test]
+fn j3_a_plugin_has_no_authority_that_nobody_gave_it() {
+    let Some(guests) = guests() else { return };
+    let host = Host::start_with(&guests);
+    let acme = organization(&host, &guests, "acme");
+    let owner = acme.owner();
+    for verb in ["as_plugin", "write_in_read"] {
+        refused(&act(&owner, verb));
+    }
+    let things = "/api/v1/hostile/things";
+    assert!(owner.all(things).is_empty(), "nothing was written");
+    owner.post(things, &json!({"name": "secret"})).created();
+    // A report runs with its caller's eyes: around the view there is no way to the table.
+    let rep = acme.key("rep");
+    for report in ["table", "shadow", "honest"] {
+        for caller in [&owner, &rep] {
+            let answer = caller.get(&format!("/api/v1/hostile/reports/{report}"));
+            let sees = std::ptr::eq(caller, &owner) && report == "honest";
+            assert_eq!(answer.text().contains("secret"), sees, "{report}: {}", answer.text());
+        }
+    }
 }

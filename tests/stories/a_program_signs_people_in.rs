@@ -37,7 +37,7 @@ pub(super) fn registered(acme: &Organization<'_>, person: &Person, client: &Valu
     }
 }
 
-fn phone(acme: &Organization<'_>, person: &Person) -> Registered {
+pub(super) fn phone(acme: &Organization<'_>, person: &Person) -> Registered {
     let phone = json!({
         "name": "Phone", "kind": "native", "auth_method": "none",
         "grants": ["authorization_code", "refresh_token"],
@@ -49,7 +49,7 @@ fn phone(acme: &Organization<'_>, person: &Person) -> Registered {
 }
 
 /// The cookie of a session, made as the page makes it.
-fn sign_in(acme: &Organization<'_>, person: &Person) -> String {
+pub(super) fn sign_in(acme: &Organization<'_>, person: &Person) -> String {
     let door = acme.anonymous();
     let step = |path: &str, cookie: Option<&str>, body: &Value| {
         let path = format!("/api/v1/auth/transactions{path}");
@@ -100,7 +100,7 @@ fn authorize(door: &Client, cookie: &str, query: &str) -> Answer {
     door.call("GET", &format!("/oauth/authorize?{query}")).header("Cookie", cookie).send()
 }
 
-fn form(door: &Client, path: &str, parameters: &[(&str, &str)]) -> Answer {
+pub(super) fn form(door: &Client, path: &str, parameters: &[(&str, &str)]) -> Answer {
     door.raw(path, "application/x-www-form-urlencoded", query(parameters).as_bytes())
 }
 
@@ -116,7 +116,7 @@ fn parameter(address: &str, name: &str) -> Option<String> {
 }
 
 /// A code for the client, the consent given on the way.
-fn code(door: &Client, cookie: &str, client: &Registered) -> String {
+pub(super) fn code(door: &Client, cookie: &str, client: &Registered) -> String {
     let mut next = location(&authorize(door, cookie, &asking(client, &[])));
     if let Some((_, request)) = next.split_once("/auth/consent#request=") {
         let path = format!("/oauth/consent/{request}");
@@ -139,7 +139,7 @@ fn code(door: &Client, cookie: &str, client: &Registered) -> String {
     parameter(&next, "code").unwrap()
 }
 
-fn exchange(door: &Client, client: &Registered, code: &str) -> Answer {
+pub(super) fn exchange(door: &Client, client: &Registered, code: &str) -> Answer {
     let parameters = [
         ("grant_type", "authorization_code"),
         ("client_id", client.id.as_str()),

@@ -1,6 +1,10 @@
 //! A provider whose ID tokens are not what they must be: nobody is signed in by them. Each lie stands beside the truth, which is
 //! taken before and after.
 
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
 use serde_json::{Value, json};
 use stoa_tests::{id, text};
 
@@ -141,4 +145,37 @@ fn a_second_factor_elsewhere_counts_only_as_the_organization_listed_it() {
     assert_eq!(signed_in(&acme, &elsewhere, &provider).1, "aal2");
     let (back, bound) = visit(&acme, &elsewhere, &provider);
     exchange(&acme, &voucher(&back), &bound).ok();
+}
+
+#[test]
+fn the_same_subject_of_two_providers_is_two_people() {
+    let (host, elsewhere) = (host(), Elsewhere::lying());
+    let acme = host.organization("acme", &[]);
+    let owner = acme.owner_in_person();
+    let one = elsewhere.arranged(&owner, &json!({}));
+    let other = elsewhere.arranged(&owner, &json!({"name": "Other"}));
+    signed_in(&acme, &elsewhere, &one);
+    refused(&visit(&acme, &elsewhere, &other).0); // the address is somebody's
+    elsewhere.lie(&json!({"claims": {"email": null}}));
+    signed_in(&acme, &elsewhere, &other);
+    let people = owner.get("/api/v1/users").ok();
+    let named = people["data"].as_array().unwrap().iter().filter(|one| one["name"] == "Ann Elsewhere");
+    assert_eq!(named.count(), 2);
+}
+
+#[test]
+fn the_sign_in_page_offers_the_enabled_providers_and_goes_on_after_them() {
+    let (host, elsewhere) = (host(), Elsewhere::lying());
+    let acme = host.organization("acme", &[]);
+    let owner = acme.owner_in_person();
+    elsewhere.arranged(&owner, &json!({"name": "<b>Elsewhere</b>"}));
+    let disabled = elsewhere.arranged(&owner, &json!({"name": "Disabled"}));
+    owner.patch(&format!("{PROVIDERS}/{}", id(&disabled)), &json!({"status": "disabled"})).ok();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("provider/page.mjs");
+    let mut page =
+        Command::new("node").arg(script).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let input = json!({"origin": format!("http://{}/t/acme", host.address())});
+    page.stdin.take().unwrap().write_all(input.to_string().as_bytes()).unwrap();
+    let ended = page.wait_with_output().unwrap();
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
 }

@@ -60,6 +60,8 @@ fn who_has_a_second_factor_is_asked_for_it() {
     let ann = acme.with_token(text(&first, "access_token"));
     let (secret, codes, step) = enrol(&ann);
     assert_eq!(codes.len(), 10);
+    let letters = |code: &Value| code.as_str().unwrap().chars().filter(char::is_ascii_alphanumeric).count();
+    assert!(codes.iter().all(|code| letters(code) == 24), "120 bits each: {codes:?}");
     assert_eq!(mails(&host, "A second factor was added").len(), 1);
     let profile = ann.get("/api/v1/me/profile").ok();
     assert_eq!((&profile["totp"], &profile["recovery_codes"]), (&json!(true), &json!(10)));
@@ -77,8 +79,8 @@ fn who_has_a_second_factor_is_asked_for_it() {
     assert_eq!(sessions["data"][0]["acr"], "aal2");
 
     assert_eq!(door.say(&email, PASSWORD).ok()["next"], json!(["totp", "recovery"]));
-    assert_eq!(door.step("/recovery", &json!({"code": codes[0]})).ok()["next"], json!(["complete"]));
-    door.complete();
+    assert_eq!(door.step("/recovery", &json!({"code": codes[0]})).ok()["next"], json!(["enrol"]));
+    door.step("/complete", &json!({})).problem(401, "login_incomplete");
     assert_eq!(mails(&host, "A recovery code was used").len(), 1);
     door.say(&email, PASSWORD).ok();
     door.step("/recovery", &json!({"code": codes[0]})).problem(401, "invalid_credentials");
@@ -87,4 +89,102 @@ fn who_has_a_second_factor_is_asked_for_it() {
     remove(&json!({"password": PASSWORD})).problem(403, "second_factor_required");
     remove(&json!({"password": PASSWORD, "code": codes[1]})).expect(204);
     acme.anonymous().post("/api/v1/auth/login", &login).ok();
+}
+
+/// Adds the app that a login asks for; its secret and the recovery codes.
+fn enrol_in_login(door: &Door) -> (String, Value) {
+    let begun = door.step("/enrol", &json!({})).ok();
+    assert_eq!(begun["next"], json!(["confirm", "enrol"]));
+    let secret = text(&begun, "secret").to_owned();
+    let confirm =
+        |first: &str, second: &str| door.step("/enrol/confirm", &json!({"first": first, "second": second}));
+    let step = present();
+    confirm(&code(&secret, step), &code(&secret, step)).expect(422);
+    door.step("/complete", &json!({})).problem(401, "login_incomplete");
+    let done = confirm(&code(&secret, step - 1), &code(&secret, step)).ok();
+    assert_eq!(done["next"], json!(["complete"]));
+    (secret, done["recovery_codes"].clone())
+}
+
+#[test]
+fn an_organization_that_demands_a_second_factor_leads_everybody_to_add_one() {
+    let host = Host::start();
+    let acme = host.organization("acme", &[]);
+    let (owner, rules) = (acme.owner_in_person(), "/api/v1/organization/sign-in");
+    let email = person(&acme.owner(), &acme.anonymous(), "ann");
+    let login = json!({"email": email, "password": PASSWORD});
+    let signed_in = acme.anonymous().post("/api/v1/auth/login", &login).ok();
+    let ann = acme.with_token(text(&signed_in, "access_token"));
+    assert_eq!(owner.get(rules).ok(), json!({"second_factor": "nobody"}));
+    ann.get(rules).problem(403, "forbidden");
+    ann.patch(rules, &json!({"second_factor": "nobody"})).problem(403, "forbidden");
+    owner.patch(rules, &json!({"second_factor": "some"})).expect(422);
+    owner.patch(rules, &json!({"second_factor": "administrators"})).ok();
+    owner.get("/api/v1/me").problem(401, "invalid_token");
+    ann.get("/api/v1/me").ok();
+    acme.owner().patch(rules, &json!({"second_factor": "everybody"})).ok();
+    ann.get("/api/v1/me").problem(401, "invalid_token");
+
+    acme.anonymous().post("/api/v1/auth/login", &login).problem(401, "second_factor_required");
+    let mut door = Door::new(acme.anonymous());
+    assert_eq!(door.say(&email, PASSWORD).ok()["next"], json!(["enrol"]));
+    for (path, body) in [
+        ("/complete", json!({})),
+        ("/totp", json!({"code": "000000"})),
+        ("/recovery", json!({"code": "000000"})),
+        ("/enrol/confirm", json!({"first": "000000", "second": "000000"})),
+    ] {
+        door.step(path, &body).problem(401, "login_incomplete");
+    }
+    let (secret, codes) = enrol_in_login(&door);
+    assert_eq!(codes.as_array().map(Vec::len), Some(10));
+    let (_, token) = door.complete();
+    let sessions = acme.with_token(&token).get("/api/v1/me/sessions").ok();
+    assert_eq!(sessions["data"][0]["acr"], "aal2");
+    assert_eq!(mails(&host, "A second factor was added").len(), 1);
+
+    // A recovery code leads to a new app, in the same login.
+    assert_eq!(door.say(&email, PASSWORD).ok()["next"], json!(["totp", "recovery"]));
+    assert_eq!(door.step("/recovery", &json!({"code": codes[0]})).ok()["next"], json!(["enrol"]));
+    let (fresh, _) = enrol_in_login(&door);
+    assert_ne!(fresh, secret);
+    acme.with_token(&door.complete().1).get("/api/v1/me").ok();
+}
+
+#[test]
+fn what_happens_at_the_door_is_told_to_administrators_and_to_each_their_own() {
+    let host = Host::start();
+    let acme = host.organization("acme", &[]);
+    let owner = acme.owner();
+    let email = person(&owner, &acme.anonymous(), "ann");
+    let mut door = Door::new(acme.anonymous());
+    door.say(&email, "a walk under another roof").problem(401, "invalid_credentials");
+    door.say("nobody@acme.example", PASSWORD).problem(401, "invalid_credentials");
+    door.say(&email, PASSWORD).ok();
+    let ann = acme.with_token(&door.complete().1);
+    let kinds = |list: &Value| -> Vec<String> {
+        list["data"].as_array().unwrap().iter().map(|event| text(event, "kind").to_owned()).collect()
+    };
+    let mine = ann.get("/api/v1/me/sign-ins").ok();
+    assert_eq!(kinds(&mine), ["sign_in", "sign_in", "password_set"]);
+    assert_eq!(
+        (&mine["data"][0]["about"], &mine["data"][1]["cause"]),
+        (&json!("pwd"), &json!("wrong_password"))
+    );
+    ann.get("/api/v1/sign-ins").problem(403, "forbidden");
+
+    let all = owner.get("/api/v1/sign-ins");
+    assert!(!all.text().contains("nobody@") && !all.text().contains("roof"), "{}", all.text());
+    let tried = owner.get("/api/v1/sign-ins?kind=sign_in").ok();
+    let causes: Vec<&Value> = tried["data"].as_array().unwrap().iter().map(|event| &event["cause"]).collect();
+    assert_eq!(causes, [&Value::Null, &json!("unknown_person"), &json!("wrong_password")]);
+    let her = text(&mine["data"][0], "user").to_owned();
+    let hers = owner.get(&format!("/api/v1/sign-ins?user={her}&since=2020-01-01T00:00:00Z")).ok();
+    assert_eq!(kinds(&hers).len(), 3);
+    let first = owner.get("/api/v1/sign-ins?limit=1").ok();
+    let second = format!("/api/v1/sign-ins?limit=1&cursor={}", text(&first, "next_cursor"));
+    assert_ne!(first["data"][0]["id"], owner.get(&second).ok()["data"][0]["id"]);
+    for bad in ["cursor=x", "kind=x", "user=x", "since=x", "limit=0", "x=1"] {
+        owner.get(&format!("/api/v1/sign-ins?{bad}")).expect(400);
+    }
 }

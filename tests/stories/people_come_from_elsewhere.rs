@@ -41,7 +41,7 @@ fn somebody_new_is_made_once_with_the_roles_of_their_groups() {
         assert_eq!(acr, "aal1");
         let me = ann.get("/api/v1/me/profile").ok();
         assert_eq!((&me["name"], &me["email"]), (&json!("Ann Elsewhere"), &json!("ann@elsewhere.example")));
-        ann.get("/api/v1/users").problem(403, "forbidden");
+        ann.get(PROVIDERS).problem(403, "forbidden");
     }
     let people = named(&owner, "Ann Elsewhere");
     assert_eq!((people.len(), &people[0]["roles"]), (1, &json!(["rep"])));

@@ -27,6 +27,14 @@ pub enum AppError {
         /// Why.
         source: std::io::Error,
     },
+    /// The list of leaked passwords.
+    #[error("the list of leaked passwords {} cannot be used: {source}", path.display())]
+    Breached {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// Control database, secrets, files.
     #[error(transparent)]
     Storage(#[from] StorageError),

@@ -19,7 +19,7 @@ use tokio::sync::Mutex;
 use crate::caller::Caller;
 use crate::clock::Clock;
 use crate::config::{Config, PublicAddress};
-use crate::identity::{Federation, Identity, platform};
+use crate::identity::{Breached, Federation, Identity, platform};
 use crate::ids::{OrganizationId, RequestId};
 use crate::jobs::Jobs;
 use crate::licensing::{Entitlement, Licensing};
@@ -138,6 +138,13 @@ fn outbound(config: &Config) -> Result<Outbound, OutboundError> {
     Outbound::new(Rules { loopback: asking.loopback, ports: asking.ports.clone() })
 }
 
+/// The operator's list of leaked passwords, if there is one.
+fn breached(config: &Config) -> Result<Option<Breached>, AppError> {
+    let Some(path) = &config.breached else { return Ok(None) };
+    let list = Breached::open(path);
+    list.map(Some).map_err(|source| AppError::Breached { path: path.clone(), source })
+}
+
 impl App {
     /// Opens the installation in this folder, creating what is not there yet.
     ///
@@ -156,6 +163,10 @@ impl App {
         let identity = Identity::new(files.clone(), secrets.clone(), clock.clone())
             .at(config.address.clone())
             .mailing(mailer.clone());
+        let identity = match breached(config)? {
+            Some(list) => identity.refusing(list),
+            None => identity,
+        };
         let platform = Platform::new(control.clone(), secrets.clone(), clock.clone(), &identity);
         let records = Records::new(files.clone(), identity.clone(), &secrets, clock.clone());
         let (artifacts, key) = (config.artifacts(), secrets.key("artifact"));

@@ -53,6 +53,9 @@ pub(super) struct Installation {
     /// Packages beside the embedded ones: a folder with <id>/manifest.json and <id>/component.wasm
     #[arg(long, env = "STOA_PLUGINS", value_name = "DIR")]
     pub plugins: Option<PathBuf>,
+    /// Passwords that nobody may choose: SHA-1 hashes in hexadecimal, one a line, sorted (Have I Been Pwned's download)
+    #[arg(long, env = "STOA_BREACHED_PASSWORDS", value_name = "FILE")]
+    pub breached_passwords: Option<PathBuf>,
     /// Write requests per durable commit, at most; 1 commits each by itself
     #[arg(long, env = "STOA_GROUP_COMMIT_MAX", default_value_t = crate::storage::GROUP_COMMIT, hide = true)]
     pub group_commit: usize,

@@ -96,8 +96,13 @@ pub(super) async fn open(
     address: PublicAddress,
     outbound: Asking,
 ) -> Result<App, CliError> {
-    let config =
-        Config { data: data.to_path_buf(), address, outbound, group_commit: installation.group_commit };
+    let config = Config {
+        data: data.to_path_buf(),
+        address,
+        outbound,
+        group_commit: installation.group_commit,
+        breached: installation.breached_passwords.clone(),
+    };
     let packages = packages(installation.plugins.as_deref()).map_err(AppError::from)?;
     let app = App::open(&config, packages, Clock::system()).await?;
     tokio::spawn(app.clone().work());

@@ -63,6 +63,7 @@ pub const HOST_AREAS: [&str; 34] = [
     "service-accounts",
     "sessions",
     "settings",
+    "sign-ins",
     "teams",
     "users",
     "views",

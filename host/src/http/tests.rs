@@ -36,6 +36,7 @@ async fn edge(demo: bool) -> Edge<impl Endpoint<Output = Response>> {
     let config = Config {
         data: folder.path().to_path_buf(),
         group_commit: 64,
+        breached: None,
         address: address(),
         outbound: crate::config::Asking::default(),
     };

@@ -6,7 +6,7 @@
 //! bearers of an older epoch is dropped, so a changed role or a disabled person is seen at the next request.
 //!
 //! Reading order: `people/` (users, teams, roles), `login/` (passwords), `keys/` (API keys), `bearer/` (tokens, and
-//! [`Identity::authenticate`], which runs on every request), `store.rs` (the epoch).
+//! [`Identity::authenticate`], which runs on every request), `sign_ins/` (what happens at the door), `store.rs` (the epoch).
 
 mod bearer;
 mod error;
@@ -19,6 +19,7 @@ mod oauth;
 mod people;
 pub(crate) mod secret;
 mod sessions;
+mod sign_ins;
 mod signing;
 mod store;
 
@@ -38,7 +39,7 @@ use crate::storage::{
 };
 
 use bearer::Bearers;
-use login::Networks;
+use login::{Networks, Sprays};
 pub(crate) use people::key_of;
 use secret::Peppers;
 
@@ -51,7 +52,8 @@ pub use keys::{
     ServiceAccountChange,
 };
 pub use login::{
-    Cost, External, INVITATION, PATIENCE as LOGIN_PATIENCE, Proof as FactorProof, SetupToken, Step, score,
+    Breached, Cost, External, INVITATION, PATIENCE as LOGIN_PATIENCE, Proof as FactorProof, SetupToken, Step,
+    score,
 };
 pub use oauth::{
     Ask, Authorization, AuthorizeError, Client, ClientAnswer, ClientAuth, ClientChange, ClientKind,
@@ -62,6 +64,7 @@ pub use people::{
     DEEPEST, Email, Invited, NewUser, OWNER, ROLES, Team, TeamChange, User, UserChange, UserStatus,
 };
 pub use sessions::{ABSOLUTE, IDLE, Method, Session, Started, Visitor};
+pub use sign_ins::{Demand, EventKind, SignIn, SignInFilter};
 
 pub(crate) use factors::totp;
 pub(crate) use login::{Attempt, Hasher, Throttle, check_password};
@@ -96,6 +99,10 @@ static PROFILE: FileProfile = FileProfile {
             sql: include_str!("../../../migrations/identity/0009_second_factors_elsewhere.sql"),
         },
         Migration {
+            name: "0010_sign_in",
+            sql: include_str!("../../../migrations/identity/0010_sign_in.sql"),
+        },
+        Migration {
             name: "0013_domains",
             sql: include_str!("../../../migrations/identity/0013_domains.sql"),
         },
@@ -126,6 +133,7 @@ pub struct Identity {
     hasher: Hasher,
     throttle: Throttle,
     networks: Networks,
+    sprays: Sprays,
     bearers: Arc<Bearers>,
 }
 
@@ -155,6 +163,7 @@ impl Identity {
             hasher,
             throttle,
             networks: Networks::new(),
+            sprays: Sprays::new(),
             bearers: Arc::new(Bearers::new()),
         }
     }
@@ -169,6 +178,12 @@ impl Identity {
     #[must_use]
     pub fn at(self, address: PublicAddress) -> Self {
         Self { address, ..self }
+    }
+
+    /// The same, refusing passwords that are in this list when they are chosen.
+    #[must_use]
+    pub fn refusing(self, breached: Breached) -> Self {
+        Self { hasher: self.hasher.refusing(Arc::new(breached)), ..self }
     }
 
     /// What hashes passwords: one for the whole host, so that its bound on memory holds for all of them.

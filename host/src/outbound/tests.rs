@@ -119,3 +119,52 @@ async fn h4_a_line_break_in_a_header_is_refused() {
     let result = client(LIMITS.time, 64).send(request).await;
     assert!(matches!(result, Err(OutboundError::Refused(_))), "{result:?}");
 }
+
+/// A certificate that 127.0.0.1 made for itself, and its key: DER in base64.
+const SELF_SIGNED: [&str; 2] = [
+    "MIIBkTCCATagAwIBAgIUCih1BwbGW1EJ7JNASrmkclFIHeQwCgYIKoZIzj0EAwIwFDESMBAGA1UEAwwJMTI3LjAuMC4xMCAXDTI2\
+    MTEyMzAxNTkwNFoYDzIxMjYxMDMwMDE1OTA0WjAUMRIwEAYDVQQDDAkxMjcuMC4wLjEwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNC\
+    AARTDDkhIkv+yGuqmg1TRgJNzKD4jlFELv4FOyFiSQM1d2dVh10QYey4kcTtWpMKFSlucTVoFPXfZmSTgokDkmmro2QwYjAdBgNV\
+    HQ4EFgQU4/BLi2TF+LgaBXGtLbHzmvKKuRcwHwYDVR0jBBgwFoAU4/BLi2TF+LgaBXGtLbHzmvKKuRcwDwYDVR0TAQH/BAUwAwEB\
+    /zAPBgNVHREECDAGhwR/AAABMAoGCCqGSM49BAMCA0kAMEYCIQCWhwonZI4382wRpDJbUCufRJUVnhoi9rorUtXW4hepyAIhAIkq\
+    lXM/GIWqAjW27D3kEzkB9aZLlN9L7DvlkY6U+Sei",
+    "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgt0mnL9hiwy7212+MxafNjmChakiGpbgMW0YQaBNCyj2hRANCAART\
+    DDkhIkv+yGuqmg1TRgJNzKD4jlFELv4FOyFiSQM1d2dVh10QYey4kcTtWpMKFSlucTVoFPXfZmSTgokDkmmr",
+];
+
+/// Greets everybody over TLS as who it says it is.
+fn impostor() -> String {
+    use base64::Engine as _;
+    use std::io::{Read as _, Write as _};
+    let [certificate, key] =
+        SELF_SIGNED.map(|text| base64::engine::general_purpose::STANDARD.decode(text).unwrap());
+    let key = rustls::pki_types::PrivatePkcs8KeyDer::from(key).into();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let server = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let server =
+        server.unwrap().with_no_client_auth().with_single_cert(vec![certificate.into()], key).unwrap();
+    let (server, listener) = (Arc::new(server), std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let connection = rustls::ServerConnection::new(Arc::clone(&server)).unwrap();
+            let mut stream = rustls::StreamOwned::new(connection, stream);
+            if stream.read(&mut [0; 2048]).is_ok_and(|length| length > 0) {
+                let _ =
+                    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nhi");
+            }
+        }
+    });
+    format!("https://{address}/x")
+}
+
+#[tokio::test]
+async fn a_server_without_a_certificate_that_is_trusted_is_not_asked() {
+    let (client, address) = (client(LIMITS.time, 64), impostor());
+    let refused = ask(&client, &address).await;
+    assert!(matches!(refused, Err(OutboundError::Unreachable)), "{refused:?}");
+    let gullible =
+        reqwest::Client::builder().tls_danger_accept_invalid_certs(true).no_proxy().build().unwrap();
+    let answer = gullible.get(&address).send().await.unwrap();
+    assert_eq!(answer.text().await.unwrap(), "hi", "nothing else was in the way");
+}

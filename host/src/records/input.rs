@@ -234,9 +234,13 @@ fn date(field: &Field, text: &str) -> Result<String, Fault> {
 }
 
 fn instant(field: &Field, text: &str) -> Result<i64, Fault> {
-    Timestamp::from_str(text)
-        .map(Timestamp::as_millisecond)
-        .map_err(|_| wrong(field, "invalid_instant", "an instant with its offset, 2026-11-22T09:30:00Z"))
+    // A leap second would be read as the second before it, and so be another instant than the one that was sent.
+    let clock = text.split(['T', 't', ' ']).nth(1).unwrap_or_default();
+    let leaps = clock.chars().filter(char::is_ascii_digit).skip(4).take(2).eq("60".chars());
+    match Timestamp::from_str(text) {
+        Ok(instant) if !leaps => Ok(instant.as_millisecond()),
+        _ => Err(wrong(field, "invalid_instant", "an instant with its offset, 2026-11-22T09:30:00Z")),
+    }
 }
 
 fn number(field: &Field, json: &Json, scale: u8) -> Result<i64, Fault> {
@@ -338,5 +342,40 @@ mod tests {
         for (kind, bad, code) in cases {
             assert_eq!(super::field(&a(kind), &bad).unwrap_err().code, code, "{bad}");
         }
+    }
+
+    #[test]
+    fn f7_a_number_or_an_instant_is_the_one_that_was_sent_or_refused() {
+        let refused = |kind: Kind, bad: Json| assert!(super::field(&a(kind), &bad).is_err(), "{bad}");
+        let taken = |kind: Kind, good: Json| super::field(&a(kind), &good).unwrap().0;
+        for bad in ["10000-01-01", "0000-01-01", "-001-01-01", "2026-02-29", "2026-13-01", "2026-1-1"] {
+            refused(Kind::Date, json!(bad));
+        }
+        for bad in [
+            "2016-12-31T23:59:60Z",
+            "20161231T235960Z",
+            "2026-01-01T24:00:00Z",
+            "2026-03-29T02:30:00",
+            "+10000-01-01T00:00:00Z",
+            "2026-01-01T00:00:00+26:00",
+        ] {
+            refused(Kind::DateTime, json!(bad));
+        }
+        // An hour that the clocks of a place skip is named exactly by its offset.
+        assert_eq!(
+            taken(Kind::DateTime, json!("2026-03-29T02:30:00+01:00")),
+            Value::Integer(1_774_747_800_000)
+        );
+        for bad in
+            ["99999999999999999999999999999999999999.99", "1e400", "1e2", "NaN", "-", "--1", "0x1", "1.234"]
+        {
+            refused(Kind::Decimal(2), json!(bad));
+        }
+        assert_eq!(taken(Kind::Decimal(2), json!("-12.30")), Value::Integer(-1230));
+        assert_eq!(taken(Kind::Decimal(2), json!("-0")), Value::Integer(0));
+        for bad in [json!(9_223_372_036_854_775_808_u64), json!(1e300), json!(1.5), json!("1")] {
+            refused(Kind::Integer, bad);
+        }
+        assert_eq!(taken(Kind::Integer, json!(i64::MIN)), Value::Integer(i64::MIN));
     }
 }

@@ -57,6 +57,8 @@ pub struct VoucherInput {
 #[OpenApi(prefix_path = "/api/v1/auth", tag = "Tag::Auth")]
 impl SignInApi {
     /// List the ways to sign in
+    ///
+    /// The providers that are enabled, for the buttons of a sign-in page. What a button does is `POST /auth/federation`.
     #[oai(path = "/federation", method = "get", operation_id = "list_sign_in_options")]
     async fn options(&self, organization: Data<&Arc<Organization>>) -> Result<Found<SignInOptions>, Problem> {
         let providers = self.federation.providers(organization.id)?;

@@ -26,6 +26,7 @@ pub mod search;
 pub mod security;
 pub mod service_accounts;
 pub mod sessions;
+pub mod sign_ins;
 pub mod signing_keys;
 pub mod teams;
 pub mod transactions;
@@ -62,6 +63,7 @@ use self::search::SearchApi;
 use self::security::LeaksApi;
 use self::service_accounts::ServiceAccountsApi;
 use self::sessions::SessionsApi;
+use self::sign_ins::SignInsApi;
 use self::signing_keys::SigningKeysApi;
 use self::teams::TeamsApi;
 use self::transactions::TransactionsApi;
@@ -78,7 +80,7 @@ type Members =
 /// Who gets tokens, and what signs them.
 type Issuing = (ClientsApi, SigningKeysApi, ConsentsApi);
 /// Programs, and people from elsewhere.
-type Programs = (ServiceAccountsApi, LeaksApi, ProvidersApi, DomainsApi, SignInApi, SessionsApi);
+type Programs = (ServiceAccountsApi, LeaksApi, ProvidersApi, DomainsApi, SignInApi, SessionsApi, SignInsApi);
 /// What the organization arranges for itself.
 type Arranging = (ConfigurationApi, PartsApi, LimitsApi, ViewsApi);
 /// Across all records.
@@ -163,6 +165,7 @@ pub fn all(app: &App) -> Resources {
             DomainsApi { federation: app.federation.clone() },
             SignInApi { federation: app.federation.clone() },
             SessionsApi { identity: identity.clone() },
+            SignInsApi { identity: identity.clone() },
         ),
         (
             ConfigurationApi { app: app.clone() },

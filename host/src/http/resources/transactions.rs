@@ -13,6 +13,7 @@ use crate::http::callback;
 use crate::http::input::Input;
 use crate::http::problem::Problem;
 use crate::http::resources::Tag;
+use crate::http::resources::me::credentials::TotpConfirmation;
 use crate::identity::{Federation, Identity, IdentityError, IssueToken, Started, Step};
 use crate::organizations::Organization;
 
@@ -29,7 +30,7 @@ pub struct TransactionsApi {
 /// Where a login is.
 #[derive(Object)]
 pub struct LoginState {
-    /// What can be done next, one of them: `identify`, `password`, `totp`, `recovery`, `complete`.
+    /// What can be done next, one of them: `identify`, `password`, `totp`, `recovery`, `enrol`, `confirm`, `complete`.
     next: Vec<String>,
 }
 
@@ -64,6 +65,26 @@ pub struct CodeStep {
     /// Six digits of the authenticator app, or a recovery code.
     #[oai(validator(min_length = 6, max_length = 64))]
     code: String,
+}
+
+/// An authenticator app that is to be confirmed, within a login.
+#[derive(Object)]
+pub struct LoginEnrolment {
+    /// For typing, base32.
+    secret: String,
+    /// For scanning.
+    otpauth_url: String,
+    /// What can be done next.
+    next: Vec<String>,
+}
+
+/// The app is confirmed; codes for when it is lost, told this once.
+#[derive(Object)]
+pub struct LoginEnrolled {
+    /// Each is good once.
+    recovery_codes: Vec<String>,
+    /// What can be done next.
+    next: Vec<String>,
 }
 
 /// How a login ends.
@@ -171,8 +192,8 @@ impl TransactionsApi {
         browser: Browser,
         input: Input<CodeStep>,
     ) -> Result<Found<LoginState>, Problem> {
-        let cookie = self.cookie(&browser)?;
-        Ok(state(&self.identity.login_totp(organization.0, &cookie, &input.0.code).await?))
+        let (cookie, visitor) = (self.cookie(&browser)?, browser.visitor(&self.address));
+        Ok(state(&self.identity.login_totp(organization.0, &cookie, &input.0.code, &visitor).await?))
     }
 
     /// Say a recovery code
@@ -186,6 +207,39 @@ impl TransactionsApi {
         let (cookie, visitor) = (self.cookie(&browser)?, browser.visitor(&self.address));
         let steps = self.identity.login_recovery(organization.0, &cookie, &input.0.code, &visitor).await?;
         Ok(state(&steps))
+    }
+
+    /// Add an authenticator app
+    ///
+    /// When the organization demands a second factor and there is none, or when a recovery code stood for it. Asked again, it
+    /// makes another secret.
+    #[oai(path = "/enrol", method = "post", operation_id = "enrol_in_login")]
+    async fn enrol(
+        &self,
+        organization: Data<&Arc<Organization>>,
+        browser: Browser,
+    ) -> Result<Found<LoginEnrolment>, Problem> {
+        let cookie = self.cookie(&browser)?;
+        let (begun, steps) = self.identity.login_enrol(organization.0, &cookie).await?;
+        let next = words(&steps);
+        Ok(Found::new(LoginEnrolment { secret: begun.secret, otpauth_url: begun.address, next }))
+    }
+
+    /// Confirm the authenticator app
+    ///
+    /// With two codes in a row. It is the second factor of this login, too.
+    #[oai(path = "/enrol/confirm", method = "post", operation_id = "confirm_in_login")]
+    async fn confirm(
+        &self,
+        organization: Data<&Arc<Organization>>,
+        browser: Browser,
+        input: Input<TotpConfirmation>,
+    ) -> Result<Found<LoginEnrolled>, Problem> {
+        let (cookie, visitor) = (self.cookie(&browser)?, browser.visitor(&self.address));
+        let codes = (input.0.first.as_str(), input.0.second.as_str());
+        let (recovery_codes, steps) =
+            self.identity.login_confirm(organization.0, &cookie, codes, &visitor).await?;
+        Ok(Found::new(LoginEnrolled { recovery_codes, next: words(&steps) }))
     }
 
     /// Sign in
@@ -251,5 +305,9 @@ impl TransactionsApi {
 }
 
 fn state(steps: &[Step]) -> Found<LoginState> {
-    Found::new(LoginState { next: steps.iter().map(|step| step.as_str().to_owned()).collect() })
+    Found::new(LoginState { next: words(steps) })
+}
+
+fn words(steps: &[Step]) -> Vec<String> {
+    steps.iter().map(|step| step.as_str().to_owned()).collect()
 }

@@ -15,10 +15,13 @@ use zeroize::Zeroizing;
 use crate::caller::{Caller, PrincipalKind};
 use crate::clock::UnixMillis;
 use crate::identity::login::{Proof, pause_after};
-use crate::identity::{Identity, IdentityError, secret};
+use crate::identity::sign_ins::{EventKind, asked, deed, record};
+use crate::identity::{Identity, IdentityError, people, secret, sessions};
 use crate::ids::{OrganizationId, PrincipalId};
 use crate::organizations::Organization;
 use crate::storage::{Connection, Secrets};
+
+pub(in crate::identity) use store::{put_codes, replace};
 
 /// Recovery codes that a person gets.
 const RECOVERY_CODES: usize = 10;
@@ -37,6 +40,13 @@ pub struct Enrolment {
     pub address: String,
 }
 
+/// What a person is told by mail.
+pub(in crate::identity) const ADDED: &str =
+    "An authenticator app was added to your account. If it was not you, change your password now.";
+
+pub(in crate::identity) const RECOVERED: &str = "One of your recovery codes was used. If it was not you, change your \
+    password and make new recovery codes now. At your next sign-in you set up your authenticator app anew.";
+
 /// What a person has beside their password.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Factors {
@@ -44,6 +54,8 @@ pub struct Factors {
     pub totp: bool,
     /// Recovery codes that were not used yet.
     pub recovery_codes: u32,
+    /// A recovery code was used, so the app is to be set up anew at the next login.
+    pub renew: bool,
 }
 
 /// What became of a code.
@@ -121,20 +133,24 @@ impl Identity {
         let now = self.clock.now();
         let step = totp::check_two(&key, first, second, now).ok_or(IdentityError::InvalidCode)?;
         let (codes, hashes) = self.make_codes(user.id)?;
+        let session = by.principal.session;
+        let event = deed(EventKind::FactorAdded, by, user.id).about("totp");
         self.write(by, move |connection| {
             if !store::confirm(connection, user.id, step, now)? {
                 return Err(IdentityError::InvalidCode);
             }
+            // Whoever got in without the second factor gets in with it.
+            sessions::end_sessions_of(connection, user.id, session, now)?;
+            record(connection, &event, now)?;
             Ok(store::put_codes(connection, user.id, &hashes, now)?)
         })
         .await?;
-        let text =
-            "An authenticator app was added to your account. If it was not you, change your password now.";
-        self.notify(organization, user.email.as_deref(), "A second factor was added", text).await;
+        self.notify(organization, user.email.as_deref(), "A second factor was added", ADDED).await;
         Ok(codes)
     }
 
-    /// Removes the authenticator app and the recovery codes.
+    /// Removes the authenticator app and the recovery codes. Every other session ends; where the organization demands a
+    /// second factor, this one and every token does, too.
     ///
     /// # Errors
     /// [`IdentityError::InvalidCredentials`], [`IdentityError::Throttled`].
@@ -145,7 +161,20 @@ impl Identity {
         proof: &Proof<'_>,
     ) -> Result<(), IdentityError> {
         let user = self.prove(by, organization, proof).await?;
-        self.write(by, move |connection| Ok(store::remove(connection, user.id)?)).await?;
+        let (session, now) = (by.principal.session, self.clock.now());
+        let event = deed(EventKind::FactorRemoved, by, user.id).at(proof.visitor).about("totp");
+        self.write(by, move |connection| {
+            store::remove(connection, user.id)?;
+            record(connection, &event, now)?;
+            let demanded = asked(connection, user.id)?.demanded;
+            sessions::end_sessions_of(connection, user.id, session.filter(|_| !demanded), now)?;
+            // Where one is demanded, nobody goes on without: they add the next one when they sign in again.
+            if demanded {
+                people::end_tokens(connection, user.id)?;
+            }
+            Ok(())
+        })
+        .await?;
         let text =
             "The second factor of your account was removed. If it was not you, ask your administrator now.";
         self.notify(organization, user.email.as_deref(), "Your second factor was removed", text).await;
@@ -169,7 +198,12 @@ impl Identity {
         }
         let (codes, hashes) = self.make_codes(user.id)?;
         let now = self.clock.now();
-        self.write(by, move |connection| Ok(store::put_codes(connection, user.id, &hashes, now)?)).await?;
+        let event = deed(EventKind::RecoveryCodesMade, by, user.id).at(proof.visitor);
+        self.write(by, move |connection| {
+            record(connection, &event, now)?;
+            Ok(store::put_codes(connection, user.id, &hashes, now)?)
+        })
+        .await?;
         let text = "New recovery codes were made for your account; the earlier ones are void.";
         self.notify(organization, user.email.as_deref(), "New recovery codes", text).await;
         Ok(codes)
@@ -186,7 +220,10 @@ impl Identity {
         secret::keyed_hash(&self.peppers.recovery_code, user.as_bytes(), typed.as_bytes())
     }
 
-    fn make_codes(&self, user: PrincipalId) -> Result<(Vec<String>, Vec<[u8; 32]>), IdentityError> {
+    pub(in crate::identity) fn make_codes(
+        &self,
+        user: PrincipalId,
+    ) -> Result<(Vec<String>, Vec<[u8; 32]>), IdentityError> {
         let (mut codes, mut hashes) = (Vec::new(), Vec::new());
         for _ in 0..RECOVERY_CODES {
             let random = secret::random()?;
@@ -218,8 +255,10 @@ pub(in crate::identity) fn factors_of(
     connection: &Connection,
     user: PrincipalId,
 ) -> Result<Factors, IdentityError> {
-    let totp = store::find(connection, user)?.is_some_and(|stored| stored.confirmed);
-    Ok(Factors { totp, recovery_codes: if totp { store::codes_left(connection, user)? } else { 0 } })
+    let Some(stored) = store::find(connection, user)?.filter(|stored| stored.confirmed) else {
+        return Ok(Factors { totp: false, recovery_codes: 0, renew: false });
+    };
+    Ok(Factors { totp: true, recovery_codes: store::codes_left(connection, user)?, renew: stored.renew })
 }
 
 /// Checks a code of the person's authenticator app and uses it up. A wrong one is counted, so the change is to be kept.
@@ -251,16 +290,21 @@ pub(in crate::identity) fn take_totp(
     Ok(Outcome::Wrong)
 }
 
-/// Uses a recovery code up.
+/// Uses a recovery code up. The app is to be set up anew then.
 pub(in crate::identity) fn take_recovery(
     connection: &Connection,
     user: PrincipalId,
     hash: &[u8; 32],
 ) -> Result<Outcome, IdentityError> {
-    Ok(if store::take_code(connection, user, hash)? { Outcome::Right } else { Outcome::Wrong })
+    if !store::take_code(connection, user, hash)? {
+        return Ok(Outcome::Wrong);
+    }
+    // Whoever needed one has lost the app, or somebody else has found the codes.
+    store::renew(connection, user)?;
+    Ok(Outcome::Right)
 }
 
 /// A secret opens for its person only.
-fn purpose(user: PrincipalId) -> String {
+pub(in crate::identity) fn purpose(user: PrincipalId) -> String {
     format!("totp:{user}")
 }

@@ -16,12 +16,13 @@ pub(super) struct Stored {
     pub(super) window_start: UnixMillis,
     pub(super) tries: u32,
     pub(super) failures: u32,
+    pub(super) renew: bool,
 }
 
 /// The person's authenticator app, confirmed or not.
 pub(super) fn find(connection: &Connection, user: PrincipalId) -> Result<Option<Stored>> {
     let mut statement = connection.prepare(
-        "select secret, confirmed_at is not null, last_step, window_start, tries, failures
+        "select secret, confirmed_at is not null, last_step, window_start, tries, failures, renew
          from _stoa_totp where user_id = ?1",
     )?;
     let read = |row: &rusqlite::Row<'_>| {
@@ -32,6 +33,7 @@ pub(super) fn find(connection: &Connection, user: PrincipalId) -> Result<Option<
             window_start: row.get(3)?,
             tries: row.get(4)?,
             failures: row.get(5)?,
+            renew: row.get(6)?,
         })
     };
     Ok(statement.query_row([user.as_bytes()], read).optional()?)
@@ -65,6 +67,28 @@ pub(super) fn confirm(
     Ok(connection.execute(sql, params![user.as_bytes(), step, now])? == 1)
 }
 
+/// Puts a confirmed one into the place of whatever there was.
+pub(in crate::identity) fn replace(
+    connection: &Connection,
+    user: PrincipalId,
+    secret: &[u8],
+    step: i64,
+    now: UnixMillis,
+) -> Result<()> {
+    connection.execute("delete from _stoa_totp where user_id = ?1", [user.as_bytes()])?;
+    connection.execute(
+        "insert into _stoa_totp (user_id, secret, confirmed_at, last_step, created_at) values (?1, ?2, ?4, ?3, ?4)",
+        params![user.as_bytes(), secret, step, now],
+    )?;
+    Ok(())
+}
+
+/// The app is to be set up anew.
+pub(super) fn renew(connection: &Connection, user: PrincipalId) -> Result<()> {
+    connection.execute("update _stoa_totp set renew = 1 where user_id = ?1", [user.as_bytes()])?;
+    Ok(())
+}
+
 /// Uses a step up; `false` when it, or a later one, was used before.
 pub(super) fn take_step(connection: &Connection, user: PrincipalId, step: i64) -> Result<bool> {
     let sql = "update _stoa_totp set last_step = ?2, tries = 0, failures = 0
@@ -93,7 +117,7 @@ pub(super) fn remove(connection: &Connection, user: PrincipalId) -> Result<()> {
 }
 
 /// Puts these recovery codes into the place of those that the person had.
-pub(super) fn put_codes(
+pub(in crate::identity) fn put_codes(
     connection: &Connection,
     user: PrincipalId,
     hashes: &[[u8; 32]],

@@ -64,7 +64,8 @@ async fn a_second_factor_is_asked_of_whoever_has_one_and_cannot_be_walked_around
     assert!(complete(&cookie).await.is_err());
 
     let (cookie, _) = password_said(&world).await;
-    let next = world.identity.login_totp(&world.acme, &cookie, &code(&world, ann.id)).await.unwrap();
+    let next =
+        world.identity.login_totp(&world.acme, &cookie, &code(&world, ann.id), &visitor()).await.unwrap();
     assert_eq!(next, [Step::Complete]);
     let session = complete(&cookie).await.unwrap().session;
     assert_eq!((session.acr(), session.amr().join(" ")), ("aal2", "pwd otp mfa".to_owned()));
@@ -117,16 +118,17 @@ async fn a_code_is_good_once_not_even_in_two_logins_at_once() {
     let Enrolled { ann, .. } = enrolled(&world).await;
     let ((one, _), (other, _)) = (password_said(&world).await, password_said(&world).await);
     let now = code(&world, ann.id);
+    let here = visitor();
     let (first, second) = tokio::join!(
-        world.identity.login_totp(&world.acme, &one, &now),
-        world.identity.login_totp(&world.acme, &other, &now),
+        world.identity.login_totp(&world.acme, &one, &now, &here),
+        world.identity.login_totp(&world.acme, &other, &now, &here),
     );
     assert!(first.is_ok() != second.is_ok(), "one of two");
     let (third, _) = password_said(&world).await;
-    let replayed = world.identity.login_totp(&world.acme, &third, &now).await;
+    let replayed = world.identity.login_totp(&world.acme, &third, &now, &visitor()).await;
     assert!(matches!(replayed, Err(IdentityError::InvalidCredentials)), "replayed");
     world.clock.advance(totp::STEP);
-    let before = world.identity.login_totp(&world.acme, &third, &now).await;
+    let before = world.identity.login_totp(&world.acme, &third, &now, &visitor()).await;
     assert!(before.is_err(), "of the step before, which was used");
 }
 
@@ -138,14 +140,14 @@ async fn another_persons_code_is_wrong_and_guessing_is_slowed_down() {
     let right = code(&world, ann.id);
     let wrong = if right == "000000" { "000001" } else { "000000" };
     for _ in 0..TRIES {
-        let refused = world.identity.login_totp(&world.acme, &cookie, wrong).await;
+        let refused = world.identity.login_totp(&world.acme, &cookie, wrong, &visitor()).await;
         assert!(matches!(refused, Err(IdentityError::InvalidCredentials)));
     }
-    let slowed = world.identity.login_totp(&world.acme, &cookie, &right).await;
+    let slowed = world.identity.login_totp(&world.acme, &cookie, &right, &visitor()).await;
     assert!(matches!(slowed, Err(IdentityError::Throttled { .. })), "not even the right one is looked at");
     world.clock.advance(60_000);
     let right = code(&world, ann.id);
-    world.identity.login_totp(&world.acme, &cookie, &right).await.unwrap();
+    world.identity.login_totp(&world.acme, &cookie, &right, &visitor()).await.unwrap();
 }
 
 #[tokio::test]
@@ -156,7 +158,7 @@ async fn a_recovery_code_is_good_once_however_it_is_typed_and_its_person_is_told
     let typed = codes[0].to_lowercase().replace('-', " ");
     let (cookie, _) = password_said(&world).await;
     let next = world.identity.login_recovery(&world.acme, &cookie, &typed, &visitor()).await.unwrap();
-    assert_eq!(next, [Step::Complete]);
+    assert_eq!(next, [Step::Enrol], "and leads to a new app");
     assert_eq!(world.mails("A recovery code was used").len(), 1);
     assert_eq!(world.identity.factors(world.acme.id, ann.id).unwrap().recovery_codes, 9);
     let (cookie, _) = password_said(&world).await;
@@ -183,7 +185,7 @@ async fn who_changes_factors_proves_who_they_are_with_both() {
     world.identity.remove_factors(&by, &world.acme, &proof(Some(&fresh[0]), &here)).await.unwrap();
     assert_eq!(
         world.identity.factors(world.acme.id, ann.id).unwrap(),
-        Factors { totp: false, recovery_codes: 0 }
+        Factors { totp: false, recovery_codes: 0, renew: false }
     );
     assert_eq!(world.mails("Your second factor was removed").len(), 1);
     let mut program = by.clone();

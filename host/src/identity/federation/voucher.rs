@@ -18,9 +18,9 @@ impl Federation {
         voucher: &str,
     ) -> Result<AccessToken, IdentityError> {
         let person = self.take(organization, browser, voucher).await?;
-        // One factor, unless the organization listed what the provider says: who has a second one goes through the login in
-        // steps.
-        if person.acr != "aal2" && self.identity.factors(organization.id, person.user)?.totp {
+        // One factor, unless the organization listed what the provider says: who has a second one, or must have one, goes
+        // through the login in steps.
+        if person.acr != "aal2" && self.identity.needs_second(organization.id, person.user)? {
             return Err(IdentityError::SecondFactorRequired);
         }
         self.identity

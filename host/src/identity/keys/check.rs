@@ -7,6 +7,7 @@ use subtle::ConstantTimeEq;
 use crate::caller::{Principal, PrincipalKind};
 use crate::clock::UnixMillis;
 use crate::identity::people::UserStatus;
+use crate::identity::sign_ins::{Event, EventKind, record};
 use crate::identity::{Identity, IdentityError, secret, store as file};
 use crate::ids::{OrganizationId, PrincipalId};
 use crate::storage::{Connection, StorageError};
@@ -101,7 +102,7 @@ impl Identity {
             return Ok(Err("the key is expired or revoked, or its service account is disabled"));
         };
         if known.key.last_used_at.is_none_or(|at| now.saturating_sub(at) >= NOTED) {
-            self.note_use(organization, parsed.id, now);
+            self.note_use(organization, parsed.id, now, known.key.last_used_at.is_none());
         }
         Ok(Ok(GoodKey { principal, epoch, until: known.key.expires_at.unwrap_or(UnixMillis::MAX) }))
     }
@@ -113,13 +114,19 @@ impl Identity {
     }
 
     /// Writes down, aside from the request, that a key was used. The epoch stays: nothing that is remembered gets old.
-    fn note_use(&self, organization: OrganizationId, key: PrincipalId, now: UnixMillis) {
+    fn note_use(&self, organization: OrganizationId, key: PrincipalId, now: UnixMillis, first: bool) {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return;
         };
         let identity = self.clone();
         runtime.spawn(async move {
-            let noted = identity.note(organization, move |c| Ok(store::note_use(c, key, now)?)).await;
+            let noted = identity.note(organization, move |connection| {
+                if first && store::first_use(connection, key)? {
+                    record(connection, &Event::new(EventKind::KeyFirstUsed).about(&key), now)?;
+                }
+                Ok(store::note_use(connection, key, now)?)
+            });
+            let noted = noted.await;
             if let Err(error) = noted {
                 tracing::warn!(%error, %key, "the use of a key was not written down");
             }

@@ -17,6 +17,7 @@ mod tests;
 use crate::caller::{Caller, Principal, PrincipalKind};
 use crate::clock::UnixMillis;
 use crate::identity::people::{UserStatus, checked_name, checked_roles, covers};
+use crate::identity::sign_ins::{Event, EventKind, record};
 use crate::identity::{Identity, IdentityError, platform, secret};
 use crate::ids::{OrganizationId, PrincipalId, RequestId};
 
@@ -36,7 +37,7 @@ pub const LONGEST: UnixMillis = 366 * 24 * 3_600_000;
 ///
 /// # Errors
 /// [`IdentityError::KeyCannotAdminister`].
-pub(super) fn administers(by: &Principal) -> Result<(), IdentityError> {
+pub(in crate::identity) fn administers(by: &Principal) -> Result<(), IdentityError> {
     by.administers.then_some(()).ok_or(IdentityError::KeyCannotAdminister)
 }
 
@@ -70,6 +71,8 @@ impl Identity {
                     }
                 }
                 store::insert(connection, &key, &hash)?;
+                let event = Event::new(EventKind::KeyMade).by(caller.principal.id).about(&key.id);
+                record(connection, &event, key.created_at)?;
                 Ok(key)
             })
             .await?;
@@ -129,7 +132,12 @@ impl Identity {
     /// [`IdentityError::ApiKeyNotFound`].
     pub async fn revoke_api_key(&self, by: &Caller, id: PrincipalId) -> Result<ApiKey, IdentityError> {
         let now = self.clock.now();
+        let event = Event::new(EventKind::KeyRevoked).by(by.principal.id).about(&id);
         self.write(by, move |connection| {
+            let before = store::find(connection, id)?.map(|(key, _)| key);
+            if before.is_some_and(|key| key.revoked_at.is_none()) {
+                record(connection, &event, now)?;
+            }
             store::revoke(connection, id, now)?;
             store::find(connection, id)?.map(|(key, _)| key).ok_or(IdentityError::ApiKeyNotFound(id))
         })

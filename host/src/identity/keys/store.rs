@@ -63,6 +63,12 @@ pub(super) fn revoke(connection: &Connection, id: PrincipalId, now: UnixMillis) 
     Ok(())
 }
 
+/// Whether no use of a key was written down yet.
+pub(super) fn first_use(connection: &Connection, id: PrincipalId) -> Result<bool> {
+    let mut statement = connection.prepare("select 1 from _stoa_key_uses where key_id = ?1")?;
+    Ok(!statement.exists([id.as_bytes()])?)
+}
+
 /// Writes down that a key was used.
 pub(super) fn note_use(connection: &Connection, id: PrincipalId, now: UnixMillis) -> Result<()> {
     connection.execute(

@@ -4,8 +4,9 @@
 use std::time::{Duration, Instant};
 
 use crate::identity::factors::{self, Outcome};
-use crate::identity::people::{User, UserStatus, key_of};
+use crate::identity::people::{self, User, UserStatus, key_of};
 use crate::identity::sessions::Visitor;
+use crate::identity::sign_ins::{Event, EventKind, record};
 use crate::identity::{AccessToken, Identity, IdentityError, IssueToken, platform, secret};
 use crate::ids::{OrganizationId, PrincipalId, RequestId};
 use crate::mail::Message;
@@ -21,6 +22,12 @@ const JITTER: u64 = 50;
 
 /// After so many failures in a day, an address gets in from known devices only.
 const KNOWN_ONLY: u32 = 100;
+
+/// Owners that are told of an attack.
+const ALARMED: usize = 20;
+
+const SPRAYED: &str = "In the last minutes many wrong passwords were tried at many addresses of your organization. Attempts \
+    from unknown devices are slowed down for now. The log of sign-ins has the details.";
 
 /// What somebody who is signed in says once more, to change how they get in.
 #[derive(Clone, Copy, Debug)]
@@ -49,9 +56,12 @@ impl Identity {
     ) -> Result<AccessToken, IdentityError> {
         let key = key_of(email.get(..email.floor_char_boundary(254)).unwrap_or_default());
         let account = self.floored(self.check_password(organization, &key, password, visitor)).await?;
-        if self.factors(organization.id, account.id)?.totp {
+        let event = Event::new(EventKind::SignIn).of(account.id).at(visitor).about("pwd");
+        if self.needs_second(organization.id, account.id)? {
+            self.journal(organization.id, vec![event.because("second_factor_required")]).await;
             return Err(IdentityError::SecondFactorRequired);
         }
+        self.journal(organization.id, vec![event]).await;
         self.issue(IssueToken {
             organization,
             user: account.id,
@@ -76,6 +86,9 @@ impl Identity {
     ) -> Result<Account, IdentityError> {
         self.networks.admit(visitor, self.clock.now())?;
         let known = self.known_device(organization.id, key, visitor)?;
+        if !known {
+            self.sprays.admit(organization.id, self.clock.now())?;
+        }
         // A known device has a counter of its own: strangers cannot use up the attempts of the person.
         let counter = if known { format!("{key}\u{0}known") } else { key.to_owned() };
         let attempt = self.throttle.begin(organization.id, &counter)?;
@@ -92,16 +105,60 @@ impl Identity {
         let active = |account: &Account| {
             account.status == UserStatus::Active && organization.status == Status::Active && verdict.correct
         };
-        let Some(account) = account.filter(active) else {
+        let right = account.as_ref().is_some_and(active);
+        let alarm = !known && self.sprays.settled(organization.id, key, right, self.clock.now());
+        if !right {
+            let failures = attempt.failures().saturating_add(1);
             attempt.fail();
             self.networks.failed(visitor, self.clock.now());
+            self.failed(organization, key, account.as_ref(), visitor, (failures, unheard)).await;
+            if alarm {
+                self.alarm(organization, visitor).await;
+            }
             return Err(IdentityError::InvalidCredentials);
-        };
+        }
+        let account = account.ok_or(IdentityError::InvalidCredentials)?;
         attempt.succeed();
         if verdict.outdated {
             self.rehash(organization.id, &account, password).await?;
         }
         Ok(account)
+    }
+
+    /// Writes a failure down, and that the address is slowed down from now on: one write, whoever it was.
+    async fn failed(
+        &self,
+        organization: &Organization,
+        key: &str,
+        account: Option<&Account>,
+        visitor: &Visitor,
+        (failures, unheard): (u32, bool),
+    ) {
+        let cause = match account {
+            None => "unknown_person",
+            Some(account) if account.status != UserStatus::Active => "disabled",
+            Some(_) if unheard => "unknown_device",
+            Some(account) if account.hash.is_none() => "no_password",
+            Some(_) => "wrong_password",
+        };
+        let stranger = self.stranger(organization.id, key);
+        let whose = |event: Event| event.of_either(account.map(|account| account.id), stranger).at(visitor);
+        let mut events = vec![whose(Event::new(EventKind::SignIn)).because(cause)];
+        if matches!(failures, 3 | 9 | 25 | KNOWN_ONLY) {
+            events.push(whose(Event::new(EventKind::Throttled)).about(&failures));
+        }
+        self.journal(organization.id, events).await;
+    }
+
+    /// Tells the owners that many addresses are being tried.
+    async fn alarm(&self, organization: &Organization, visitor: &Visitor) {
+        tracing::warn!(organization = %organization.slug, "passwords are being tried at many addresses");
+        let event = Event::new(EventKind::Spraying).at(visitor);
+        self.journal(organization.id, vec![event]).await;
+        let owners = self.read(organization.id, |connection| Ok(people::owners(connection)?));
+        for owner in owners.unwrap_or_default().into_iter().take(ALARMED) {
+            self.tell(organization, owner, "Passwords are being tried", SPRAYED).await;
+        }
     }
 
     /// Keeps the password at today's cost. Tokens stay good: it is the same password.
@@ -130,7 +187,7 @@ impl Identity {
             return Err(IdentityError::InvalidCredentials);
         }
         let code = proof.code.map(str::to_owned);
-        self.check_second(organization, user.id, code).await?;
+        self.check_second(organization, user.id, code, proof.visitor).await?;
         Ok(user)
     }
 
@@ -140,22 +197,32 @@ impl Identity {
         organization: &Organization,
         user: PrincipalId,
         code: Option<String>,
+        visitor: &Visitor,
     ) -> Result<(), IdentityError> {
         let (secrets, now) = (self.secrets.clone(), self.clock.now());
         let recovery = self.recovery_hash(user, code.as_deref().unwrap_or_default())?;
         let by = platform(organization.id, RequestId::new());
-        let outcome = self
+        let here = Event::new(EventKind::SignIn).of(user).at(visitor);
+        let (outcome, recovered) = self
             .write_quietly(&by, move |connection| {
                 if !factors::factors_of(connection, user)?.totp {
-                    return Ok(Outcome::Right);
+                    return Ok((Outcome::Right, false));
                 }
                 let code = code.ok_or(IdentityError::SecondFactorRequired)?;
                 if factors::take_recovery(connection, user, &recovery)? == Outcome::Right {
-                    return Ok(Outcome::Right);
+                    record(connection, &here.instead(EventKind::RecoveryUsed), now)?;
+                    return Ok((Outcome::Right, true));
                 }
-                factors::take_totp(connection, &secrets, user, &code, now)
+                let outcome = factors::take_totp(connection, &secrets, user, &code, now)?;
+                if outcome == Outcome::Wrong {
+                    record(connection, &here.because("wrong_code"), now)?;
+                }
+                Ok((outcome, false))
             })
             .await?;
+        if recovered {
+            self.tell(organization, user, "A recovery code was used", factors::RECOVERED).await;
+        }
         outcome.into_result()
     }
 

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::identity::IdentityError;
 
+use super::breached::Breached;
 use super::password;
 
 /// How many logins may wait for each one that is being hashed.
@@ -56,6 +57,10 @@ pub(crate) struct Hasher {
     pepper: Arc<Zeroizing<[u8; 32]>>,
     admitted: Arc<Semaphore>,
     running: Arc<Semaphore>,
+    breached: Option<Arc<Breached>>,
+    /// Hashes computed so far, for tests: the same work for everybody is what hides who is there.
+    #[cfg(test)]
+    pub(in crate::identity) spent: Arc<std::sync::atomic::AtomicU64>,
 }
 
 impl Hasher {
@@ -67,7 +72,32 @@ impl Hasher {
             pepper: Arc::new(Zeroizing::new(pepper)),
             admitted: Arc::new(Semaphore::new(cores * (1 + WAITING_PER_CORE))),
             running: Arc::new(Semaphore::new(cores)),
+            breached: None,
+            #[cfg(test)]
+            spent: Arc::default(),
         }
+    }
+
+    /// The same, refusing what is in this list when a password is chosen.
+    pub(in crate::identity) fn refusing(self, breached: Arc<Breached>) -> Self {
+        Self { breached: Some(breached), ..self }
+    }
+
+    /// The PHC string of a password that somebody chooses.
+    ///
+    /// # Errors
+    /// [`IdentityError::WeakPassword`] when it is in the operator's list; as [`Hasher::hash`].
+    pub(crate) async fn choose(&self, password: &str) -> Result<String, IdentityError> {
+        if let Some(breached) = self.breached.clone() {
+            let password = Zeroizing::new(password.to_owned());
+            let found = tokio::task::spawn_blocking(move || breached.has(&password)).await;
+            let unread = |()| IdentityError::Cryptography("reading the list of leaked passwords");
+            if found.map_err(|_| unread(()))?.map_err(|_| unread(()))? {
+                let reason = "this password has leaked elsewhere; choose another one";
+                return Err(IdentityError::WeakPassword(reason));
+            }
+        }
+        self.hash(password).await
     }
 
     /// The PHC string of a password.
@@ -121,6 +151,8 @@ impl Hasher {
         let failed = |_| IdentityError::Cryptography("hashing a password");
         let running = self.running.clone().acquire_owned().await.map_err(|_| failed(()))?;
         let (cost, pepper) = (self.cost, self.pepper.clone());
+        #[cfg(test)]
+        self.spent.fetch_add(1, std::sync::atomic::Ordering::AcqRel);
         let hashing = tokio::task::spawn_blocking(move || {
             // The permits end with the work, not with the request: a client that goes away frees nothing early.
             let _permits = (admitted, running);
@@ -157,6 +189,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_shipped_cost_is_above_what_is_recommended() {
+        let (memory, passes) = (Cost::SHIPPED.memory_kib, Cost::SHIPPED.passes);
+        assert!(
+            memory >= 47_104 && passes >= 1 && memory >= 2 * Cost::FLOOR.memory_kib,
+            "46 MiB in one pass"
+        );
+        assert!(Cost::FLOOR.memory_kib >= 19_456 && Cost::FLOOR.passes >= 2, "19 MiB in two");
+        let hash = Hasher::new(Cost::SHIPPED, [1; 32]).hash("violet tram 9").await.unwrap();
+        assert!(hash.starts_with("$argon2id$v=19$m=65536,t=2,p=1$"), "{hash}");
+        let salt = hash.split('$').nth(4).unwrap();
+        assert!(salt.len() >= 22, "16 random bytes: {salt}");
+        assert_ne!(Hasher::new(Cost::SHIPPED, [1; 32]).hash("violet tram 9").await.unwrap(), hash);
+    }
+
+    #[tokio::test]
     async fn a_hash_of_another_cost_is_good_and_outdated() {
         let hash = Hasher::new(CHEAP, [1; 32]).hash("violet tram 9").await.unwrap();
         let dearer = Hasher::new(Cost { passes: 2, ..CHEAP }, [1; 32]);
@@ -172,6 +219,24 @@ mod tests {
             let verdict = hasher.verify("violet tram 9", hash.map(str::to_owned)).await.unwrap();
             assert!(!verdict.correct && !verdict.outdated, "{hash:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn what_has_leaked_is_not_chosen_and_still_verifies() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        // SHA-1 of `violet tram 9`.
+        let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA1_FOR_LEGACY_USE_ONLY, b"violet tram 9");
+        let line: String = hash.as_ref().iter().map(|byte| format!("{byte:02X}")).collect();
+        std::fs::write(file.path(), format!("{line}:3\r\n")).unwrap();
+        let list = Arc::new(Breached::open(file.path()).unwrap());
+        let hasher = Hasher::new(CHEAP, [1; 32]).refusing(list);
+        assert!(matches!(hasher.choose("violet tram 9").await, Err(IdentityError::WeakPassword(_))));
+        assert!(hasher.choose("violet tram 8").await.is_ok());
+        let before = hasher.hash("violet tram 9").await.unwrap();
+        assert!(
+            hasher.verify("violet tram 9", Some(before)).await.unwrap().correct,
+            "chosen before it leaked"
+        );
     }
 
     #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::even_tests::{critical, distance};
 use super::*;
 use crate::identity::fixture::{PASSWORD, World, acting, visitor};
 use crate::identity::{Email, Visitor};
@@ -203,6 +204,8 @@ async fn answers_to_known_and_unknown_people_take_the_same_time() {
             known.push(one);
             unknown.push(other);
         }
+        // So many strangers in ten minutes would put the organization on guard.
+        world.clock.advance(11 * 60_000);
     }
     let median = |times: &mut Vec<Duration>| {
         times.sort();
@@ -211,6 +214,35 @@ async fn answers_to_known_and_unknown_people_take_the_same_time() {
     assert_eq!((known.len(), unknown.len()), (400, 400));
     let apart = median(&mut known).abs_diff(median(&mut unknown));
     assert!(apart < Duration::from_millis(5), "{apart:?}");
+    let found = distance(&known, &unknown);
+    assert!(found < critical(known.len()), "Kolmogorov-Smirnov: {found}");
+}
+
+/// C5: what does not fit is told to come back, and the next one is served.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_hundred_logins_at_once_cost_no_more_than_a_few() {
+    let world = World::new();
+    world.member("ann", "rep").await;
+    let all = (0..200_u32).map(|one| {
+        let here = Visitor {
+            address: std::net::Ipv4Addr::from(0x0a00_0000 + one * 256).into(),
+            user_agent: String::new(),
+            known_device: None,
+        };
+        let world = &world;
+        async move {
+            let email = format!("person{one}@example.com");
+            match world.identity.log_in(&world.acme, &email, PASSWORD, &here).await {
+                Err(IdentityError::InvalidCredentials) => 1,
+                Err(IdentityError::Busy { retry_after }) => i32::from(retry_after == 0),
+                _ => 1_000,
+            }
+        }
+    });
+    let hashed: i32 = join_all(all).await.into_iter().sum();
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    assert!(hashed >= 1 && (hashed < 200 || cores > 30), "{hashed} hashed, the others told to come back");
+    assert!(world.log_in("ann").await.is_ok());
 }
 
 /// Runs them all at once.

@@ -10,6 +10,7 @@ use crate::clock::UnixMillis;
 use crate::identity::factors::{self, Outcome};
 use crate::identity::people::{self, Email, User, key_of};
 use crate::identity::sessions::{self, Visitor};
+use crate::identity::sign_ins::{Event, EventKind, record};
 use crate::identity::{AccessToken, Identity, IdentityError, IssueToken, platform, secret};
 use crate::ids::{OrganizationId, RequestId};
 use crate::organizations::{Organization, Status};
@@ -73,7 +74,14 @@ impl Identity {
             };
             attempt.fail();
             let account = self.read(organization.id, |connection| Ok(store::find_account(connection, &key)?))?;
-            let Some(account) = account.filter(|account| account.status == people::UserStatus::Active) else {
+            let active = account.as_ref().is_some_and(|account| account.status == people::UserStatus::Active);
+            let event = Event::new(EventKind::ResetRequested)
+                .of_either(account.as_ref().map(|account| account.id), self.stranger(organization.id, &key));
+            let event = event.at(visitor);
+            let cause = if account.is_none() { "unknown_person" } else { "disabled" };
+            let event = if active { event } else { event.because(cause) };
+            self.journal(organization.id, vec![event]).await;
+            let Some(account) = account.filter(|_| active) else {
                 return Ok(());
             };
             let link = MailLink { user: account.id, email: None };
@@ -103,20 +111,24 @@ impl Identity {
         let (hash, link) = self.link(organization, Purpose::Reset, token)?;
         let user = self.user(organization.id, link.user).map_err(|_| IdentityError::InvalidLink)?;
         self.check_new_password(organization, &user, new)?;
-        let password_hash = self.hasher.hash(new).await?;
+        let password_hash = self.hasher.choose(new).await?;
         let (id, now, secrets) = (user.id, self.clock.now(), self.secrets.clone());
         let recovery = self.recovery_hash(id, code.unwrap_or_default())?;
         let code = code.map(str::to_owned);
         let by = acting(organization.id, id, &user.name);
         let outcome = self
             .write(&by, move |connection| {
+                let event = Event::new(EventKind::PasswordReset).of(id);
                 if factors::factors_of(connection, id)?.totp {
                     let code = code.ok_or(IdentityError::SecondFactorRequired)?;
                     let mut outcome = factors::take_recovery(connection, id, &recovery)?;
-                    if outcome != Outcome::Right {
+                    if outcome == Outcome::Right {
+                        record(connection, &Event::new(EventKind::RecoveryUsed).of(id), now)?;
+                    } else {
                         outcome = factors::take_totp(connection, &secrets, id, &code, now)?;
                     }
                     if outcome != Outcome::Right {
+                        record(connection, &event.because("wrong_code"), now)?;
                         return Ok(outcome);
                     }
                 }
@@ -125,6 +137,7 @@ impl Identity {
                 }
                 store::drop_links(connection, id)?;
                 store::set_password(connection, id, &password_hash)?;
+                record(connection, &event, now)?;
                 people::end_tokens(connection, id)?;
                 sessions::end_sessions_of(connection, id, None, now)?;
                 Ok(Outcome::Right)
@@ -150,9 +163,11 @@ impl Identity {
     ) -> Result<AccessToken, IdentityError> {
         let user = self.prove(by, organization, proof).await?;
         self.check_new_password(organization, &user, new)?;
-        let hash = self.hasher.hash(new).await?;
+        let hash = self.hasher.choose(new).await?;
         let (id, session, now) = (user.id, by.principal.session, self.clock.now());
+        let event = Event::new(EventKind::PasswordChanged).of(id).at(proof.visitor);
         self.write(by, move |connection| {
+            record(connection, &event, now)?;
             store::drop_links(connection, id)?;
             store::set_password(connection, id, &hash)?;
             people::end_tokens(connection, id)?;
@@ -253,6 +268,9 @@ impl Identity {
             store::drop_links(connection, id)?;
             people::set_email(connection, id, Some((email.as_str(), email.key())))?;
             store::advance_version(connection, id, now)?;
+            let undone = matches!(purpose, Purpose::Undo);
+            let kind = if undone { EventKind::EmailRestored } else { EventKind::EmailChanged };
+            record(connection, &Event::new(kind).of(id), now)?;
             if matches!(purpose, Purpose::Undo) {
                 people::end_tokens(connection, id)?;
                 sessions::end_sessions_of(connection, id, None, now)?;

@@ -3,18 +3,24 @@
 //! Nobody is given a password. An invitation is a link with 256 random bits, good once and for [`INVITATION`]; whoever
 //! holds it chooses one (`password.rs` says which are good enough). A login answers an unknown person, a wrong
 //! password and a disabled person alike, at the same cost and in the same time (`attempt.rs`), and slows down per
-//! address of a person (`throttle.rs`) and per network (`networks.rs`). `transaction.rs` is the login in steps, `links.rs`
-//! what is sent by mail.
+//! address of a person (`throttle.rs`) and per network (`networks.rs`) and per organization (`sprays.rs`). `transaction.rs` is the login in steps, `progress.rs` what
+//! its steps are, `breached.rs` the operator's list of leaked passwords, `enrol.rs` the second factor that is added in it, `links.rs` what is sent by mail.
 
 mod attempt;
+mod breached;
+mod enrol;
 mod hasher;
 mod links;
 mod networks;
 mod password;
+mod progress;
+mod sprays;
 mod store;
 mod throttle;
 mod transaction;
 
+#[cfg(test)]
+mod even_tests;
 #[cfg(test)]
 mod link_tests;
 #[cfg(test)]
@@ -24,14 +30,17 @@ use crate::caller::{Caller, PrincipalKind, Source};
 use crate::clock::UnixMillis;
 use crate::identity::keys::administers;
 use crate::identity::people::{self, UserStatus};
+use crate::identity::sign_ins::{Event, EventKind, deed, record};
 use crate::identity::{Identity, IdentityError, secret};
 use crate::ids::{OrganizationId, PrincipalId, RecordId, RequestId};
 use crate::organizations::{Organization, Status};
 
 pub use attempt::Proof;
+pub use breached::Breached;
 pub use hasher::Cost;
 pub use password::score;
-pub use transaction::{External, PATIENCE, Step};
+pub use progress::{External, Step};
+pub use transaction::PATIENCE;
 
 pub(crate) use hasher::Hasher;
 pub(crate) use password::check as check_password;
@@ -39,6 +48,7 @@ pub(crate) use throttle::{Attempt, Throttle};
 
 pub(super) use attempt::FLOOR;
 pub(super) use networks::Networks;
+pub(super) use sprays::Sprays;
 pub(super) use throttle::pause_after;
 
 /// How long an invitation is good, in milliseconds.
@@ -120,7 +130,7 @@ impl Identity {
             people::find_user(connection, user)?.ok_or(IdentityError::InvalidSetupToken)
         })?;
         password::check(password, person.email.as_deref(), organization.slug.as_str())?;
-        let password_hash = self.hasher.hash(password).await?;
+        let password_hash = self.hasher.choose(password).await?;
 
         let by = acting(organization.id, person.id, &person.name);
         self.write(&by, move |connection| {
@@ -132,6 +142,7 @@ impl Identity {
             }
             store::drop_links(connection, person.id)?;
             store::set_password(connection, person.id, &password_hash)?;
+            record(connection, &Event::new(EventKind::PasswordSet).of(person.id), now)?;
             Ok(people::end_tokens(connection, person.id)?)
         })
         .await?;
@@ -154,10 +165,12 @@ impl Identity {
         }
         let person = self.user(organization.id, user)?;
         password::check(password, person.email.as_deref(), organization.slug.as_str())?;
-        let hash = self.hasher.hash(password).await?;
+        let hash = self.hasher.choose(password).await?;
         let by = Caller { organization: organization.id, ..by.clone() };
+        let (event, now) = (deed(EventKind::PasswordSet, &by, user), self.clock.now());
         self.write(&by, move |connection| {
             store::set_password(connection, user, &hash)?;
+            record(connection, &event, now)?;
             Ok(people::end_tokens(connection, user)?)
         })
         .await

@@ -9,7 +9,7 @@ use crate::ids::{PrincipalId, RecordId};
 use crate::storage::{Connection, StorageError};
 
 use super::Account;
-use super::transaction::Login;
+use super::progress::Login;
 
 type Result<T> = std::result::Result<T, StorageError>;
 
@@ -103,7 +103,7 @@ pub(super) fn put_login(
 /// The login with this hash, unless it took too long.
 pub(super) fn find_login(connection: &Connection, hash: &[u8; 32], now: UnixMillis) -> Result<Option<Login>> {
     let mut statement = connection.prepare(
-        "select user_id, email_key, required, done, acr, auth_time from _stoa_logins
+        "select user_id, email_key, required, done, acr, auth_time, pending from _stoa_logins
          where hash = ?1 and expires_at > ?2",
     )?;
     let read = |row: &rusqlite::Row<'_>| {
@@ -114,6 +114,8 @@ pub(super) fn find_login(connection: &Connection, hash: &[u8; 32], now: UnixMill
             done: methods(&row.get::<_, String>(3)?),
             acr: row.get(4)?,
             auth_time: row.get(5)?,
+            pending: row.get(6)?,
+            ..Login::default()
         })
     };
     Ok(statement.query_row(params![hash, now], read).optional()?)
@@ -126,8 +128,8 @@ pub(super) fn update_login(connection: &Connection, hash: &[u8; 32], login: &Log
         serde_json::Value::from(words).to_string()
     };
     connection.execute(
-        "update _stoa_logins set user_id = ?2, email_key = ?3, required = ?4, done = ?5, acr = ?6, auth_time = ?7
-         where hash = ?1",
+        "update _stoa_logins set user_id = ?2, email_key = ?3, required = ?4, done = ?5, acr = ?6,
+             auth_time = ?7, pending = ?8 where hash = ?1",
         params![
             hash,
             login.user.map(|id| *id.as_bytes()),
@@ -136,6 +138,7 @@ pub(super) fn update_login(connection: &Connection, hash: &[u8; 32], login: &Log
             text(&login.done),
             login.acr,
             login.auth_time,
+            login.pending,
         ],
     )?;
     Ok(())

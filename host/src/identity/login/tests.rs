@@ -127,6 +127,16 @@ async fn a_new_password_ends_earlier_tokens() {
 }
 
 #[tokio::test]
+async fn a_password_is_good_until_its_person_changes_it() {
+    let world = World::new();
+    world.member("ann", "rep").await;
+    for _ in 0..5 {
+        world.clock.advance(366 * 24 * 3_600_000);
+        assert!(world.log_in("ann").await.is_ok(), "years later");
+    }
+}
+
+#[tokio::test]
 async fn a_login_brings_the_hash_to_todays_cost_and_keeps_tokens() {
     let world = World::new();
     world.member("ann", "rep").await;

@@ -8,11 +8,13 @@ use crate::clock::UnixMillis;
 use crate::identity::factors::{self, Outcome};
 use crate::identity::people::{UserStatus, find_user, key_of};
 use crate::identity::sessions::{self, Method, NewSession, Started, Visitor, acr_of};
+use crate::identity::sign_ins::{Event, EventKind, asked, record};
 use crate::identity::{Identity, IdentityError, platform, secret};
-use crate::ids::{OrganizationId, PrincipalId, RequestId};
+use crate::ids::{OrganizationId, RequestId};
 use crate::organizations::{Organization, Status};
 use crate::storage::Connection;
 
+use super::progress::{External, Login, Step};
 use super::store;
 
 /// How long a login may take, in milliseconds.
@@ -20,81 +22,6 @@ pub const PATIENCE: UnixMillis = 10 * 60_000;
 
 /// The longest cookie that is looked at, in bytes.
 const LONGEST: usize = 128;
-
-/// What can be done next.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Step {
-    /// Say who you are.
-    Identify,
-    /// Say the password.
-    Password,
-    /// Say a code of the authenticator app.
-    Totp,
-    /// Say a recovery code.
-    Recovery,
-    /// Ask for the session.
-    Complete,
-}
-
-impl Step {
-    /// The word of the API.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Identify => "identify",
-            Self::Password => "password",
-            Self::Totp => "totp",
-            Self::Recovery => "recovery",
-            Self::Complete => "complete",
-        }
-    }
-}
-
-/// What another issuer vouched for.
-#[derive(Clone, Debug)]
-pub struct External {
-    /// Who it is here.
-    pub user: PrincipalId,
-    /// How well they were proved: `aal1` or `aal2`.
-    pub acr: String,
-    /// When.
-    pub auth_time: UnixMillis,
-}
-
-/// A login under way.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Login {
-    pub(super) user: Option<PrincipalId>,
-    pub(super) email_key: Option<String>,
-    pub(super) required: Vec<Method>,
-    pub(super) done: Vec<Method>,
-    pub(super) acr: Option<String>,
-    pub(super) auth_time: Option<UnixMillis>,
-}
-
-impl Login {
-    fn steps(&self) -> Vec<Step> {
-        let first = [Method::Password, Method::Federated];
-        if self.email_key.is_none() && self.user.is_none() {
-            return vec![Step::Identify];
-        }
-        if !self.done.iter().any(|method| first.contains(method)) {
-            return vec![Step::Password];
-        }
-        let second = self.required.iter().any(|method| method.is_second());
-        if second && !self.done.iter().any(|method| method.is_second()) {
-            return vec![Step::Totp, Step::Recovery];
-        }
-        vec![Step::Complete]
-    }
-
-    fn require_second(&mut self, has_one: bool) {
-        // Another issuer that asked for a second factor has done it for us.
-        if has_one && self.acr.as_deref() != Some("aal2") && !self.required.contains(&Method::Totp) {
-            self.required.push(Method::Totp);
-        }
-    }
-}
 
 impl Identity {
     /// Begins a login: the value of its cookie, and what can be done next.
@@ -144,7 +71,6 @@ impl Identity {
             // Whatever was done before was done as somebody else.
             *login = Login { email_key: Some(key), required: vec![Method::Password], ..Login::default() };
             if let Some(account) = account {
-                login.require_second(factors::factors_of(connection, account.id)?.totp);
                 login.user = Some(account.id);
             }
             Ok(Outcome::Right)
@@ -192,14 +118,19 @@ impl Identity {
         organization: &Organization,
         cookie: &str,
         code: &str,
+        visitor: &Visitor,
     ) -> Result<Vec<Step>, IdentityError> {
         let (hash, _) = self.login(organization, cookie)?;
         let (secrets, code, now) = (self.secrets.clone(), code.to_owned(), self.clock.now());
+        let event = Event::new(EventKind::SignIn).at(visitor);
         self.change_login(organization, hash, move |connection, login| {
             let user = login.asked(Step::Totp)?;
             let outcome = factors::take_totp(connection, &secrets, user, &code, now)?;
-            if outcome == Outcome::Right {
-                login.done.push(Method::Totp);
+            match outcome {
+                Outcome::Right => login.done.push(Method::Totp),
+                Outcome::Wrong => record(connection, &event.of(user).because("wrong_code"), now)?,
+                // Nothing is written for what was not looked at: nobody fills the log by asking faster.
+                Outcome::Slowed(_) => {}
             }
             Ok(outcome)
         })
@@ -220,18 +151,22 @@ impl Identity {
         self.networks.admit(visitor, self.clock.now())?;
         let (hash, login) = self.login(organization, cookie)?;
         let user = login.asked(Step::Recovery)?;
-        let code = self.recovery_hash(user, code)?;
+        let (code, now) = (self.recovery_hash(user, code)?, self.clock.now());
+        let event = Event::new(EventKind::RecoveryUsed).at(visitor);
         let next = self.change_login(organization, hash, move |connection, login| {
             let user = login.asked(Step::Recovery)?;
             let outcome = factors::take_recovery(connection, user, &code)?;
             if outcome == Outcome::Right {
                 login.done.push(Method::Recovery);
+                record(connection, &event.of(user), now)?;
+            } else {
+                record(connection, &event.of(user).because("wrong_code"), now)?;
             }
             Ok(outcome)
         });
         let next = next.await;
         match &next {
-            Ok(_) => self.tell(organization, user, "A recovery code was used", RECOVERY_USED).await,
+            Ok(_) => self.tell(organization, user, "A recovery code was used", factors::RECOVERED).await,
             Err(_) => self.networks.failed(visitor, self.clock.now()),
         }
         next
@@ -258,8 +193,8 @@ impl Identity {
                 done: vec![Method::Federated],
                 acr: Some(external.acr),
                 auth_time: Some(external.auth_time),
+                ..Login::default()
             };
-            login.require_second(factors::factors_of(connection, user.id)?.totp);
             Ok(Outcome::Right)
         })
         .await
@@ -282,15 +217,16 @@ impl Identity {
         let visitor = visitor.clone();
         let (session, displaced) = self
             .write_quietly(&by, move |connection| {
-                let mut found =
-                    store::find_login(connection, &login, now)?.ok_or(IdentityError::InvalidLogin)?;
-                let user = found.user.ok_or(IdentityError::LoginIncomplete)?;
                 // What was added since the person identified themselves counts, too.
-                found.require_second(factors::factors_of(connection, user)?.totp);
+                let found = find(connection, &login, now)?;
+                let user = found.user.ok_or(IdentityError::LoginIncomplete)?;
                 if found.steps() != [Step::Complete] {
                     return Err(IdentityError::LoginIncomplete);
                 }
                 store::drop_login(connection, &login)?;
+                let how: Vec<&str> = found.done.iter().map(|method| method.as_str()).collect();
+                let event = Event::new(EventKind::SignIn).of(user).at(&visitor).about(&how.join(" "));
+                record(connection, &event, now)?;
                 let acr = acr_of(&found.done, found.acr.as_deref());
                 let auth_time = found.auth_time.unwrap_or(now);
                 let new = NewSession { user, auth_time, methods: found.done, acr, visitor };
@@ -312,18 +248,21 @@ impl Identity {
         secret::keyed_hash(&self.peppers.session, organization.as_bytes(), &named)
     }
 
-    fn login(&self, organization: &Organization, cookie: &str) -> Result<([u8; 32], Login), IdentityError> {
+    pub(super) fn login(
+        &self,
+        organization: &Organization,
+        cookie: &str,
+    ) -> Result<([u8; 32], Login), IdentityError> {
         if cookie.is_empty() || cookie.len() > LONGEST || organization.status != Status::Active {
             return Err(IdentityError::InvalidLogin);
         }
         let (hash, now) = (self.login_hash(organization.id, cookie)?, self.clock.now());
-        let login =
-            self.read(organization.id, |connection| Ok(store::find_login(connection, &hash, now)?))?;
-        Ok((hash, login.ok_or(IdentityError::InvalidLogin)?))
+        let login = self.read(organization.id, |connection| find(connection, &hash, now))?;
+        Ok((hash, login))
     }
 
     /// Changes the row of a login. What a wrong code counts is kept, too.
-    async fn change_login(
+    pub(super) async fn change_login(
         &self,
         organization: &Organization,
         hash: [u8; 32],
@@ -333,10 +272,12 @@ impl Identity {
         let by = platform(organization.id, RequestId::new());
         let (outcome, steps) = self
             .write_quietly(&by, move |connection| {
-                let mut login =
-                    store::find_login(connection, &hash, now)?.ok_or(IdentityError::InvalidLogin)?;
+                let mut login = find(connection, &hash, now)?;
                 let outcome = change(connection, &mut login)?;
                 if outcome == Outcome::Right {
+                    if let Some(user) = login.user {
+                        login.ask(asked(connection, user)?);
+                    }
                     store::update_login(connection, &hash, &login)?;
                 }
                 Ok((outcome, login.steps()))
@@ -346,14 +287,13 @@ impl Identity {
     }
 }
 
-const RECOVERY_USED: &str = "One of your recovery codes was used to sign in. If it was not you, change your password \
-    and make new recovery codes now.";
 const DISPLACED: &str = "You were signed in at more places than we keep; the oldest session was ended.";
 
-impl Login {
-    /// Who is asked for this step.
-    fn asked(&self, step: Step) -> Result<PrincipalId, IdentityError> {
-        let user = self.user.filter(|_| self.steps().contains(&step));
-        user.ok_or(IdentityError::LoginIncomplete)
+/// The login with this hash, with what is asked of its person by now.
+fn find(connection: &Connection, hash: &[u8; 32], now: UnixMillis) -> Result<Login, IdentityError> {
+    let mut login = store::find_login(connection, hash, now)?.ok_or(IdentityError::InvalidLogin)?;
+    if let Some(user) = login.user {
+        login.ask(asked(connection, user)?);
     }
+    Ok(login)
 }

@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use crate::caller::Caller;
 use crate::identity::keys::administers;
+use crate::identity::sign_ins::{EventKind, deed, record};
 use crate::identity::{Identity, IdentityError, PLATFORM, sessions};
 use crate::ids::{OrganizationId, PrincipalId, TeamId};
 use crate::storage::Connection;
@@ -32,7 +33,7 @@ pub(super) use invitation::check_inviter;
 pub(super) use provision::provision;
 pub(super) use role::{checked as checked_roles, covers};
 pub(super) use store::{
-    end_tokens, find_by_email, find_user, roles_of, roles_text, set_email, subteams_of, teams_of,
+    end_tokens, find_by_email, find_user, owners, roles_of, roles_text, set_email, subteams_of, teams_of,
 };
 pub(super) use user::checked_name;
 
@@ -103,6 +104,7 @@ impl Identity {
             }
             if before.status == UserStatus::Active && after.status == UserStatus::Disabled {
                 invitation::shut_out(connection, id, now)?;
+                record(connection, &deed(EventKind::SessionsEnded, &caller, id), now)?;
             }
             if is_active_owner(&before) && !is_active_owner(&after) && store::active_owners(connection)? == 0
             {
@@ -123,6 +125,7 @@ impl Identity {
             let user = store::find_user(connection, id)?.ok_or(IdentityError::UserNotFound(id))?;
             role::covers(&caller.principal, &user.roles)?;
             sessions::end_sessions_of(connection, id, None, now)?;
+            record(connection, &deed(EventKind::SessionsEnded, &caller, id), now)?;
             Ok(store::end_tokens(connection, id)?)
         })
         .await

@@ -145,6 +145,16 @@ pub(super) fn active_owners(connection: &Connection) -> Result<i64> {
     Ok(statement.query_row([], |row| row.get(0))?)
 }
 
+/// The owners that can act.
+pub(in crate::identity) fn owners(connection: &Connection) -> Result<Vec<PrincipalId>> {
+    let mut statement = connection.prepare(
+        "select id from users where status = 'active'
+             and exists (select 1 from json_each(users.roles) where value = 'owner') order by id",
+    )?;
+    let ids = statement.query_map([], |row| Ok(PrincipalId::from_bytes(row.get(0)?)))?;
+    Ok(ids.collect::<rusqlite::Result<_>>()?)
+}
+
 /// The name of a person, a service account or a key.
 pub(super) fn name(connection: &Connection, id: PrincipalId) -> Result<Option<Arc<str>>> {
     let mut statement = connection.prepare(

@@ -12,6 +12,7 @@ mod tests;
 
 use crate::caller::Caller;
 use crate::clock::UnixMillis;
+use crate::identity::sign_ins::{Event, EventKind, deed, record};
 use crate::identity::{Identity, IdentityError, platform, secret};
 use crate::ids::{OrganizationId, PrincipalId, RequestId, SessionId};
 use crate::organizations::{Organization, Status};
@@ -81,7 +82,15 @@ impl Identity {
         if let Some(session) = self.session(organization, cookie).await? {
             let now = self.clock.now();
             let by = platform(organization.id, RequestId::new());
-            self.write(&by, move |connection| Ok(end(connection, session.id, now)?)).await?;
+            self.write(&by, move |connection| {
+                record(
+                    connection,
+                    &Event::new(EventKind::SessionEnded).of(session.user).about(&session.id),
+                    now,
+                )?;
+                Ok(end(connection, session.id, now)?)
+            })
+            .await?;
         }
         Ok(())
     }
@@ -100,7 +109,9 @@ impl Identity {
                 crate::identity::people::covers(&caller.principal, &user.roles)?;
             }
             match end(connection, id, now)? {
-                true => Ok(()),
+                true => {
+                    Ok(record(connection, &deed(EventKind::SessionEnded, &caller, owner).about(&id), now)?)
+                }
                 false => Err(IdentityError::SessionNotFound(id)),
             }
         })

@@ -122,7 +122,7 @@ impl Visitor {
         IpNet::new(address, bits).map_or_else(|_| IpNet::from(address), |network| network.trunc())
     }
 
-    pub(super) fn prefix(&self) -> String {
+    pub(in crate::identity) fn prefix(&self) -> String {
         self.network(24, 48).to_string()
     }
 
@@ -139,7 +139,7 @@ impl Visitor {
         families.iter().find(|(token, _)| self.user_agent.contains(token)).map_or("Other", |(_, name)| name)
     }
 
-    pub(super) fn device(&self) -> String {
+    pub(in crate::identity) fn device(&self) -> String {
         let systems = [
             ("Android", "Android"),
             ("iPhone", "iPhone"),

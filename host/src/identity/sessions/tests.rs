@@ -132,7 +132,7 @@ async fn no_step_is_skipped_and_no_cookie_invented() {
     assert!(matches!(complete(&cookie).await, Err(IdentityError::LoginIncomplete)), "nobody");
     world.identity.login_identify(&world.acme, &cookie, "ann@example.com").await.unwrap();
     assert!(matches!(complete(&cookie).await, Err(IdentityError::LoginIncomplete)), "no password");
-    let totp = world.identity.login_totp(&world.acme, &cookie, "123456").await;
+    let totp = world.identity.login_totp(&world.acme, &cookie, "123456", &visitor()).await;
     assert!(matches!(totp, Err(IdentityError::LoginIncomplete)), "not asked for");
     for forged in ["", "x", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"] {
         assert!(matches!(complete(forged).await, Err(IdentityError::InvalidLogin)), "{forged}");

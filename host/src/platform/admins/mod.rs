@@ -74,7 +74,7 @@ impl Platform {
         let email = claim.email.as_str();
         check_password(&claim.password, Some(email), PRODUCT)?;
         let admin = self.made(email, &claim.name, vec![OWNER.to_owned()], AdminStatus::Active)?;
-        let password = self.hasher.hash(&claim.password).await?;
+        let password = self.hasher.choose(&claim.password).await?;
 
         let mut tx = begin(&self.control).await?;
         if store::any(&mut tx).await? || !store::take_claim(&mut tx, &hash, now).await? {
@@ -136,7 +136,7 @@ impl Platform {
         let admin = self.invited(&mut tx, &hash).await?;
         drop(tx);
         check_password(password, Some(&admin.email), PRODUCT)?;
-        let password = self.hasher.hash(password).await?;
+        let password = self.hasher.choose(password).await?;
 
         let mut tx = begin(&self.control).await?;
         let admin = self.invited(&mut tx, &hash).await?;

@@ -228,3 +228,24 @@ fn another_process_that_holds_the_file_is_waited_for() {
     assert_eq!(count(&file, "entity"), 2);
     file.read(|connection| connection.verify_changes()).unwrap();
 }
+
+#[test]
+fn i10_a_full_disk_keeps_nothing_of_a_write() {
+    let stage = Stage::new();
+    let file = stage.file();
+    write(&file, |connection| insert(connection, "first")).unwrap();
+    // SQLite answers a file that may not grow as it answers a disk that is full.
+    let full = write(&file, |connection| {
+        connection.raw().query_row("pragma max_page_count = 1", [], |_| Ok(()))?;
+        (0..500).try_for_each(|_| insert(connection, &"x".repeat(4_000)))
+    });
+    assert!(matches!(full, Err(StorageError::Sqlite(_) | StorageError::NotCommitted(_))), "{full:?}");
+    assert_eq!((count(&file, "entity"), log(&file).len()), (1, 1));
+    write(&file, |connection| {
+        connection.raw().query_row("pragma max_page_count = 1000000", [], |_| Ok(()))?;
+        insert(connection, "second")
+    })
+    .unwrap();
+    assert_eq!(count(&file, "entity"), 2);
+    file.read(|connection| connection.verify_changes()).unwrap();
+}

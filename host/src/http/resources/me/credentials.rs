@@ -132,10 +132,10 @@ pub struct TotpEnrolment {
 pub struct TotpConfirmation {
     /// Six digits.
     #[oai(validator(min_length = 6, max_length = 6))]
-    first: String,
+    pub(in crate::http::resources) first: String,
     /// The six digits that came next.
     #[oai(validator(min_length = 6, max_length = 6))]
-    second: String,
+    pub(in crate::http::resources) second: String,
 }
 
 /// Codes for when the app is lost, told this once.

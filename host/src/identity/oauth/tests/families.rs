@@ -144,3 +144,31 @@ async fn b16_a_changed_password_and_a_removed_client_end_the_family() {
     assert!(!stage.works(&answer.access_token));
     invalid_grant(stage.refresh(&token_of(&answer)).await);
 }
+
+#[tokio::test]
+async fn a_family_ends_when_it_is_idle_and_at_the_latest_after_its_longest_life() {
+    let day = 24 * 3_600 * SECOND;
+    let stage = Stage::new().await;
+    let idle = token_of(&stage.tokens().await);
+    let mut busy = token_of(&stage.tokens().await);
+    for _ in 0..4 {
+        stage.world.clock.advance(20 * day);
+        busy = token_of(&stage.refresh(&busy).await.unwrap());
+    }
+    invalid_grant(stage.refresh(&idle).await);
+    stage.world.clock.advance(10 * day);
+    invalid_grant(stage.refresh(&busy).await);
+}
+
+#[tokio::test]
+async fn a_client_uses_the_grants_that_it_is_registered_for() {
+    let stage = Stage::new().await;
+    let (identity, acme) = (&stage.world.identity, &stage.world.acme);
+    let refused = |result: Result<_, OAuthError>| matches!(result, Err(OAuthError::UnauthorizedClient));
+    let once = NewClient { grants: vec![GrantType::AuthorizationCode], ..native() };
+    let once = register(&stage.world, once).await.0;
+    let token = token_of(&stage.tokens().await);
+    assert!(refused(identity.refresh(acme, &once, &token, None).await));
+    assert!(refused(identity.client_credentials(acme, &once, None).await));
+    assert!(refused(identity.client_credentials(acme, &stage.client, Some("crm.contact:read")).await));
+}

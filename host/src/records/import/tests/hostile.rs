@@ -127,3 +127,35 @@ fn macros_are_seen_and_never_run() {
     let (_, result) = desk.whole(&spec, file);
     assert_eq!((counts(&result), &result["source"]["macros"]), ([1, 0, 0], &json!(true)));
 }
+
+#[test]
+fn g2_no_name_in_an_archive_becomes_a_path() {
+    let desk = Desk::of(orchard());
+    let spec = json!({ "entity": "garden.plant", "mapping": { "name": { "column": "name" } } });
+    let names = [
+        "../../../slip",
+        "/tmp/stoa-zip-slip",
+        "..\\..\\slip",
+        "C:\\slip",
+        "xl/../../slip",
+        "xl/worksheets/../../../slip",
+    ];
+    for name in names {
+        let file = with(&self::names(&["name", "Oak"]), &[(name, b"slipped".to_vec())]);
+        // Whether or not such a workbook is taken: it is read where it is.
+        if let Ok(job) = desk.submit(&spec, &file) {
+            desk.run(&job);
+        }
+    }
+    let mut folders = vec![desk.world.folder.path().to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            assert!(!path.to_string_lossy().contains("slip"), "{}", path.display());
+            if path.is_dir() {
+                folders.push(path);
+            }
+        }
+    }
+    assert!(!std::path::Path::new("/tmp/stoa-zip-slip").exists());
+}
