@@ -32,7 +32,7 @@ use crate::ids::RequestId;
 use crate::organizations::{Organization, Status};
 
 /// First segments below `/api/v1` that belong to the host; every other one is a plugin's id.
-pub const HOST_AREAS: [&str; 34] = [
+pub const HOST_AREAS: [&str; 35] = [
     "api-keys",
     "audit",
     "auth",
