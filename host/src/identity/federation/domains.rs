@@ -165,6 +165,70 @@ fn checked(text: &str) -> Result<String, IdentityError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::identity::fixture::World;
+    use crate::identity::platform;
+    use crate::ids::RequestId;
+    use crate::organizations::Organizations;
+    use crate::outbound::{Outbound, Rules};
+    use crate::storage::ControlPlane;
+
+    const NAME: &str = "acme.example";
+
+    async fn federation(world: &World) -> Federation {
+        let control = ControlPlane::open(&world.folder.path().join("control.sqlite")).await.unwrap();
+        let organizations = Organizations::new(control, world.clock.clone());
+        Federation::new(world.identity.clone(), organizations, Outbound::new(Rules::default()).unwrap())
+    }
+
+    fn of(organization: OrganizationId) -> Caller {
+        platform(organization, RequestId::new())
+    }
+
+    #[tokio::test]
+    async fn a_domain_becomes_one_organizations_however_many_ask_at_once() {
+        let world = World::new();
+        let federation = federation(&world).await;
+        let (acme, globex) = (of(world.acme.id), of(world.globex.id));
+        let one = federation.add_domain(&acme, NAME).await.unwrap();
+        let other = federation.add_domain(&globex, NAME).await.unwrap();
+        assert_ne!(one.challenge, other.challenge);
+        let (one, other) = tokio::join!(
+            federation.verify_domain(&acme, NAME, &one.challenge),
+            federation.verify_domain(&globex, NAME, &other.challenge)
+        );
+        let taken =
+            |result: &Result<Domain, IdentityError>| matches!(result, Err(IdentityError::DomainTaken));
+        assert!(one.is_ok() != other.is_ok() && taken(&one) != taken(&other), "{one:?} {other:?}");
+    }
+
+    #[tokio::test]
+    async fn what_a_crash_left_half_done_keeps_nobody_from_their_domain() {
+        let world = World::new();
+        let federation = federation(&world).await;
+        let (acme, globex) = (of(world.acme.id), of(world.globex.id));
+        let domain = federation.add_domain(&acme, NAME).await.unwrap();
+        // The other organization was written down, and then the host ended.
+        federation.add_domain(&globex, NAME).await.unwrap();
+        federation.organizations.hold(NAME, globex.organization).await.unwrap();
+        federation.verify_domain(&acme, NAME, &domain.challenge).await.unwrap();
+        assert_eq!(federation.organizations.holder_of(NAME).await.unwrap(), Some(acme.organization));
+        // What the other takes away is only its own.
+        federation.remove_domain(&globex, NAME).await.unwrap();
+        assert_eq!(federation.organizations.holder_of(NAME).await.unwrap(), Some(acme.organization));
+    }
+
+    #[tokio::test]
+    async fn nobody_of_the_organization_verifies_its_own_domain() {
+        let world = World::new();
+        let federation = federation(&world).await;
+        let domain = federation.add_domain(&of(world.acme.id), NAME).await.unwrap();
+        let owner = world.person("ann", "owner").await;
+        let principal =
+            crate::caller::Principal::new(owner.id, PrincipalKind::User, "Ann").with_roles(["owner"]);
+        let by = Caller { principal: std::sync::Arc::new(principal), ..of(world.acme.id) };
+        let verified = federation.verify_domain(&by, NAME, &domain.challenge).await;
+        assert!(matches!(verified, Err(IdentityError::RoleRequired(_))));
+    }
 
     #[test]
     fn a_domain_is_written_in_one_way() {
