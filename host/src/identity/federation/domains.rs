@@ -165,7 +165,7 @@ fn checked(text: &str) -> Result<String, IdentityError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::identity::fixture::World;
+    use crate::identity::fixture::{World, acting};
     use crate::identity::platform;
     use crate::ids::RequestId;
     use crate::organizations::Organizations;
@@ -223,9 +223,7 @@ mod tests {
         let federation = federation(&world).await;
         let domain = federation.add_domain(&of(world.acme.id), NAME).await.unwrap();
         let owner = world.person("ann", "owner").await;
-        let principal =
-            crate::caller::Principal::new(owner.id, PrincipalKind::User, "Ann").with_roles(["owner"]);
-        let by = Caller { principal: std::sync::Arc::new(principal), ..of(world.acme.id) };
+        let by = acting(world.acme.id, &owner);
         let verified = federation.verify_domain(&by, NAME, &domain.challenge).await;
         assert!(matches!(verified, Err(IdentityError::RoleRequired(_))));
     }
