@@ -41,6 +41,7 @@ mod stories {
     mod an_import_reports_its_dirt;
     mod an_organization_shapes_its_schema;
     mod attacks_are_answered;
+    mod domains_are_shown_to_be_ones_own;
     mod duplicates_are_found;
     mod every_operation_is_guarded;
     mod files_are_kept;

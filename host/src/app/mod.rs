@@ -157,6 +157,7 @@ impl App {
         let secrets = Secrets::open(&config.data)?;
         let control = ControlPlane::open(&config.control()).await?;
         let files = TenantFiles::new(config.data.clone(), clock.clone(), config.group_commit);
+        let organizations = Organizations::new(control.clone(), clock.clone());
         let jobs = Jobs::new(control.clone(), clock.clone());
         let mailer = Mailer::new(&config.data, &config.address, clock.clone());
         let identity = Identity::new(files.clone(), secrets.clone(), clock.clone())
@@ -171,7 +172,6 @@ impl App {
         let (artifacts, key) = (config.artifacts(), secrets.key("artifact"));
         let plugins = tokio::task::spawn_blocking(move || Plugins::load(packages, artifacts, key)).await??;
         Ok(Self {
-            organizations: Organizations::new(control.clone(), clock.clone()),
             licensing: Licensing::new(control.clone(), clock.clone()),
             settings: Settings::new(control, clock.clone()),
             policy: Policy::with_clock(clock.clone()),
@@ -179,7 +179,8 @@ impl App {
             imports: Imports::new(records.clone(), jobs.clone(), files.clone()),
             duplicates: DuplicateSets::new(records.clone(), jobs.clone()),
             address: config.address.clone(),
-            federation: Federation::new(identity.clone(), outbound(config)?),
+            federation: Federation::new(identity.clone(), organizations.clone(), outbound(config)?),
+            organizations,
             identity,
             platform,
             jobs,

@@ -32,7 +32,7 @@ use crate::ids::RequestId;
 use crate::organizations::{Organization, Status};
 
 /// First segments below `/api/v1` that belong to the host; every other one is a plugin's id.
-pub const HOST_AREAS: [&str; 34] = [
+pub const HOST_AREAS: [&str; 35] = [
     "api-keys",
     "audit",
     "auth",
@@ -40,6 +40,7 @@ pub const HOST_AREAS: [&str; 34] = [
     "bulk",
     "clients",
     "configuration",
+    "domains",
     "duplicates",
     "events",
     "exports",

@@ -83,6 +83,12 @@ pub enum IdentityError {
     /// A provider does not answer as it must.
     #[error("the provider cannot be used: {0}")]
     ProviderUnreachable(&'static str),
+    /// The organization has not said that this domain is its own.
+    #[error("the domain {0} is not among those of the organization")]
+    DomainNotFound(String),
+    /// Another organization of the installation has shown the domain to be its own.
+    #[error("another organization has shown this domain to be its own")]
+    DomainTaken,
     /// Somebody from elsewhere may not come in; the reason goes to the log only.
     #[error("signing in with this provider did not work")]
     FederationRefused,

@@ -46,7 +46,7 @@ use secret::Peppers;
 pub use bearer::{AUDIENCE, AccessToken, IssueToken, LIFETIME};
 pub use error::IdentityError;
 pub use factors::{Enrolment, Factors};
-pub use federation::{Departure, Endpoints, Federation, GroupRole, Provider, ProviderChange, Return};
+pub use federation::{Departure, Domain, Endpoints, Federation, GroupRole, Provider, ProviderChange, Return};
 pub use keys::{
     ApiKey, ApiKeySecret, LONGEST as LONGEST_KEY, NewApiKey, NewServiceAccount, ServiceAccount,
     ServiceAccountChange,
@@ -101,6 +101,10 @@ static PROFILE: FileProfile = FileProfile {
         Migration {
             name: "0010_sign_in",
             sql: include_str!("../../../migrations/identity/0010_sign_in.sql"),
+        },
+        Migration {
+            name: "0013_domains",
+            sql: include_str!("../../../migrations/identity/0013_domains.sql"),
         },
     ],
     redacted: &["password_hash", "token_hash", "secret_hash", "private_key", "client_secret"],

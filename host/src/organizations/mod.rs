@@ -19,7 +19,7 @@ use moka::sync::Cache;
 
 use crate::clock::{Clock, UnixMillis};
 use crate::ids::OrganizationId;
-use crate::storage::ControlPlane;
+use crate::storage::{ControlPlane, StorageError};
 
 pub use error::OrganizationError;
 pub use organization::{NewOrganization, Organization, Slug, Status};
@@ -152,6 +152,30 @@ impl Organizations {
         }
         self.known.by_id.remove(&id);
         self.get(id).await
+    }
+
+    /// The organization that has shown a domain to be its own.
+    ///
+    /// # Errors
+    /// Only when the control database fails.
+    pub async fn holder_of(&self, domain: &str) -> Result<Option<OrganizationId>, StorageError> {
+        store::holder_of(self.control.pool(), domain).await
+    }
+
+    /// Writes down that a domain is this organization's, whoever's it was before.
+    ///
+    /// # Errors
+    /// Only when the control database fails.
+    pub async fn hold(&self, domain: &str, holder: OrganizationId) -> Result<(), StorageError> {
+        store::hold(self.control.pool(), domain, holder, self.clock.now()).await
+    }
+
+    /// A domain is this organization's no more, if it was.
+    ///
+    /// # Errors
+    /// Only when the control database fails.
+    pub async fn release(&self, domain: &str, holder: OrganizationId) -> Result<(), StorageError> {
+        store::release(self.control.pool(), domain, holder).await
     }
 
     fn fresh(&self, id: OrganizationId, now: UnixMillis) -> Option<Arc<Organization>> {

@@ -1,8 +1,9 @@
-//! The `organizations` table of the control database.
+//! The tables `organizations` and `domain_holders` of the control database.
 
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqlitePool};
 
+use crate::clock::UnixMillis;
 use crate::ids::OrganizationId;
 use crate::storage::StorageError;
 
@@ -96,11 +97,60 @@ pub(super) async fn set_status(
     Ok(done.rows_affected() == 1)
 }
 
+/// Who holds the domain.
+pub(super) async fn holder_of(
+    pool: &SqlitePool,
+    domain: &str,
+) -> Result<Option<OrganizationId>, StorageError> {
+    let row = sqlx::query("select organization_id from domain_holders where domain = $1")
+        .bind(domain)
+        .fetch_optional(pool)
+        .await?;
+    row.as_ref().map(|row| id(row, "organization_id")).transpose()
+}
+
+/// Makes an organization the domain's holder.
+pub(super) async fn hold(
+    pool: &SqlitePool,
+    domain: &str,
+    holder: OrganizationId,
+    now: UnixMillis,
+) -> Result<(), StorageError> {
+    sqlx::query(
+        "insert into domain_holders (domain, organization_id, held_at) values ($1, $2, $3)
+         on conflict (domain) do update set organization_id = excluded.organization_id, held_at = excluded.held_at",
+    )
+    .bind(domain)
+    .bind(holder.as_bytes().as_slice())
+    .bind(now)
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+/// Takes the domain from this holder.
+pub(super) async fn release(
+    pool: &SqlitePool,
+    domain: &str,
+    holder: OrganizationId,
+) -> Result<(), StorageError> {
+    sqlx::query("delete from domain_holders where domain = $1 and organization_id = $2")
+        .bind(domain)
+        .bind(holder.as_bytes().as_slice())
+        .execute(pool)
+        .await?;
+    Ok(())
+}
+
+fn id(row: &SqliteRow, column: &str) -> Result<OrganizationId, StorageError> {
+    let id: Vec<u8> = row.try_get(column)?;
+    Ok(OrganizationId::from_slice(&id).map_err(|error| sqlx::Error::Decode(Box::new(error)))?)
+}
+
 fn read(row: &SqliteRow) -> Result<Organization, StorageError> {
-    let id: Vec<u8> = row.try_get("id")?;
     let status: String = row.try_get("status")?;
     Ok(Organization {
-        id: OrganizationId::from_slice(&id).map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
+        id: id(row, "id")?,
         slug: Slug::stored(row.try_get("slug")?),
         name: row.try_get("name")?,
         status: Status::stored(&status),

@@ -6,6 +6,7 @@ pub mod authz;
 pub mod clients;
 pub mod configuration;
 pub mod consents;
+pub mod domains;
 pub mod duplicates;
 pub mod elsewhere;
 pub mod exports;
@@ -43,6 +44,7 @@ use self::authz::AuthzApi;
 use self::clients::ClientsApi;
 use self::configuration::{ConfigurationApi, PartsApi};
 use self::consents::ConsentsApi;
+use self::domains::DomainsApi;
 use self::duplicates::DuplicatesApi;
 use self::elsewhere::SignInApi;
 use self::exports::ExportsApi;
@@ -78,7 +80,7 @@ type Members =
 /// Who gets tokens, and what signs them.
 type Issuing = (ClientsApi, SigningKeysApi, ConsentsApi);
 /// Programs, and people from elsewhere.
-type Programs = (ServiceAccountsApi, LeaksApi, ProvidersApi, SignInApi, SessionsApi, SignInsApi);
+type Programs = (ServiceAccountsApi, LeaksApi, ProvidersApi, DomainsApi, SignInApi, SessionsApi, SignInsApi);
 /// What the organization arranges for itself.
 type Arranging = (ConfigurationApi, PartsApi, LimitsApi, ViewsApi);
 /// Across all records.
@@ -160,6 +162,7 @@ pub fn all(app: &App) -> Resources {
             ServiceAccountsApi { identity: identity.clone() },
             LeaksApi { identity: identity.clone() },
             ProvidersApi { federation: app.federation.clone(), address: app.address.clone() },
+            DomainsApi { federation: app.federation.clone() },
             SignInApi { federation: app.federation.clone() },
             SessionsApi { identity: identity.clone() },
             SignInsApi { identity: identity.clone() },

@@ -34,6 +34,8 @@ impl From<IdentityError> for Problem {
             E::LastOwner => Self::new(StatusCode::CONFLICT, "last_owner", text),
             E::InviterLostRights => Self::new(StatusCode::FORBIDDEN, "inviter_lost_rights", text),
             E::ProviderNotFound(_) => missing("identity_provider_not_found"),
+            E::DomainNotFound(_) => missing("domain_not_found"),
+            E::DomainTaken => Self::new(StatusCode::CONFLICT, "domain_taken", text),
             E::ProviderUnreachable(_) => fault("issuer", "provider_unreachable"),
             E::FederationRefused => Self::new(StatusCode::UNAUTHORIZED, "federation_refused", text),
             E::StepUpRequired => {

@@ -8,9 +8,10 @@
 //! that an explicit table gives to their groups, never the owner's.
 //!
 //! Reading order: `provider.rs` (how it is arranged), `discovery.rs`, this file (going and coming back), `exchange.rs`,
-//! `jwks.rs`, `id_token.rs`, `voucher.rs`, `store.rs`.
+//! `jwks.rs`, `id_token.rs`, `voucher.rs`, `domains.rs`, `store.rs`.
 
 mod discovery;
+mod domains;
 mod exchange;
 mod id_token;
 mod jwks;
@@ -18,18 +19,22 @@ mod provider;
 mod store;
 mod voucher;
 
+use std::sync::Arc;
+
 use subtle::ConstantTimeEq;
+use tokio::sync::Mutex;
 
 use crate::caller::Caller;
 use crate::clock::UnixMillis;
 use crate::identity::people::{self, UserStatus};
-use crate::identity::{FactorProof, Identity, IdentityError, PLATFORM, platform, secret};
+use crate::identity::{FactorProof, Identity, IdentityError, platform, secret};
 use crate::ids::{OrganizationId, PrincipalId, ProviderId, RequestId};
-use crate::organizations::Organization;
+use crate::organizations::{Organization, Organizations};
 use crate::outbound::Outbound;
 use crate::storage::Connection;
 
 pub use discovery::Endpoints;
+pub use domains::Domain;
 pub use provider::{GroupRole, Provider, ProviderChange};
 
 use discovery::unreachable;
@@ -48,8 +53,11 @@ const VOUCHER: UnixMillis = 60_000;
 #[derive(Clone)]
 pub struct Federation {
     identity: Identity,
+    organizations: Organizations,
     outbound: Outbound,
     keys: KeySets,
+    /// Whose turn it is to change who holds a domain.
+    turns: Arc<Mutex<()>>,
 }
 
 /// Where a browser goes.
@@ -76,8 +84,8 @@ pub struct Return {
 impl Federation {
     /// Federation over these handles.
     #[must_use]
-    pub fn new(identity: Identity, outbound: Outbound) -> Self {
-        Self { identity, outbound, keys: KeySets::default() }
+    pub fn new(identity: Identity, organizations: Organizations, outbound: Outbound) -> Self {
+        Self { identity, organizations, outbound, keys: KeySets::default(), turns: Arc::default() }
     }
 
     /// Where a provider sends people back to.
@@ -279,19 +287,6 @@ impl Federation {
                 Ok(user)
             })
             .await
-    }
-
-    /// Remembers that a domain is the organization's own. Who has checked it is the operator, so the platform only.
-    ///
-    /// # Errors
-    /// [`IdentityError::RoleRequired`] for everybody else; [`IdentityError::Invalid`].
-    pub async fn verify_domain(&self, by: &Caller, domain: &str) -> Result<(), IdentityError> {
-        if by.principal.id != PLATFORM {
-            return Err(IdentityError::RoleRequired("platform".to_owned()));
-        }
-        let email = people::Email::parse(&format!("somebody@{domain}"))?;
-        let (domain, now) = (email.domain().to_owned(), self.identity.clock.now());
-        self.identity.write(by, move |c| Ok(store::verify(c, &domain, PLATFORM, now)?)).await
     }
 
     fn active(&self, organization: OrganizationId, id: ProviderId) -> Result<Provider, IdentityError> {

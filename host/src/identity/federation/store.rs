@@ -1,4 +1,4 @@
-//! The tables of `0007_federation.sql` and `0009_second_factors_elsewhere.sql` in an identity file.
+//! The tables of `0007_federation.sql`, `0009_second_factors_elsewhere.sql` and `0013_domains.sql` in an identity file.
 
 use rusqlite::types::Type;
 use rusqlite::{OptionalExtension, Row, params};
@@ -10,7 +10,7 @@ use crate::identity::people::UserStatus;
 use crate::ids::{PrincipalId, ProviderId, RecordId};
 use crate::storage::{Connection, StorageError};
 
-use super::Provider;
+use super::{Domain, Provider};
 
 type Result<T> = std::result::Result<T, StorageError>;
 
@@ -131,18 +131,59 @@ pub(super) fn link(
 
 /// Whether the organization has shown that the domain is its own.
 pub(super) fn is_verified(connection: &Connection, domain: &str) -> Result<bool> {
-    let mut statement = connection.prepare("select 1 from verified_domains where domain = ?1")?;
+    let mut statement =
+        connection.prepare("select 1 from domains where domain = ?1 and verified_at is not null")?;
     Ok(statement.exists([domain])?)
 }
 
-/// Remembers that a domain is the organization's own.
-pub(super) fn verify(connection: &Connection, domain: &str, by: PrincipalId, now: UnixMillis) -> Result<()> {
+/// Adds a domain.
+pub(super) fn put_domain(connection: &Connection, one: &Domain) -> Result<()> {
     connection.execute(
-        "insert into verified_domains (domain, verified_at, verified_by) values (?1, ?2, ?3)
-         on conflict (domain) do nothing",
+        "insert into domains (domain, challenge, added_at, added_by) values (?1, ?2, ?3, ?4)",
+        params![one.name, one.challenge, one.added_at, one.added_by.as_bytes()],
+    )?;
+    Ok(())
+}
+
+/// Remembers that a domain is the organization's own.
+pub(super) fn verify_domain(
+    connection: &Connection,
+    domain: &str,
+    by: PrincipalId,
+    now: UnixMillis,
+) -> Result<()> {
+    connection.execute(
+        "update domains set verified_at = ?2, verified_by = ?3 where domain = ?1",
         params![domain, now, by.as_bytes()],
     )?;
     Ok(())
+}
+
+/// Removes a domain; `false` when there is none.
+pub(super) fn delete_domain(connection: &Connection, domain: &str) -> Result<bool> {
+    Ok(connection.execute("delete from domains where domain = ?1", [domain])? == 1)
+}
+
+/// A domain, whether verified or not.
+pub(super) fn find_domain(connection: &Connection, domain: &str) -> Result<Option<Domain>> {
+    let mut statement = connection.prepare("select * from domains where domain = ?1")?;
+    Ok(statement.query_row([domain], read_domain).optional()?)
+}
+
+/// Every domain, by name.
+pub(super) fn list_domains(connection: &Connection) -> Result<Vec<Domain>> {
+    let mut statement = connection.prepare("select * from domains order by domain")?;
+    Ok(statement.query_map([], read_domain)?.collect::<rusqlite::Result<_>>()?)
+}
+
+fn read_domain(row: &Row<'_>) -> rusqlite::Result<Domain> {
+    Ok(Domain {
+        name: row.get("domain")?,
+        challenge: row.get("challenge")?,
+        added_at: row.get("added_at")?,
+        added_by: PrincipalId::from_bytes(row.get("added_by")?),
+        verified_at: row.get("verified_at")?,
+    })
 }
 
 /// Remembers somebody who goes; those who never came back are forgotten.

@@ -2,6 +2,7 @@
 
 mod admins;
 mod auth;
+mod domains;
 mod licences;
 mod me;
 mod organizations;
@@ -15,6 +16,7 @@ use crate::platform::Platform;
 
 use self::admins::AdminsApi;
 use self::auth::AuthApi;
+use self::domains::DomainsApi;
 use self::licences::LicencesApi;
 use self::me::MeApi;
 use self::organizations::OrganizationsApi;
@@ -23,7 +25,7 @@ use self::sessions::SessionsApi;
 
 /// All of them.
 pub(super) type Resources =
-    (AuthApi, MeApi, AdminsApi, SessionsApi, SecurityApi, OrganizationsApi, LicencesApi);
+    (AuthApi, MeApi, AdminsApi, SessionsApi, SecurityApi, OrganizationsApi, LicencesApi, DomainsApi);
 
 /// The headings of the document.
 #[derive(Tags)]
@@ -55,5 +57,6 @@ pub(super) fn all(app: &App, platform: &Platform) -> Resources {
         SecurityApi { platform: platform() },
         OrganizationsApi { app: app.clone() },
         LicencesApi { app: app.clone() },
+        DomainsApi { app: app.clone() },
     )
 }

@@ -225,7 +225,7 @@ pub(super) async fn find(app: &App, text: &str) -> Result<Arc<Organization>, Pro
 }
 
 /// The administrator as the organization's change log will name them.
-fn acting(staff: &Staff, organization: &Organization) -> Caller {
+pub(super) fn acting(staff: &Staff, organization: &Organization) -> Caller {
     let admin = &staff.0.admin;
     let principal =
         Principal::new(admin.id, PrincipalKind::Platform, admin.name.as_str()).with_roles([OWNER]);
