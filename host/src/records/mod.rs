@@ -38,6 +38,7 @@ pub mod number;
 pub mod own;
 mod pieces;
 pub mod plugin_sql;
+mod profile;
 pub mod reference;
 pub mod rights;
 pub mod schema;
@@ -68,51 +69,15 @@ use crate::identity::{Identity, PLATFORM};
 use crate::ids::{OrganizationId, RecordId, RequestId};
 use crate::organizations::Organization;
 use crate::policy::PolicyIndex;
-use crate::storage::{
-    ChangeOrigin, Connection, FileKind, FileProfile, Migration, Secrets, TenantFile, TenantFiles, Verdict,
-};
+use crate::storage::{ChangeOrigin, Connection, Secrets, TenantFile, TenantFiles, Verdict};
 
 use self::blobs::Blobs;
 use self::claims::{Claim, Claims};
 use self::duplicates::normalize::Region;
 pub use self::error::{Fault, RecordError};
+use self::profile::PROFILE;
 use self::schema::{Entity, Module};
 pub use self::tx::{Authority, Draft, Hook, Hooks, Tx};
-
-/// What every plugin's file has beside the tables of every file.
-static PROFILE: FileProfile = FileProfile {
-    kind: FileKind::Plugin,
-    migrations: &[
-        Migration {
-            name: "0002_external_ids",
-            sql: include_str!("../../../migrations/tenant/0002_external_ids.sql"),
-        },
-        Migration {
-            name: "0003_links_and_counters",
-            sql: include_str!("../../../migrations/tenant/0003_links_and_counters.sql"),
-        },
-        Migration { name: "0004_writing", sql: include_str!("../../../migrations/tenant/0004_writing.sql") },
-        Migration {
-            name: "0006_matching",
-            sql: include_str!("../../../migrations/tenant/0006_matching.sql"),
-        },
-        Migration { name: "0007_merge", sql: include_str!("../../../migrations/tenant/0007_merge.sql") },
-        Migration {
-            name: "0008_companions",
-            sql: include_str!("../../../migrations/tenant/0008_companions.sql"),
-        },
-        Migration {
-            name: "0009_transfer",
-            sql: include_str!("../../../migrations/tenant/0009_transfer.sql"),
-        },
-        Migration { name: "0010_shares", sql: include_str!("../../../migrations/tenant/0010_shares.sql") },
-        Migration {
-            name: "0011_key_index",
-            sql: include_str!("../../../migrations/tenant/0011_key_index.sql"),
-        },
-    ],
-    redacted: &[],
-};
 
 /// What a write answers, and the claims that it held.
 type Held<T> = (T, Vec<Claim>);

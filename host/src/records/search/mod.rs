@@ -23,6 +23,7 @@ use rusqlite::params_from_iter;
 
 pub use self::score::Snippet;
 use self::score::{Searched, score, snippets};
+pub(super) use self::store::settle;
 pub use self::words::Words;
 use super::error::RecordError;
 use super::list::write_visible;
@@ -122,17 +123,6 @@ pub(super) fn refresh(
         }
         (_, Some(after)) => store::put(conn, entity, id, after),
     }
-}
-
-/// Merges a little of what was written of so many rows.
-///
-/// # Errors
-/// The file fails.
-pub(super) fn settle(conn: &Rc<Connection>, entity: &Entity, rows: usize) -> Result<(), RecordError> {
-    if entity.searched().next().is_none() {
-        return Ok(());
-    }
-    store::settle(conn, entity, rows)
 }
 
 /// Builds the indexes of a file that are not complete, batch by batch, beside other writes.

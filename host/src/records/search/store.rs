@@ -127,7 +127,17 @@ fn put_at(conn: &Rc<Connection>, entity: &Entity, number: i64, row: &[Value]) ->
 }
 
 /// Merges a little of what was written of so many rows.
-pub(super) fn settle(conn: &Rc<Connection>, entity: &Entity, rows: usize) -> Result<(), RecordError> {
+///
+/// # Errors
+/// The file fails.
+pub(in crate::records) fn settle(
+    conn: &Rc<Connection>,
+    entity: &Entity,
+    rows: usize,
+) -> Result<(), RecordError> {
+    if entity.searched().next().is_none() {
+        return Ok(());
+    }
     pieces::merge(conn, &table(entity), rows)
 }
 
