@@ -55,9 +55,15 @@ fn pages_keep_nothing_take_no_messages_and_ask_nobody_else() {
     for (page, script) in PAGES {
         let html = acme.anonymous().get(page).expect(200).text();
         let code = acme.anonymous().get(script).expect(200).text();
+        // The sign-in page keeps the name of the request to go on with while its person is with a provider, and nothing else.
+        let kept = code.matches("sessionStorage").count();
+        let named: usize = ["getItem(kept)", "setItem(kept, request)", "removeItem(kept)"]
+            .map(|use_of| code.matches(&format!("sessionStorage.{use_of}")).count())
+            .iter()
+            .sum();
+        assert!(kept == named && (kept == 0 || page == "/auth/sign-in"), "{page} keeps something");
         for way in [
             "localStorage",
-            "sessionStorage",
             "indexedDB",
             "document.cookie",
             "postMessage",
