@@ -1,4 +1,4 @@
-//! The OpenID Foundation's list for a basic provider, ported: one test for each of its questions, over HTTP. What the
+//! The OpenID Foundation's list for a basic provider, ported, over HTTP. What the
 //! provider does not offer is refused by the code that the specifications have for it, and discovery says so.
 
 use std::time::Duration;
