@@ -10,6 +10,8 @@ use std::process::Command;
 
 use stoa_testkit::Setup;
 
+/// Seconds that the walk over the edges may take.
+const TIME: &str = "150";
 /// Set: it goes on at random, so many seconds in all.
 const AT_RANDOM: &str = "STOA_STRANGER_SECONDS";
 
@@ -31,7 +33,7 @@ fn a_stranger_finds_nothing_that_the_document_does_not_say() {
     run.args(["run", "openapi.json", "--url", &base, "--header", &format!("Authorization: Bearer {bearer}")]);
     match std::env::var(AT_RANDOM) {
         Ok(seconds) => run.args(["--phases", "examples,coverage,fuzzing", "--max-time", &seconds]),
-        Err(_) => run.args(["--phases", "examples,coverage", "--seed", "1"]),
+        Err(_) => run.args(["--phases", "examples,coverage", "--seed", "1", "--max-time", TIME]),
     };
     let finished = run
         .args(["--checks", "all", "--max-examples", "5"])
