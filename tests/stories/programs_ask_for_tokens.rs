@@ -71,7 +71,7 @@ fn a_program_acts_as_its_service_account_within_its_scopes_until_that_is_disable
     let host = Host::start();
     let acme = host.organization("acme", &[]);
     let (person, door, boss) = (member(&acme), acme.anonymous(), acme.owner_in_person());
-    let account = json!({"name": "Robot", "roles": ["manager"]});
+    let account = json!({"name": "Robot", "roles": ["rep"]});
     let account = id(&boss.post("/api/v1/service-accounts", &account).created()).to_owned();
     let robot = json!({
         "name": "Robot", "kind": "service", "auth_method": "client_secret_post", "grants": ["client_credentials"],
