@@ -57,7 +57,7 @@ impl Sort {
         match self {
             Self::Integer => json!(i64::from(number) - 2),
             Self::Text => json!(TEXTS[at % TEXTS.len()]),
-            Self::Boolean => json!(number % 2 == 0),
+            Self::Boolean => json!(number.is_multiple_of(2)),
             Self::Date => json!(DAYS[at % DAYS.len()]),
             Self::Option => json!(CHOICES[at % CHOICES.len()]),
         }
