@@ -41,17 +41,7 @@ pub(super) fn refresh(
     };
     let (before, after) = (before.filter(|row| live(Some(row))), after.filter(|row| live(Some(row))));
     beside(conn, entity, before, after)?;
-    duplicates::keys::refresh(conn, entity, before, after)?;
-    settle(conn, entity, 1)
-}
-
-/// Merges a little of what the indexes of an entity have collected, after so many rows were written.
-///
-/// # Errors
-/// The file fails.
-pub(super) fn settle(conn: &Rc<Connection>, entity: &Entity, rows: usize) -> Result<(), RecordError> {
-    search::settle(conn, entity, rows)?;
-    duplicates::keys::settle(conn, entity, rows)
+    duplicates::keys::refresh(conn, entity, before, after)
 }
 
 /// All but the keys, of live rows.

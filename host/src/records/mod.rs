@@ -6,7 +6,7 @@
 //! transaction. Plugin code is reached only through the [`Hooks`] trait, which `plugins` implements.
 //!
 //! Reading order: `value.rs`, `schema/`, `input.rs` (JSON to values), `json.rs` (rows to JSON), `filter/`, `sort.rs`,
-//! `members.rs`, `list.rs`, `expand.rs`, `tx.rs`, `write/`, `derived.rs` (`pieces.rs`), `trash/` (the recycle bin), `mutation.rs`
+//! `members.rs`, `list.rs`, `expand.rs`, `tx.rs`, `write/`, `derived.rs`, `trash/` (the recycle bin), `mutation.rs`
 //! (`dry_run.rs`, `idempotency/`), `bulk/`, `search/`, `duplicates/`, `companions/`, `configuration/`, `import/`, `rights/`.
 
 pub mod blobs;
@@ -36,7 +36,6 @@ pub mod money;
 pub mod mutation;
 pub mod number;
 pub mod own;
-mod pieces;
 pub mod plugin_sql;
 mod profile;
 pub mod reference;

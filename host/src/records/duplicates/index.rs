@@ -11,7 +11,6 @@ use rusqlite::{OptionalExtension as _, params};
 use super::blocking::Key;
 use crate::ids::RecordId;
 use crate::records::error::RecordError;
-use crate::records::pieces;
 use crate::records::schema::Entity;
 use crate::storage::Connection;
 
@@ -50,7 +49,7 @@ pub(super) fn clear(conn: &Rc<Connection>, entity: &Entity) -> Result<(), Record
          create virtual table {table} using fts5(keys, content='', contentless_delete=1, detail=none, tokenize='ascii');
          create virtual table {tokens} using fts5vocab({table}, instance)"
     ))?;
-    pieces::by_hand(conn, &table)
+    Ok(())
 }
 
 /// Gives a record its keys, in the place of those that it had. Its row must be there.
@@ -70,11 +69,6 @@ pub(super) fn put(
     let sql = format!("insert or replace into {table} (rowid, keys) values (?1, ?2)");
     conn.prepare(&sql)?.execute(params![row, text])?;
     Ok(())
-}
-
-/// Merges a little of what was written of so many rows.
-pub(super) fn settle(conn: &Rc<Connection>, entity: &Entity, rows: usize) -> Result<(), RecordError> {
-    pieces::merge(conn, &table(entity), rows)
 }
 
 /// The number of a record's row.

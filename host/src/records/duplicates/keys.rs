@@ -116,21 +116,6 @@ pub(in crate::records) fn refresh(
     index::put(conn, entity, record, &keys)
 }
 
-/// Merges a little of what was written of so many rows.
-///
-/// # Errors
-/// The file fails.
-pub(in crate::records) fn settle(
-    conn: &Rc<Connection>,
-    entity: &Entity,
-    rows: usize,
-) -> Result<(), RecordError> {
-    if keeping(entity).next().is_none() {
-        return Ok(());
-    }
-    index::settle(conn, entity, rows)
-}
-
 /// Gives new rows their keys.
 ///
 /// # Errors
@@ -203,7 +188,6 @@ pub(in crate::records) fn step(conn: &Rc<Connection>, entity: &Entity) -> Result
         for (_, record, values) in &rows {
             index::put(conn, entity, *record, &keys_of(entity, values, region))?;
         }
-        index::settle(conn, entity, rows.len())?;
         state.after = rows.last().map_or(state.after, |(row, ..)| *row);
         if rows.len() < STEP {
             state.phase = Phase::Done;

@@ -23,7 +23,6 @@ use rusqlite::params_from_iter;
 
 pub use self::score::Snippet;
 use self::score::{Searched, score, snippets};
-pub(super) use self::store::settle;
 pub use self::words::Words;
 use super::error::RecordError;
 use super::list::write_visible;

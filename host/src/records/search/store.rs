@@ -13,7 +13,6 @@ use super::{HIT, text};
 use crate::ids::RecordId;
 use crate::records::error::RecordError;
 use crate::records::filter::bind;
-use crate::records::pieces;
 use crate::records::schema::{Entity, Field, OWNER, TEAM};
 use crate::records::value::Value;
 use crate::storage::Connection;
@@ -66,7 +65,6 @@ pub(super) fn prepare(conn: &Rc<Connection>, entity: &Entity) -> Result<(), Reco
          tokenize='unicode61 remove_diacritics 2', prefix='1 2 3')",
         columns.join(", ")
     ))?;
-    pieces::by_hand(conn, &name)?;
     let filled = conn.prepare(&format!("select 1 from \"{}\" limit 1", entity.key))?.exists([])?;
     remember(conn, entity, &State { fields, built_to: filled.then_some(0) })
 }
@@ -96,7 +94,6 @@ pub(super) fn build(conn: &Rc<Connection>, entity: &Entity, rows: usize) -> Resu
     for (row, values) in &batch {
         put_at(conn, entity, *row, values)?;
     }
-    settle(conn, entity, batch.len())?;
     state.built_to = batch.last().filter(|_| batch.len() == rows).map(|(row, _)| *row);
     remember(conn, entity, &state)?;
     Ok(state.built_to.is_none())
@@ -124,21 +121,6 @@ fn put_at(conn: &Rc<Connection>, entity: &Entity, number: i64, row: &[Value]) ->
         format!("insert or replace into {} (rowid, {}) values ({places})", table(entity), columns(entity));
     conn.prepare(&sql)?.execute(params_from_iter(&params))?;
     Ok(())
-}
-
-/// Merges a little of what was written of so many rows.
-///
-/// # Errors
-/// The file fails.
-pub(in crate::records) fn settle(
-    conn: &Rc<Connection>,
-    entity: &Entity,
-    rows: usize,
-) -> Result<(), RecordError> {
-    if entity.searched().next().is_none() {
-        return Ok(());
-    }
-    pieces::merge(conn, &table(entity), rows)
 }
 
 /// Takes a record out of the index; its row must still be there.

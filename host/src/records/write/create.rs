@@ -56,7 +56,6 @@ pub fn create(tx: &Tx, entity: &Arc<Entity>, inputs: Vec<Changes>) -> Result<Vec
         let written = drafts.iter().filter(|draft| draft.faults.is_empty());
         duplicates::keys::enter(&tx.conn, entity, written.map(|draft| draft.after.as_slice()))?;
     }
-    derived::settle(&tx.conn, entity, drafts.len())?;
     after_hooks(tx, entity, Hook::AfterCreate, &mut drafts)?;
     Ok(drafts
         .into_iter()
