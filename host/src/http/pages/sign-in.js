@@ -1,4 +1,4 @@
-// What stands behind the # names the request to go on with; it leads nowhere but to this organization's own address.
+// What stands behind the # names the request to go on with; it goes nowhere but to this organization's own address.
 "use strict";
 const asked = new URLSearchParams(location.hash.slice(1));
 const named = asked.get("request") || "";

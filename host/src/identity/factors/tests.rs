@@ -184,7 +184,7 @@ async fn a_recovery_code_is_good_once_however_it_is_typed_and_its_person_is_told
     let typed = codes[0].to_lowercase().replace('-', " ");
     let (cookie, _) = password_said(&world).await;
     let next = world.identity.login_recovery(&world.acme, &cookie, &typed, &visitor()).await.unwrap();
-    assert_eq!(next, [Step::Enrol], "and leads to a new app");
+    assert_eq!(next, [Step::Enrol], "and goes on to a new app");
     assert_eq!(world.mails("A recovery code was used").len(), 1);
     assert_eq!(world.identity.factors(world.acme.id, ann.id).unwrap().recovery_codes, 9);
     let (cookie, _) = password_said(&world).await;
