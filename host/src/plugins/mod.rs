@@ -5,12 +5,13 @@
 //! write transaction or a snapshot, all gone when the answer is out. What a plugin may reach is the folder [`imports`], one
 //! file for each interface of the contract.
 //!
-//! Reading order: `package.rs`, `manifest.rs`, `reading.rs`, `entity.rs`, `engine.rs`, `artifact.rs`, `call.rs`, `imports/`, `hooks.rs`,
-//! `action.rs`, `report.rs`.
+//! Reading order: `package.rs`, `manifest.rs`, `reading.rs`, `entity.rs`, `engine.rs`, `artifact.rs`, `call.rs`, `breaker.rs`,
+//! `usage.rs`, `imports/`, `hooks.rs`, `action.rs`, `report.rs`.
 
 mod action;
 mod artifact;
 mod bindings;
+mod breaker;
 mod call;
 mod declaration;
 mod engine;
@@ -24,6 +25,7 @@ mod reading;
 mod report;
 #[cfg(test)]
 mod tests;
+mod usage;
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
@@ -38,7 +40,9 @@ use self::bindings::hooks::WithHooksIndices;
 use self::bindings::reports::WithReportsIndices;
 use self::call::State;
 use self::engine::Gate;
+use self::usage::Watches;
 use crate::clock::UnixMillis;
+use crate::ids::OrganizationId;
 use crate::licensing::Entitlement;
 use crate::policy::{Effect, Grant, Scope as Reach};
 use crate::records::schema::Module;
@@ -49,6 +53,7 @@ pub use self::declaration::{Action, ActionMode, ActionTarget, Column, Report, Se
 pub use self::error::PluginError;
 pub use self::manifest::{Manifest, ManifestFault};
 pub use self::package::Package;
+pub use self::usage::{CallKind, PluginUsage, Used};
 
 /// A plugin that is ready to be called.
 pub struct Plugin {
@@ -58,6 +63,7 @@ pub struct Plugin {
     hooks: Option<WithHooksIndices>,
     actions: Option<WithActionsIndices>,
     reports: Option<WithReportsIndices>,
+    watches: Arc<Watches>,
 }
 
 /// Every plugin of the installation. Cheap to clone.
@@ -65,6 +71,7 @@ pub struct Plugin {
 pub struct Plugins {
     all: Arc<BTreeMap<Arc<str>, Arc<Plugin>>>,
     gate: Gate,
+    watches: Arc<Watches>,
 }
 
 impl Plugins {
@@ -76,18 +83,19 @@ impl Plugins {
     pub fn load(packages: Vec<Package>, artifacts: PathBuf, key: [u8; 32]) -> Result<Self, PluginError> {
         let engine = engine::start()?;
         let artifacts = Artifacts::new(artifacts, key);
+        let watches = Arc::new(Watches::default());
         let mut all = BTreeMap::new();
         let installed =
             packages.iter().filter_map(|package| manifest::stated_id(&package.manifest)).collect();
         for package in packages {
-            let plugin = plugin(&engine, &artifacts, &package, &installed)?;
+            let plugin = plugin(&engine, &artifacts, &package, &installed, &watches)?;
             let id = Arc::clone(&plugin.manifest.id);
             if all.insert(id, Arc::new(plugin)).is_some() {
                 let detail = "another package has the same plugin id".to_owned();
                 return Err(PluginError::Package { package: package.name, detail });
             }
         }
-        Ok(Self { all: Arc::new(all), gate: Gate::new() })
+        Ok(Self { all: Arc::new(all), gate: Gate::default(), watches })
     }
 
     /// The plugin with this id.
@@ -104,6 +112,12 @@ impl Plugins {
         modules.sort();
         modules.dedup();
         modules
+    }
+
+    /// What plugins used since the start of the process, in one organization or in all, and whether they are paused.
+    #[must_use]
+    pub fn usage(&self, organization: Option<OrganizationId>, now: UnixMillis) -> Vec<PluginUsage> {
+        self.watches.usage(organization, now)
     }
 
     /// Every plugin, by id.
@@ -161,6 +175,7 @@ fn plugin(
     artifacts: &Artifacts,
     package: &Package,
     installed: &HashSet<String>,
+    watches: &Arc<Watches>,
 ) -> Result<Plugin, PluginError> {
     let manifest = Manifest::parse_among(&package.manifest, Some(installed))
         .map_err(|faults| PluginError::Manifest { package: package.name.clone(), faults })?;
@@ -177,5 +192,6 @@ fn plugin(
         reports: WithReportsIndices::new(&component).ok(),
         component,
         manifest,
+        watches: Arc::clone(watches),
     })
 }
