@@ -42,6 +42,22 @@ pub(super) enum Command {
     Admin(AdminCommand),
     /// Say whether this installation is fit to serve
     Doctor(Doctor),
+    /// Do one job for the host that started this process, with lower limits
+    #[command(hide = true)]
+    Worker(Worker),
+}
+
+/// What a host tells the child that it starts.
+#[derive(Args, Debug)]
+pub(super) struct Worker {
+    /// The job; what it works on comes in on standard input
+    pub job: String,
+    /// Bytes of memory
+    #[arg(long)]
+    pub memory: u64,
+    /// Seconds of processor time
+    #[arg(long)]
+    pub cpu: u64,
 }
 
 /// The folder and the plugins: what every command needs.

@@ -10,6 +10,7 @@ use crate::http::problem::{Problem, chain};
 
 /// The routes of the operator's listener. It tells `metrics`, and does not count itself in them.
 pub fn routes(app: App, metrics: Metrics) -> impl Endpoint<Output = Response> + 'static {
+    let files = app.files.clone();
     let ready = make(move |_| {
         let app = app.clone();
         async move { readiness(&app).await }
@@ -17,7 +18,7 @@ pub fn routes(app: App, metrics: Metrics) -> impl Endpoint<Output = Response> + 
     let routes = Route::new()
         .at("/healthz", get(make_sync(|_| plain("ok\n"))))
         .at("/readyz", get(ready))
-        .at("/metrics", get(make_sync(move |_| plain(&metrics.render()))));
+        .at("/metrics", get(make_sync(move |_| plain(&metrics.render(files.overdue_statements())))));
     crate::http::edge::guarded(routes.map_to_response(), Metrics::default())
 }
 

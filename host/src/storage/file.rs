@@ -16,6 +16,7 @@ use super::error::StorageError;
 use super::group::{self, Request, Waiting};
 use super::migrate::Plan;
 use super::pool::Pool;
+use super::watchdog::Watchdog;
 use super::{ChangeOrigin, FileKind, FileProfile, Verdict};
 use crate::clock::Clock;
 
@@ -59,11 +60,15 @@ impl TenantFile {
         path: PathBuf,
         profile: &FileProfile,
         plan: &Plan,
-        seal: &Arc<str>,
+        (seal, watchdog): (&Arc<str>, &Arc<Watchdog>),
         clock: &Clock,
         pool: &Arc<Pool>,
     ) -> Result<Self, StorageError> {
-        let shared = Shared { entities: arc_swap::ArcSwapOption::empty(), seal: Arc::clone(seal) };
+        let shared = Shared {
+            entities: arc_swap::ArcSwapOption::empty(),
+            seal: Arc::clone(seal),
+            watchdog: Arc::clone(watchdog),
+        };
         let inner = Inner {
             kind: profile.kind,
             redacted: profile.redacted,
