@@ -51,7 +51,7 @@ fn texts_are_compiled_against_the_tables_of_their_manifest() {
 fn a_text_that_may_not_be_is_refused_and_named() {
     for (text, words) in [
         ("select * from nowhere", "no such table"),
-        ("select nothing from visible_dish", "no such column"),
+        ("select weight from visible_dish", "no such column"),
         ("select * from _stoa_changes", "not allowed"),
         ("delete from dish", "written as records"),
         ("insert into opening select 1, 2", "SELECT"),
@@ -72,13 +72,13 @@ fn a_text_that_may_not_be_is_refused_and_named() {
 fn private_tables_that_may_not_be_are_refused_before_the_plugin_is_loaded() {
     let manifest = String::from_utf8(read(SINK)).unwrap();
     let mut json: serde_json::Value = serde_json::from_str(&manifest).unwrap();
-    json["private"][0]["sql"] = "create table x (a); alter table x rename to _stoa_outbox".into();
+    json["private"][0]["sql"] = "create trigger x after insert on dish begin delete from dish; end".into();
     let (folder, bytes) = (tempfile::tempdir().unwrap(), serde_json::to_vec(&json).unwrap());
     let manifest = Manifest::parse(&bytes).unwrap();
     let checks = Checks::new(folder.path().to_owned(), [7; 32]);
     let answer = checks.pass(&package(&bytes, ""), &manifest, &[]);
     assert!(
-        matches!(&answer, Err(PluginError::Sql { text: None, detail, .. }) if detail.contains("_stoa_outbox")),
+        matches!(&answer, Err(PluginError::Sql { text: None, detail, .. }) if detail.contains("not allowed")),
         "{answer:?}"
     );
 }

@@ -167,7 +167,7 @@ pub(crate) fn table(ctx: &Context, (): ()) -> Result<Report<Named>> {
 
 pub(crate) fn shadow(ctx: &Context, (): ()) -> Result<Report<Named>> {
     ctx.sql()
-        .read(sql!("with visible_thing as (select * from thing) select name from visible_thing"), &[])
+        .read(sql!("select name from (with visible_thing as (select * from thing) select name from visible_thing)"), &[])
         .map(Report::new)
 }
 
