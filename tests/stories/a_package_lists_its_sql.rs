@@ -55,6 +55,8 @@ fn texts_that_explode_while_they_are_compiled_keep_their_package_out() {
     let union =
         doubled(24, |n| format!("c{n} (x) as (select x from c{0} union select x + 1 from c{0})", n - 1));
     let join = doubled(24, |n| format!("c{n} (x) as (select a.x + b.x from c{0} a, c{0} b)", n - 1));
+    // Small, but planning it takes minutes.
+    let slow = doubled(14, |n| format!("c{n} (x) as (select a.x + b.x from c{0} a, c{0} b)", n - 1));
     let once =
         doubled(24, |n| format!("c{n} (x) as materialized (select a.x + b.x from c{0} a, c{0} b)", n - 1));
     let nested =

@@ -190,7 +190,7 @@ fn permitted(
         PolicyChange::End(_) => Vec::new(),
     };
     if let Some(row) = wanted.iter().find(|row| !has(row)) {
-        let (object, action, scope) = (row.object.clone(), row.action.clone(), row.scope.as_str());
+        let (object, action, scope) = (row.object.to_string(), row.action.to_string(), row.scope.as_str());
         return Err(PolicyError::Lacking { object, action, scope });
     }
     let still = |action: &str| after.decide(principal, OBJECT, action).always();

@@ -48,7 +48,7 @@ struct Cell {
     rows: RowScope,
     terms: Vec<Term>,
     /// The rules it comes from, as positions in [`PolicyIndex::rules`].
-    rules: Vec<usize>,
+    rules: Vec<u32>,
 }
 
 impl PolicyIndex {
@@ -104,12 +104,12 @@ impl PolicyIndex {
     fn add(&mut self, holder: &Subject, position: usize) {
         let Some(row) = self.rules.get(position).map(|rule| rule.row.clone()) else { return };
         let actions = match row.object.split_once('#') {
-            None => self.objects.entry(row.object.as_str().into()).or_default(),
+            None => self.objects.entry((&*row.object).into()).or_default(),
             Some((object, field)) => {
                 self.fields.entry(object.into()).or_default().entry(field.into()).or_default()
             }
         };
-        let cells = actions.entry(row.action.as_str().into()).or_default();
+        let cells = actions.entry((&*row.action).into()).or_default();
         let cell = match holder {
             Subject::Role(name) => cells.roles.entry(name.as_str().into()).or_default(),
             Subject::Team(id) => cells.teams.entry(*id).or_default(),
@@ -120,7 +120,7 @@ impl PolicyIndex {
             None => cell.rows = cell.rows.with(row.scope, row.effect),
             Some(condition) => cell.terms.push(Term { scope: row.scope, effect: row.effect, condition }),
         }
-        cell.rules.push(position);
+        cell.rules.push(u32::try_from(position).unwrap_or(u32::MAX));
     }
 
     /// What this principal may do: what its roles, its teams and it itself are allowed, less what any of them is denied;
@@ -210,8 +210,8 @@ impl PolicyIndex {
         };
         let cells = actions.and_then(|actions| actions.get(action)).into_iter();
         let cells = cells.flat_map(|cells| cells.of(principal));
-        let positions: BTreeSet<usize> = cells.flat_map(|cell| cell.rules.iter().copied()).collect();
-        positions.into_iter().filter_map(|position| self.rules.get(position)).cloned().collect()
+        let positions: BTreeSet<u32> = cells.flat_map(|cell| cell.rules.iter().copied()).collect();
+        positions.into_iter().filter_map(|position| self.rules.get(position as usize)).cloned().collect()
     }
 
     /// Whether there is this role; another one may do nothing.

@@ -43,7 +43,7 @@ pub(super) fn prove_harmless(
         return Err(PolicyError::Unsafe("a request of empty strings"));
     }
     if let Some(rule) = rows.rules.first() {
-        let (object, action) = (rule.row.object.as_str(), rule.row.action.as_str());
+        let (object, action) = (&*rule.row.object, &*rule.row.action);
         let stranger =
             ["nobody", organization, object, action, "nobody||", "nobody||", "{}"].map(str::to_owned);
         if enforcer.enforce(stranger.to_vec())? {

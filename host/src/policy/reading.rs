@@ -19,6 +19,9 @@ pub(super) struct Reading {
     pub(super) rules: Vec<Rule>,
     pub(super) links: Vec<(String, String, Origin)>,
     pub(super) faults: Vec<Fault>,
+    /// Names and conditions stand in many rows and are kept once.
+    names: HashSet<Arc<str>>,
+    conditions: HashMap<String, Arc<Condition>>,
 }
 
 impl Reading {
@@ -95,14 +98,32 @@ impl Reading {
         });
         let condition = match condition.as_str() {
             "" => Ok(None),
-            text => Condition::parse(text).map(|condition| Some(Arc::new(condition))).map_err(|what| {
+            text => self.condition(text).map(Some).map_err(|what| {
                 self.fault(origin, format!("the condition {what}"));
             }),
         };
         if let (Some(subject), Ok(scope), Ok(effect), Ok(condition)) = (subject, scope, effect, condition) {
-            let (object, action) = (object.clone(), action.clone());
+            let (object, action) = (self.name(object), self.name(action));
             self.row(origin, Row { subject, object, action, scope, condition, effect });
         }
+    }
+
+    fn name(&mut self, text: &str) -> Arc<str> {
+        if let Some(name) = self.names.get(text) {
+            return Arc::clone(name);
+        }
+        let name: Arc<str> = text.into();
+        self.names.insert(Arc::clone(&name));
+        name
+    }
+
+    fn condition(&mut self, text: &str) -> Result<Arc<Condition>, String> {
+        if let Some(condition) = self.conditions.get(text) {
+            return Ok(Arc::clone(condition));
+        }
+        let condition = Arc::new(Condition::parse(text)?);
+        self.conditions.insert(text.to_owned(), Arc::clone(&condition));
+        Ok(condition)
     }
 
     /// What must hold of a row as a whole.
@@ -115,7 +136,7 @@ impl Reading {
         if is_host(&row.object) && !plain {
             self.fault(origin, format!("`{}` has no records: no condition, no `shared`", row.object));
         }
-        if row.scope == Scope::Shared && !matches!(row.action.as_str(), "list" | "read" | "update") {
+        if row.scope == Scope::Shared && !matches!(&*row.action, "list" | "read" | "update") {
             self.fault(origin, format!("a share lets list, read and update, not `{}`", row.action));
         }
         if row.subject == Subject::Role(OWNER.to_owned()) && row.effect == Effect::Deny {
@@ -183,7 +204,15 @@ impl Reading {
             self.object_name(origin, &grant.object);
         }
         self.action(origin, &grant.object, &grant.action);
-        self.row(origin, grant.into());
+        let row = Row {
+            subject: Subject::Role(grant.role.clone()),
+            object: self.name(&grant.object),
+            action: self.name(&grant.action),
+            scope: grant.scope,
+            condition: None,
+            effect: grant.effect,
+        };
+        self.row(origin, row);
     }
 
     /// What the organization added: about known objects, actions and roles only.
@@ -250,13 +279,13 @@ impl Reading {
 
 /// Replaces rows on `*` by one row for each object that plugins named, and refuses rows that stand twice.
 pub(super) fn expand(rules: Vec<Rule>, faults: &mut Vec<Fault>) -> Vec<Rule> {
-    let mut objects: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut objects: BTreeMap<Arc<str>, BTreeSet<Arc<str>>> = BTreeMap::new();
     for Row { object, action, .. } in rules.iter().map(|rule| &rule.row) {
         if base(object) != "*" && !is_host(object) {
             let actions = objects
-                .entry(base(object).to_owned())
-                .or_insert_with(|| ACTIONS.map(str::to_owned).into_iter().collect());
-            actions.insert(action.clone());
+                .entry(base(object).into())
+                .or_insert_with(|| ACTIONS.map(Arc::from).into_iter().collect());
+            actions.insert(Arc::clone(action));
         }
     }
     let (wide, mut narrow): (Vec<_>, Vec<_>) =
@@ -270,13 +299,13 @@ pub(super) fn expand(rules: Vec<Rule>, faults: &mut Vec<Fault>) -> Vec<Rule> {
     for Rule { row: wide, origin } in wide {
         for (object, actions) in &objects {
             let field = wide.object.split_once('#').map(|(_, field)| field);
-            let object = field.map_or_else(|| object.clone(), |field| format!("{object}#{field}"));
-            let meant = |action: &&String| match field {
+            let object = field.map_or_else(|| Arc::clone(object), |field| format!("{object}#{field}").into());
+            let meant = |action: &&Arc<str>| match field {
                 Some(_) => wide.action == **action,
-                None => wide.action == "*" || wide.action == **action,
+                None => &*wide.action == "*" || wide.action == **action,
             };
             for action in actions.iter().filter(meant) {
-                let row = Row { object: object.clone(), action: action.clone(), ..wide.clone() };
+                let row = Row { object: Arc::clone(&object), action: Arc::clone(action), ..wide.clone() };
                 let rule = Rule { row, origin };
                 if seen.insert(rule.cells()) {
                     narrow.push(rule);

@@ -88,18 +88,28 @@ fn labels(rows: &mut Rows, (object, fields): (&str, &[(String, Label)]), own: &S
     for (field, label) in fields {
         let named = format!("{object}#{field}");
         let labelled = format!("{object}#@{}", label.as_str());
-        let same =
-            rows.rules.iter().filter(|rule| base(&rule.row.object) == object && rule.row.object == labelled);
-        more.extend(same.map(|rule| Rule { row: Row { object: named.clone(), ..rule.row.clone() }, origin }));
+        let same = rows
+            .rules
+            .iter()
+            .filter(|rule| base(&rule.row.object) == object && *rule.row.object == *labelled);
+        more.extend(
+            same.map(|rule| Rule { row: Row { object: named.as_str().into(), ..rule.row.clone() }, origin }),
+        );
         for by in [FieldUse::Read, FieldUse::Write] {
             let effect = match (label, by) {
                 (Label::Restricted, _) => continue,
                 (Label::Secret, FieldUse::Read) => Effect::Deny,
                 _ => Effect::Allow,
             };
-            let (subject, action) = (own.clone(), by.action().to_owned());
-            let row =
-                Row { subject, object: named.clone(), action, scope: Scope::Org, condition: None, effect };
+            let (subject, action) = (own.clone(), by.action().into());
+            let row = Row {
+                subject,
+                object: named.as_str().into(),
+                action,
+                scope: Scope::Org,
+                condition: None,
+                effect,
+            };
             more.push(Rule { row, origin });
         }
     }

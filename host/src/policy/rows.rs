@@ -58,9 +58,9 @@ pub struct Row {
     /// Of whom.
     pub subject: Subject,
     /// Of what: `<plugin>.<entity>`, with `#<field>` or `#@<label>` of its fields.
-    pub object: String,
+    pub object: Arc<str>,
     /// One of [`ACTIONS`] or a verb of the plugin.
-    pub action: String,
+    pub action: Arc<str>,
     /// How far it reaches.
     pub scope: Scope,
     /// Of which records.
@@ -84,22 +84,9 @@ impl Rule {
         let Row { subject, object, action, scope, condition, effect } = &self.row;
         let condition = condition.as_ref().map(|condition| condition.text()).unwrap_or_default();
         let subject = subject.to_string();
-        [&subject, "*", object, action, scope.as_str(), condition, effect.as_str()]
+        [&*subject, "*", object, action, scope.as_str(), condition, effect.as_str()]
             .map(str::to_owned)
             .to_vec()
-    }
-}
-
-impl From<&Grant> for Row {
-    fn from(grant: &Grant) -> Self {
-        Self {
-            subject: Subject::Role(grant.role.clone()),
-            object: grant.object.clone(),
-            action: grant.action.clone(),
-            scope: grant.scope,
-            condition: None,
-            effect: grant.effect,
-        }
     }
 }
 
@@ -159,7 +146,7 @@ impl Known {
         let mut known = Self::default();
         for row in rules.iter().map(|rule| &rule.row) {
             known.objects.insert(base(&row.object).to_owned());
-            known.verbs.insert((row.object.clone(), row.action.clone()));
+            known.verbs.insert((row.object.to_string(), row.action.to_string()));
             if let Subject::Role(name) = &row.subject {
                 known.roles.insert(name.clone());
             }

@@ -13,6 +13,7 @@ use super::changes::{self, Head};
 use super::checkpoint;
 use super::confine::{self, Shared, Trusted, Watch};
 use super::error::StorageError;
+use super::merge;
 use super::preupdate;
 use super::recorder::Recorder;
 
@@ -43,6 +44,7 @@ pub struct Connection {
     pub(super) head: Cell<Option<Head>>,
     pub(super) schema_version: Cell<i64>,
     pub(super) schema_touched: Cell<bool>,
+    pub(super) pieces: merge::Pieces,
 }
 
 impl Connection {
@@ -97,6 +99,7 @@ impl Connection {
             head: Cell::new(None),
             schema_version: Cell::new(-1),
             schema_touched: Cell::new(false),
+            pieces: merge::Pieces::default(),
         })
     }
 

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
@@ -52,6 +52,12 @@ struct Queue {
     waiting: VecDeque<Box<dyn Waiting>>,
     /// Whether a thread has the file or will have it.
     in_hand: bool,
+    /// When a write came last.
+    written: Option<Instant>,
+    /// Whether the file is among those whose indexes are merged when they are quiet.
+    owing: bool,
+    /// Whether only what waits is still to be done.
+    ending: bool,
 }
 
 impl TenantFile {
@@ -173,12 +179,8 @@ impl TenantFile {
         E: From<StorageError> + Send + 'static,
     {
         let request = Box::new(Request { origin, work: Some(f), outcome: None, answer });
-        let mut queue = self.inner.queue();
-        queue.waiting.push_back(request);
-        if !std::mem::replace(&mut queue.in_hand, true) {
-            drop(queue);
-            self.pool.submit(Arc::clone(&self.inner));
-        }
+        self.inner.queue().written = Some(Instant::now());
+        self.inner.enqueue(request, &self.pool);
     }
 
     /// Whether nobody but the asker holds the file, nor any of its writes.
@@ -186,10 +188,12 @@ impl TenantFile {
         Arc::strong_count(self) == 1 && !self.inner.queue().in_hand
     }
 
-    /// Waits until no write waits.
+    /// Waits until no write waits; from now on indexes are no longer merged. For the end of the process.
     pub(super) fn rest(&self) {
         let busy = |queue: &mut Queue| queue.in_hand;
-        drop(self.inner.rested.wait_while(self.inner.queue(), busy).unwrap_or_else(PoisonError::into_inner));
+        let mut queue = self.inner.queue();
+        queue.ending = true;
+        drop(self.inner.rested.wait_while(queue, busy).unwrap_or_else(PoisonError::into_inner));
     }
 
     /// Moves the write-ahead log into the file, so that the file alone is complete.
@@ -199,6 +203,13 @@ impl TenantFile {
             writer.prepare("pragma wal_checkpoint(truncate)")?.query_row([], |_| Ok(()))?;
         }
         Ok(())
+    }
+}
+
+impl Drop for TenantFile {
+    /// The next one to open the file finds nobody who merges its indexes.
+    fn drop(&mut self) {
+        self.inner.queue().ending = true;
     }
 }
 
@@ -242,6 +253,33 @@ impl Inner {
         }
     }
 
+    /// Has something done by the writer, in its turn.
+    pub(super) fn enqueue(self: &Arc<Self>, request: Box<dyn Waiting>, pool: &Arc<Pool>) {
+        let mut queue = self.queue();
+        queue.waiting.push_back(request);
+        if !std::mem::replace(&mut queue.in_hand, true) {
+            drop(queue);
+            pool.submit(Arc::clone(self));
+        }
+    }
+
+    /// Whether nothing was written for so long, and will be.
+    pub(super) fn is_quiet(&self, time: Duration) -> bool {
+        let queue = self.queue();
+        !queue.ending && queue.written.is_none_or(|written| written.elapsed() >= time)
+    }
+
+    /// Whether there are indexes to be merged and the file is not among those that are looked at; it is from now on.
+    pub(super) fn begins_to_owe(&self) -> bool {
+        let owes = lock(&self.writer).as_ref().is_some_and(Connection::owes_merging);
+        owes && !std::mem::replace(&mut self.queue().owing, true)
+    }
+
+    /// The file is no longer among those whose indexes are merged when they are quiet.
+    pub(super) fn forgotten(&self) {
+        self.queue().owing = false;
+    }
+
     /// Runs and commits one group of waiting requests; answers whether more wait. Called by one thread at a time.
     pub(super) fn write_group(self: &Arc<Self>, most: usize) -> bool {
         let writer = lock(&self.writer).take().map_or_else(|| self.open_connection(Role::Writer), Ok);
@@ -268,7 +306,10 @@ impl Inner {
     fn run_group(&self, writer: Connection, most: usize) {
         let writer = Rc::new(writer);
         let next = || self.queue().waiting.pop_front();
-        let ran = catch_unwind(AssertUnwindSafe(|| group::run(&writer, &self.clock, most, next)));
+        let ran = catch_unwind(AssertUnwindSafe(|| {
+            group::run(&writer, &self.clock, most, next);
+            self.merge_after(&writer);
+        }));
         match Rc::try_unwrap(writer) {
             Ok(writer) if ran.is_ok() => *lock(&self.writer) = Some(writer),
             // Closing it undoes what is open; those who wait learn that the writer stopped.
@@ -277,6 +318,15 @@ impl Inner {
                 kept.retire();
                 tracing::error!(path = %self.path.display(), "a request kept its connection");
             }
+        }
+    }
+
+    fn merge_after(&self, writer: &Connection) {
+        if !self.queue().waiting.is_empty() {
+            return;
+        }
+        if let Err(error) = writer.merge_after_writes() {
+            tracing::warn!(%error, path = %self.path.display(), "an index was not merged; later writes try again");
         }
     }
 

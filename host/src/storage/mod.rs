@@ -5,11 +5,11 @@
 //! plugins; they are driven inline through rusqlite, which offers what that needs: an authorizer, limits, hooks.
 //!
 //! Reading order: `files.rs` (all files of all organizations), `file.rs` (one file: reads, writes), `group.rs` and
-//! `pool.rs` (how writes become commits), `checkpoint.rs` (how commits reach the file), `connection.rs` (what a request may do), `plugin.rs`, `confine.rs`, `words.rs`,
-//! `functions.rs`, `trim.rs`, `fold.rs` (what plugin SQL may do, and what SQL has of ours), `audit.rs` (what a plugin's migration
-//! may leave), `heap.rs`, `watchdog.rs` (the last belts), `scratch.rs` (a file in memory), `preupdate.rs`, `recorder.rs`,
-//! `changes.rs`, `touched.rs` (the change log), `migrate.rs`;
-//! then `control.rs` and `secrets.rs`.
+//! `pool.rs` (how writes become commits), `checkpoint.rs` (how commits reach the file), `merge.rs` (what is done between
+//! them), `connection.rs` (what a request may do), `plugin.rs`, `confine.rs`, `words.rs`, `functions.rs`, `trim.rs`,
+//! `fold.rs` (what plugin SQL may do, and what SQL has of ours), `audit.rs` (what a plugin's migration may leave),
+//! `heap.rs`, `watchdog.rs` (the last belts), `scratch.rs` (a file in memory), `preupdate.rs`, `recorder.rs`,
+//! `changes.rs`, `touched.rs` (the change log), `migrate.rs`; then `control.rs` and `secrets.rs`.
 //!
 //! **Invariant:** a file has one writer, and a write is answered after its COMMIT.
 //! **Invariant:** a row cannot change without its entry in the change log, whoever changes it.
@@ -28,6 +28,7 @@ mod fold;
 mod functions;
 mod group;
 pub mod heap;
+mod merge;
 mod migrate;
 mod plugin;
 mod pool;

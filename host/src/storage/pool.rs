@@ -8,6 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::file::Inner;
+use super::merge::Owing;
 
 /// Flushes of different files overlap on the disk, so more threads than processors are of use.
 const MOST: usize = 64;
@@ -17,6 +18,8 @@ const IDLE: Duration = Duration::from_secs(10);
 pub(super) struct Pool {
     /// Requests per COMMIT, at most.
     group: usize,
+    /// Files whose indexes are merged when they are quiet.
+    pub(super) owing: Owing,
     state: Mutex<State>,
     wake: Condvar,
 }
@@ -30,7 +33,7 @@ struct State {
 
 impl Pool {
     pub(super) fn new(group: usize) -> Self {
-        Self { group: group.max(1), state: Mutex::default(), wake: Condvar::new() }
+        Self { group: group.max(1), owing: Owing::default(), state: Mutex::default(), wake: Condvar::new() }
     }
 
     /// Has the file's writes done.
@@ -51,14 +54,14 @@ impl Pool {
         }
     }
 
-    fn work(&self) {
+    fn work(self: &Arc<Self>) {
         while let Some(file) = self.next() {
             self.drain(file);
         }
     }
 
     /// What is due, on this thread, and the thread is then no longer counted.
-    fn work_now(&self) {
+    fn work_now(self: &Arc<Self>) {
         loop {
             let mut state = self.lock();
             let Some(file) = state.due.pop_front() else {
@@ -70,13 +73,16 @@ impl Pool {
         }
     }
 
-    fn drain(&self, file: Arc<Inner>) {
+    fn drain(self: &Arc<Self>, file: Arc<Inner>) {
         while file.write_group(self.group) {
             let mut state = self.lock();
             if !state.due.is_empty() {
                 state.due.push_back(file);
                 return;
             }
+        }
+        if file.begins_to_owe() {
+            self.owing.remember(&file, self);
         }
     }
 

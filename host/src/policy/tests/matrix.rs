@@ -40,7 +40,7 @@ type Cells = BTreeMap<(String, String), [BTreeSet<String>; 4]>;
 fn cells(index: &PolicyIndex) -> Cells {
     let mut cells = Cells::new();
     for rule in index.rules() {
-        let (object, action) = (rule.row.object.clone(), rule.row.action.clone());
+        let (object, action) = (rule.row.object.to_string(), rule.row.action.to_string());
         let of = SHIPPED_ROLES.map(|role| {
             let rules = index.explain(&with(&[role]), &object, &action);
             rules.iter().map(word).collect::<BTreeSet<String>>()
@@ -100,7 +100,7 @@ async fn every_shipped_row_stands_in_the_reviewed_matrix_and_decides_what_it_say
     let mut seen: BTreeSet<String> = BTreeSet::new();
     for rule in index.rules() {
         let row = &rule.row;
-        let at = (row.object.clone(), row.action.clone());
+        let at = (row.object.to_string(), row.action.to_string());
         let role = SHIPPED_ROLES.iter().position(|role| row.subject.to_string() == format!("role:{role}"));
         assert!(cells[&at][role.unwrap()].contains(&word(rule)), "{rule:?}");
         seen.insert(rule.origin.to_string());

@@ -61,6 +61,7 @@ pub(super) fn put(
 ) -> Result<(), RecordError> {
     let Some(row) = number(conn, entity, record)? else { return Ok(()) };
     let table = table(entity);
+    conn.adds_to_index(&table);
     if keys.is_empty() {
         conn.prepare(&format!("delete from {table} where rowid = ?1"))?.execute([row])?;
         return Ok(());

@@ -117,8 +117,9 @@ fn put_at(conn: &Rc<Connection>, entity: &Entity, number: i64, row: &[Value]) ->
     let mut params = vec![Value::Integer(number)];
     let mut places = String::from("?1");
     document(entity, row, &mut places, &mut params);
-    let sql =
-        format!("insert or replace into {} (rowid, {}) values ({places})", table(entity), columns(entity));
+    let table = table(entity);
+    conn.adds_to_index(&table);
+    let sql = format!("insert or replace into {table} (rowid, {}) values ({places})", columns(entity));
     conn.prepare(&sql)?.execute(params_from_iter(&params))?;
     Ok(())
 }

@@ -249,3 +249,26 @@ fn i10_a_full_disk_keeps_nothing_of_a_write() {
     assert_eq!(count(&file, "entity"), 2);
     file.read(|connection| connection.verify_changes()).unwrap();
 }
+
+#[test]
+fn what_writes_left_to_be_merged_is_merged_when_the_file_is_quiet() {
+    const PIECES: &str = "(select distinct segid from found_idx)";
+    let stage = Stage::new();
+    let file = stage.file();
+    write(&file, |connection| connection.batch("create virtual table found using fts5(text, content='')"))
+        .unwrap();
+    for _ in 0..5 {
+        let add = |connection: &Connection| {
+            connection.execute("insert into found (text) values ('amber works')", [])?;
+            connection.adds_to_index("found");
+            Ok(())
+        };
+        write(&file, add).unwrap();
+    }
+    assert_eq!(count(&file, PIECES), 5, "too few for the writer");
+    let merged = (0..1_000).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+        count(&file, PIECES) == 1
+    });
+    assert!(merged);
+}
