@@ -47,6 +47,12 @@ pub(super) struct Shared {
     pub(super) watchdog: Arc<Watchdog>,
 }
 
+impl Shared {
+    pub(super) fn new(seal: Arc<str>, watchdog: Arc<Watchdog>) -> Self {
+        Self { entities: ArcSwapOption::empty(), seal, watchdog }
+    }
+}
+
 /// What the callbacks of one connection see.
 pub(super) struct Watch {
     mode: AtomicU8,

@@ -70,11 +70,7 @@ impl TenantFile {
         clock: &Clock,
         pool: &Arc<Pool>,
     ) -> Result<Self, StorageError> {
-        let shared = Shared {
-            entities: arc_swap::ArcSwapOption::empty(),
-            seal: Arc::clone(seal),
-            watchdog: Arc::clone(watchdog),
-        };
+        let shared = Shared::new(Arc::clone(seal), Arc::clone(watchdog));
         let inner = Inner {
             kind: profile.kind,
             redacted: profile.redacted,

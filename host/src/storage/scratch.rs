@@ -17,11 +17,7 @@ use crate::clock::UnixMillis;
 /// SQLite's, and those of migrations.
 pub fn scratch(profile: &FileProfile) -> Result<Rc<Connection>, StorageError> {
     // Nobody but this connection reads what is sealed with it.
-    let shared = Shared {
-        entities: arc_swap::ArcSwapOption::empty(),
-        seal: Arc::from(":scratch"),
-        watchdog: Arc::default(),
-    };
+    let shared = Shared::new(Arc::from(":scratch"), Arc::default());
     let path = Path::new(":memory:");
     let connection =
         Rc::new(Connection::open(path, Role::Writer, profile.kind, profile.redacted, Arc::new(shared))?);
