@@ -85,10 +85,11 @@ impl Metrics {
         self.0.durations.entry(class).or_default().add(micros);
     }
 
-    /// Everything as Prometheus text.
+    /// Everything as Prometheus text, with the number of plugins' statements that outlived their deadline by far.
     #[must_use]
-    pub fn render(&self) -> String {
+    pub fn render(&self, overdue_statements: u64) -> String {
         let mut text = process();
+        counter(&mut text, "stoa_plugin_statements_overdue_total", &AtomicU64::new(overdue_statements));
         gauge(&mut text, "stoa_http_requests_in_flight", self.0.in_flight.load(Ordering::Relaxed));
         gauge(&mut text, "stoa_http_connections", self.0.connections.load(Ordering::Relaxed));
         counter(&mut text, "stoa_http_connections_refused_total", &self.0.turned_away);
@@ -236,13 +237,13 @@ mod tests {
         metrics.served("users", 200, Duration::from_micros(300));
         metrics.served("users", 200, Duration::from_secs(9));
         let in_flight = metrics.request();
-        let text = metrics.render();
+        let text = metrics.render(0);
         assert!(text.contains("stoa_http_requests_total{route=\"users\",status=\"200\"} 2"), "{text}");
         assert!(text.contains("duration_seconds_bucket{route=\"users\",le=\"0.0005\"} 1"), "{text}");
         assert!(text.contains("duration_seconds_bucket{route=\"users\",le=\"+Inf\"} 2"), "{text}");
         assert!(text.contains("stoa_http_requests_in_flight 1"), "{text}");
         drop(in_flight);
-        assert!(metrics.render().contains("stoa_http_requests_in_flight 0"));
+        assert!(metrics.render(0).contains("stoa_http_requests_in_flight 0"));
     }
 
     #[test]

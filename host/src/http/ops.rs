@@ -23,7 +23,11 @@ pub fn routes(app: App, metrics: Metrics) -> impl Endpoint<Output = Response> + 
 }
 
 fn figures(app: &App, metrics: &Metrics) -> String {
-    format!("{}{}", metrics.render(), metrics::plugins(&app.plugins.usage(None, app.clock.now())))
+    format!(
+        "{}{}",
+        metrics.render(app.files.overdue_statements()),
+        metrics::plugins(&app.plugins.usage(None, app.clock.now()))
+    )
 }
 
 fn plain(text: &str) -> Response {

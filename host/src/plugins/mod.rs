@@ -1,12 +1,12 @@
 //! Plugins: the only door to plugin code.
 //!
 //! A package is a manifest and a component ([`package`]). At start each is checked ([`manifest`]), compiled once and kept
-//! by digest ([`artifact`]). A call ([`call`]) is a fresh instance with a processor, time, memory and host-call limit, on a
+//! by digest ([`artifact`]); its SQL texts are compiled once, in a limited child ([`sql`], [`worker`]). A call ([`call`]) is a fresh instance with a processor, time, memory and host-call limit, on a
 //! write transaction or a snapshot, all gone when the answer is out. What a plugin may reach is the folder [`imports`], one
 //! file for each interface of the contract.
 //!
-//! Reading order: `package.rs`, `manifest.rs`, `reading.rs`, `entity.rs`, `engine.rs`, `artifact.rs`, `call.rs`, `breaker.rs`,
-//! `usage.rs`, `imports/`, `hooks.rs`, `action.rs`, `report.rs`.
+//! Reading order: `package.rs`, `manifest.rs`, `reading.rs`, `entity.rs`, `engine.rs`, `artifact.rs`, `worker.rs`, `sql/`,
+//! `call.rs`, `breaker.rs`, `usage.rs`, `imports/`, `hooks.rs`, `action.rs`, `report.rs`.
 
 mod action;
 mod artifact;
@@ -23,9 +23,11 @@ mod manifest;
 mod package;
 mod reading;
 mod report;
+mod sql;
 #[cfg(test)]
 mod tests;
 mod usage;
+pub(crate) mod worker;
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
@@ -40,6 +42,8 @@ use self::bindings::hooks::WithHooksIndices;
 use self::bindings::reports::WithReportsIndices;
 use self::call::State;
 use self::engine::Gate;
+use self::sql::Texts;
+use self::sql::check::Checks;
 use self::usage::Watches;
 use crate::clock::UnixMillis;
 use crate::ids::OrganizationId;
@@ -64,6 +68,8 @@ pub struct Plugin {
     actions: Option<WithActionsIndices>,
     reports: Option<WithReportsIndices>,
     watches: Arc<Watches>,
+    /// The SQL that it may use.
+    sql: Texts,
 }
 
 /// Every plugin of the installation. Cheap to clone.
@@ -82,13 +88,14 @@ impl Plugins {
     /// The first package that is refused, with every fault of its manifest.
     pub fn load(packages: Vec<Package>, artifacts: PathBuf, key: [u8; 32]) -> Result<Self, PluginError> {
         let engine = engine::start()?;
+        let checks = Checks::new(artifacts.clone(), key);
         let artifacts = Artifacts::new(artifacts, key);
         let watches = Arc::new(Watches::default());
         let mut all = BTreeMap::new();
         let installed =
             packages.iter().filter_map(|package| manifest::stated_id(&package.manifest)).collect();
         for package in packages {
-            let plugin = plugin(&engine, &artifacts, &package, &installed, &watches)?;
+            let plugin = plugin(&engine, (&artifacts, &checks), &package, &installed, &watches)?;
             let id = Arc::clone(&plugin.manifest.id);
             if all.insert(id, Arc::new(plugin)).is_some() {
                 let detail = "another package has the same plugin id".to_owned();
@@ -172,7 +179,7 @@ impl Plugin {
 
 fn plugin(
     engine: &Engine,
-    artifacts: &Artifacts,
+    (artifacts, checks): (&Artifacts, &Checks),
     package: &Package,
     installed: &HashSet<String>,
     watches: &Arc<Watches>,
@@ -183,6 +190,11 @@ fn plugin(
         package: package.name.clone(),
         detail: format!("{error:#}"),
     };
+    let listed = sql::read(&package.sql)
+        .map_err(|detail| PluginError::Package { package: package.name.clone(), detail })?;
+    checks.pass(package, &manifest, &listed)?;
+    let sql = Texts::new(listed);
+    sql::warn_of_missing(&package.name, &package.component, &sql);
     let component = artifacts.load(engine, package)?;
     let linker = imports::linker(engine, &component).map_err(refuse)?;
     let component = linker.instantiate_pre(&component).map_err(refuse)?;
@@ -193,5 +205,6 @@ fn plugin(
         component,
         manifest,
         watches: Arc::clone(watches),
+        sql,
     })
 }
