@@ -57,7 +57,7 @@ pub use login::{
 };
 pub use oauth::{
     Ask, Authorization, AuthorizeError, Client, ClientAnswer, ClientAuth, ClientChange, ClientKind,
-    ClientProof, ClientSecret, Consent, ConsentQuestion, GrantType, Hint, Introspection, NewClient,
+    ClientProof, ClientSecret, Consent, ConsentQuestion, GrantType, Hint, Introspection, Lasting, NewClient,
     OAuthError, ResponseMode, STANDARD_SCOPES, SignedIn, TokenAnswer, UserInfo,
 };
 pub use people::{
@@ -105,6 +105,10 @@ static PROFILE: FileProfile = FileProfile {
         Migration {
             name: "0013_domains",
             sql: include_str!("../../../migrations/identity/0013_domains.sql"),
+        },
+        Migration {
+            name: "0016_group_roles",
+            sql: include_str!("../../../migrations/identity/0016_group_roles.sql"),
         },
     ],
     redacted: &["password_hash", "token_hash", "secret_hash", "private_key", "client_secret"],
@@ -255,6 +259,25 @@ impl Identity {
         };
         let (value, epoch) = self.file(by.organization)?.write(origin, change).await?;
         self.bearers.saw_epoch(by.organization, epoch);
+        Ok(value)
+    }
+
+    /// A change that `f` tells of whether something that bearers rest on ended with it: only then the epoch moves.
+    async fn write_ending<T: Send + 'static>(
+        &self,
+        by: &Caller,
+        f: impl FnOnce(&Connection) -> Result<(T, bool), IdentityError> + Send + 'static,
+    ) -> Result<T, IdentityError> {
+        let (value, epoch) = self
+            .write_quietly(by, move |connection| {
+                let (value, ended) = f(connection)?;
+                let epoch = if ended { Some(store::advance_epoch(connection)?) } else { None };
+                Ok((value, epoch))
+            })
+            .await?;
+        if let Some(epoch) = epoch {
+            self.bearers.saw_epoch(by.organization, epoch);
+        }
         Ok(value)
     }
 

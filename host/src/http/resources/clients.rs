@@ -97,7 +97,7 @@ pub struct ClientView {
     service_account: Option<String>,
     /// What its ID tokens are signed with.
     id_token_algorithm: AlgorithmView,
-    /// The organization's own: nobody is asked for consent.
+    /// The organization's own: nobody is asked for consent, but by one without a secret at an address that is not `https`.
     trusted: bool,
     /// Whether it may do anything.
     active: bool,
@@ -149,7 +149,8 @@ pub struct ClientInput {
     service_account: Option<String>,
     /// `RS256` unless asked for otherwise.
     id_token_algorithm: Option<AlgorithmView>,
-    /// The organization's own: nobody is asked for consent. False unless asked for.
+    /// The organization's own: nobody is asked for consent, but by one without a secret at an address that is not `https`.
+    /// False unless asked for.
     trusted: Option<bool>,
 }
 

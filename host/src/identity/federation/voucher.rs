@@ -4,7 +4,8 @@
 use crate::identity::{AccessToken, External, IdentityError, IssueToken};
 use crate::organizations::Organization;
 
-use super::{Federation, active_user, refused, store};
+use super::settle::active_user;
+use super::{Federation, refused, store};
 
 impl Federation {
     /// Exchanges a voucher for an access token: for people without a second factor.

@@ -25,7 +25,7 @@ pub use clients::{
     Client, ClientAuth, ClientChange, ClientKind, ClientProof, ClientSecret, GrantType, NewClient,
 };
 pub use error::OAuthError;
-pub use grants::{Hint, Introspection, TokenAnswer, UserInfo};
+pub use grants::{Hint, Introspection, Lasting, TokenAnswer, UserInfo};
 pub use scope::STANDARD as STANDARD_SCOPES;
 
 pub(super) use grants::is_live as grant_is_live;

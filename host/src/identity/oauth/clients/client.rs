@@ -95,7 +95,7 @@ pub struct Client {
     pub service: Option<PrincipalId>,
     /// What its ID tokens are signed with.
     pub id_token_algorithm: SigningAlgorithm,
-    /// The organization's own: nobody is asked for consent.
+    /// The organization's own: nobody is asked for consent, unless anybody could pass for it ([`Client::is_assured_at`]).
     pub trusted: bool,
     /// Whether it may do anything.
     pub active: bool,
@@ -184,6 +184,14 @@ impl Client {
     #[must_use]
     pub fn is_public(&self) -> bool {
         self.auth == ClientAuth::None
+    }
+
+    /// Whether an answer at this address reaches the client and nobody else: it proves itself when it exchanges the code, or
+    /// the address is served by whoever holds its name (RFC 8252, 8.6). A loopback address and a scheme of its own can be
+    /// taken by any program on the device.
+    #[must_use]
+    pub fn is_assured_at(&self, redirect_uri: &str) -> bool {
+        !self.is_public() || redirect_uri.starts_with("https://")
     }
 
     /// The client with a change applied, not yet checked.

@@ -14,10 +14,10 @@ mod store;
 mod tokens;
 
 use super::authorize::SignedIn;
-use super::{Client, ClientKind};
+use super::{Client, ClientKind, GrantType};
 use crate::clock::UnixMillis;
-use crate::identity::IdentityError;
 use crate::identity::bearer::principal_epoch;
+use crate::identity::{IdentityError, LIFETIME};
 use crate::ids::{ClientId, PrincipalId, RecordId, SessionId};
 use crate::storage::{Connection, StorageError};
 
@@ -104,6 +104,30 @@ fn longest(client: &Client) -> UnixMillis {
 /// How long a client may be silent: 30 days on a person's own device, else eight hours.
 fn idle(client: &Client) -> UnixMillis {
     if client.kind == ClientKind::Native { 30 * 24 * HOUR } else { 8 * HOUR }
+}
+
+/// How long a client may do what a person allows, in milliseconds.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Lasting {
+    /// At most.
+    pub longest: UnixMillis,
+    /// Without being used; `None`: it does not outlast the person's session.
+    pub unused: Option<UnixMillis>,
+}
+
+impl Lasting {
+    /// How long these scopes last in the hands of this client.
+    pub(super) fn of(client: &Client, scopes: &[String]) -> Self {
+        if comes_back(client, |scope| scopes.iter().any(|known| known == scope)) {
+            return Self { longest: longest(client), unused: Some(idle(client)) };
+        }
+        Self { longest: LIFETIME.saturating_mul(1_000), unused: None }
+    }
+}
+
+/// Whether the client may come back without the person.
+fn comes_back(client: &Client, has: impl Fn(&str) -> bool) -> bool {
+    client.may(GrantType::RefreshToken) && has("offline_access")
 }
 
 /// Stores a grant, unless whoever it is of may not act.

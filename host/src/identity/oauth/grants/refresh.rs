@@ -12,7 +12,7 @@ use super::{Grant, idle, store};
 use crate::clock::UnixMillis;
 use crate::identity::oauth::opaque::Kind;
 use crate::identity::oauth::{Client, GrantType, OAuthError, TokenAnswer, scope};
-use crate::identity::{Identity, IdentityError, platform, secret, sessions, store as epochs};
+use crate::identity::{Identity, IdentityError, platform, secret, sessions};
 use crate::ids::{PrincipalId, RequestId};
 use crate::organizations::Organization;
 use crate::storage::Connection;
@@ -68,17 +68,13 @@ impl Identity {
         };
         let (now, owner) = (self.clock.now(), client.clone());
         let by = platform(organization.id, RequestId::new());
-        let (outcome, epoch) = self
-            .write_quietly(&by, move |connection| {
+        let outcome = self
+            .write_ending(&by, move |connection| {
                 let outcome = rotate(connection, &owner, &turn, now)?;
                 let ended = matches!(outcome, Outcome::Reused(_));
-                let epoch = if ended { Some(epochs::advance_epoch(connection)?) } else { None };
-                Ok((outcome, epoch))
+                Ok((outcome, ended))
             })
             .await?;
-        if let Some(epoch) = epoch {
-            self.bearers.saw_epoch(organization.id, epoch);
-        }
         let (grant, sealed) = match outcome {
             Outcome::Next(grant, sealed) => (grant, sealed),
             Outcome::Wider => return Err(OAuthError::InvalidScope),
