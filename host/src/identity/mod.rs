@@ -12,6 +12,7 @@ mod bearer;
 mod error;
 mod factors;
 mod federation;
+mod foreign;
 pub(crate) mod jws;
 mod keys;
 mod login;
@@ -43,10 +44,11 @@ use login::{Networks, Sprays};
 pub(crate) use people::key_of;
 use secret::Peppers;
 
-pub use bearer::{AUDIENCE, AccessToken, IssueToken, LIFETIME};
+pub use bearer::{AUDIENCE, AccessToken, IssueToken, LIFETIME, LONGEST_LIFE};
 pub use error::IdentityError;
 pub use factors::{Enrolment, Factors};
 pub use federation::{Departure, Domain, Endpoints, Federation, GroupRole, Provider, ProviderChange, Return};
+pub use foreign::{ALGORITHMS as FOREIGN_ALGORITHMS, Jwk};
 pub use keys::{
     ApiKey, ApiKeySecret, LONGEST as LONGEST_KEY, NewApiKey, NewServiceAccount, ServiceAccount,
     ServiceAccountChange,
@@ -57,8 +59,8 @@ pub use login::{
 };
 pub use oauth::{
     Ask, Authorization, AuthorizeError, Client, ClientAnswer, ClientAuth, ClientChange, ClientKind,
-    ClientProof, ClientSecret, Consent, ConsentQuestion, GrantType, Hint, Introspection, Lasting, NewClient,
-    OAuthError, ResponseMode, STANDARD_SCOPES, SignedIn, TokenAnswer, UserInfo,
+    ClientProof, ClientSecret, Consent, ConsentQuestion, GrantType, Hint, Introspection, Lasting, Lives,
+    LivesChange, NewClient, OAuthError, ResponseMode, STANDARD_SCOPES, SignedIn, TokenAnswer, UserInfo,
 };
 pub use people::{
     DEEPEST, Email, Invited, NewUser, OWNER, ROLES, Team, TeamChange, User, UserChange, UserStatus,
@@ -105,6 +107,10 @@ static PROFILE: FileProfile = FileProfile {
         Migration {
             name: "0013_domains",
             sql: include_str!("../../../migrations/identity/0013_domains.sql"),
+        },
+        Migration {
+            name: "0015_clients",
+            sql: include_str!("../../../migrations/identity/0015_clients.sql"),
         },
         Migration {
             name: "0016_group_roles",

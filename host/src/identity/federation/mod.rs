@@ -27,6 +27,7 @@ use tokio::sync::Mutex;
 
 use crate::caller::Caller;
 use crate::clock::UnixMillis;
+use crate::identity::foreign::Signed;
 use crate::identity::people::UserStatus;
 use crate::identity::{FactorProof, Identity, IdentityError, secret};
 use crate::ids::{OrganizationId, PrincipalId, ProviderId};
@@ -182,7 +183,7 @@ impl Federation {
         };
         let tokens = exchange::redeem(&self.outbound, going).await?;
         let now = self.identity.clock.now();
-        let unverified = id_token::Unverified::parse(&tokens.id_token).map_err(refused)?;
+        let unverified = Signed::parse(&tokens.id_token, &["JWT"]).map_err(refused)?;
         let address = &provider.endpoints.jwks_uri;
         let keys = self.keys.of(&self.outbound, id, address, unverified.kid.as_deref(), now).await?;
         let expected = id_token::Expected {
@@ -193,7 +194,8 @@ impl Federation {
             algorithms: &provider.endpoints.id_token_signing_alg_values_supported,
             now,
         };
-        let person = unverified.verify(&keys, &expected, &provider.groups_claim).map_err(refused)?;
+        let person =
+            id_token::verify(&unverified, &keys, &expected, &provider.groups_claim).map_err(refused)?;
         let acr = provider.assurance(person.acr.as_deref()).to_owned();
         let user = self.settle(organization.id, id, transaction.link, person).await?;
         let voucher = secret::encode(secret::random()?.as_slice());

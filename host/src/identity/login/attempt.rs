@@ -8,7 +8,7 @@ use crate::identity::factors::{self, Outcome};
 use crate::identity::people::{self, User, UserStatus, key_of};
 use crate::identity::sessions::Visitor;
 use crate::identity::sign_ins::{Event, EventKind, record};
-use crate::identity::{AccessToken, Identity, IdentityError, IssueToken, platform, secret};
+use crate::identity::{AccessToken, Identity, IdentityError, IssueToken, LIFETIME, platform, secret};
 use crate::ids::{OrganizationId, PrincipalId, RequestId};
 use crate::mail::Message;
 use crate::organizations::{Organization, Status};
@@ -76,6 +76,7 @@ impl Identity {
             auth_time: self.clock.now(),
             amr: &["pwd".to_owned()],
             acr: "aal1",
+            life: LIFETIME,
         })
         .await
     }

@@ -1,6 +1,6 @@
 //! A code for tokens, and a client's own word for tokens.
 
-use super::{Grant, NewGrant, begin, comes_back, idle, is_live, store};
+use super::{Grant, NewGrant, begin, comes_back, is_live, store};
 use crate::clock::UnixMillis;
 use crate::identity::bearer::principal_epoch;
 use crate::identity::oauth::opaque::Kind;
@@ -51,7 +51,7 @@ impl Identity {
                 if let Ok(grant) = &outcome
                     && comes_back(&owner, |scope| grant.has(scope))
                 {
-                    let expires_at = now.saturating_add(idle(&owner)).min(grant.ends_at);
+                    let expires_at = owner.lives.idle_end(now).min(grant.ends_at);
                     store::insert_refresh(connection, &refresh_hash, grant.id, 1, expires_at)?;
                 }
                 // A refusal has ended a grant: what is remembered of its tokens must go.

@@ -8,7 +8,7 @@
 use zeroize::Zeroizing;
 
 use super::exchange::still_good;
-use super::{Grant, idle, store};
+use super::{Grant, store};
 use crate::clock::UnixMillis;
 use crate::identity::oauth::opaque::Kind;
 use crate::identity::oauth::{Client, GrantType, OAuthError, TokenAnswer, scope};
@@ -139,7 +139,7 @@ fn rotate(
     }
     let grant = without_ended_session(connection, grant, now)?;
     if let Some((_, generation)) = store::take_refresh(connection, &turn.hash, &turn.sealed, now)? {
-        let expires_at = now.saturating_add(idle(client)).min(grant.ends_at);
+        let expires_at = client.lives.idle_end(now).min(grant.ends_at);
         store::insert_refresh(connection, &turn.next, grant.id, generation + 1, expires_at)?;
         store::forget_successors(connection, grant.id, now.saturating_sub(AGAIN))?;
         return Ok(Outcome::Next(grant, turn.sealed.clone()));

@@ -4,6 +4,7 @@
 mod clients;
 mod codes;
 mod families;
+mod keys;
 
 use super::*;
 use crate::clock::UnixMillis;
@@ -131,6 +132,9 @@ fn native() -> NewClient {
         auth: ClientAuth::None,
         redirect_uris: vec![BACK.to_owned()],
         logout_uris: vec!["https://app.example.com/bye".to_owned()],
+        keys: Vec::new(),
+        origins: Vec::new(),
+        lives: LivesChange::default(),
         grants: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
         scopes: ["openid", "profile", "email", "offline_access", "crm.contact:read"].map(Into::into).into(),
         service: None,
