@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::forge::{Forge, sign};
 use super::*;
 use crate::identity::signing::SigningAlgorithm;
-use crate::identity::{LONGEST_LIFE, UserChange, UserStatus};
+use crate::identity::{UserChange, UserStatus};
 
 #[tokio::test]
 async fn the_forge_forges_good_tokens() {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::identity::fixture::{PASSWORD, World, acting, visitor};
 use crate::identity::login::{External, PATIENCE, Step};
-use crate::identity::{FactorProof, IssueToken, SignInFilter, User, UserChange, UserStatus};
+use crate::identity::{FactorProof, IssueToken, LIFETIME, SignInFilter, User, UserChange, UserStatus};
 
 async fn password_said(world: &World, name: &str) -> String {
     let (cookie, next) = world.identity.begin_login(&world.acme).await.unwrap();
@@ -33,6 +33,7 @@ async fn token(world: &World, started: &Started) -> String {
         auth_time: session.auth_time,
         amr: &session.amr(),
         acr: session.acr(),
+        life: LIFETIME,
     };
     world.identity.issue(token).await.unwrap().token
 }

@@ -174,7 +174,7 @@ mod tests {
         )
         .unwrap();
         file.execute_batch(include_str!("../../../../../migrations/identity/0003_oauth.sql")).unwrap();
-        for (id, kind, auth) in [(1, "native", "none"), (2, "web", "client_secret_post")] {
+        for (id, kind, auth) in [(1_u8, "native", "none"), (2, "web", "client_secret_post")] {
             file.execute(
                 "insert into oauth_clients (id, name, kind, auth_method, redirect_uris, logout_uris, grants, scopes,
                      id_token_alg, trusted, created_at, created_by, updated_at, updated_by)
