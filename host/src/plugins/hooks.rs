@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::bindings::hooks::exports::stoa::plugin::hooks::Draft as WitDraft;
 use super::bindings::host::stoa::plugin::types::Refusal;
-use super::call::{self, Ground, fault, to_wit};
+use super::call::{self, Ground, to_wit};
 use super::imports::records::pack;
+use super::refusal::fault;
 use super::usage::CallKind;
 use super::{Plugin, Plugins};
 use crate::records::RecordError;

@@ -6,7 +6,7 @@
 //! file for each interface of the contract.
 //!
 //! Reading order: `package.rs`, `manifest.rs`, `reading.rs`, `entity.rs`, `engine.rs`, `artifact.rs`, `worker.rs`, `sql/`,
-//! `call.rs`, `breaker.rs`, `usage.rs`, `imports/`, `hooks.rs`, `action.rs`, `report.rs`.
+//! `call.rs`, `breaker.rs`, `usage.rs`, `refusal.rs`, `imports/`, `hooks.rs`, `action.rs`, `report.rs`.
 
 mod action;
 mod artifact;
@@ -22,6 +22,7 @@ mod imports;
 mod manifest;
 mod package;
 mod reading;
+mod refusal;
 mod report;
 mod sql;
 #[cfg(test)]

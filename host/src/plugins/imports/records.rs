@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use crate::plugins::bindings::host::stoa::plugin::records::{Change as WitChange, Host, Row};
 use crate::plugins::bindings::host::stoa::plugin::types::{RecordId as WitId, Refusal};
-use crate::plugins::call::{Ground, State, from_wit, refusal, to_wit};
+use crate::plugins::call::{Ground, State, from_wit, to_wit};
+use crate::plugins::refusal::refusal;
 use crate::records::cells::push;
 use crate::records::filter::{self, Context, Filter, Sight, bind};
 use crate::records::list::{self, write_visible};

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::plugins::bindings::host::stoa::plugin::sql::{Host, HostCursor, Rows};
 use crate::plugins::bindings::host::stoa::plugin::types::Refusal;
-use crate::plugins::call::{Ground, State, refusal};
+use crate::plugins::call::{Ground, State};
+use crate::plugins::refusal::refusal;
 use crate::records::RecordError;
 use crate::records::cells::{Cell, Cells};
 use crate::records::plugin_sql;
