@@ -1,4 +1,5 @@
-//! Embeds plugin packages: every folder `<id>/` with `manifest.json` and `component.wasm` below `STOA_EMBED_PLUGINS`.
+//! Embeds plugin packages: every folder `<id>/` with `manifest.json`, `component.wasm` and perhaps `sql.json` below
+//! `STOA_EMBED_PLUGINS`.
 //! Without that variable the binary carries none and takes them from `stoa serve --plugins DIR`.
 
 use std::fmt::Write as _;
@@ -10,17 +11,23 @@ const VARIABLE: &str = "STOA_EMBED_PLUGINS";
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-env-changed={VARIABLE}");
     let mut text = String::from(
-        "/// Id, manifest and component of every embedded package.\npub(crate) const EMBEDDED: &[(&str, &[u8], &[u8])] = &[\n",
+        "/// Id, manifest, component and SQL texts of every embedded package.\npub(crate) const EMBEDDED: &[(&str, &[u8], &[u8], &[u8])] = &[\n",
     );
     if let Some(folder) = env::var_os(VARIABLE).filter(|folder| !folder.is_empty()) {
         for package in packages(Path::new(&folder))? {
             let id = package.file_name().unwrap_or_default();
             let (manifest, component) = (package.join("manifest.json"), package.join("component.wasm"));
-            for file in [&manifest, &component] {
+            let sql = package.join("sql.json");
+            for file in [&manifest, &component, &sql] {
                 println!("cargo::rerun-if-changed={}", file.display());
             }
             let _ =
-                writeln!(text, "    ({id:?}, include_bytes!({manifest:?}), include_bytes!({component:?})),");
+                write!(text, "    ({id:?}, include_bytes!({manifest:?}), include_bytes!({component:?}), ");
+            // A plugin without SQL may have no such file.
+            let _ = match sql.is_file() {
+                true => writeln!(text, "include_bytes!({sql:?})),"),
+                false => writeln!(text, "b\"\"),"),
+            };
         }
     }
     text.push_str("];\n");

@@ -25,11 +25,42 @@ impl Sql {
 }
 
 /// A statement: `sql!("select count(*) from visible_note where done = ?1")`. Parts are joined as `concat!` does.
+///
+/// The text is also written into the component's custom section `stoa:sql`, out of which the package's `sql.json` is made. A
+/// host runs no other text, so a statement cannot come into being while the plugin runs.
 #[macro_export]
 macro_rules! sql {
-    ($($text:literal),+ $(,)?) => {
-        $crate::Sql::from_source(concat!($($text),+))
-    };
+    ($($text:literal),+ $(,)?) => {{
+        const TEXT: &str = concat!($($text),+);
+        #[cfg(target_family = "wasm")]
+        const _: () = {
+            #[unsafe(link_section = "stoa:sql")]
+            static LISTED: [u8; TEXT.len() + 4] = $crate::sql::listed(TEXT);
+        };
+        $crate::Sql::from_source(TEXT)
+    }};
+}
+
+/// A text as it stands in the section: its length as four bytes, little endian, and itself. For [`sql!`](crate::sql!) only.
+///
+/// # Panics
+/// At compile time, should the array have another length.
+#[doc(hidden)]
+#[must_use]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::indexing_slicing,
+    reason = "evaluated by the compiler; a host takes 64 KiB"
+)]
+pub const fn listed<const N: usize>(text: &str) -> [u8; N] {
+    let (text, mut bytes) = (text.as_bytes(), [0; N]);
+    let length = (text.len() as u32).to_le_bytes();
+    let mut at = 0;
+    while at < N {
+        bytes[at] = if at < 4 { length[at] } else { text[at - 4] };
+        at += 1;
+    }
+    bytes
 }
 
 /// A value that can be bound to a parameter. Money takes two.
@@ -157,5 +188,16 @@ impl Cursor {
     /// The host's refusal.
     pub fn next<T: FromRow>(&mut self, max: u32) -> Result<Vec<T>> {
         decoded(&self.0.next(max)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::listed;
+
+    #[test]
+    fn a_text_is_listed_behind_its_length() {
+        assert_eq!(listed::<7>("a'b"), *b"\x03\0\0\0a'b");
+        assert_eq!(crate::sql!("select ", 1).text(), "select 1");
     }
 }

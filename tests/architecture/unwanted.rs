@@ -32,8 +32,8 @@ const BANNED: [(&str, &str); 22] = [
     ("execvp", "the host starts no programs"),
 ];
 
-/// Paths that start a program.
-const PROGRAMS: [&str; 2] = ["process::Command", "process::{Command"];
+/// The one file that starts a program: the host's own binary, with lower limits.
+const WORKER: &str = "host/src/plugins/worker.rs";
 
 fn banned(path: &str, text: &str) -> Vec<String> {
     if path.ends_with("tests.rs") || path.contains("/tests/") {
@@ -47,7 +47,8 @@ fn banned(path: &str, text: &str) -> Vec<String> {
         })
         .collect();
     for (number, line) in source.skeleton.lines().enumerate() {
-        if PROGRAMS.iter().any(|program| line.contains(program)) {
+        let names = line.contains("process::") && line.split(|c| !is_word(c)).any(|word| word == "Command");
+        if names && path != WORKER {
             wrong.push(format!("{path}:{}: the host starts no programs", number + 1));
         }
     }

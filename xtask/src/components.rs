@@ -1,6 +1,7 @@
 //! Plugins to WebAssembly: build them, and lay them out as packages that a host embeds or loads.
 //!
-//! A package is a folder `<id>/` with `component.wasm` and `manifest.json`. A file is only written when its bytes differ:
+//! A package is a folder `<id>/` with `component.wasm`, `manifest.json` and `sql.json`, the SQL texts that the SDK's `sql!`
+//! wrote into the component: the only ones that a host runs. A file is only written when its bytes differ:
 //! the host embeds the packages, and an untouched file means that it is not rebuilt.
 
 use std::collections::BTreeSet;
@@ -9,9 +10,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::fault::Fault;
+use crate::sql_section;
 use crate::workspace::{Workspace, answers, metadata, run, say};
 
 const TRIPLE: &str = "wasm32-wasip2";
@@ -122,15 +124,40 @@ fn lay_out(built: &[Built], packages: &Path) -> Result<(), Fault> {
         let id = parsed["id"].as_str().ok_or_else(|| Fault::new(format!("{}: no id", manifest.display())))?;
         let folder = packages.join(id);
         fs::create_dir_all(&folder).map_err(Fault::at(folder.display()))?;
-        copy_when_different(component, &folder.join("component.wasm"))?;
-        copy_when_different(&manifest, &folder.join("manifest.json"))?;
+        let binary = fs::read(component).map_err(Fault::at(component.display()))?;
+        let texts = sql_section::texts(&binary).ok_or_else(|| {
+            Fault::new(format!("{}: its section of SQL texts is torn", component.display()))
+        })?;
+        write_when_different(&binary, &folder.join("component.wasm"))?;
+        write_when_different(text.as_bytes(), &folder.join("manifest.json"))?;
+        write_when_different(&catalogue(&texts)?, &folder.join("sql.json"))?;
         ids.insert(id.to_owned());
     }
     remove_others(packages, &ids)
 }
 
-fn copy_when_different(from: &Path, to: &Path) -> Result<(), Fault> {
-    let bytes = fs::read(from).map_err(Fault::at(from.display()))?;
+/// `sql.json`: the texts in order, each with what it does.
+fn catalogue(texts: &BTreeSet<String>) -> Result<Vec<u8>, Fault> {
+    let listed = texts.iter().map(|text| {
+        let first = text.split_whitespace().next().unwrap_or_default().to_ascii_lowercase();
+        // A write has neither WITH nor SELECT: a host refuses it.
+        let kind = match first.as_str() {
+            "select" | "with" | "values" => Some("read"),
+            "insert" | "replace" | "update" | "delete" => Some("write"),
+            _ => None,
+        };
+        match kind {
+            Some(kind) => json!({ "text": text, "kind": kind }),
+            None => json!({ "text": text }),
+        }
+    });
+    let catalogue = json!({ "v": 1, "texts": listed.collect::<Vec<_>>() });
+    let mut bytes = serde_json::to_vec_pretty(&catalogue).map_err(Fault::at("sql.json"))?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+fn write_when_different(bytes: &[u8], to: &Path) -> Result<(), Fault> {
     if fs::read(to).is_ok_and(|present| present == bytes) {
         return Ok(());
     }

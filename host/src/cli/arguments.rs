@@ -42,6 +42,22 @@ pub(super) enum Command {
     Admin(AdminCommand),
     /// Say whether this installation is fit to serve
     Doctor(Doctor),
+    /// Do one job for the host that started this process, with lower limits
+    #[command(hide = true)]
+    Worker(Worker),
+}
+
+/// What a host tells the child that it starts.
+#[derive(Args, Debug)]
+pub(super) struct Worker {
+    /// The job; what it works on comes in on standard input
+    pub job: String,
+    /// Bytes of memory
+    #[arg(long)]
+    pub memory: u64,
+    /// Seconds of processor time
+    #[arg(long)]
+    pub cpu: u64,
 }
 
 /// The folder and the plugins: what every command needs.
@@ -50,7 +66,7 @@ pub(super) struct Installation {
     /// The folder that holds everything
     #[arg(long, env = "STOA_DATA", default_value = "stoa-data", value_name = "DIR")]
     pub data: PathBuf,
-    /// Packages beside the embedded ones: a folder with <id>/manifest.json and <id>/component.wasm
+    /// Packages beside the embedded ones: a folder with <id>/manifest.json, <id>/component.wasm and <id>/sql.json
     #[arg(long, env = "STOA_PLUGINS", value_name = "DIR")]
     pub plugins: Option<PathBuf>,
     /// Passwords that nobody may choose: SHA-1 hashes in hexadecimal, one a line, sorted (Have I Been Pwned's download)

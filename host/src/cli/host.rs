@@ -18,6 +18,7 @@ use crate::http::operator::socket::OperatorListener;
 use crate::http::operator::{self, Operator};
 use crate::http::{Metrics, server};
 use crate::plugins::{Package, PluginError};
+use crate::storage::heap;
 
 /// How long to wait for a host that holds the lock and does not listen yet: it compiles its plugins first.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -103,6 +104,7 @@ pub(super) async fn open(
         group_commit: installation.group_commit,
         breached: installation.breached_passwords.clone(),
     };
+    heap::limit_to_machine();
     let packages = packages(installation.plugins.as_deref()).map_err(AppError::from)?;
     let app = App::open(&config, packages, Clock::system()).await?;
     tokio::spawn(app.clone().work());
@@ -114,7 +116,7 @@ include!(concat!(env!("OUT_DIR"), "/embedded_plugins.rs"));
 /// The embedded packages, then those of the folder.
 fn packages(folder: Option<&Path>) -> Result<Vec<Package>, PluginError> {
     let embedded =
-        EMBEDDED.iter().map(|(id, manifest, component)| Package::embedded(id, manifest, component));
+        EMBEDDED.iter().map(|(id, manifest, component, sql)| Package::embedded(id, manifest, component, sql));
     let mut packages: Vec<Package> = embedded.collect();
     if let Some(folder) = folder {
         packages.extend(Package::all_in(folder)?);

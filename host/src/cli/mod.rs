@@ -21,6 +21,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::plugins::worker;
+
 use self::arguments::{AdminCommand, Arguments, Command, KeyCommand, OrgCommand};
 pub use self::error::CliError;
 
@@ -28,6 +30,9 @@ pub use self::error::CliError;
 #[must_use]
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if let Command::Worker(child) = &arguments.command {
+        return worker::serve(&child.job, child.memory, child.cpu);
+    }
     output::log_to_stderr(matches!(arguments.command, Command::Serve(_)));
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -52,5 +57,6 @@ async fn run(command: Command) -> Result<ExitCode, CliError> {
         Command::Import(options) => import::run(options).await,
         Command::Admin(AdminCommand::ClaimCode(options)) => commands::claim_code(options).await,
         Command::Doctor(options) => doctor::run(options).await,
+        Command::Worker(child) => Ok(worker::serve(&child.job, child.memory, child.cpu)),
     }
 }

@@ -133,6 +133,6 @@ mod tests {
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
         let body = response.into_body().into_string().await.unwrap();
         assert!(body.contains("\"code\":\"internal\"") && body.contains("request_id"), "{body}");
-        assert!(metrics.render().contains("status=\"500\"} 1"));
+        assert!(metrics.render(0).contains("status=\"500\"} 1"));
     }
 }

@@ -24,6 +24,16 @@ pub enum PluginError {
         /// All of them.
         faults: Vec<ManifestFault>,
     },
+    /// A text of the package's SQL, or its private tables, cannot be compiled or cost too much.
+    #[error("the SQL of package {package} is refused{}: {detail}", text.as_deref().map_or_else(|| ", its tables".to_owned(), |text| format!(", `{text}`")))]
+    Sql {
+        /// Which.
+        package: String,
+        /// The beginning of the text; none for the tables.
+        text: Option<String>,
+        /// Why.
+        detail: String,
+    },
     /// The component does not compile, or asks for what the contract does not offer.
     #[error("the component of package {package} is refused: {detail}")]
     Component {

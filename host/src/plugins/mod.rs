@@ -1,16 +1,17 @@
 //! Plugins: the only door to plugin code.
 //!
 //! A package is a manifest and a component ([`package`]). At start each is checked ([`manifest`]), compiled once and kept
-//! by digest ([`artifact`]). A call ([`call`]) is a fresh instance with a processor, time, memory and host-call limit, on a
+//! by digest ([`artifact`]); its SQL texts are compiled once, in a limited child ([`sql`], [`worker`]). A call ([`call`]) is a fresh instance with a processor, time, memory and host-call limit, on a
 //! write transaction or a snapshot, all gone when the answer is out. What a plugin may reach is the folder [`imports`], one
 //! file for each interface of the contract.
 //!
-//! Reading order: `package.rs`, `manifest.rs`, `reading.rs`, `entity.rs`, `engine.rs`, `artifact.rs`, `call.rs`, `imports/`, `hooks.rs`,
-//! `action.rs`, `report.rs`.
+//! Reading order: `package.rs`, `manifest.rs`, `reading.rs`, `entity.rs`, `engine.rs`, `artifact.rs`, `worker.rs`, `sql/`,
+//! `call.rs`, `breaker.rs`, `usage.rs`, `imports/`, `hooks.rs`, `action.rs`, `report.rs`.
 
 mod action;
 mod artifact;
 mod bindings;
+mod breaker;
 mod call;
 mod declaration;
 mod engine;
@@ -22,8 +23,11 @@ mod manifest;
 mod package;
 mod reading;
 mod report;
+mod sql;
 #[cfg(test)]
 mod tests;
+mod usage;
+pub(crate) mod worker;
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
@@ -38,7 +42,11 @@ use self::bindings::hooks::WithHooksIndices;
 use self::bindings::reports::WithReportsIndices;
 use self::call::State;
 use self::engine::Gate;
+use self::sql::Texts;
+use self::sql::check::Checks;
+use self::usage::Watches;
 use crate::clock::UnixMillis;
+use crate::ids::OrganizationId;
 use crate::licensing::Entitlement;
 use crate::policy::{Effect, Grant, Scope as Reach};
 use crate::records::schema::Module;
@@ -49,6 +57,7 @@ pub use self::declaration::{Action, ActionMode, ActionTarget, Column, Report, Se
 pub use self::error::PluginError;
 pub use self::manifest::{Manifest, ManifestFault};
 pub use self::package::Package;
+pub use self::usage::{CallKind, PluginUsage, Used};
 
 /// A plugin that is ready to be called.
 pub struct Plugin {
@@ -58,6 +67,9 @@ pub struct Plugin {
     hooks: Option<WithHooksIndices>,
     actions: Option<WithActionsIndices>,
     reports: Option<WithReportsIndices>,
+    watches: Arc<Watches>,
+    /// The SQL that it may use.
+    sql: Texts,
 }
 
 /// Every plugin of the installation. Cheap to clone.
@@ -65,6 +77,7 @@ pub struct Plugin {
 pub struct Plugins {
     all: Arc<BTreeMap<Arc<str>, Arc<Plugin>>>,
     gate: Gate,
+    watches: Arc<Watches>,
 }
 
 impl Plugins {
@@ -75,19 +88,21 @@ impl Plugins {
     /// The first package that is refused, with every fault of its manifest.
     pub fn load(packages: Vec<Package>, artifacts: PathBuf, key: [u8; 32]) -> Result<Self, PluginError> {
         let engine = engine::start()?;
+        let checks = Checks::new(artifacts.clone(), key);
         let artifacts = Artifacts::new(artifacts, key);
+        let watches = Arc::new(Watches::default());
         let mut all = BTreeMap::new();
         let installed =
             packages.iter().filter_map(|package| manifest::stated_id(&package.manifest)).collect();
         for package in packages {
-            let plugin = plugin(&engine, &artifacts, &package, &installed)?;
+            let plugin = plugin(&engine, (&artifacts, &checks), &package, &installed, &watches)?;
             let id = Arc::clone(&plugin.manifest.id);
             if all.insert(id, Arc::new(plugin)).is_some() {
                 let detail = "another package has the same plugin id".to_owned();
                 return Err(PluginError::Package { package: package.name, detail });
             }
         }
-        Ok(Self { all: Arc::new(all), gate: Gate::new() })
+        Ok(Self { all: Arc::new(all), gate: Gate::default(), watches })
     }
 
     /// The plugin with this id.
@@ -104,6 +119,12 @@ impl Plugins {
         modules.sort();
         modules.dedup();
         modules
+    }
+
+    /// What plugins used since the start of the process, in one organization or in all, and whether they are paused.
+    #[must_use]
+    pub fn usage(&self, organization: Option<OrganizationId>, now: UnixMillis) -> Vec<PluginUsage> {
+        self.watches.usage(organization, now)
     }
 
     /// Every plugin, by id.
@@ -158,9 +179,10 @@ impl Plugin {
 
 fn plugin(
     engine: &Engine,
-    artifacts: &Artifacts,
+    (artifacts, checks): (&Artifacts, &Checks),
     package: &Package,
     installed: &HashSet<String>,
+    watches: &Arc<Watches>,
 ) -> Result<Plugin, PluginError> {
     let manifest = Manifest::parse_among(&package.manifest, Some(installed))
         .map_err(|faults| PluginError::Manifest { package: package.name.clone(), faults })?;
@@ -168,6 +190,11 @@ fn plugin(
         package: package.name.clone(),
         detail: format!("{error:#}"),
     };
+    let listed = sql::read(&package.sql)
+        .map_err(|detail| PluginError::Package { package: package.name.clone(), detail })?;
+    checks.pass(package, &manifest, &listed)?;
+    let sql = Texts::new(listed);
+    sql::warn_of_missing(&package.name, &package.component, &sql);
     let component = artifacts.load(engine, package)?;
     let linker = imports::linker(engine, &component).map_err(refuse)?;
     let component = linker.instantiate_pre(&component).map_err(refuse)?;
@@ -177,5 +204,7 @@ fn plugin(
         reports: WithReportsIndices::new(&component).ok(),
         component,
         manifest,
+        watches: Arc::clone(watches),
+        sql,
     })
 }

@@ -7,7 +7,9 @@ use std::time::Duration;
 use rusqlite::Statement;
 
 use super::cells::{Cell, push_sql};
+use super::evolve;
 use super::list::write_visible;
+use super::profile::PROFILE;
 use super::rights::masked_names;
 use super::schema::{Entity, Module};
 use super::value::Value;
@@ -45,35 +47,74 @@ pub fn with_views(
     module: &Module,
     text: &str,
 ) -> Result<(String, Vec<Value>), RecordError> {
-    let lower = text.to_ascii_lowercase();
-    let (mut views, mut params) = (String::new(), vec![Value::Null; PARAMETERS]);
-    for entity in module.entities.iter().filter(|entity| lower.contains(&format!("visible_{}", entity.key))) {
-        let columns = columns(scope, entity);
-        let mut select = format!("select {columns} from \"{}\" where ", entity.key);
+    let mut params = vec![Value::Null; PARAMETERS];
+    let sql = behind_views(conn, module, text, |entity| {
+        let mut select = format!("select {} from \"{}\" where ", columns(scope, entity), entity.key);
         match write_visible(scope, entity, "read", &mut select, &mut params) {
             Ok(()) => {}
             Err(RecordError::Forbidden { .. }) => select.push('0'), // the caller may read none: an empty view
             Err(error) => return Err(error),
         }
+        Ok(select)
+    })?;
+    Ok((sql, params.split_off(PARAMETERS)))
+}
+
+/// A plugin's text behind the views that it names, each what `select` says of its entity.
+fn behind_views<E>(
+    conn: &Rc<Connection>,
+    module: &Module,
+    text: &str,
+    mut select: impl FnMut(&Entity) -> Result<String, E>,
+) -> Result<String, E> {
+    let lower = text.to_ascii_lowercase();
+    let mut views = String::new();
+    for entity in module.entities.iter().filter(|entity| lower.contains(&format!("visible_{}", entity.key))) {
         if !views.is_empty() {
             views.push_str(", ");
         }
-        views.push_str(&conn.visible(&entity.key, &select));
+        views.push_str(&conn.visible(&entity.key, &select(entity)?));
     }
     if views.is_empty() {
-        return Ok((text.to_owned(), Vec::new()));
+        return Ok(text.to_owned());
     }
-    let values = params.split_off(PARAMETERS);
     let (first, rest) = word(text);
     if !first.eq_ignore_ascii_case("with") {
-        return Ok((format!("with {views} {text}"), values));
+        return Ok(format!("with {views} {text}"));
     }
     let (second, after) = word(rest);
-    let sql = match second.eq_ignore_ascii_case("recursive") {
+    Ok(match second.eq_ignore_ascii_case("recursive") {
         true => format!("with recursive {views}, {after}"),
         false => format!("with {views}, {rest}"),
+    })
+}
+
+/// A file in memory with the tables of a plugin, entities and private ones, on which its texts are tried.
+///
+/// # Errors
+/// A private step that is refused, or tables that SQLite does not make.
+pub fn scratch(module: &Module) -> Result<Rc<Connection>, RecordError> {
+    let conn = crate::storage::scratch(&PROFILE)?;
+    evolve::apply(&conn, module)?;
+    Ok(conn)
+}
+
+/// Compiles a text as it will be compiled for a call, without running it, and answers whether it only reads.
+///
+/// # Errors
+/// What the plugin's author is told.
+pub fn compile(
+    conn: &Rc<Connection>,
+    module: &Module,
+    text: &str,
+    time: Duration,
+) -> Result<bool, PluginSqlError> {
+    let all = |entity: &Entity| {
+        let sql = format!("select {} from \"{}\" where deleted_at is null", entity.plugin_select, entity.key);
+        Ok::<_, PluginSqlError>(sql)
     };
-    Ok((sql, values))
+    let sql = behind_views(conn, module, text, all)?;
+    conn.plugin(PluginMode::AsPlugin, &sql, time, |statement| Ok(statement.readonly()))
 }
 
 /// The columns of a view: those that the caller may not read are empty.

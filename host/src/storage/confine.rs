@@ -14,7 +14,9 @@ use rusqlite::config::DbConfig;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
 
+use super::FileKind;
 use super::error::StorageError;
+use super::watchdog::{PATIENCE, Watchdog};
 
 /// With whose rights a plugin's statement reads.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -30,6 +32,10 @@ pub(super) const AS_PLUGIN: u8 = 1;
 pub(super) const AS_CALLER: u8 = 2;
 /// A plugin's own migration of its private tables.
 pub(super) const MIGRATION: u8 = 3;
+/// See [`Watch`].
+const REPORTED: u64 = u64::MAX;
+/// Steps of a statement between two looks at the clock. One step may go over a value of megabytes, so they are few.
+const STEPS: i32 = 200;
 
 /// What all connections of a file know together.
 pub(super) struct Shared {
@@ -37,6 +43,14 @@ pub(super) struct Shared {
     pub(super) entities: ArcSwapOption<HashSet<String>>,
     /// Ends the names of host-made views. A plugin that could guess it could name a view of its own so.
     pub(super) seal: Arc<str>,
+    /// Looks for statements that nothing ends.
+    pub(super) watchdog: Arc<Watchdog>,
+}
+
+impl Shared {
+    pub(super) fn new(seal: Arc<str>, watchdog: Arc<Watchdog>) -> Self {
+        Self { entities: ArcSwapOption::empty(), seal, watchdog }
+    }
 }
 
 /// What the callbacks of one connection see.
@@ -44,16 +58,22 @@ pub(super) struct Watch {
     mode: AtomicU8,
     /// Nanoseconds after `base`; 0 for none.
     deadline: AtomicU64,
+    /// When the watchdog reports what still runs, as `deadline`; [`REPORTED`] when it has.
+    overdue: AtomicU64,
+    /// For messages.
+    file: String,
     base: Instant,
     denied: Mutex<Option<String>>,
     shared: Arc<Shared>,
 }
 
 impl Watch {
-    pub(super) fn new(shared: Arc<Shared>) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, file: String) -> Self {
         Self {
             mode: AtomicU8::new(HOST),
             deadline: AtomicU64::new(0),
+            overdue: AtomicU64::new(0),
+            file,
             base: Instant::now(),
             denied: Mutex::new(None),
             shared,
@@ -67,11 +87,32 @@ impl Watch {
 
     /// Ends statements `after` from now, or earlier if a deadline already runs. Undone when the guard is dropped.
     pub(super) fn limit(&self, after: Duration) -> Limited<'_> {
-        let nanos = (self.base.elapsed() + after).as_nanos();
-        let until = u64::try_from(nanos).unwrap_or(u64::MAX).max(1);
-        let before = self.deadline.load(Ordering::Relaxed);
-        self.deadline.store(if before == 0 { until } else { before.min(until) }, Ordering::Relaxed);
-        Limited { watch: self, before }
+        let now = self.base.elapsed();
+        let nanos = |end: Duration| u64::try_from(end.as_nanos()).unwrap_or(u64::MAX).max(1);
+        let earlier = |mark: &AtomicU64, until: u64| {
+            let before = mark.load(Ordering::Relaxed);
+            mark.store(if before == 0 { until } else { before.min(until) }, Ordering::Relaxed);
+            before
+        };
+        Limited {
+            watch: self,
+            before: earlier(&self.deadline, nanos(now + after)),
+            before_overdue: earlier(&self.overdue, nanos(now.saturating_add(after.saturating_mul(PATIENCE)))),
+        }
+    }
+
+    /// Whether a plugin's statement runs far longer than it may, and was not reported yet.
+    pub(super) fn report_overdue(&self) -> bool {
+        let mark = self.overdue.load(Ordering::Relaxed);
+        let running = mark != 0 && mark != REPORTED && self.mode.load(Ordering::Relaxed) != HOST;
+        // Should the statement end at this moment, there is nothing to be reported.
+        running
+            && self.base.elapsed().as_nanos() > u128::from(mark)
+            && self.overdue.compare_exchange(mark, REPORTED, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
+    pub(super) fn file(&self) -> &str {
+        &self.file
     }
 
     fn is_late(&self) -> bool {
@@ -100,37 +141,46 @@ impl Watch {
 pub(super) struct Limited<'a> {
     watch: &'a Watch,
     before: u64,
+    before_overdue: u64,
 }
 
 impl Drop for Limited<'_> {
     fn drop(&mut self) {
         self.watch.deadline.store(self.before, Ordering::Relaxed);
+        self.watch.overdue.store(self.before_overdue, Ordering::Relaxed);
     }
 }
 
 /// Sets the callbacks, limits and switches. Must come before any statement is prepared, and never again.
-pub(super) fn confine(connection: &rusqlite::Connection, watch: &Arc<Watch>) -> Result<(), StorageError> {
+pub(super) fn confine(
+    connection: &rusqlite::Connection,
+    kind: FileKind,
+    watch: &Arc<Watch>,
+) -> Result<(), StorageError> {
     for (switch, on) in [
         (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
         (DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false),
         (DbConfig::SQLITE_DBCONFIG_DQS_DML, false),
         (DbConfig::SQLITE_DBCONFIG_DQS_DDL, false),
         (DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true),
+        // A file that a plugin shares has neither. Should one get into its schema, it does not run with the host's rights.
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, kind == FileKind::Host),
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, kind == FileKind::Host),
     ] {
         connection.set_db_config(switch, on)?;
     }
     connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
     connection.set_limit(Limit::SQLITE_LIMIT_WORKER_THREADS, 0)?;
-    connection.set_limit(Limit::SQLITE_LIMIT_TRIGGER_DEPTH, 32)?;
+    connection.set_limit(Limit::SQLITE_LIMIT_TRIGGER_DEPTH, 8)?;
     set_limits(connection, &HOST_LIMITS)?;
     let late = Arc::clone(watch);
-    connection.progress_handler(1_000, Some(move || late.is_late()))?;
+    connection.progress_handler(STEPS, Some(move || late.is_late()))?;
     let asked = Arc::clone(watch);
     connection.authorizer(Some(move |context: AuthContext<'_>| asked.authorize(&context)))?;
     Ok(())
 }
 
-type Limits = [(Limit, i32); 8];
+type Limits = [(Limit, i32); 9];
 
 // Host and plugin share a handle, and these limits act while a statement is compiled or run; so each side has its own.
 const HOST_LIMITS: Limits = [
@@ -142,6 +192,7 @@ const HOST_LIMITS: Limits = [
     (Limit::SQLITE_LIMIT_VDBE_OP, 1_000_000),
     (Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1_000),
     (Limit::SQLITE_LIMIT_VARIABLE_NUMBER, 32_766),
+    (Limit::SQLITE_LIMIT_FUNCTION_ARG, 1_000),
 ];
 
 // Twice the 64 KiB a plugin may send: the host puts its views before a caller's statement.
@@ -154,6 +205,7 @@ const PLUGIN_LIMITS: Limits = [
     (Limit::SQLITE_LIMIT_VDBE_OP, 25_000),
     (Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 256),
     (Limit::SQLITE_LIMIT_VARIABLE_NUMBER, 999),
+    (Limit::SQLITE_LIMIT_FUNCTION_ARG, 32),
 ];
 
 fn set_limits(connection: &rusqlite::Connection, limits: &Limits) -> rusqlite::Result<()> {

@@ -62,8 +62,9 @@ impl Connection {
         let raw = rusqlite::Connection::open_with_flags(path, flags)?;
         raw.set_prepared_statement_cache_capacity(STATEMENTS);
         raw.busy_timeout(BUSY)?;
-        let watch = Arc::new(Watch::new(Arc::clone(&shared)));
-        confine::confine(&raw, &watch)?;
+        let watch = Arc::new(Watch::new(Arc::clone(&shared), path.display().to_string()));
+        shared.watchdog.watch(&watch);
+        confine::confine(&raw, kind, &watch)?;
         if kind == FileKind::Plugin {
             super::functions::replace_slow_ones(&raw)?;
             super::functions::add_ours(&raw)?;

@@ -16,6 +16,7 @@ use super::error::StorageError;
 use super::group::{self, Request, Waiting};
 use super::migrate::Plan;
 use super::pool::Pool;
+use super::watchdog::Watchdog;
 use super::{ChangeOrigin, FileKind, FileProfile, Verdict};
 use crate::clock::Clock;
 
@@ -65,11 +66,11 @@ impl TenantFile {
         path: PathBuf,
         profile: &FileProfile,
         plan: &Plan,
-        seal: &Arc<str>,
+        (seal, watchdog): (&Arc<str>, &Arc<Watchdog>),
         clock: &Clock,
         pool: &Arc<Pool>,
     ) -> Result<Self, StorageError> {
-        let shared = Shared { entities: arc_swap::ArcSwapOption::empty(), seal: Arc::clone(seal) };
+        let shared = Shared::new(Arc::clone(seal), Arc::clone(watchdog));
         let inner = Inner {
             kind: profile.kind,
             redacted: profile.redacted,

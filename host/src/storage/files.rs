@@ -14,6 +14,7 @@ use super::error::StorageError;
 use super::file::TenantFile;
 use super::migrate::{Migration, Plan};
 use super::pool::Pool;
+use super::watchdog::Watchdog;
 use crate::clock::Clock;
 use crate::ids::OrganizationId;
 
@@ -28,6 +29,7 @@ struct State {
     capacity: usize,
     /// See [`super::Connection::visible`].
     seal: Arc<str>,
+    watchdog: Arc<Watchdog>,
     open: Mutex<Open>,
     /// Two threads must not open one file at once, and different files should not wait for each other.
     opening: [Mutex<()>; 64],
@@ -71,6 +73,7 @@ impl TenantFiles {
             pool: Arc::new(Pool::new(group_commit)),
             capacity,
             seal: seal(),
+            watchdog: Watchdog::start(),
             open: Mutex::default(),
             opening: std::array::from_fn(|_| Mutex::default()),
             plans: Mutex::default(),
@@ -103,8 +106,8 @@ impl TenantFiles {
         }
         let path = self.path(organization, name)?;
         let plan = self.plan(profile.migrations);
-        let State { seal, clock, pool, capacity, .. } = &*self.0;
-        let file = Arc::new(TenantFile::open(path, profile, &plan, seal, clock, pool)?);
+        let State { seal, watchdog, clock, pool, capacity, .. } = &*self.0;
+        let file = Arc::new(TenantFile::open(path, profile, &plan, (seal, watchdog), clock, pool)?);
         let closed = self.lock().insert(organization, name, &file, *capacity);
         // Closing takes time, so it happens without the lock.
         drop(closed);
@@ -131,6 +134,12 @@ impl TenantFiles {
                 tracing::warn!(%error, "a write-ahead log was left for the next start");
             }
         }
+    }
+
+    /// How many statements of plugins were found, since the start, that ran many times longer than they may.
+    #[must_use]
+    pub fn overdue_statements(&self) -> u64 {
+        self.0.watchdog.overdue()
     }
 
     fn path(&self, organization: OrganizationId, name: &str) -> Result<PathBuf, StorageError> {

@@ -1,13 +1,15 @@
-//! SQL functions of ours: text compared without regard to letter case, and `instr` and `replace` in linear time.
+//! SQL functions of ours: text compared without regard to letter case, and `instr`, `replace` and `trim` in linear time.
 //!
-//! SQLite knows the case of ASCII letters only. And its own `instr` and `replace` compare the needle at every position, run inside one step and cannot be interrupted: a plugin could
-//! hold a thread for minutes with two texts of a few megabytes.
+//! SQLite knows the case of ASCII letters only. And its own `instr` and `replace` compare the needle at every position, its
+//! `trim` compares each character with the whole set (`trim.rs`); they run inside one step and cannot be interrupted: a
+//! plugin could hold a thread for minutes with two texts of a few megabytes.
 
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Error, Result, ffi};
 
 use super::fold::folded;
+use super::trim::{self, Ends};
 
 const LARGEST: usize = 4 << 20;
 
@@ -16,7 +18,17 @@ pub(super) fn replace_slow_ones(connection: &Connection) -> Result<()> {
     let flags =
         FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_INNOCUOUS;
     connection.create_scalar_function("instr", 2, flags, instr)?;
-    connection.create_scalar_function("replace", 3, flags, replace)
+    connection.create_scalar_function("replace", 3, flags, replace)?;
+    for (name, ends) in [("trim", Ends::Both), ("ltrim", Ends::Left), ("rtrim", Ends::Right)] {
+        connection.create_scalar_function(name, 2, flags, move |context| {
+            let [Some(text), Some(set)] = [context.get_raw(0), context.get_raw(1)].map(Bytes::of) else {
+                return Ok(None);
+            };
+            let rest = trim::trimmed(text.as_slice(), set.as_slice(), ends);
+            Ok(Some(String::from_utf8_lossy(rest).into_owned()))
+        })?;
+    }
+    Ok(())
 }
 
 /// Registers `stoa_contains` and `stoa_starts`: whether the first argument, folded, contains or starts with the second,
@@ -174,7 +186,9 @@ mod tests {
         ];
         for a in values {
             for b in values {
-                for sql in [format!("select instr({a}, {b})"), format!("select replace({a}, {b}, 'xy')")] {
+                for call in ["instr(A, B)", "replace(A, B, 'xy')", "trim(A, B)", "ltrim(A, B)", "rtrim(A, B)"]
+                {
+                    let sql = format!("select {}", call.replace('A', a).replace('B', b));
                     let answer = |c: &Connection| -> rusqlite::types::Value {
                         c.query_row(&sql, [], |row| row.get(0)).unwrap()
                     };

@@ -244,7 +244,7 @@ mod tests {
     use crate::storage::connection::Role;
 
     fn writer(folder: &tempfile::TempDir) -> Connection {
-        let shared = Shared { entities: arc_swap::ArcSwapOption::empty(), seal: "seal".into() };
+        let shared = Shared::new("seal".into(), Arc::default());
         let path = folder.path().join("file.sqlite");
         let writer = Connection::open(&path, Role::Writer, FileKind::Host, &[], Arc::new(shared)).unwrap();
         writer

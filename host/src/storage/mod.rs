@@ -6,14 +6,16 @@
 //!
 //! Reading order: `files.rs` (all files of all organizations), `file.rs` (one file: reads, writes), `group.rs` and
 //! `pool.rs` (how writes become commits), `checkpoint.rs` (how commits reach the file), `merge.rs` (what is done between
-//! them), `connection.rs` (what a request may do), `plugin.rs`, `confine.rs`, `words.rs`, `functions.rs`, `fold.rs` (what
-//! plugin SQL may do, and what SQL has of ours), `preupdate.rs`, `recorder.rs`, `changes.rs`, `touched.rs` (the change
-//! log), `migrate.rs`; then `control.rs` and `secrets.rs`.
+//! them), `connection.rs` (what a request may do), `plugin.rs`, `confine.rs`, `words.rs`, `functions.rs`, `trim.rs`,
+//! `fold.rs` (what plugin SQL may do, and what SQL has of ours), `audit.rs` (what a plugin's migration may leave),
+//! `heap.rs`, `watchdog.rs` (the last belts), `scratch.rs` (a file in memory), `preupdate.rs`, `recorder.rs`,
+//! `changes.rs`, `touched.rs` (the change log), `migrate.rs`; then `control.rs` and `secrets.rs`.
 //!
 //! **Invariant:** a file has one writer, and a write is answered after its COMMIT.
 //! **Invariant:** a row cannot change without its entry in the change log, whoever changes it.
 //! **Invariant:** no plugin statement runs unless the authorizer saw it compiled with that plugin's rights.
 
+mod audit;
 mod changes;
 mod checkpoint;
 mod confine;
@@ -25,14 +27,18 @@ mod files;
 mod fold;
 mod functions;
 mod group;
+pub mod heap;
 mod merge;
 mod migrate;
 mod plugin;
 mod pool;
 mod preupdate;
 mod recorder;
+mod scratch;
 mod secrets;
 mod touched;
+mod trim;
+mod watchdog;
 mod words;
 
 #[cfg(test)]
@@ -47,6 +53,7 @@ pub use files::TenantFiles;
 pub use fold::folded;
 pub use group::GROUP_COMMIT;
 pub use migrate::Migration;
+pub use scratch::scratch;
 pub use secrets::Secrets;
 pub use touched::{ChangeMark, TouchKind, Touched};
 

@@ -7,9 +7,10 @@ use std::time::Duration;
 use rusqlite::Statement;
 
 use super::FileKind;
+use super::audit;
 use super::confine::{self, AS_CALLER, AS_PLUGIN, Confined, PluginMode};
 use super::connection::{Connection, PLUGIN_MARK};
-use super::error::{PluginSqlError, StorageError};
+use super::error::PluginSqlError;
 use super::words;
 
 // Interrupting a write undoes the whole group, so a write gets more time and is kept from needing it (`words.rs`).
@@ -90,30 +91,16 @@ impl Connection {
         }
         self.before_schema_change()?;
         self.savepoint(|| {
-            let before = self.schema_names()?;
+            let before = audit::schema(self)?;
             {
                 let _confined = Confined::enter(self.raw(), &self.watch, confine::MIGRATION)?;
                 let _deadline = self.watch.limit(Duration::from_secs(60));
                 self.raw().execute_batch(sql).map_err(|error| self.explain(error))?;
             }
-            // The authorizer is not told the new name of `alter table .. rename`.
             let entities = self.shared.entities.load();
-            let is_entity = |name: &str| entities.as_deref().is_some_and(|entities| entities.contains(name));
-            match self.schema_names()?.into_iter().find(|name| {
-                !before.contains(name)
-                    && (confine::is_reserved(name) || is_entity(&name.to_ascii_lowercase()))
-            }) {
-                Some(name) => Err(PluginSqlError::refused(format!("the name `{name}`"))),
-                None => Ok(()),
-            }
+            let none = HashSet::new();
+            audit::compare(&before, &audit::schema(self)?, entities.as_deref().map_or(&none, |known| known))
         })
-    }
-
-    fn schema_names(&self) -> Result<HashSet<String>, StorageError> {
-        let sql = "select name from sqlite_schema where name not like 'sqlite\\_%' escape '\\'";
-        let mut statement = self.prepare(sql)?;
-        let names = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
-        Ok(names)
     }
 
     /// Tells which tables are the plugin's declared entities, for all connections of the file. Until this was called no

@@ -1,4 +1,4 @@
-//! `sql`: the plugin's own file, and of it the plugin's own part.
+//! `sql`: the plugin's own file, and of it the plugin's own part, by the texts of its package and no others.
 
 use std::time::Duration;
 
@@ -68,11 +68,21 @@ fn parse(params: &[u8]) -> Result<Vec<Cell<'_>>, Refusal> {
 }
 
 impl State {
+    /// Lets only texts of the package through, before anything looks into them.
+    fn listed(&self, text: &str) -> Result<(), Refusal> {
+        if self.plugin.sql.lists(text) {
+            return Ok(());
+        }
+        let detail = "the statement does not stand in the package's sql.json; write it with `sql!` and build the package";
+        Err(refuse("forbidden", "sql_not_listed", detail))
+    }
+
     fn statement_time(&self) -> Duration {
         STATEMENT.min(self.remaining())
     }
 
     fn read_rows(&self, text: &str, params: &[u8]) -> Result<Rows, Refusal> {
+        self.listed(text)?;
         let params = parse(params)?;
         let sql = plugin_sql::with_views(self.conn(), self.scope(), self.module(), text).map_err(refusal)?;
         let found = plugin_sql::read(self.conn(), self.sql_mode(), &sql, &params, self.statement_time());
@@ -84,6 +94,7 @@ impl State {
         if matches!(self.ground, Ground::Read { .. }) {
             return Err(refuse("forbidden", "read_only", "reports and read actions change nothing"));
         }
+        self.listed(text)?;
         let lists = params.iter().map(|params| parse(params)).collect::<Result<Vec<_>, _>>()?;
         plugin_sql::run(self.conn(), text, &lists, self.statement_time()).map_err(told)
     }
@@ -104,10 +115,13 @@ impl Host for State {
 impl HostCursor for State {
     fn open(
         &mut self,
-        _text: String,
+        text: String,
         _params: Vec<u8>,
     ) -> wasmtime::Result<Result<Resource<Cursor>, Refusal>> {
         self.enter()?;
+        if let Err(refusal) = self.listed(&text) {
+            return Ok(Err(refusal));
+        }
         Ok(Err(refuse("not-available", "not_available", "this host does not offer cursors yet; use `read`")))
     }
 

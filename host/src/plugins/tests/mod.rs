@@ -2,6 +2,7 @@
 
 mod manifests;
 mod packages;
+mod sql;
 
 use std::path::{Path, PathBuf};
 

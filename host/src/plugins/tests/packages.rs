@@ -10,7 +10,8 @@ use crate::plugins::{ManifestFault, Package, PluginError, Plugins, engine};
 const EMPTY: &[u8] = b"\0asm\x0d\0\x01\0";
 
 fn package(manifest: &str, component: &[u8]) -> Package {
-    Package { name: "test".into(), manifest: read(manifest).into(), component: component.to_vec().into() }
+    let (manifest, component) = (read(manifest).into(), component.to_vec().into());
+    Package { name: "test".into(), manifest, component, sql: b"".into() }
 }
 
 fn crm(component: &[u8]) -> Package {

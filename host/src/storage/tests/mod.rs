@@ -2,6 +2,7 @@
 
 mod change_log;
 mod files;
+mod hostile_sql;
 mod plugin_sql;
 mod plugin_tables;
 mod reads;

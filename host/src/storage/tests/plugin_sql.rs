@@ -48,7 +48,7 @@ fn attempt(file: &TenantFile, mode: PluginMode, sql: &str) -> Result<usize, Plug
     .unwrap()
 }
 
-fn attempt_as_plugin(file: &TenantFile, sql: &str) -> Result<usize, PluginSqlError> {
+pub(super) fn attempt_as_plugin(file: &TenantFile, sql: &str) -> Result<usize, PluginSqlError> {
     attempt(file, PluginMode::AsPlugin, sql)
 }
 

@@ -1,5 +1,5 @@
-//! What the hostile plugin tries. Statements are written out: a host refuses them by what they do, not by who builds
-//! them.
+//! What the hostile plugin tries. Statements that its package could not list are made while it runs; the others are refused
+//! by what they do.
 
 use std::hint::black_box;
 
@@ -17,6 +17,11 @@ pub struct Done {
 
 fn done(seen: impl Into<Option<String>>) -> Result<Done> {
     Ok(Done { done: true, seen: seen.into() })
+}
+
+/// A statement without the macro, so that its package does not list it. No host loads a package that does.
+fn smuggled(text: &str) -> Sql {
+    Sql::from_source(text.to_owned().leak())
 }
 
 /// Reads texts with a statement that must be refused.
@@ -83,39 +88,39 @@ pub(crate) fn calls(ctx: &Context, (): ()) -> Result<Done> {
 }
 
 pub(crate) fn host_table(ctx: &Context, (): ()) -> Result<Done> {
-    peek(ctx, sql!("select entity from _stoa_changes"))
+    peek(ctx, smuggled("select entity from _stoa_changes"))
 }
 
 pub(crate) fn host_table_write(ctx: &Context, (): ()) -> Result<Done> {
-    poke(ctx, sql!("delete from _STOA_changes"))
+    poke(ctx, smuggled("delete from _STOA_changes"))
 }
 
 pub(crate) fn schema(ctx: &Context, (): ()) -> Result<Done> {
-    peek(ctx, sql!("select sql from sqlite_master"))
+    peek(ctx, smuggled("select sql from sqlite_master"))
 }
 
 pub(crate) fn pragma(ctx: &Context, (): ()) -> Result<Done> {
-    peek(ctx, sql!("pragma database_list"))
+    peek(ctx, smuggled("pragma database_list"))
 }
 
 pub(crate) fn attach(ctx: &Context, (): ()) -> Result<Done> {
-    poke(ctx, sql!("attach database 'crm.sqlite' as other"))
+    poke(ctx, smuggled("attach database 'crm.sqlite' as other"))
 }
 
 pub(crate) fn vacuum_into(ctx: &Context, (): ()) -> Result<Done> {
-    poke(ctx, sql!("vacuum into 'stolen.sqlite'"))
+    poke(ctx, smuggled("vacuum into 'stolen.sqlite'"))
 }
 
 pub(crate) fn transaction(ctx: &Context, (): ()) -> Result<Done> {
-    poke(ctx, sql!("commit"))
+    poke(ctx, smuggled("commit"))
 }
 
 pub(crate) fn ddl(ctx: &Context, (): ()) -> Result<Done> {
-    poke(ctx, sql!("create table loot (x)"))
+    poke(ctx, smuggled("create table loot (x)"))
 }
 
 pub(crate) fn other_file(ctx: &Context, (): ()) -> Result<Done> {
-    peek(ctx, sql!("select name from account"))
+    peek(ctx, smuggled("select name from account"))
 }
 
 /// An entity that another plugin declares.
@@ -129,7 +134,7 @@ pub(crate) fn other_entity(ctx: &Context, (): ()) -> Result<Done> {
 }
 
 pub(crate) fn entity_write(ctx: &Context, (): ()) -> Result<Done> {
-    poke(ctx, sql!("update thing set seal = 'broken'"))
+    poke(ctx, smuggled("update thing set seal = 'broken'"))
 }
 
 pub(crate) fn as_plugin(ctx: &Context, (): ()) -> Result<Done> {
@@ -162,7 +167,7 @@ pub(crate) fn table(ctx: &Context, (): ()) -> Result<Report<Named>> {
 
 pub(crate) fn shadow(ctx: &Context, (): ()) -> Result<Report<Named>> {
     ctx.sql()
-        .read(sql!("with visible_thing as (select * from thing) select name from visible_thing"), &[])
+        .read(sql!("select name from (with visible_thing as (select * from thing) select name from visible_thing)"), &[])
         .map(Report::new)
 }
 

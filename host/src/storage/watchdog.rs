@@ -1,0 +1,67 @@
+//! Statements that nothing stops: they are counted and reported while they run.
+//!
+//! A deadline ends a statement through SQLite's progress handler, which is asked between steps. What sits inside one step,
+//! or is being compiled, is not ended; the measures of `confine.rs` and the check at installation are there so that this does
+//! not happen. Should it happen, an operator must hear of it before the statement ends, if it ever does.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use super::confine::Watch;
+
+/// How often is looked.
+const ROUND: Duration = Duration::from_millis(500);
+/// How many times its allowance a statement of a plugin may take before it is reported.
+pub(super) const PATIENCE: u32 = 10;
+
+/// All connections of the process's files.
+#[derive(Default)]
+pub(super) struct Watchdog {
+    watched: Mutex<Vec<Weak<Watch>>>,
+    overdue: AtomicU64,
+}
+
+impl Watchdog {
+    /// A watchdog that looks by itself as long as it is held.
+    pub(super) fn start() -> Arc<Self> {
+        let watchdog = Arc::new(Self::default());
+        let weak = Arc::downgrade(&watchdog);
+        let rounds = move || {
+            while let Some(watchdog) = weak.upgrade() {
+                watchdog.look();
+                drop(watchdog);
+                std::thread::sleep(ROUND);
+            }
+        };
+        if let Err(error) = std::thread::Builder::new().name("stoa-watchdog".into()).spawn(rounds) {
+            tracing::error!(%error, "nobody looks for statements that outlive their deadline");
+        }
+        watchdog
+    }
+
+    /// Watches one more connection, until it is closed.
+    pub(super) fn watch(&self, connection: &Arc<Watch>) {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(connection));
+    }
+
+    /// How many statements were found that outlived their deadline by far.
+    pub(super) fn overdue(&self) -> u64 {
+        self.overdue.load(Ordering::Relaxed)
+    }
+
+    /// Looks once at all connections and forgets those that are closed.
+    pub(super) fn look(&self) {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner).retain(|watch| {
+            let Some(watch) = watch.upgrade() else { return false };
+            if watch.report_overdue() {
+                self.overdue.fetch_add(1, Ordering::Relaxed);
+                tracing::error!(
+                    file = watch.file(),
+                    "a plugin's statement runs more than {PATIENCE} times longer than it may and cannot be ended; its plugin should be disabled"
+                );
+            }
+            true
+        });
+    }
+}
