@@ -119,7 +119,7 @@ fn only_good_public_keys_are_registered_and_only_where_they_are_used() {
         let methods = about[format!("{endpoint}_endpoint_auth_methods_supported")].as_array().unwrap();
         assert!(methods.contains(&json!("private_key_jwt")), "{endpoint}");
         let algorithms = &about[format!("{endpoint}_endpoint_auth_signing_alg_values_supported")];
-        assert_eq!(algorithms, &json!(["RS256", "ES256", "EdDSA"]), "{endpoint}");
+        assert_eq!(algorithms, &json!(["RS256", "ES256", "EdDSA", "Ed25519"]), "{endpoint}");
     }
 }
 

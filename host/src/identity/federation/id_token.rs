@@ -11,7 +11,7 @@ use serde_json::Value;
 use subtle::ConstantTimeEq;
 
 use crate::clock::UnixMillis;
-use crate::identity::foreign::{Keys, Signed, one_audience};
+use crate::identity::foreign::{Keys, Signed, names, one_audience};
 use crate::identity::secret;
 
 /// How far the clocks may differ, in seconds.
@@ -72,7 +72,7 @@ pub(super) fn verify(
     groups_claim: &str,
 ) -> Result<Person, &'static str> {
     let name = token.algorithm_name();
-    if !expected.algorithms.iter().any(|announced| announced == name) {
+    if !expected.algorithms.iter().any(|announced| names(announced, name)) {
         return Err("an algorithm that the provider did not announce");
     }
     let bytes = token.claims(keys)?;

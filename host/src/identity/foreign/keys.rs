@@ -134,7 +134,7 @@ fn usable(jwk: &Jwk) -> Result<Key, &'static str> {
         }
         _ => return Err("use RSA keys, EC keys on P-256 or OKP keys on Ed25519"),
     };
-    if jwk.alg.as_deref().is_some_and(|named| named != algorithm) {
+    if jwk.alg.as_deref().is_some_and(|named| !super::names(named, algorithm)) {
         return Err("use RS256 with RSA, ES256 with P-256, EdDSA with Ed25519");
     }
     if !signs {
@@ -186,7 +186,12 @@ mod tests {
             key[member] = value;
             json!([key])
         };
-        for (member, value) in [("use", json!("sig")), ("alg", json!("EdDSA")), ("x5t", json!("else"))] {
+        for (member, value) in [
+            ("use", json!("sig")),
+            ("alg", json!("EdDSA")),
+            ("alg", json!("Ed25519")),
+            ("x5t", json!("else")),
+        ] {
             assert_eq!(count(key(member, value.clone())), 1);
             assert!(register(key(member, value)).is_ok());
         }

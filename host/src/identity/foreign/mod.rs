@@ -14,4 +14,9 @@ pub(super) use token::{Signed, one_audience};
 pub(super) use token::tests as forge;
 
 /// What is taken of others, as JOSE names it.
-pub const ALGORITHMS: [&str; 3] = ["RS256", "ES256", "EdDSA"];
+pub const ALGORITHMS: [&str; 4] = ["RS256", "ES256", "EdDSA", "Ed25519"];
+
+/// Whether a name is that of this algorithm. RFC 9864 calls EdDSA on the one curve that is taken here Ed25519.
+pub(super) fn names(name: &str, algorithm: &str) -> bool {
+    name == algorithm || (name == "Ed25519" && algorithm == "EdDSA")
+}

@@ -52,7 +52,7 @@ impl<'a> Signed<'a> {
         let algorithm = match header.alg.as_str() {
             "RS256" => Algorithm::RS256,
             "ES256" => Algorithm::ES256,
-            "EdDSA" => Algorithm::EdDSA,
+            "EdDSA" | "Ed25519" => Algorithm::EdDSA,
             _ => return Err("an algorithm that is not accepted"),
         };
         Ok(Self { algorithm, kid: header.kid, message, claims, signature })
@@ -161,6 +161,8 @@ pub(in crate::identity) mod tests {
         }
         let genuine = other.token(&json!({"alg": "EdDSA", "kid": "a", "typ": "jwt"}), "{}");
         assert_eq!(read(&other, &genuine).unwrap(), b"{}");
+        let in_full = other.token(&json!({"alg": "Ed25519", "kid": "a"}), "{}");
+        assert!(read(&other, &in_full).is_ok(), "another name of the same");
         let (unsigned, _) = genuine.rsplit_once('.').unwrap();
         assert!(read(&other, &format!("{unsigned}.")).is_err() && read(&other, unsigned).is_err());
         assert!(read(&Other::new(), &genuine).is_err(), "another key of the same id");

@@ -44,6 +44,9 @@ pub(super) enum KeyAlgorithmView {
     /// With `Ed25519`.
     #[oai(rename = "EdDSA")]
     EdDsa,
+    /// The same by its newer name.
+    #[oai(rename = "Ed25519")]
+    Ed25519,
 }
 
 /// What a key is for.
@@ -132,6 +135,7 @@ impl KeyView {
                 "RS256" => Some(KeyAlgorithmView::Rs256),
                 "ES256" => Some(KeyAlgorithmView::Es256),
                 "EdDSA" => Some(KeyAlgorithmView::EdDsa),
+                "Ed25519" => Some(KeyAlgorithmView::Ed25519),
                 _ => None,
             }),
             crv: key.crv.as_deref().and_then(|crv| match crv {
@@ -158,6 +162,7 @@ impl From<KeyView> for Jwk {
             KeyAlgorithmView::Rs256 => "RS256",
             KeyAlgorithmView::Es256 => "ES256",
             KeyAlgorithmView::EdDsa => "EdDSA",
+            KeyAlgorithmView::Ed25519 => "Ed25519",
         });
         let crv = view.crv.map(|crv| match crv {
             CurveView::P256 => "P-256",
