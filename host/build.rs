@@ -11,14 +11,16 @@ const VARIABLE: &str = "STOA_EMBED_PLUGINS";
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-env-changed={VARIABLE}");
     let mut text = String::from(
-        "/// Id, manifest, component and SQL texts of every embedded package.\npub(crate) const EMBEDDED: &[(&str, &[u8], &[u8], &[u8])] = &[\n",
+        "/// Id, manifest, component and SQL texts.\ntype Embedded = (&'static str, &'static [u8], &'static [u8], &'static [u8]);\n\n\
+         /// Every embedded package.\nconst EMBEDDED: &[Embedded] = &[\n",
     );
     if let Some(folder) = env::var_os(VARIABLE).filter(|folder| !folder.is_empty()) {
         for package in packages(Path::new(&folder))? {
             let id = package.file_name().unwrap_or_default();
             let (manifest, component) = (package.join("manifest.json"), package.join("component.wasm"));
             let sql = package.join("sql.json");
-            for file in [&manifest, &component, &sql] {
+            // A file that is not there would count as changed at every build; the folder is watched, too.
+            for file in [&manifest, &component, &sql].into_iter().filter(|file| file.is_file()) {
                 println!("cargo::rerun-if-changed={}", file.display());
             }
             let _ =
