@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 use stoa_testkit::{Answer, Client, Host, Organization};
 use stoa_tests::text;
 
+use crate::staff::claim;
+
 /// The packages of the guests, or the line that says why a story is skipped.
 fn guests() -> Option<PathBuf> {
     let folder = std::env::var_os("STOA_GUESTS").map(PathBuf::from);
@@ -171,4 +173,64 @@ fn j3_a_plugin_has_no_authority_that_nobody_gave_it() {
             assert_eq!(answer.text().contains("secret"), sees, "{report}: {}", answer.text());
         }
     }
+}
+
+#[test]
+fn a_plugin_that_keeps_failing_is_paused_where_it_fails_and_nowhere_else() {
+    let Some(guests) = guests() else { return };
+    let host = Host::start_with(&guests);
+    let (acme, globex) = (organization(&host, &guests, "acme"), organization(&host, &guests, "globex"));
+    let owner = acme.owner();
+    act(&owner, "ping").ok();
+    for _ in 0..5 {
+        assert_eq!(refused(&act(&owner, "panic")), "plugin_panicked");
+    }
+    let answer = act(&owner, "ping");
+    answer.expect(503);
+    assert_eq!(refused(&answer), "plugin_paused");
+    let seconds: u32 = answer.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=30).contains(&seconds), "{seconds}");
+    let refusal = owner.post("/api/v1/hostile/things", &json!({ "name": "New" }));
+    assert_eq!(
+        refused(&refusal),
+        "plugin_paused",
+        "its hooks are not called either, and without them nothing is written"
+    );
+    assert!(owner.all("/api/v1/hostile/things").is_empty(), "reading does not need them");
+    others_are_served(&owner);
+    act(&globex.owner(), "ping").ok();
+
+    let staff = claim(&host);
+    let usage = staff.client.get("/admin/v1/plugin-usage").ok();
+    let of = |slug: &str| {
+        let found =
+            usage["data"].as_array().unwrap().iter().find(|one| {
+                one["plugin"] == "hostile" && (one["paused_until"].is_string()) == (slug == "acme")
+            });
+        found.unwrap_or_else(|| panic!("{slug}: {usage}")).clone()
+    };
+    let (failing, good) = (of("acme"), of("globex"));
+    let actions = |one: &Value| {
+        one["calls"].as_array().unwrap().iter().find(|calls| calls["kind"] == "action").unwrap().clone()
+    };
+    assert_eq!((&actions(&failing)["calls"], &actions(&failing)["failures"]), (&json!(6), &json!(5)));
+    assert_eq!((&actions(&good)["calls"], &actions(&good)["failures"]), (&json!(1), &json!(0)));
+    assert_eq!(actions(&failing)["refused"], json!(1));
+    assert!(actions(&good)["cpu_us"].as_u64().unwrap() > 0 && actions(&good)["memory"].as_u64().unwrap() > 0);
+    let one = staff
+        .client
+        .get(&format!("/admin/v1/plugin-usage?organization={}", text(&good, "organization_id")))
+        .ok();
+    assert!(
+        one["data"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|other| other["organization_id"] == good["organization_id"])
+    );
+
+    let metrics = host.operations().get("/metrics").text().to_owned();
+    let line = "stoa_plugin_failures_total{plugin=\"hostile\",version=\"0.1.0\",kind=\"action\"} 5";
+    assert!(metrics.contains(line) && metrics.contains("stoa_plugins_paused 1"), "{metrics}");
+    assert!(!metrics.contains(text(&good, "organization_id")), "no organization is told there");
 }

@@ -122,7 +122,7 @@ fn a_text_that_its_package_does_not_list_is_refused_before_it_is_looked_at() {
     let modules: Vec<&str> = modules.iter().map(String::as_str).collect();
     let owner = host.organization("acme", &modules).owner();
     owner.get("/api/v1/hostile/reports/honest").ok();
-    owner.post("/api/v1/hostile/things/host-table", &json!({})).problem(502, "plugin_forbidden");
+    owner.post("/api/v1/hostile/things/host_table", &json!({})).problem(502, "plugin_forbidden");
     let refusals = |log: &str| log.lines().filter(|line| line.contains("sql_not_listed")).count();
     assert_eq!(refusals(&host.log()), 1, "{}", host.log());
     // A package without a list may use no SQL, whatever it is; and the operator is told at the start.

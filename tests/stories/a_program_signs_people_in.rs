@@ -1,5 +1,9 @@
 //! A program signs a person in over HTTP: the whole flow, what is refused on the way, and how it ends.
 
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
 use serde_json::{Value, json};
 use stoa_testkit::{Answer, Client, Host, Organization, encode};
 use stoa_tests::text;
@@ -279,6 +283,64 @@ fn b1_to_b16_over_http_the_first_refusals_hold() {
     let once = code(&door, &cookie, &client);
     refused(&exchange(&door, &phone(&acme, &person), &once), 400, "invalid_grant");
     refused(&exchange(&door, &client, &once), 400, "invalid_grant");
-    let posted = authorize(&door, &cookie, &asking(&client, &[("response_mode", "form_post")]));
+    let site = json!({
+        "name": "Site", "kind": "web", "auth_method": "client_secret_basic", "trusted": true,
+        "grants": ["authorization_code"], "scopes": ["openid"], "redirect_uris": ["https://app.example.com/cb"],
+    });
+    let site = registered(&acme, &person, &site);
+    let form = [("response_mode", "form_post"), ("redirect_uri", "https://app.example.com/cb")];
+    let posted = authorize(&door, &cookie, &asking(&site, &form));
     assert!(posted.text().contains("name=\"code\""), "{}", posted.text());
+}
+
+/// The name of the request that waits for the person's consent.
+fn waiting(answer: &Answer) -> String {
+    let next = location(answer);
+    let (_, request) = next.split_once("/auth/consent#request=").unwrap_or_else(|| panic!("{next}"));
+    request.to_owned()
+}
+
+#[test]
+fn a_program_that_cannot_prove_who_it_is_asks_each_time_and_says_for_how_long() {
+    let host = Host::start();
+    let acme = host.organization("acme", &[]);
+    let (person, door) = (member(&acme), acme.anonymous());
+    let (client, cookie) = (phone(&acme, &person), sign_in(&acme, &person));
+    code(&door, &cookie, &client);
+    let asked = |request: &str| {
+        door.call("GET", &format!("/oauth/consent/{request}")).header("Cookie", &cookie).send()
+    };
+    let question = asked(&waiting(&authorize(&door, &cookie, &asking(&client, &[])))).ok();
+    assert_eq!(question["lasts"]["seconds"], 90 * 86_400);
+    let told =
+        "For 90 days at most, also when you are signed out; it ends sooner when it is not used for 30 days.";
+    assert_eq!(question["lasts"]["description"], told);
+    let silent = authorize(&door, &cookie, &asking(&client, &[("prompt", "none")]));
+    assert_eq!(parameter(&location(&silent), "error").as_deref(), Some("consent_required"));
+    let short = asked(&waiting(&authorize(&door, &cookie, &asking(&client, &[("scope", "openid")])))).ok();
+    let told = "For 10 minutes each time you sign in; it ends sooner when you sign out.";
+    assert_eq!(
+        (&short["lasts"]["description"], &short["lasts"]["unused_seconds"]),
+        (&json!(told), &json!(null))
+    );
+}
+
+#[test]
+fn the_consent_page_has_a_button_to_sign_out() {
+    let host = Host::start();
+    let acme = host.organization("acme", &[]);
+    let (person, door) = (member(&acme), acme.anonymous());
+    let (client, cookie) = (phone(&acme, &person), sign_in(&acme, &person));
+    let request = waiting(&authorize(&door, &cookie, &asking(&client, &[])));
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("provider/consent.mjs");
+    let mut page =
+        Command::new("node").arg(page).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let (_, session) = cookie.split_once('=').unwrap();
+    let origin = format!("http://{}/t/acme", host.address());
+    let input = json!({"origin": origin, "session": session, "request": request}).to_string();
+    page.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let ended = page.wait_with_output().unwrap();
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    let cookie = sign_in(&acme, &person);
+    door.call("GET", &format!("/oauth/consent/{request}")).header("Cookie", &cookie).send().ok();
 }

@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
-use stoa_testkit::{Client, Host};
+use stoa_testkit::{Client, Host, Organization};
 use stoa_tests::text;
 use totp_rs::Builder;
 
@@ -16,7 +16,7 @@ fn present() -> u64 {
 }
 
 /// The code of an app with this secret in a step.
-fn code(secret: &str, step: u64) -> String {
+pub(super) fn code(secret: &str, step: u64) -> String {
     let app = Builder::new().with_secret(bytes(secret)).build().unwrap();
     app.generate(step * 30).to_string()
 }
@@ -148,6 +148,73 @@ fn an_organization_that_demands_a_second_factor_leads_everybody_to_add_one() {
     assert_eq!(door.step("/recovery", &json!({"code": codes[0]})).ok()["next"], json!(["enrol"]));
     let (fresh, _) = enrol_in_login(&door);
     assert_ne!(fresh, secret);
+    acme.with_token(&door.complete().1).get("/api/v1/me").ok();
+}
+
+/// A person of [`person`], logged in without steps.
+fn log_in(acme: &Organization<'_>, email: &str) -> Client {
+    let login = json!({"email": email, "password": PASSWORD});
+    let token = acme.anonymous().post("/api/v1/auth/login", &login).ok();
+    acme.with_token(text(&token, "access_token"))
+}
+
+/// Where the second factor of whoever this is gets reset.
+fn reset_of(somebody: &Client) -> String {
+    format!("/api/v1/users/{}/second-factor/reset", text(&somebody.get("/api/v1/me").ok(), "id"))
+}
+
+#[test]
+fn an_administrator_resets_the_factor_of_somebody_who_has_lost_everything() {
+    let host = Host::start();
+    let acme = host.organization("acme", &[]);
+    let (owner, open, boss) = (acme.owner(), acme.anonymous(), acme.owner_in_person());
+    let emails = ["ann", "max"].map(|name| person(&owner, &open, name));
+    let [ann, max] = emails.each_ref().map(|email| log_in(&acme, email));
+    let (hers, his) = (reset_of(&ann), reset_of(&max));
+    enrol(&ann);
+    let proof = json!({"password": acme.owner_credentials().1});
+
+    max.post(&hers, &json!({"password": PASSWORD})).problem(403, "forbidden");
+    owner.post(&hers, &proof).problem(403, "forbidden");
+    open.post(&hers, &proof).problem(401, "invalid_token");
+    boss.post(&hers, &json!({})).problem(401, "insufficient_user_authentication");
+    boss.post(&hers, &json!({"password": PASSWORD})).problem(403, "invalid_credentials");
+    boss.post(&reset_of(&boss), &proof).problem(403, "forbidden");
+    boss.post("/api/v1/users/none/second-factor/reset", &proof).problem(404, "user_not_found");
+    assert_eq!(ann.get("/api/v1/me/profile").ok()["totp"], json!(true), "nothing has happened yet");
+
+    boss.post(&hers, &proof).expect(204);
+    ann.get("/api/v1/me").problem(401, "invalid_token");
+    let told = mails(&host, "Your second factor was removed");
+    assert!(told.len() == 1 && told[0].contains("ann@acme.example"), "{told:?}");
+    let events = boss.get("/api/v1/sign-ins?kind=factor_removed").ok();
+    assert_eq!(events["data"][0]["by"], boss.get("/api/v1/me").ok()["id"]);
+    let again = log_in(&acme, &emails[0]);
+    assert_eq!(again.get("/api/v1/me/profile").ok()["totp"], json!(false), "nobody has to have one");
+    boss.post(&his, &proof).expect(204);
+    max.get("/api/v1/me").ok();
+    assert_eq!(mails(&host, "Your second factor was removed").len(), 1, "max had none");
+}
+
+#[test]
+fn whose_factor_was_reset_adds_another_where_one_is_demanded() {
+    let host = Host::start();
+    let acme = host.organization("acme", &[]);
+    let (email, password) = acme.owner_credentials();
+    let address = person(&acme.owner(), &acme.anonymous(), "ann");
+    let ann = log_in(&acme, &address);
+    let hers = reset_of(&ann);
+    enrol(&ann);
+    acme.owner().patch("/api/v1/organization/sign-in", &json!({"second_factor": "everybody"})).ok();
+    let mut door = Door::new(acme.anonymous());
+    assert_eq!(door.say(&email, password).ok()["next"], json!(["enrol"]));
+    let (secret, _) = enrol_in_login(&door);
+    let boss = acme.with_token(&door.complete().1);
+    boss.post(&hers, &json!({"password": password})).problem(403, "second_factor_required");
+    boss.post(&hers, &json!({"password": password, "code": code(&secret, present() + 1)})).expect(204);
+    assert_eq!(door.say(&address, PASSWORD).ok()["next"], json!(["enrol"]));
+    door.step("/complete", &json!({})).problem(401, "login_incomplete");
+    enrol_in_login(&door);
     acme.with_token(&door.complete().1).get("/api/v1/me").ok();
 }
 

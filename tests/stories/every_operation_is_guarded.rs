@@ -55,7 +55,7 @@ const OWN: [&str; 28] = [
     "get /api/v1/me/profile",
     "get /api/v1/me/sessions",
     "get /api/v1/me/sign-ins",
-    "delete /api/v1/me/sessions/{id}",
+    "post /api/v1/me/sessions/end",
     "post /api/v1/me/password",
     "post /api/v1/me/password/strength",
     "post /api/v1/me/email",

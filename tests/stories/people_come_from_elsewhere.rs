@@ -66,6 +66,51 @@ fn somebody_new_is_made_once_with_the_roles_of_their_groups() {
 }
 
 #[test]
+fn roles_of_groups_follow_at_each_sign_in_and_others_stay() {
+    let (host, elsewhere) = (host(), Elsewhere::lying());
+    let acme = host.organization("acme", &[]);
+    let owner = acme.owner_in_person();
+    let mapped = json!([{"group": "sales", "role": "rep"}, {"group": "chiefs", "role": "manager"}]);
+    let provider = elsewhere.arranged(&owner, &json!({"group_roles": mapped}));
+    let path = format!("{PROVIDERS}/{}", id(&provider));
+    let in_groups = |groups: Value| {
+        elsewhere.lie(&json!({"claims": {"groups": groups}}));
+        visit(&acme, &elsewhere, &provider).0
+    };
+    let roles = || named(&owner, "Ann Elsewhere")[0]["roles"].clone();
+    let (ann, _) = signed_in(&acme, &elsewhere, &provider);
+    assert_eq!(roles(), json!(["rep"]));
+    ann.get("/api/v1/users").ok();
+    voucher(&in_groups(json!(["sales", "chiefs"])));
+    assert_eq!(roles(), json!(["manager", "rep"]));
+    voucher(&in_groups(json!(["chiefs"])));
+    assert_eq!(roles(), json!(["manager"]), "what a group gave it takes");
+
+    let her = format!("/api/v1/users/{}", id(&named(&owner, "Ann Elsewhere")[0]));
+    owner.patch(&her, &json!({"roles": ["manager", "readonly"]})).ok();
+    owner.patch(&path, &json!({"group_roles": [{"group": "chiefs", "role": "rep"}]})).ok();
+    voucher(&in_groups(json!(["chiefs"])));
+    assert_eq!(roles(), json!(["readonly", "rep"]), "what the mapping gives now, and what an owner gave");
+    voucher(&in_groups(json!([])));
+    assert_eq!(roles(), json!(["readonly"]));
+    owner.patch(&her, &json!({"roles": ["rep"]})).ok();
+    voucher(&in_groups(json!(["chiefs"])));
+    voucher(&in_groups(json!([])));
+    assert_eq!(roles(), json!(["rep"]), "the owner gave it before the group did");
+
+    // Nothing is left of somebody who had only what their groups gave.
+    let eve =
+        json!({"claims": {"sub": "sub-eve", "name": "Eve", "email": Value::Null, "groups": ["chiefs"]}});
+    elsewhere.lie(&eve);
+    let (eve, _) = signed_in(&acme, &elsewhere, &provider);
+    eve.get("/api/v1/users").ok();
+    elsewhere.lie(&json!({"claims": {"sub": "sub-eve", "name": "Eve", "email": Value::Null, "groups": []}}));
+    refused(&visit(&acme, &elsewhere, &provider).0);
+    assert_eq!(named(&owner, "Eve")[0]["roles"], json!([]));
+    eve.get("/api/v1/users").problem(403, "forbidden");
+}
+
+#[test]
 fn b25_what_a_browser_brings_back_is_good_once_at_the_provider_it_went_to() {
     let (host, elsewhere) = (host(), Elsewhere::real());
     let acme = host.organization("acme", &[]);

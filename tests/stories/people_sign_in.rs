@@ -50,11 +50,59 @@ fn sessions_are_listed_and_ended_one_by_one_by_their_own_person() {
     let sessions = desk.get("/api/v1/me/sessions").ok();
     let other =
         sessions["data"].as_array().unwrap().iter().find(|one| one["current"] == json!(false)).unwrap();
-    let path = format!("/api/v1/me/sessions/{}", id(other));
-    bob.delete(&path).problem(404, "session_not_found");
-    desk.delete(&path).expect(204);
+    let end = |who: &Client, body: &Value| who.post("/api/v1/me/sessions/end", body);
+    let meant = json!({"session": id(other), "password": PASSWORD});
+    end(&bob, &meant).problem(404, "session_not_found");
+    end(&desk, &json!({"session": id(other)})).problem(401, "insufficient_user_authentication");
+    let wrong = json!({"session": id(other), "password": "a walk under another roof"});
+    end(&desk, &wrong).problem(403, "invalid_credentials");
+    acme.owner().post("/api/v1/me/sessions/end", &meant).expect(404);
+    phone.get("/api/v1/me").ok();
+    end(&desk, &meant).expect(204);
     phone.get("/api/v1/me").problem(401, "invalid_token");
     desk.get("/api/v1/me").ok();
+
+    let (tablet, watch) = (signed_in(&ann), signed_in(&ann));
+    end(&desk, &json!({})).problem(401, "insufficient_user_authentication");
+    end(&desk, &json!({"password": PASSWORD})).expect(204);
+    for ended in [&tablet, &watch] {
+        ended.get("/api/v1/me").problem(401, "invalid_token");
+    }
+    desk.get("/api/v1/me").ok();
+    bob.get("/api/v1/me").ok();
+}
+
+#[test]
+fn signing_in_ends_the_session_that_the_browser_had_and_no_other() {
+    let host = Host::start();
+    let acme = host.organization("acme", &[]);
+    let (owner, open) = (acme.owner(), acme.anonymous());
+    let (ann, bob) = (person(&owner, &open, "ann"), person(&owner, &open, "bob"));
+    let begun = |email: &str| {
+        let mut door = Door::new(acme.anonymous());
+        door.say(email, PASSWORD).ok();
+        door
+    };
+    let (session, token) = begun(&ann).complete();
+    let (here, elsewhere) = (acme.with_token(&token), acme.with_token(&begun(&ann).complete().1));
+    let complete = |door: &Door| {
+        let cookies = format!("stoa_tx={}; stoa_sid={session}", door.cookie());
+        let call = open.call("POST", "/api/v1/auth/transactions/complete").header("Cookie", &cookies);
+        call.header("X-Stoa-Request", "1").json(&json!({"access_token": true})).send()
+    };
+    let mut half = Door::new(acme.anonymous());
+    half.begin();
+    half.step("/identify", &json!({"email": ann})).ok();
+    complete(&half).problem(401, "login_incomplete");
+    here.get("/api/v1/me").ok();
+
+    let done = complete(&begun(&bob));
+    let next = acme.with_token(text(&done.ok(), "access_token"));
+    assert_eq!(next.get("/api/v1/me").ok()["name"], "bob");
+    here.get("/api/v1/me").problem(401, "invalid_token");
+    elsewhere.get("/api/v1/me").ok();
+    let old = open.call("GET", "/oauth/end_session").header("Cookie", &format!("stoa_sid={session}")).send();
+    assert!(old.text().contains("You are signed out"), "its cookie opens nothing: {}", old.text());
 }
 
 #[test]

@@ -9,6 +9,7 @@ use stoa_tests::text;
 
 use super::a_program_signs_people_in::{Person, form, location, parameter, query, refused, sign_in};
 use super::a_relying_party::{BYE, claims, on_stage, part, waits_for_the_person};
+use super::a_second_factor_is_asked::{code, enrol};
 use crate::door::{Door, PASSWORD, person};
 use crate::staff;
 
@@ -190,6 +191,44 @@ fn basic_acr_values() {
 }
 
 #[test]
+fn basic_essential_acr() {
+    on_stage(|stage| {
+        let essential =
+            |acr: &str| format!(r#"{{"id_token": {{"acr": {{"essential": true, "values": ["{acr}"]}}}}}}"#);
+        let (second, gold) = (essential("aal2"), essential("urn:example:gold"));
+        let second = [("claims", second.as_str())];
+        assert_eq!(stage.error(&second), "unmet_authentication_requirements", "there is no second factor");
+        assert_eq!(stage.error(&[("claims", &gold)]), "unmet_authentication_requirements");
+        assert_eq!(stage.error(&[("claims", "acr")]), "invalid_request");
+
+        let email = person(&stage.acme.owner(), &stage.door, "ann");
+        let mut browser = Door::new(stage.acme.anonymous());
+        browser.say(&email, PASSWORD).ok();
+        let (session, token) = browser.complete();
+        let (ann, cookie) = (stage.acme.with_token(&token), format!("stoa_sid={session}"));
+        let (secret, _, step) = enrol(&ann);
+        let waiting =
+            format!("request={}", waits_for_the_person(&stage.sent(&cookie, &stage.query(&second))));
+        let silent = [second[0], ("prompt", "none")];
+        let silent = stage.sent(&cookie, &stage.query(&silent));
+        assert_eq!(
+            parameter(&silent, "error").as_deref(),
+            Some("login_required"),
+            "she could, and is not asked"
+        );
+        waits_for_the_person(&stage.sent(&cookie, &waiting));
+        browser.say(&email, PASSWORD).ok();
+        browser.step("/totp", &json!({ "code": code(&secret, step + 1) })).ok();
+        let strong = format!("stoa_sid={}", browser.complete().0);
+        let tokens = stage.redeemed(&stage.sent(&strong, &waiting)).ok();
+        assert_eq!(claims(&tokens)["acr"], "aal2");
+        let silent = [second[0], ("prompt", "none")];
+        let tokens = stage.redeemed(&stage.sent(&strong, &stage.query(&silent))).ok();
+        assert_eq!(claims(&tokens)["acr"], "aal2");
+    });
+}
+
+#[test]
 fn basic_code_reuse() {
     on_stage(|stage| {
         let address = stage.asked(&[]);
@@ -250,7 +289,7 @@ fn basic_essential_claims() {
     on_stage(|stage| {
         let wish = r#"{"userinfo":{"name":{"essential":true}},"id_token":{"email":{"essential":true}}}"#;
         let tokens = stage.tokens(&[("claims", wish)]);
-        assert_eq!(stage.discovery()["claims_parameter_supported"], false);
+        assert_eq!(stage.discovery()["claims_parameter_supported"], true);
         assert!(stage.info(&tokens).get("name").is_none(), "it widens nothing");
         assert!(claims(&tokens).get("email").is_none());
     });

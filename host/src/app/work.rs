@@ -113,6 +113,7 @@ fn explained(error: &AppError) -> (&'static str, String) {
             }
             RecordError::Forbidden { .. } => ("forbidden", error.to_string()),
             RecordError::Plugin { code, detail, .. } => (code, detail.clone()),
+            RecordError::PluginPaused { .. } => ("plugin_paused", error.to_string()),
             _ => ("internal", "the job failed; the operator finds the reason in the log".into()),
         },
         AppError::Import(ImportError::File(_)) => {

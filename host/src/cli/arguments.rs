@@ -73,7 +73,7 @@ pub(super) struct Installation {
     /// The folder that holds everything
     #[arg(long, env = "STOA_DATA", default_value = "stoa-data", value_name = "DIR")]
     pub data: PathBuf,
-    /// Packages beside the embedded ones: a folder with *.stoa, or <id>/manifest.json and <id>/component.wasm
+    /// Packages beside the embedded ones: a folder with *.stoa, or <id>/ with manifest.json, component.wasm and sql.json
     #[arg(long, env = "STOA_PLUGINS", value_name = "DIR")]
     pub plugins: Option<PathBuf>,
     /// Passwords that nobody may choose: SHA-1 hashes in hexadecimal, one a line, sorted (Have I Been Pwned's download)

@@ -63,6 +63,7 @@ impl Browser {
             address: self.address.0,
             user_agent: agent.unwrap_or_default().chars().take(400).collect(),
             known_device: self.cookie(address, DEVICE),
+            session: self.cookie(address, SESSION),
         }
     }
 

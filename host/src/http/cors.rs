@@ -1,5 +1,8 @@
 //! Requests from web pages of other origins: an exact list for each organization, compared after parsing, never reflected,
-//! never with credentials.
+//! never with credentials. Beside that list, pages that a client registered may call the authorization server for it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use poem::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use poem::{Request, Response};
@@ -96,6 +99,36 @@ impl From {
     }
 }
 
+/// A page whose origin a client of the organization registered. It reads what was asked for that client.
+#[derive(Clone, Debug)]
+pub struct Page {
+    origin: Origin,
+    reads: Arc<AtomicBool>,
+}
+
+impl Page {
+    /// A page of this origin, which reads the answer at once, or when it has turned out to be of the client that asks.
+    #[must_use]
+    pub fn new(origin: Origin, reads: bool) -> Self {
+        Self { origin, reads: Arc::new(AtomicBool::new(reads)) }
+    }
+
+    /// Whether it is of a client with these origins. If it is, it reads the answer.
+    #[must_use]
+    pub fn is_of(&self, origins: &[String]) -> bool {
+        let known = origins.contains(&self.origin.0);
+        self.reads.fetch_or(known, Ordering::AcqRel);
+        known
+    }
+
+    /// Tells the browser so.
+    pub fn allow(self, headers: &mut HeaderMap) {
+        if self.reads.load(Ordering::Acquire) {
+            From::Listed(self.origin).allow(headers);
+        }
+    }
+}
+
 /// Whether this is a browser's question before a request.
 #[must_use]
 pub fn is_preflight(request: &Request) -> bool {
@@ -185,6 +218,22 @@ mod tests {
             assert_eq!(from(&[other]), From::Elsewhere, "{other}");
         }
         assert_eq!(from(&["https://app.example.com", "https://app.example.com"]), From::Elsewhere);
+    }
+
+    #[test]
+    fn a_page_of_a_client_reads_what_was_asked_for_that_client() {
+        let allowed = |page: Page| {
+            let mut headers = HeaderMap::new();
+            page.allow(&mut headers);
+            headers.contains_key("access-control-allow-origin")
+        };
+        let page = |reads| Page::new(Origin::parse(b"https://a.test").unwrap(), reads);
+        assert!(allowed(page(true)) && !allowed(page(false)));
+        let (own, others) = (["https://a.test".to_owned()], ["https://b.test".to_owned()]);
+        let foreign = page(false);
+        assert!(!foreign.is_of(&others) && !foreign.is_of(&[]) && !allowed(foreign));
+        let known = page(false);
+        assert!(known.is_of(&own) && allowed(known.clone()) && allowed(known));
     }
 
     #[test]

@@ -10,10 +10,12 @@ use crate::app::App;
 use crate::caller::Caller;
 use crate::config::PublicAddress;
 use crate::http::cors;
+use crate::http::oauth;
 use crate::http::problem::Problem;
 use crate::http::proxy::{ClientAddress, TrustedProxies};
 use crate::http::rates::{Class, Place, Rates};
 use crate::http::terms::{AllTerms, Limits, Rate, Terms};
+use crate::identity::Identity;
 use crate::organizations::Organization;
 
 /// A year, and for the names below too: an installation with `https` has no other face.
@@ -53,12 +55,14 @@ pub struct Gate {
     named: bool,
     rates: Rates,
     terms: AllTerms,
+    identity: Identity,
 }
 
 /// What an answer will carry.
 #[derive(Default)]
 pub struct Seal {
     from: Option<cors::From>,
+    page: Option<cors::Page>,
     left: Option<[(HeaderName, HeaderValue); 2]>,
 }
 
@@ -76,6 +80,7 @@ impl Gate {
             address: app.address.clone(),
             rates,
             terms: AllTerms::new(app.settings.clone(), options.limits),
+            identity: app.identity.clone(),
         }
     }
 
@@ -119,7 +124,7 @@ impl Gate {
     /// 403.
     pub fn origin(
         &self,
-        request: &Request,
+        request: &mut Request,
         organization: &Organization,
         terms: &Terms,
         seal: &mut Seal,
@@ -130,9 +135,31 @@ impl Gate {
         let own = self.address.of(organization.slug.as_str());
         let origin = own.find("/t/").map_or(own.as_str(), |prefix| own.get(..prefix).unwrap_or_default());
         let from = cors::From::of(request.headers(), origin, &terms.origins);
+        if from == cors::From::Elsewhere
+            && let Some(page) = self.page(request, organization)?
+        {
+            request.set_data(page.clone());
+            seal.page = Some(page);
+            return Ok(());
+        }
         from.check(request)?;
         seal.from = Some(from);
         Ok(())
+    }
+
+    /// The page that asks, if some client has it and this is something that clients' pages call.
+    fn page(&self, request: &Request, organization: &Organization) -> Result<Option<cors::Page>, Problem> {
+        let path = request.uri().path();
+        let mut named = request.headers().get_all(header::ORIGIN).iter();
+        let (Some(named), None, true) = (named.next(), named.next(), oauth::is_for_pages(path)) else {
+            return Ok(None);
+        };
+        let Some(origin) = cors::Origin::parse(named.as_bytes()) else { return Ok(None) };
+        let known = self.identity.knows_origin(organization.id, origin.as_str());
+        let known = known.map_err(|error| Problem::internal(&error))?;
+        // A question before a request names no client, and what is public is everybody's.
+        let reads = cors::is_preflight(request) || oauth::is_public(path);
+        Ok(known.then(|| cors::Page::new(origin, reads)))
     }
 
     /// Charges a request without a valid credential.
@@ -168,6 +195,9 @@ impl Gate {
         }
         if let Some(from) = seal.from {
             from.allow(headers);
+        }
+        if let Some(page) = seal.page {
+            page.allow(headers);
         }
         for (name, value) in seal.left.into_iter().flatten() {
             headers.insert(name, value);

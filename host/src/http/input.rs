@@ -126,9 +126,19 @@ fn value_faults(registry: &Registry, schema: &MetaSchema, value: &Value, at: &st
     let mut fault = |code: &str, detail: String| faults.push(Fault::new(at, code, detail));
     match (schema.ty, value) {
         ("string", Value::String(text)) => text_faults(schema, text, &mut fault),
-        ("integer", Value::Number(number)) if number.is_i64() || number.is_u64() => {}
+        ("integer", Value::Number(number)) if number.is_i64() || number.is_u64() => {
+            if let Some(detail) = out_of_range(schema, number.as_f64()) {
+                fault("out_of_range", detail);
+            }
+        }
         ("number", Value::Number(_)) | ("boolean", Value::Bool(_)) | ("", _) => {}
         ("array", Value::Array(items)) => {
+            if let Some(most) = schema.max_items.filter(|most| items.len() > *most) {
+                fault("too_many", format!("At most {most}."));
+            }
+            if let Some(least) = schema.min_items.filter(|least| items.len() < *least) {
+                fault("too_few", format!("At least {least}."));
+            }
             let Some(schema) = schema.items.as_deref().and_then(|items| look_up(registry, items)) else {
                 return;
             };
@@ -140,6 +150,16 @@ fn value_faults(registry: &Registry, schema: &MetaSchema, value: &Value, at: &st
         ("object", Value::Object(members)) => object_faults(registry, schema, members, at, faults),
         (expected, _) => fault("wrong_type", format!("The value must be of type {expected}.")),
     }
+}
+
+fn out_of_range(schema: &MetaSchema, number: Option<f64>) -> Option<String> {
+    let number = number?;
+    let (least, most) = (schema.minimum.unwrap_or(f64::MIN), schema.maximum.unwrap_or(f64::MAX));
+    (!(least..=most).contains(&number)).then(|| match (schema.minimum, schema.maximum) {
+        (Some(least), Some(most)) => format!("From {least} to {most}."),
+        (Some(least), None) => format!("At least {least}."),
+        (None, most) => format!("At most {}.", most.unwrap_or(f64::MAX)),
+    })
 }
 
 fn text_faults(schema: &MetaSchema, text: &str, fault: &mut impl FnMut(&str, String)) {

@@ -1,12 +1,15 @@
 //! What the operator's listener tells Prometheus. Labels are bounded: a class of routes and a status, never a path, an
 //! organization or an id.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use dashmap::DashMap;
+
+use crate::plugins::{CallKind, PluginUsage, Used};
 
 /// Upper bounds of the duration histogram, in microseconds.
 const BOUNDS: [u64; 10] = [250, 500, 1_000, 2_500, 5_000, 10_000, 50_000, 250_000, 1_000_000, 5_000_000];
@@ -103,6 +106,47 @@ impl Metrics {
         }
         text
     }
+}
+
+/// What plugins use, all organizations together: as many lines as there are plugins, versions and kinds of calls.
+#[must_use]
+pub fn plugins(usage: &[PluginUsage]) -> String {
+    let mut sums: BTreeMap<(&str, &str, &str), Used> = BTreeMap::new();
+    for one in usage {
+        for (kind, used) in CallKind::ALL.into_iter().zip(&one.used) {
+            let sum = sums.entry((&one.plugin, &one.version, kind.as_str())).or_default();
+            sum.calls += used.calls;
+            sum.failures += used.failures;
+            sum.refused += used.refused;
+            sum.cpu += used.cpu;
+            sum.wall += used.wall;
+            sum.host_calls += used.host_calls;
+        }
+    }
+    let mut text = String::new();
+    type Figure = (&'static str, fn(&Used) -> f64);
+    #[expect(clippy::cast_precision_loss, reason = "Prometheus counts in doubles")]
+    let figures: [Figure; 6] = [
+        ("calls", |used| used.calls as f64),
+        ("failures", |used| used.failures as f64),
+        ("refused", |used| used.refused as f64),
+        ("cpu_seconds", |used| used.cpu.as_secs_f64()),
+        ("seconds", |used| used.wall.as_secs_f64()),
+        ("host_calls", |used| used.host_calls as f64),
+    ];
+    for (name, figure) in figures {
+        let _ = writeln!(text, "# TYPE stoa_plugin_{name}_total counter");
+        for ((plugin, version, kind), used) in &sums {
+            let _ = writeln!(
+                text,
+                "stoa_plugin_{name}_total{{plugin=\"{plugin}\",version=\"{version}\",kind=\"{kind}\"}} {}",
+                figure(used)
+            );
+        }
+    }
+    let paused = usage.iter().filter(|one| one.paused_until.is_some()).count();
+    gauge(&mut text, "stoa_plugins_paused", paused);
+    text
 }
 
 impl Histogram {

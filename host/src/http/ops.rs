@@ -5,12 +5,12 @@ use poem::http::{StatusCode, header};
 use poem::{EndpointExt, IntoResponse, Response, Route, get};
 
 use crate::app::App;
-use crate::http::metrics::Metrics;
+use crate::http::metrics::{self, Metrics};
 use crate::http::problem::{Problem, chain};
 
 /// The routes of the operator's listener. It tells `metrics`, and does not count itself in them.
 pub fn routes(app: App, metrics: Metrics) -> impl Endpoint<Output = Response> + 'static {
-    let files = app.files.clone();
+    let counted = app.clone();
     let ready = make(move |_| {
         let app = app.clone();
         async move { readiness(&app).await }
@@ -18,8 +18,16 @@ pub fn routes(app: App, metrics: Metrics) -> impl Endpoint<Output = Response> + 
     let routes = Route::new()
         .at("/healthz", get(make_sync(|_| plain("ok\n"))))
         .at("/readyz", get(ready))
-        .at("/metrics", get(make_sync(move |_| plain(&metrics.render(files.overdue_statements())))));
+        .at("/metrics", get(make_sync(move |_| plain(&figures(&counted, &metrics)))));
     crate::http::edge::guarded(routes.map_to_response(), Metrics::default())
+}
+
+fn figures(app: &App, metrics: &Metrics) -> String {
+    format!(
+        "{}{}",
+        metrics.render(app.files.overdue_statements()),
+        metrics::plugins(&app.plugins.usage(None, app.clock.now()))
+    )
 }
 
 fn plain(text: &str) -> Response {

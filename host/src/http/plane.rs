@@ -147,7 +147,7 @@ impl Plane {
         };
         set_path(&mut request, &address.path)?;
         let terms = self.gate.terms(&organization).await?;
-        self.gate.origin(&request, &organization, &terms, seal)?;
+        self.gate.origin(&mut request, &organization, &terms, seal)?;
         if cors::is_preflight(&request) {
             return Ok(cors::preflight(part.methods()));
         }

@@ -93,8 +93,11 @@ pub enum IdentityError {
     #[error("signing in with this provider did not work")]
     FederationRefused,
     /// It takes a proof, now, that it is them.
-    #[error("prove with your password that it is you")]
+    #[error("prove with your password, or by signing in again, that it is you")]
     StepUpRequired,
+    /// What somebody else has to do.
+    #[error("somebody else who administers people resets your second factor")]
+    NotOneself,
     /// Whoever invited may not do so any more.
     #[error("whoever made this invitation may not invite you any more: ask for a new one")]
     InviterLostRights,

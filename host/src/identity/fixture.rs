@@ -115,7 +115,8 @@ impl World {
 
 /// Somebody somewhere.
 pub(super) fn visitor() -> Visitor {
-    Visitor { address: "203.0.113.9".parse().unwrap(), user_agent: "Firefox".to_owned(), known_device: None }
+    let address = "203.0.113.9".parse().unwrap();
+    Visitor { address, user_agent: "Firefox".to_owned(), known_device: None, session: None }
 }
 
 /// The person as a caller.

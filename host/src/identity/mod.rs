@@ -12,6 +12,7 @@ mod bearer;
 mod error;
 mod factors;
 mod federation;
+mod foreign;
 pub(crate) mod jws;
 mod keys;
 mod login;
@@ -43,10 +44,11 @@ use login::{Networks, Sprays};
 pub(crate) use people::key_of;
 use secret::Peppers;
 
-pub use bearer::{AUDIENCE, AccessToken, IssueToken, LIFETIME};
+pub use bearer::{AUDIENCE, AccessToken, IssueToken, LIFETIME, LONGEST_LIFE};
 pub use error::IdentityError;
 pub use factors::{Enrolment, Factors};
 pub use federation::{Departure, Domain, Endpoints, Federation, GroupRole, Provider, ProviderChange, Return};
+pub use foreign::{ALGORITHMS as FOREIGN_ALGORITHMS, Jwk};
 pub use keys::{
     ApiKey, ApiKeySecret, LONGEST as LONGEST_KEY, NewApiKey, NewServiceAccount, ServiceAccount,
     ServiceAccountChange,
@@ -57,8 +59,8 @@ pub use login::{
 };
 pub use oauth::{
     Ask, Authorization, AuthorizeError, Client, ClientAnswer, ClientAuth, ClientChange, ClientKind,
-    ClientProof, ClientSecret, Consent, ConsentQuestion, GrantType, Hint, Introspection, NewClient,
-    OAuthError, ResponseMode, STANDARD_SCOPES, SignedIn, TokenAnswer, UserInfo,
+    ClientProof, ClientSecret, Consent, ConsentQuestion, GrantType, Hint, Introspection, Lasting, Lives,
+    LivesChange, NewClient, OAuthError, ResponseMode, STANDARD_SCOPES, SignedIn, TokenAnswer, UserInfo,
 };
 pub use people::{
     DEEPEST, Email, Invited, NewUser, OWNER, ROLES, Team, TeamChange, User, UserChange, UserStatus,
@@ -105,6 +107,14 @@ static PROFILE: FileProfile = FileProfile {
         Migration {
             name: "0013_domains",
             sql: include_str!("../../../migrations/identity/0013_domains.sql"),
+        },
+        Migration {
+            name: "0015_clients",
+            sql: include_str!("../../../migrations/identity/0015_clients.sql"),
+        },
+        Migration {
+            name: "0016_group_roles",
+            sql: include_str!("../../../migrations/identity/0016_group_roles.sql"),
         },
     ],
     redacted: &["password_hash", "token_hash", "secret_hash", "private_key", "client_secret"],
@@ -255,6 +265,25 @@ impl Identity {
         };
         let (value, epoch) = self.file(by.organization)?.write(origin, change).await?;
         self.bearers.saw_epoch(by.organization, epoch);
+        Ok(value)
+    }
+
+    /// A change that `f` tells of whether something that bearers rest on ended with it: only then the epoch moves.
+    async fn write_ending<T: Send + 'static>(
+        &self,
+        by: &Caller,
+        f: impl FnOnce(&Connection) -> Result<(T, bool), IdentityError> + Send + 'static,
+    ) -> Result<T, IdentityError> {
+        let (value, epoch) = self
+            .write_quietly(by, move |connection| {
+                let (value, ended) = f(connection)?;
+                let epoch = if ended { Some(store::advance_epoch(connection)?) } else { None };
+                Ok((value, epoch))
+            })
+            .await?;
+        if let Some(epoch) = epoch {
+            self.bearers.saw_epoch(by.organization, epoch);
+        }
         Ok(value)
     }
 

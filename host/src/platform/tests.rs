@@ -42,8 +42,8 @@ impl World {
 
     async fn sign_in(&self, code: Option<&str>) -> Result<SignedIn, PlatformError> {
         let (email, password) = (EMAIL.to_owned(), PASSWORD.to_owned());
-        let with = SignIn { email, password, code: code.map(str::to_owned), address: "192.0.2.1".to_owned() };
-        self.platform.sign_in(with).await
+        let (code, address) = (code.map(str::to_owned), "192.0.2.1".to_owned());
+        self.platform.sign_in(SignIn { email, password, code, address, earlier: None }).await
     }
 
     async fn signed(&self, token: &str) -> Result<Signed, PlatformError> {
@@ -235,6 +235,25 @@ async fn a19_a_retired_key_verifies_what_it_signed_and_no_longer() {
 }
 
 #[tokio::test]
+async fn signing_in_ends_the_session_that_the_browser_had() {
+    let world = World::new().await;
+    world.claimed().await;
+    let (here, elsewhere) = (world.sign_in(None).await.unwrap(), world.sign_in(None).await.unwrap());
+    let again = |password: &str| SignIn {
+        email: EMAIL.to_owned(),
+        password: password.to_owned(),
+        code: None,
+        address: String::new(),
+        earlier: Some(here.secret.clone()),
+    };
+    assert!(world.platform.sign_in(again("wrong words here")).await.is_err());
+    assert!(world.signed(&here.token).await.is_ok(), "nobody is signed out by somebody who does not get in");
+    let signed = world.platform.sign_in(again(PASSWORD)).await.unwrap();
+    assert!(refused(world.signed(&here.token).await));
+    assert!(world.signed(&signed.token).await.is_ok() && world.signed(&elsewhere.token).await.is_ok());
+}
+
+#[tokio::test]
 async fn c1_c2_every_wrong_way_in_gets_one_answer_and_guessing_is_slowed_down() {
     let world = World::new().await;
     world.claimed().await;
@@ -243,6 +262,7 @@ async fn c1_c2_every_wrong_way_in_gets_one_answer_and_guessing_is_slowed_down() 
         password: password.to_owned(),
         code: None,
         address: String::new(),
+        earlier: None,
     };
     for (email, password) in [(EMAIL, "wrong words here"), ("no@platform.example", PASSWORD)] {
         for _ in 0..3 {

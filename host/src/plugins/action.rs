@@ -8,6 +8,7 @@ use serde_json::{Map, Value as Json};
 use super::call::{self, Ground};
 use super::declaration::{Action, ActionMode, ActionTarget};
 use super::hooks::missing;
+use super::usage::CallKind;
 use super::{Plugin, Plugins};
 use crate::ids::RecordId;
 use crate::records::list::{self, View};
@@ -59,7 +60,7 @@ impl Plugins {
         permit(tx, plugin, action, entity.as_ref(), invocation)?;
         let deeper = tx.on(Authority::PluginForCaller).deeper()?;
         let output = {
-            let _pass = self.gate.enter();
+            let _pass = self.gate.enter(tx.scope.organization.id);
             invoke(plugin, Ground::Write(Box::new(deeper)), action, invocation)?
         };
         let record = invocation.record.zip(entity).filter(|_| output.is_empty() || output == "null");
@@ -94,7 +95,7 @@ impl Plugins {
         if rows.never() {
             return Err(forbidden());
         }
-        let _pass = self.gate.enter();
+        let _pass = self.gate.enter(scope.organization.id);
         let output = engine.read(scope, module, |conn| {
             if let (Some(id), Some(entity)) = (invocation.record, &entity) {
                 let values = write::readable(conn, scope, entity, id)?.ok_or(RecordError::NotFound)?;
@@ -122,7 +123,7 @@ fn invoke(
     invocation: &Invocation,
 ) -> Result<String, RecordError> {
     let input = Json::Object(invocation.input.clone()).to_string();
-    let output = call::run(plugin, ground, call::ACTION, |store, instance| {
+    let output = call::run(plugin, ground, CallKind::Action, |store, instance| {
         let Some(actions) = &plugin.actions else {
             return Ok(Err(missing(plugin, "actions")));
         };

@@ -9,7 +9,9 @@ use wasmtime::{ResourceLimiter, Store, Trap, UpdateDeadline};
 
 use super::Plugin;
 use super::bindings::host::stoa::plugin::types::{Failure, RecordId as WitId, Refusal};
+use super::breaker::Turn;
 use super::engine::{MEMORY, TICK};
+use super::usage::{self, CallKind, Spent};
 use crate::clock::UnixMillis;
 use crate::ids::RecordId;
 use crate::records::schema::Module;
@@ -24,19 +26,25 @@ const HOST_CALL_BYTES: usize = 4 << 20;
 /// Most bytes of log lines of one call.
 const LOG_BYTES: usize = 256 << 10;
 
-/// What a kind of call may use.
+/// What a call may use.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
+struct Limits {
     /// Time in the guest.
-    pub(super) cpu: Duration,
+    cpu: Duration,
     /// Time altogether.
-    pub(super) wall: Duration,
+    wall: Duration,
 }
 
-/// Hooks.
-pub(super) const HOOK: Limits = Limits { cpu: Duration::from_millis(50), wall: Duration::from_secs(2) };
-/// Actions and reports.
-pub(super) const ACTION: Limits = Limits { cpu: Duration::from_millis(200), wall: Duration::from_secs(10) };
+impl Limits {
+    const fn of(kind: CallKind) -> Self {
+        match kind {
+            CallKind::Hook => Self { cpu: Duration::from_millis(50), wall: Duration::from_secs(2) },
+            CallKind::Action | CallKind::Report => {
+                Self { cpu: Duration::from_millis(200), wall: Duration::from_secs(10) }
+            }
+        }
+    }
+}
 
 /// On what the plugin stands while it runs.
 #[derive(Clone)]
@@ -97,6 +105,7 @@ impl Stopped {
 #[derive(Default)]
 struct Memory {
     refused: bool,
+    most: usize,
 }
 
 impl ResourceLimiter for Memory {
@@ -107,6 +116,7 @@ impl ResourceLimiter for Memory {
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
         self.refused |= desired > MEMORY;
+        self.most = self.most.max(desired.min(MEMORY));
         Ok(desired <= MEMORY)
     }
 
@@ -120,6 +130,22 @@ impl ResourceLimiter for Memory {
     }
 }
 
+impl Ground {
+    const fn engine(&self) -> &Records {
+        match self {
+            Self::Write(tx) => &tx.engine,
+            Self::Read { engine, .. } => engine,
+        }
+    }
+
+    fn scope(&self) -> &Scope {
+        match self {
+            Self::Write(tx) => &tx.scope,
+            Self::Read { scope, .. } => scope,
+        }
+    }
+}
+
 impl State {
     pub(super) fn conn(&self) -> &Rc<Connection> {
         match &self.ground {
@@ -129,17 +155,11 @@ impl State {
     }
 
     pub(super) const fn engine(&self) -> &Records {
-        match &self.ground {
-            Ground::Write(tx) => &tx.engine,
-            Ground::Read { engine, .. } => engine,
-        }
+        self.ground.engine()
     }
 
     pub(super) fn scope(&self) -> &Scope {
-        match &self.ground {
-            Ground::Write(tx) => &tx.scope,
-            Ground::Read { scope, .. } => scope,
-        }
+        self.ground.scope()
     }
 
     pub(super) fn module(&self) -> &Arc<Module> {
@@ -203,23 +223,52 @@ impl State {
     }
 }
 
-/// Runs `f` on a fresh instance of the plugin.
+/// Runs `f` on a fresh instance of the plugin, unless it failed too often in this organization.
 ///
 /// # Errors
-/// What the plugin refused, or [`RecordError::Plugin`] when it failed or was stopped. The instance is gone in any case.
+/// What the plugin refused, [`RecordError::Plugin`] when it failed or was stopped, [`RecordError::PluginPaused`]. The
+/// instance is gone in any case.
 pub(super) fn run<T>(
     plugin: &Arc<Plugin>,
     ground: Ground,
-    limits: Limits,
+    kind: CallKind,
     f: impl FnOnce(&mut Store<State>, &Instance) -> wasmtime::Result<Result<T, Refusal>>,
 ) -> Result<T, RecordError> {
+    let (engine, organization) = (ground.engine().clone(), ground.scope().organization.id);
+    let watch = plugin.watches.of(organization, plugin);
+    let admitted = watch.admit(kind, engine.now()).map_err(|wait| RecordError::PluginPaused {
+        plugin: plugin.manifest.id.to_string(),
+        seconds: u32::try_from((wait + 999) / 1_000).unwrap_or(u32::MAX),
+    })?;
+    let (before, began) = (usage::thread_cpu(), Instant::now());
+    let (outcome, spent) = on_an_instance(plugin, ground, kind, f);
+    let spent = Spent { cpu: usage::thread_cpu().saturating_sub(before), wall: began.elapsed(), ..spent };
+    match watch.ended(kind, engine.now(), admitted, &spent) {
+        Some(Turn::Opened(pause)) => {
+            tracing::error!(plugin = %plugin.manifest.id, version = %plugin.manifest.version, %organization, pause, "plugin failed too often and is paused here");
+        }
+        Some(Turn::Closed) => {
+            tracing::info!(plugin = %plugin.manifest.id, version = %plugin.manifest.version, %organization, "plugin is called again");
+        }
+        None => {}
+    }
+    outcome
+}
+
+/// What the call answered, and what the instance used of it.
+fn on_an_instance<T>(
+    plugin: &Arc<Plugin>,
+    ground: Ground,
+    kind: CallKind,
+    f: impl FnOnce(&mut Store<State>, &Instance) -> wasmtime::Result<Result<T, Refusal>>,
+) -> (Result<T, RecordError>, Spent) {
     let state = State {
         plugin: Arc::clone(plugin),
         ground,
         table: wasmtime::component::ResourceTable::new(),
         last_error: None,
         started: Instant::now(),
-        limits,
+        limits: Limits::of(kind),
         ticks: 0,
         host_calls: 0,
         log_bytes: 0,
@@ -232,11 +281,19 @@ pub(super) fn run<T>(
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(|mut store| Ok(store.data_mut().tick()));
     let outcome = plugin.component.instantiate(&mut store).and_then(|instance| f(&mut store, &instance));
-    match outcome {
+    let state = store.data();
+    let spent = Spent {
+        failed: outcome.is_err(),
+        host_calls: state.host_calls,
+        memory: state.memory.most,
+        ..Spent::default()
+    };
+    let answered = match outcome {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(refusal)) => Err(refused(plugin, refusal)),
-        Err(error) => Err(ended(plugin, store.data(), &error)),
-    }
+        Err(error) => Err(ended(plugin, state, &error)),
+    };
+    (answered, spent)
 }
 
 /// An error of the guest, classified.
@@ -252,7 +309,7 @@ fn ended(plugin: &Plugin, state: &State, error: &wasmtime::Error) -> RecordError
         _ => ("plugin_trapped", "it ended abnormally".to_owned()),
     };
     let said = state.last_error.as_deref().unwrap_or_default();
-    tracing::error!(plugin = %plugin.manifest.id, version = plugin.manifest.version, code, said, error = format!("{error:#}"), "plugin call ended");
+    tracing::error!(plugin = %plugin.manifest.id, version = %plugin.manifest.version, code, said, error = format!("{error:#}"), "plugin call ended");
     RecordError::Plugin { plugin: plugin.manifest.id.to_string(), code, detail }
 }
 
@@ -336,6 +393,7 @@ pub(super) fn refusal(error: RecordError) -> Refusal {
         RecordError::Stale { .. } => simple("conflict", "version_conflict", error.to_string()),
         RecordError::KeyReused => simple("conflict", "idempotency_key_reused", error.to_string()),
         RecordError::Plugin { code, detail, .. } => simple("limit", code, detail),
+        RecordError::PluginPaused { .. } => simple("limit", "plugin_paused", error.to_string()),
         RecordError::Schema(_) | RecordError::Storage(_) | RecordError::Identity(_) => {
             tracing::error!(error = format!("{error:?}"), "host call failed");
             simple("failed", "host_failed", "the host could not do it".into())

@@ -1,11 +1,13 @@
 //! The one wasmtime engine: pooled instances, interruption by epochs, nothing that we do not test.
 
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use super::error::PluginError;
+use crate::ids::OrganizationId;
 
 /// The engine's heartbeat: the unit in which guest CPU is charged.
 pub(super) const TICK: Duration = Duration::from_millis(5);
@@ -13,6 +15,8 @@ pub(super) const TICK: Duration = Duration::from_millis(5);
 pub(super) const MEMORY: usize = 64 << 20;
 /// Calls from outside that run at the same time; the others wait.
 const CALLS: usize = 16;
+/// How many of them one organization may have.
+const SHARE: usize = 12;
 /// Instances in the pool: each call from outside may nest as deep as the record engine lets it.
 const INSTANCES: u32 = 16 * (crate::records::tx::MAX_DEPTH as u32 + 1);
 
@@ -75,32 +79,136 @@ pub(super) fn start() -> Result<Engine, PluginError> {
     Ok(engine)
 }
 
-/// Lets a bounded number of calls in at a time. Nested calls are inside one that was let in and do not ask again.
-#[derive(Clone)]
-pub(super) struct Gate(Arc<(Mutex<usize>, Condvar)>);
+/// Lets a bounded number of calls in at a time, one organization after the other. Nested calls are inside one that was let
+/// in and do not ask again.
+#[derive(Clone, Default)]
+pub(super) struct Gate(Arc<(Mutex<Turns>, Condvar)>);
 
-impl Gate {
-    pub(super) fn new() -> Self {
-        Self(Arc::new((Mutex::new(CALLS), Condvar::new())))
+/// Who is in and who waits.
+#[derive(Debug)]
+struct Turns {
+    free: usize,
+    /// How many places each organization has.
+    held: HashMap<OrganizationId, usize>,
+    /// Who waits, by organization; the first one is next.
+    lines: VecDeque<(OrganizationId, VecDeque<u64>)>,
+    /// Whoever was let in and has not noticed yet.
+    admitted: HashSet<u64>,
+    tickets: u64,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self {
+            free: CALLS,
+            held: HashMap::new(),
+            lines: VecDeque::new(),
+            admitted: HashSet::new(),
+            tickets: 0,
+        }
+    }
+}
+
+impl Turns {
+    /// Somebody comes; answers their ticket.
+    fn come(&mut self, organization: OrganizationId) -> u64 {
+        self.tickets += 1;
+        match self.lines.iter_mut().find(|(of, _)| *of == organization) {
+            Some((_, line)) => line.push_back(self.tickets),
+            None => self.lines.push_back((organization, VecDeque::from([self.tickets]))),
+        }
+        self.admit();
+        self.tickets
     }
 
-    /// Waits on this thread, which must not be an async worker, until there is room.
-    pub(super) fn enter(&self) -> Pass {
-        let (free, freed) = &*self.0;
-        let free = free.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut free = freed.wait_while(free, |free| *free == 0).unwrap_or_else(PoisonError::into_inner);
-        *free -= 1;
-        Pass(Arc::clone(&self.0))
+    fn leave(&mut self, organization: OrganizationId) {
+        self.free += 1;
+        if let Some(held) = self.held.get_mut(&organization) {
+            *held -= 1;
+            if *held == 0 {
+                self.held.remove(&organization);
+            }
+        }
+        self.admit();
+    }
+
+    /// Lets in whoever there is room for, one of each organization in turn.
+    fn admit(&mut self) {
+        while self.free > 0 {
+            let held = &self.held;
+            let may = |(of, _): &(OrganizationId, _)| held.get(of).copied().unwrap_or_default() < SHARE;
+            let next = self.lines.iter().position(may).and_then(|at| self.lines.remove(at));
+            let Some((organization, mut line)) = next else { return };
+            self.admitted.extend(line.pop_front());
+            self.free -= 1;
+            *self.held.entry(organization).or_default() += 1;
+            if !line.is_empty() {
+                self.lines.push_back((organization, line));
+            }
+        }
+    }
+}
+
+impl Gate {
+    /// Waits on this thread, which must not be an async worker, until it is this organization's turn.
+    pub(super) fn enter(&self, organization: OrganizationId) -> Pass {
+        let (turns, moved) = &*self.0;
+        let mut turns = turns.lock().unwrap_or_else(PoisonError::into_inner);
+        let ticket = turns.come(organization);
+        let waits = |turns: &mut Turns| !turns.admitted.remove(&ticket);
+        drop(moved.wait_while(turns, waits).unwrap_or_else(PoisonError::into_inner));
+        Pass { gate: self.clone(), organization }
     }
 }
 
 /// A place inside the gate.
-pub(super) struct Pass(Arc<(Mutex<usize>, Condvar)>);
+pub(super) struct Pass {
+    gate: Gate,
+    organization: OrganizationId,
+}
 
 impl Drop for Pass {
     fn drop(&mut self) {
-        let (free, freed) = &*self.0;
-        *free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        freed.notify_one();
+        let (turns, moved) = &*self.gate.0;
+        turns.lock().unwrap_or_else(PoisonError::into_inner).leave(self.organization);
+        moved.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CALLS, OrganizationId, SHARE, Turns};
+
+    #[test]
+    fn one_organization_never_has_all_places_and_others_come_in_turn() {
+        let (busy, other, third) = (OrganizationId::new(), OrganizationId::new(), OrganizationId::new());
+        let mut turns = Turns::default();
+        let first: Vec<u64> = (0..100).map(|_| turns.come(busy)).collect();
+        assert_eq!(turns.admitted.len(), SHARE);
+        let late: Vec<u64> = (0..CALLS).map(|_| turns.come(other)).collect();
+        assert_eq!(turns.admitted.len(), CALLS);
+        let last = turns.come(third);
+        turns.admitted.clear();
+        // Places are given to one after the other, not to whoever waits longest.
+        turns.leave(busy);
+        turns.leave(busy);
+        turns.leave(busy);
+        let mut admitted: Vec<u64> = turns.admitted.drain().collect();
+        admitted.sort_unstable();
+        assert_eq!(admitted, [first[SHARE], late[CALLS - SHARE], last]);
+    }
+
+    #[test]
+    fn whoever_leaves_leaves_nothing_behind() {
+        let mut turns = Turns::default();
+        let organizations: Vec<_> = (0..50).map(|_| OrganizationId::new()).collect();
+        for organization in &organizations {
+            turns.come(*organization);
+        }
+        for organization in &organizations {
+            turns.leave(*organization);
+        }
+        assert!(turns.held.is_empty() && turns.lines.is_empty());
+        assert_eq!((turns.free, turns.admitted.len()), (CALLS, 50));
     }
 }

@@ -6,6 +6,7 @@ use super::bindings::hooks::exports::stoa::plugin::hooks::Draft as WitDraft;
 use super::bindings::host::stoa::plugin::types::Refusal;
 use super::call::{self, Ground, fault, to_wit};
 use super::imports::records::pack;
+use super::usage::CallKind;
 use super::{Plugin, Plugins};
 use crate::records::RecordError;
 use crate::records::cells::Cells;
@@ -35,8 +36,8 @@ impl Hooks for Plugins {
                 after: pack(entity, &draft.after),
             })
             .collect();
-        let _pass = (tx.depth == 1).then(|| self.gate.enter());
-        let verdicts = call::run(&plugin, Ground::Write(Box::new(tx)), call::HOOK, |store, instance| {
+        let _pass = (tx.depth == 1).then(|| self.gate.enter(tx.scope.organization.id));
+        let verdicts = call::run(&plugin, Ground::Write(Box::new(tx)), CallKind::Hook, |store, instance| {
             let Some(hooks) = &plugin.hooks else {
                 return Ok(Err(missing(&plugin, "hooks")));
             };

@@ -69,7 +69,7 @@ pub struct Manifest {
     /// For people.
     pub name: String,
     /// Its version.
-    pub version: String,
+    pub version: Arc<str>,
     /// The module that must be licensed; `None` for a base plugin, which is always on.
     pub module: Option<String>,
     /// Plugins that it refers to.
@@ -197,10 +197,7 @@ fn assemble(root: &Part<'_>, bytes: &[u8], installed: Option<&HashSet<String>>) 
     Manifest {
         id: around.plugin.as_str().into(),
         name: root.needed("name").to_owned(),
-        version: root
-            .such("version", is_version, "three numbers, as in 1.0.0")
-            .unwrap_or_default()
-            .to_owned(),
+        version: root.such("version", is_version, "three numbers, as in 1.0.0").unwrap_or_default().into(),
         module: module.map(str::to_owned),
         records: Arc::new(Module {
             plugin: around.plugin.as_str().into(),

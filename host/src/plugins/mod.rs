@@ -5,13 +5,13 @@
 //! write transaction or a snapshot, all gone when the answer is out. What a plugin may reach is the folder [`imports`], one
 //! file for each interface of the contract.
 //!
-//! Reading order: `package/`, `manifest.rs`, `reading.rs`, `entity.rs`, `engine.rs`, `artifact.rs`,
-//! `worker.rs`, `sql/`, `call.rs`, `imports/`, `hooks.rs`,
-//! `action.rs`, `report.rs`.
+//! Reading order: `package/`, `manifest.rs`, `reading.rs`, `entity.rs`, `engine.rs`, `artifact.rs`, `worker.rs`, `sql/`,
+//! `call.rs`, `breaker.rs`, `usage.rs`, `imports/`, `hooks.rs`, `action.rs`, `report.rs`.
 
 mod action;
 mod artifact;
 mod bindings;
+mod breaker;
 mod call;
 mod declaration;
 mod engine;
@@ -26,6 +26,7 @@ mod report;
 mod sql;
 #[cfg(test)]
 mod tests;
+mod usage;
 pub(crate) mod worker;
 
 use std::collections::{BTreeMap, HashSet};
@@ -43,7 +44,9 @@ use self::call::State;
 use self::engine::Gate;
 use self::sql::Texts;
 use self::sql::check::Checks;
+use self::usage::Watches;
 use crate::clock::UnixMillis;
+use crate::ids::OrganizationId;
 use crate::licensing::Entitlement;
 use crate::policy::{Effect, Grant, Scope as Reach};
 use crate::records::schema::Module;
@@ -55,6 +58,7 @@ pub use self::error::PluginError;
 pub use self::manifest::{Manifest, ManifestFault};
 pub(crate) use self::package::check::Checker;
 pub use self::package::{Archive, LARGEST, Package, PackageFault, PrivateKey, PublicKey, Trust, files_of};
+pub use self::usage::{CallKind, PluginUsage, Used};
 
 /// A plugin that is ready to be called.
 pub struct Plugin {
@@ -64,6 +68,7 @@ pub struct Plugin {
     hooks: Option<WithHooksIndices>,
     actions: Option<WithActionsIndices>,
     reports: Option<WithReportsIndices>,
+    watches: Arc<Watches>,
     /// The SQL that it may use.
     sql: Texts,
 }
@@ -73,6 +78,7 @@ pub struct Plugin {
 pub struct Plugins {
     all: Arc<BTreeMap<Arc<str>, Arc<Plugin>>>,
     gate: Gate,
+    watches: Arc<Watches>,
 }
 
 impl Plugins {
@@ -85,18 +91,19 @@ impl Plugins {
         let engine = engine::start()?;
         let checks = Checks::new(artifacts.clone(), key);
         let artifacts = Artifacts::new(artifacts, key);
+        let watches = Arc::new(Watches::default());
         let mut all = BTreeMap::new();
         let installed =
             packages.iter().filter_map(|package| manifest::stated_id(&package.manifest)).collect();
         for package in packages {
-            let plugin = plugin(&engine, (&artifacts, &checks), &package, Some(&installed))?;
+            let plugin = plugin(&engine, (&artifacts, &checks), &package, Some(&installed), &watches)?;
             let id = Arc::clone(&plugin.manifest.id);
             if all.insert(id, Arc::new(plugin)).is_some() {
                 let detail = "another package has the same plugin id".to_owned();
                 return Err(PluginError::Package { package: package.name, detail });
             }
         }
-        Ok(Self { all: Arc::new(all), gate: Gate::new() })
+        Ok(Self { all: Arc::new(all), gate: Gate::default(), watches })
     }
 
     /// The plugin with this id.
@@ -113,6 +120,12 @@ impl Plugins {
         modules.sort();
         modules.dedup();
         modules
+    }
+
+    /// What plugins used since the start of the process, in one organization or in all, and whether they are paused.
+    #[must_use]
+    pub fn usage(&self, organization: Option<OrganizationId>, now: UnixMillis) -> Vec<PluginUsage> {
+        self.watches.usage(organization, now)
     }
 
     /// Every plugin, by id.
@@ -170,6 +183,7 @@ fn plugin(
     (artifacts, checks): (&Artifacts, &Checks),
     package: &Package,
     installed: Option<&HashSet<String>>,
+    watches: &Arc<Watches>,
 ) -> Result<Plugin, PluginError> {
     let manifest = Manifest::parse_among(&package.manifest, installed)
         .map_err(|faults| PluginError::Manifest { package: package.name.clone(), faults })?;
@@ -191,6 +205,7 @@ fn plugin(
         reports: WithReportsIndices::new(&component).ok(),
         component,
         manifest,
+        watches: Arc::clone(watches),
         sql,
     })
 }

@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 use super::call::{self, Ground};
 use super::declaration::{Column, Report};
 use super::hooks::missing;
+use super::usage::CallKind;
 use super::{Plugin, Plugins};
 use crate::ids::{PrincipalId, RecordId};
 use crate::records::cells::{Cell, Cells};
@@ -46,7 +47,7 @@ impl Plugins {
             return Err(RecordError::Forbidden { object: report.object.clone(), action: "read".into() });
         }
         let module = plugin.module(scope)?;
-        let _pass = self.gate.enter();
+        let _pass = self.gate.enter(scope.organization.id);
         let output = engine.read(scope, module, |conn| {
             let ground = Ground::Read {
                 engine: engine.clone(),
@@ -55,7 +56,7 @@ impl Plugins {
                 module: Arc::clone(module),
                 now: engine.now(),
             };
-            call::run(plugin, ground, call::ACTION, |store, instance| {
+            call::run(plugin, ground, CallKind::Report, |store, instance| {
                 let Some(reports) = &plugin.reports else {
                     return Ok(Err(missing(plugin, "reports")));
                 };

@@ -107,6 +107,14 @@ pub enum RecordError {
         /// For people.
         detail: String,
     },
+    /// Plugin code is not called for a while, because too many calls of it failed.
+    #[error("the plugin {plugin} failed too often and is tried again in {seconds} s")]
+    PluginPaused {
+        /// The plugin's id.
+        plugin: String,
+        /// When to come back, at least 1.
+        seconds: u32,
+    },
     /// The declared schema does not fit the stored one.
     #[error("{0}")]
     Schema(String),

@@ -35,7 +35,7 @@ impl Setup {
         self
     }
 
-    /// Packages beside the embedded ones: a folder with `<id>/{component.wasm,manifest.json}`.
+    /// Packages beside the embedded ones: a folder with `<id>/{component.wasm,manifest.json,sql.json}`.
     #[must_use]
     pub fn plugins(mut self, folder: &Path) -> Self {
         self.plugins = Some(folder.to_owned());

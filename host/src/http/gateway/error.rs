@@ -54,6 +54,14 @@ pub(in crate::http) fn problem(error: RecordError) -> Problem {
             problem.extra.insert("plugin".into(), plugin.into());
             problem
         }
+        RecordError::PluginPaused { plugin, seconds } => {
+            let detail = format!(
+                "The plugin `{plugin}` failed too often here and is left alone for a while. Try again in {seconds} s. Nothing was changed."
+            );
+            let mut problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "plugin_paused", detail);
+            problem.extra.insert("plugin".into(), plugin.into());
+            problem.with_retry_after(seconds.into())
+        }
         error @ (RecordError::Schema(_) | RecordError::Storage(_) | RecordError::Identity(_)) => {
             Problem::internal(&error)
         }

@@ -7,11 +7,11 @@ use poem::{Request, Response};
 use serde_json::{Value, json};
 
 use super::{OAuth, answer, person};
-use crate::clock::rfc3339;
+use crate::clock::{UnixMillis, rfc3339};
 use crate::http::body;
 use crate::http::input;
 use crate::http::problem::{Fault, Problem};
-use crate::identity::SignedIn;
+use crate::identity::{Lasting, SignedIn};
 use crate::organizations::Organization;
 
 impl OAuth {
@@ -35,6 +35,11 @@ impl OAuth {
                 "client": { "id": question.client.id, "name": question.client.name },
                 "redirect_uri": question.redirect_uri,
                 "scopes": scopes,
+                "lasts": {
+                    "seconds": question.lasts.longest / 1_000,
+                    "unused_seconds": question.lasts.unused.map(|unused| unused / 1_000),
+                    "description": lasts(question.lasts),
+                },
                 "user": { "id": person.user, "name": question.user_name },
                 "expires_at": rfc3339(question.expires_at),
             }),
@@ -79,6 +84,28 @@ impl OAuth {
     }
 }
 
+/// How long a client may do it, for people.
+fn lasts(lasting: Lasting) -> String {
+    let longest = span(lasting.longest);
+    match lasting.unused {
+        Some(unused) => format!(
+            "For {longest} at most, also when you are signed out; it ends sooner when it is not used for {}.",
+            span(unused)
+        ),
+        None => format!("For {longest} each time you sign in; it ends sooner when you sign out."),
+    }
+}
+
+/// A length of time, for people.
+fn span(milliseconds: UnixMillis) -> String {
+    let minutes = milliseconds / 60_000;
+    match (minutes / 1_440, minutes / 60) {
+        (days @ 2.., _) => format!("{days} days"),
+        (_, hours @ 2..) => format!("{hours} hours"),
+        _ => format!("{minutes} minutes"),
+    }
+}
+
 /// What a scope allows, for people.
 fn in_words(scope: &str) -> String {
     match scope {
@@ -92,5 +119,30 @@ fn in_words(scope: &str) -> String {
             Some((object, action)) => format!("Do `{action}` with {object}, where you may"),
             None => scope.to_owned(),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_are_told_for_how_long_in_words() {
+        const HOUR: UnixMillis = 3_600_000;
+        for (longest, unused, expected) in [
+            (
+                90 * 24 * HOUR,
+                Some(30 * 24 * HOUR),
+                "For 90 days at most, also when you are signed out; it ends sooner when it is not used for 30 days.",
+            ),
+            (
+                24 * HOUR,
+                Some(8 * HOUR),
+                "For 24 hours at most, also when you are signed out; it ends sooner when it is not used for 8 hours.",
+            ),
+            (HOUR / 6, None, "For 10 minutes each time you sign in; it ends sooner when you sign out."),
+        ] {
+            assert_eq!(lasts(Lasting { longest, unused }), expected);
+        }
     }
 }

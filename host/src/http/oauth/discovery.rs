@@ -7,7 +7,7 @@ use poem::http::header;
 use serde_json::json;
 
 use super::{OAuth, answer};
-use crate::identity::{STANDARD_SCOPES, SigningAlgorithm};
+use crate::identity::{FOREIGN_ALGORITHMS, STANDARD_SCOPES, SigningAlgorithm};
 use crate::organizations::Organization;
 
 impl OAuth {
@@ -15,8 +15,8 @@ impl OAuth {
     pub(super) fn discovery(&self, organization: &Arc<Organization>) -> Response {
         let issuer = self.identity.issuer(organization);
         let at = |name: &str| format!("{issuer}/oauth/{name}");
-        let with_secret = ["client_secret_basic", "client_secret_post"];
-        let any = ["client_secret_basic", "client_secret_post", "none"];
+        let proved = ["private_key_jwt", "client_secret_basic", "client_secret_post"];
+        let any = ["private_key_jwt", "client_secret_basic", "client_secret_post", "none"];
         let body = json!({
             "issuer": issuer,
             "authorization_endpoint": at("authorize"),
@@ -32,7 +32,10 @@ impl OAuth {
             "code_challenge_methods_supported": ["S256"],
             "token_endpoint_auth_methods_supported": any,
             "revocation_endpoint_auth_methods_supported": any,
-            "introspection_endpoint_auth_methods_supported": with_secret,
+            "introspection_endpoint_auth_methods_supported": proved,
+            "token_endpoint_auth_signing_alg_values_supported": FOREIGN_ALGORITHMS,
+            "revocation_endpoint_auth_signing_alg_values_supported": FOREIGN_ALGORITHMS,
+            "introspection_endpoint_auth_signing_alg_values_supported": FOREIGN_ALGORITHMS,
             "scopes_supported": STANDARD_SCOPES,
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported":
@@ -45,7 +48,7 @@ impl OAuth {
             "acr_values_supported": ["aal1", "aal2"],
             "prompt_values_supported": ["none", "login", "consent", "select_account"],
             "authorization_response_iss_parameter_supported": true,
-            "claims_parameter_supported": false,
+            "claims_parameter_supported": true,
             "request_parameter_supported": false,
             "request_uri_parameter_supported": false,
         });

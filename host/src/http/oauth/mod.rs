@@ -41,6 +41,18 @@ pub fn serves(path: &str) -> bool {
     path.starts_with("/oauth/") || path.starts_with("/.well-known/")
 }
 
+/// Whether this is what everybody may read: what the server says of itself.
+#[must_use]
+pub fn is_public(path: &str) -> bool {
+    DISCOVERY.contains(&path) || path == "/oauth/jwks"
+}
+
+/// Whether the pages of clients call this.
+#[must_use]
+pub fn is_for_pages(path: &str) -> bool {
+    is_public(path) || matches!(path, "/oauth/token" | "/oauth/revoke" | "/oauth/userinfo")
+}
+
 /// RFC 8414, 3.1 puts the name of the document before the path of the issuer: `/.well-known/{document}/t/acme`.
 #[must_use]
 pub fn without_insertion(path: &str) -> Option<String> {

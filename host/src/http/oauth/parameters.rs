@@ -7,13 +7,16 @@ use poem::http::{HeaderMap, Method, header};
 use url::form_urlencoded;
 
 use crate::http::body;
-use crate::identity::{ClientAuth, OAuthError};
+use crate::identity::{ClientAuth, ClientProof, OAuthError};
 
 /// The longest query that is looked at.
 const LONGEST: usize = 16 * 1_024;
 
 /// The most bytes of a form.
 const FORM: usize = 64 * 1_024;
+
+/// The only kind of assertion.
+const ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 const TWICE: OAuthError = OAuthError::InvalidRequest("A parameter stands twice.");
 const UNREADABLE: OAuthError =
@@ -81,33 +84,51 @@ impl Parameters {
 
 /// What a client shows of itself.
 pub(super) struct Credentials {
-    pub(super) id: String,
-    pub(super) secret: Option<String>,
-    pub(super) method: ClientAuth,
+    id: Option<String>,
+    shown: Option<String>,
+    method: ClientAuth,
 }
 
 impl Credentials {
-    /// In the header or in the form, and not in both.
+    /// In the header, as a secret in the form or as an assertion in the form, and only one of them.
     pub(super) fn of(headers: &HeaderMap, form: &Parameters) -> Result<Self, OAuthError> {
-        let (id, secret) = (form.get("client_id"), form.get("client_secret"));
+        let (id, secret) = (form.get("client_id").map(str::to_owned), form.get("client_secret"));
         let mut values = headers.get_all(header::AUTHORIZATION).iter();
-        match (values.next(), values.next()) {
-            (None, _) => {
-                let id = id.ok_or(OAuthError::InvalidClient)?.to_owned();
-                let method = if secret.is_some() { ClientAuth::Post } else { ClientAuth::None };
-                Ok(Self { id, secret: secret.map(str::to_owned), method })
+        match (values.next(), secret, assertion(form)?) {
+            (None, None, Some(text)) => {
+                Ok(Self { id, shown: Some(text.to_owned()), method: ClientAuth::Key })
             }
-            (Some(value), None) if secret.is_none() => {
+            (None, secret, None) => {
+                let id = Some(id.ok_or(OAuthError::InvalidClient)?);
+                let method = if secret.is_some() { ClientAuth::Post } else { ClientAuth::None };
+                Ok(Self { id, shown: secret.map(str::to_owned), method })
+            }
+            (Some(value), None, None) if values.next().is_none() => {
                 let proof = value.to_str().ok().and_then(basic).ok_or(OAuthError::InvalidClient)?;
-                match id {
-                    Some(id) if id != proof.id => {
-                        Err(OAuthError::InvalidRequest("The client is named twice, and differently."))
-                    }
-                    _ => Ok(proof),
+                if id.is_some() && id != proof.id {
+                    return Err(OAuthError::InvalidRequest("The client is named twice, and differently."));
                 }
+                Ok(proof)
             }
             _ => Err(OAuthError::InvalidRequest("The client authenticates in two ways.")),
         }
+    }
+
+    /// The same for who judges it.
+    pub(super) fn proof(&self) -> ClientProof<'_> {
+        ClientProof { id: self.id.as_deref(), shown: self.shown.as_deref(), method: self.method }
+    }
+}
+
+/// RFC 7523, 2.2: an assertion with its type.
+fn assertion(form: &Parameters) -> Result<Option<&str>, OAuthError> {
+    const MISSING: OAuthError =
+        OAuthError::InvalidRequest("An assertion takes client_assertion and client_assertion_type.");
+    match (form.get("client_assertion"), form.get("client_assertion_type")) {
+        (None, None) => Ok(None),
+        (Some(text), Some(ASSERTION)) => Ok(Some(text)),
+        (Some(_), Some(_)) => Err(OAuthError::InvalidClient),
+        _ => Err(MISSING),
     }
 }
 
@@ -123,7 +144,7 @@ fn basic(value: &str) -> Option<Credentials> {
         let parsed = form_urlencoded::parse(half.as_bytes()).next();
         parsed.map(|(name, _)| name.into_owned()).unwrap_or_default()
     };
-    Some(Credentials { id: plain(id), secret: Some(plain(secret)), method: ClientAuth::Basic })
+    Some(Credentials { id: Some(plain(id)), shown: Some(plain(secret)), method: ClientAuth::Basic })
 }
 
 #[cfg(test)]
@@ -154,12 +175,25 @@ mod tests {
         let encoded = format!("Basic {}", STANDARD.encode("a%2Db:c%3Ad"));
         let none = parse("").unwrap();
         let proof = Credentials::of(&header(&encoded), &none).unwrap();
-        assert_eq!((proof.id.as_str(), proof.secret.as_deref()), ("a-b", Some("c:d")));
+        assert_eq!((proof.id.as_deref(), proof.shown.as_deref()), (Some("a-b"), Some("c:d")));
         let post = parse("client_id=x&client_secret=y").unwrap();
         assert_eq!(Credentials::of(&HeaderMap::new(), &post).unwrap().method, ClientAuth::Post);
         assert!(Credentials::of(&header(&encoded), &post).is_err());
         assert!(Credentials::of(&header(&encoded), &parse("client_id=other").unwrap()).is_err());
         assert!(Credentials::of(&HeaderMap::new(), &none).is_err());
+        let kind = "client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer";
+        let signed = parse(&format!("{kind}&client_assertion=a.b.c")).unwrap();
+        let proof = Credentials::of(&HeaderMap::new(), &signed).unwrap();
+        assert_eq!((proof.id, proof.shown.as_deref(), proof.method), (None, Some("a.b.c"), ClientAuth::Key));
+        assert!(Credentials::of(&header(&encoded), &signed).is_err(), "beside a header");
+        for bad in [
+            format!("{kind}&client_assertion=a.b.c&client_secret=y"),
+            format!("{kind}&client_id=x"),
+            "client_assertion=a.b.c&client_id=x".to_owned(),
+            "client_assertion=a.b.c&client_assertion_type=jwt&client_id=x".to_owned(),
+        ] {
+            assert!(Credentials::of(&HeaderMap::new(), &parse(&bad).unwrap()).is_err(), "{bad}");
+        }
         for bad in ["Bearer x", "Basic", "Basic !", "Basic YQ=="] {
             assert!(Credentials::of(&header(bad), &none).is_err(), "{bad}");
         }

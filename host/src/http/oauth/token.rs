@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use poem::http::{HeaderMap, Method, header};
+use poem::http::{Method, header};
 use poem::{Request, Response};
 use serde_json::{Map, Value, json};
 
 use super::parameters::{Credentials, Parameters};
 use super::{OAuth, answer};
+use crate::http::cors::Page;
 use crate::http::plane::bearer;
 use crate::http::request;
-use crate::identity::{Client, ClientProof, IdentityError, Introspection, OAuthError, TokenAnswer, UserInfo};
+use crate::identity::{Client, IdentityError, Introspection, OAuthError, TokenAnswer, UserInfo};
 use crate::ids::RequestId;
 use crate::organizations::Organization;
 
@@ -32,7 +33,7 @@ impl OAuth {
         if !matches!(grant, "authorization_code" | "refresh_token" | "client_credentials") {
             return Err(OAuthError::UnsupportedGrantType);
         }
-        let client = self.client(request.headers(), &form, organization)?;
+        let client = self.client(request, &form, organization).await?;
         match grant {
             "authorization_code" => {
                 let code = form.need("code", "The parameter code is missing.")?;
@@ -48,22 +49,26 @@ impl OAuth {
         }
     }
 
-    fn client(
+    /// The client that asks; from a page only if it is one of its own.
+    async fn client(
         &self,
-        headers: &HeaderMap,
+        request: &Request,
         form: &Parameters,
         organization: &Arc<Organization>,
     ) -> Result<Client, OAuthError> {
-        let proof = Credentials::of(headers, form)?;
-        let proof = ClientProof { id: &proof.id, secret: proof.secret.as_deref(), method: proof.method };
-        self.identity.authenticate_client(organization, &proof)
+        let shown = Credentials::of(request.headers(), form)?;
+        let client = self.identity.authenticate_client(organization, &shown.proof()).await?;
+        match request.data::<Page>() {
+            Some(page) if !page.is_of(&client.origins) => Err(OAuthError::UnauthorizedClient),
+            _ => Ok(client),
+        }
     }
 
     /// RFC 7009: 200, whatever there was to revoke.
     pub(super) async fn revoke(&self, mut request: Request, organization: &Arc<Organization>) -> Response {
         let revoked = async {
             let form = Parameters::of(&mut request).await?;
-            let client = self.client(request.headers(), &form, organization)?;
+            let client = self.client(&request, &form, organization).await?;
             let token = form.need("token", "The parameter token is missing.")?;
             self.identity.revoke_token(organization, &client, token).await
         };
@@ -81,7 +86,7 @@ impl OAuth {
     ) -> Response {
         let found = async {
             let form = Parameters::of(&mut request).await?;
-            let client = self.client(request.headers(), &form, organization)?;
+            let client = self.client(&request, &form, organization).await?;
             if client.is_public() {
                 return Err(OAuthError::InvalidClient);
             }
@@ -128,6 +133,13 @@ impl OAuth {
             }
             Err(_) => return unauthorized(401, "invalid_token"),
         };
+        if let Some(page) = asked.data::<Page>() {
+            match self.identity.client_of_token(organization, &token) {
+                // Of another client's page nothing changes here, and its browser keeps the answer from it.
+                Ok(client) => _ = page.is_of(client.as_ref().map_or(&[], |client| &client.origins)),
+                Err(error) => return answer::refusal(&error.into()),
+            }
+        }
         match self.identity.user_info(&caller) {
             Ok(Some(info)) => answer::json(200, &claims(info)),
             Ok(None) => unauthorized(403, "insufficient_scope"),

@@ -118,7 +118,7 @@ impl Operation {
 
     /// Refuses as whatever runs plugin code does.
     pub(super) fn runs_plugin(self, does: bool) -> Self {
-        if does { self.refuses(&[409, 422, 502]) } else { self }
+        if does { self.refuses(&[409, 422, 502, 503]) } else { self }
     }
 
     /// The operation as JSON, under this name.

@@ -15,6 +15,7 @@ function refuse(text) {
   try {
     const response = await fetch(address, { credentials: "same-origin", headers: { "x-stoa-request": "1" } });
     const question = await response.json();
+    byId("session").hidden = response.status === 401;
     if (!response.ok) return refuse(question.detail);
     byId("client").textContent = question.client.name;
     byId("user").textContent = question.user.name;
@@ -24,6 +25,7 @@ function refuse(text) {
       item.textContent = scope.description;
       byId("scopes").append(item);
     }
+    byId("lasts").textContent = question.lasts.description;
     byId("form").hidden = false;
   } catch {
     refuse("The server did not answer. Load the page again.");
@@ -41,5 +43,27 @@ byId("form").addEventListener("submit", async (event) => {
     location.replace("../oauth/authorize?request=" + encodeURIComponent(request));
   } catch {
     refuse("The server did not answer. Try again.");
+  }
+});
+
+// The session ends on the server; the question waits for whoever signs in next.
+byId("sign-out").addEventListener("click", async (event) => {
+  byId("problem").textContent = "";
+  event.target.disabled = true;
+  try {
+    const marked = { "x-stoa-request": "1" };
+    const response = await fetch("../api/v1/auth/logout", { method: "POST", credentials: "same-origin", headers: marked });
+    if (!response.ok) return refuse((await response.json()).detail);
+    byId("form").hidden = byId("session").hidden = true;
+    byId("title").textContent = "Signed out";
+    document.title = "Signed out · Stoa";
+    byId("done").textContent = "You are signed out. Nothing was allowed.";
+    byId("sign-in").href = "../oauth/authorize?request=" + encodeURIComponent(request);
+    byId("again").hidden = false;
+    byId("title").focus();
+  } catch {
+    refuse("The server did not answer. Try again.");
+  } finally {
+    event.target.disabled = false;
   }
 });

@@ -66,7 +66,22 @@ async function goOn(next) {
     return;
   }
   byId("done").textContent = "You are signed in.";
+  byId("session").hidden = false;
 }
+
+byId("sign-out").addEventListener("click", async () => {
+  byId("problem").textContent = "";
+  try {
+    const marked = { "x-stoa-request": "1" };
+    const response = await fetch("../api/v1/auth/logout", { method: "POST", credentials: "same-origin", headers: marked });
+    if (!response.ok) throw new Error();
+    byId("session").hidden = true;
+    byId("done").textContent = "You are signed out.";
+    byId("title").focus();
+  } catch {
+    byId("problem").textContent = "The server did not answer. Try again.";
+  }
+});
 
 async function attempt(form, work) {
   const button = form.querySelector("button");

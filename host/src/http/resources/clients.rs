@@ -1,7 +1,10 @@
 //! `/clients`: the register of OAuth clients. A secret is shown once, at the creation or the rotation.
 
+mod key;
+mod words;
+
 use poem_openapi::param::{Header, Path};
-use poem_openapi::{Enum, Object, OpenApi};
+use poem_openapi::{Object, OpenApi};
 
 use crate::clock::rfc3339;
 use crate::http::access::{Access, id};
@@ -9,10 +12,11 @@ use crate::http::answer::{Created, Done, Found, expected_version};
 use crate::http::input::Input;
 use crate::http::problem::{Fault, Problem};
 use crate::http::resources::Tag;
-use crate::identity::{
-    Client, ClientAuth, ClientChange, ClientKind, GrantType, Identity, NewClient, SigningAlgorithm,
-};
+use crate::identity::{Client, ClientChange, Identity, LivesChange, NewClient, SigningAlgorithm};
 use crate::ids::{ClientId, PrincipalId};
+
+use self::key::KeySetView;
+use self::words::{AlgorithmView, AuthView, GrantView, KindView};
 
 const OBJECT: &str = "host.client";
 const MISSING: &str = "client_not_found";
@@ -21,54 +25,6 @@ const MISSING: &str = "client_not_found";
 pub struct ClientsApi {
     /// People and credentials.
     pub identity: Identity,
-}
-
-/// Where a client runs.
-#[derive(Clone, Copy, Debug, Enum, Eq, PartialEq)]
-#[oai(rename = "ClientKind", rename_all = "snake_case")]
-pub enum KindView {
-    /// On a server, or in a browser.
-    Web,
-    /// On a person's device.
-    Native,
-    /// Without people.
-    Service,
-}
-
-/// How a client proves that it is the one.
-#[derive(Clone, Copy, Debug, Enum, Eq, PartialEq)]
-#[oai(rename = "ClientAuthMethod", rename_all = "snake_case")]
-pub enum AuthView {
-    /// Secret in the header `Authorization: Basic`.
-    ClientSecretBasic,
-    /// Secret in the form.
-    ClientSecretPost,
-    /// No secret: PKCE binds its codes.
-    None,
-}
-
-/// How a client comes to tokens.
-#[derive(Clone, Copy, Debug, Enum, Eq, PartialEq)]
-#[oai(rename = "ClientGrant", rename_all = "snake_case")]
-pub enum GrantView {
-    /// A person signs in.
-    AuthorizationCode,
-    /// The client comes back without the person; takes the scope `offline_access`.
-    RefreshToken,
-    /// For its service account.
-    ClientCredentials,
-}
-
-/// What ID tokens are signed with.
-#[derive(Clone, Copy, Debug, Enum, Eq, PartialEq)]
-#[oai(rename = "IdTokenAlgorithm")]
-pub enum AlgorithmView {
-    /// RSA with SHA-256, which every client knows.
-    #[oai(rename = "RS256")]
-    Rs256,
-    /// Ed25519.
-    #[oai(rename = "EdDSA")]
-    EdDsa,
 }
 
 /// A client, without its secret.
@@ -85,6 +41,16 @@ pub struct ClientView {
     kind: KindView,
     /// How it proves that it is the one.
     auth_method: AuthView,
+    /// The public keys of its assertions, for `private_key_jwt`.
+    jwks: Option<KeySetView>,
+    /// Whose pages may call the authorization server for it.
+    origins: Vec<String>,
+    /// How long an access token is good, in seconds. It never outlasts what it comes of.
+    access_token_life: i64,
+    /// How long a refresh token is good that is not used, in seconds.
+    refresh_token_idle_life: i64,
+    /// How long the client may come back after somebody signed in, in seconds.
+    refresh_token_life: i64,
     /// Where codes may be sent.
     redirect_uris: Vec<String>,
     /// Where people may be sent after signing out.
@@ -97,7 +63,7 @@ pub struct ClientView {
     service_account: Option<String>,
     /// What its ID tokens are signed with.
     id_token_algorithm: AlgorithmView,
-    /// The organization's own: nobody is asked for consent.
+    /// The organization's own: nobody is asked for consent, but by one without a secret at an address that is not `https`.
     trusted: bool,
     /// Whether it may do anything.
     active: bool,
@@ -134,8 +100,24 @@ pub struct ClientInput {
     name: String,
     /// Where it runs.
     kind: KindView,
-    /// How it proves that it is the one. Native clients: `none`.
+    /// How it proves that it is the one. Native clients: `none`; everybody else best `private_key_jwt`.
     auth_method: AuthView,
+    /// The public keys of its assertions, for `private_key_jwt`: RSA of 2048 bits and more, P-256 or Ed25519.
+    jwks: Option<KeySetView>,
+    /// Whose pages may call the authorization server for it: `https` letter by letter as browsers write it, or `http` at
+    /// `localhost`, `127.0.0.1` and `[::1]`. Only of a client with `none`.
+    #[oai(validator(max_items = 20))]
+    origins: Option<Vec<String>>,
+    /// How long an access token is good, in seconds. 600 unless asked for otherwise.
+    #[oai(validator(minimum(value = "60"), maximum(value = "900")))]
+    access_token_life: Option<i64>,
+    /// How long a refresh token is good that is not used, in seconds: at most 28800, of a native client 2592000, which it is unless asked for otherwise.
+    #[oai(validator(minimum(value = "60"), maximum(value = "2592000")))]
+    refresh_token_idle_life: Option<i64>,
+    /// How long the client may come back after somebody signed in, in seconds: at most 86400, of a native client
+    /// 7776000, which it is unless asked for otherwise.
+    #[oai(validator(minimum(value = "60"), maximum(value = "7776000")))]
+    refresh_token_life: Option<i64>,
     /// `https` letter by letter; native clients also `http://127.0.0.1` and `http://[::1]` at any port, and a scheme of
     /// their own such as `com.example.app:/callback`. At most 20.
     redirect_uris: Option<Vec<String>>,
@@ -149,7 +131,8 @@ pub struct ClientInput {
     service_account: Option<String>,
     /// `RS256` unless asked for otherwise.
     id_token_algorithm: Option<AlgorithmView>,
-    /// The organization's own: nobody is asked for consent. False unless asked for.
+    /// The organization's own: nobody is asked for consent, but by one without a secret at an address that is not `https`.
+    /// False unless asked for.
     trusted: Option<bool>,
 }
 
@@ -160,6 +143,22 @@ pub struct ClientPatch {
     /// What people are asked about.
     #[oai(validator(min_length = 1, max_length = 200))]
     name: Option<String>,
+    /// The public keys of its assertions, for `private_key_jwt`: RSA of 2048 bits and more, P-256 or Ed25519. They take the place of those that there are.
+    jwks: Option<KeySetView>,
+    /// Whose pages may call the authorization server for it: `https` letter by letter as browsers write it, or `http` at
+    /// `localhost`, `127.0.0.1` and `[::1]`. Only of a client with `none`. They take the place of those that there are.
+    #[oai(validator(max_items = 20))]
+    origins: Option<Vec<String>>,
+    /// How long an access token is good, in seconds.
+    #[oai(validator(minimum(value = "60"), maximum(value = "900")))]
+    access_token_life: Option<i64>,
+    /// How long a refresh token is good that is not used, in seconds: at most 28800, of a native client 2592000.
+    #[oai(validator(minimum(value = "60"), maximum(value = "2592000")))]
+    refresh_token_idle_life: Option<i64>,
+    /// How long the client may come back after somebody signed in, in seconds: at most 86400, of a native client
+    /// 7776000. For who signs in from now on.
+    #[oai(validator(minimum(value = "60"), maximum(value = "7776000")))]
+    refresh_token_life: Option<i64>,
     /// Where codes may be sent.
     redirect_uris: Option<Vec<String>>,
     /// Where people may be sent after signing out.
@@ -229,6 +228,13 @@ impl ClientsApi {
             name: patch.name,
             redirect_uris: patch.redirect_uris,
             logout_uris: patch.post_logout_redirect_uris,
+            keys: patch.jwks.map(KeySetView::taken),
+            origins: patch.origins,
+            lives: LivesChange {
+                access: patch.access_token_life,
+                idle: patch.refresh_token_idle_life,
+                longest: patch.refresh_token_life,
+            },
             scopes: patch.scopes,
             id_token_algorithm: patch.id_token_algorithm.map(Into::into),
             trusted: patch.trusted,
@@ -270,15 +276,14 @@ impl ClientInput {
         });
         Ok(NewClient {
             name: self.name,
-            kind: match self.kind {
-                KindView::Web => ClientKind::Web,
-                KindView::Native => ClientKind::Native,
-                KindView::Service => ClientKind::Service,
-            },
-            auth: match self.auth_method {
-                AuthView::ClientSecretBasic => ClientAuth::Basic,
-                AuthView::ClientSecretPost => ClientAuth::Post,
-                AuthView::None => ClientAuth::None,
+            kind: self.kind.into(),
+            auth: self.auth_method.into(),
+            keys: self.jwks.map(KeySetView::taken).unwrap_or_default(),
+            origins: self.origins.unwrap_or_default(),
+            lives: LivesChange {
+                access: self.access_token_life,
+                idle: self.refresh_token_idle_life,
+                longest: self.refresh_token_life,
             },
             redirect_uris: self.redirect_uris.unwrap_or_default(),
             logout_uris: self.post_logout_redirect_uris.unwrap_or_default(),
@@ -291,60 +296,19 @@ impl ClientInput {
     }
 }
 
-impl From<AlgorithmView> for SigningAlgorithm {
-    fn from(view: AlgorithmView) -> Self {
-        match view {
-            AlgorithmView::Rs256 => Self::Rs256,
-            AlgorithmView::EdDsa => Self::EdDsa,
-        }
-    }
-}
-
-impl From<SigningAlgorithm> for AlgorithmView {
-    fn from(algorithm: SigningAlgorithm) -> Self {
-        match algorithm {
-            SigningAlgorithm::Rs256 => Self::Rs256,
-            SigningAlgorithm::EdDsa => Self::EdDsa,
-        }
-    }
-}
-
-impl From<GrantView> for GrantType {
-    fn from(view: GrantView) -> Self {
-        match view {
-            GrantView::AuthorizationCode => Self::AuthorizationCode,
-            GrantView::RefreshToken => Self::RefreshToken,
-            GrantView::ClientCredentials => Self::ClientCredentials,
-        }
-    }
-}
-
-impl From<&GrantType> for GrantView {
-    fn from(grant: &GrantType) -> Self {
-        match grant {
-            GrantType::AuthorizationCode => Self::AuthorizationCode,
-            GrantType::RefreshToken => Self::RefreshToken,
-            GrantType::ClientCredentials => Self::ClientCredentials,
-        }
-    }
-}
-
 impl From<&Client> for ClientView {
     fn from(client: &Client) -> Self {
         Self {
             id: client.id.to_string(),
             version: client.version,
             name: client.name.clone(),
-            kind: match client.kind {
-                ClientKind::Web => KindView::Web,
-                ClientKind::Native => KindView::Native,
-                ClientKind::Service => KindView::Service,
-            },
-            auth_method: match client.auth {
-                ClientAuth::Basic => AuthView::ClientSecretBasic,
-                ClientAuth::Post => AuthView::ClientSecretPost,
-                ClientAuth::None => AuthView::None,
-            },
+            kind: client.kind.into(),
+            auth_method: client.auth.into(),
+            jwks: KeySetView::of(&client.keys),
+            origins: client.origins.clone(),
+            access_token_life: client.lives.access,
+            refresh_token_idle_life: client.lives.idle,
+            refresh_token_life: client.lives.longest,
             redirect_uris: client.redirect_uris.clone(),
             post_logout_redirect_uris: client.logout_uris.clone(),
             grants: client.grants.iter().map(Into::into).collect(),

@@ -31,6 +31,7 @@ pub mod signing_keys;
 pub mod teams;
 pub mod transactions;
 pub mod upload;
+pub mod user_factors;
 pub mod users;
 pub mod views;
 
@@ -67,6 +68,7 @@ use self::sign_ins::SignInsApi;
 use self::signing_keys::SigningKeysApi;
 use self::teams::TeamsApi;
 use self::transactions::TransactionsApi;
+use self::user_factors::UserFactorsApi;
 use self::users::UsersApi;
 use self::views::ViewsApi;
 
@@ -79,8 +81,17 @@ type Members =
     (AuthApi, TransactionsApi, MeApi, CredentialsApi, OrganizationApi, UsersApi, TeamsApi, ApiKeysApi);
 /// Who gets tokens, and what signs them.
 type Issuing = (ClientsApi, SigningKeysApi, ConsentsApi);
-/// Programs, and people from elsewhere.
-type Programs = (ServiceAccountsApi, LeaksApi, ProvidersApi, DomainsApi, SignInApi, SessionsApi, SignInsApi);
+/// Programs, people from elsewhere, and what administrators see and end of others' ways in.
+type Programs = (
+    ServiceAccountsApi,
+    LeaksApi,
+    ProvidersApi,
+    DomainsApi,
+    SignInApi,
+    SessionsApi,
+    SignInsApi,
+    UserFactorsApi,
+);
 /// What the organization arranges for itself.
 type Arranging = (ConfigurationApi, PartsApi, LimitsApi, ViewsApi);
 /// Across all records.
@@ -166,6 +177,7 @@ pub fn all(app: &App) -> Resources {
             SignInApi { federation: app.federation.clone() },
             SessionsApi { identity: identity.clone() },
             SignInsApi { identity: identity.clone() },
+            UserFactorsApi { users: UsersApi { identity: identity.clone() }, address: app.address.clone() },
         ),
         (
             ConfigurationApi { app: app.clone() },

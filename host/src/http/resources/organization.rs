@@ -81,7 +81,7 @@ impl OrganizationApi {
         let data = access.entered.plugins.iter().map(|plugin| Module {
             id: plugin.manifest.id.to_string(),
             name: plugin.manifest.name.clone(),
-            version: plugin.manifest.version.clone(),
+            version: plugin.manifest.version.to_string(),
             module: plugin.manifest.module.clone(),
         });
         let licensed = entitlement.modules(now).map(str::to_owned).collect();

@@ -55,7 +55,7 @@ impl From<IdentityError> for Problem {
             E::SecondFactorRequired => Self::new(StatusCode::UNAUTHORIZED, "second_factor_required", text),
             E::InvalidLink => Self::new(StatusCode::UNAUTHORIZED, "invalid_mail_link", text),
             E::InvalidCode => fault("code", "invalid_code"),
-            E::PersonRequired => Self::forbidden(text),
+            E::PersonRequired | E::NotOneself => Self::forbidden(text),
             E::Throttled { retry_after } => {
                 Self::new(StatusCode::TOO_MANY_REQUESTS, "throttled", text).with_retry_after(*retry_after)
             }

@@ -72,7 +72,7 @@ pub struct ProviderView {
     provisions: bool,
     /// The claim that names groups.
     groups_claim: String,
-    /// What people of its groups become.
+    /// What people of its groups become, at each sign-in.
     group_roles: Vec<GroupRoleView>,
     /// What its `acr` says when it asked for two factors.
     second_factor_acrs: Vec<String>,
@@ -115,7 +115,7 @@ pub struct ProviderInput {
     /// The claim that names groups; `groups` unless said otherwise.
     #[oai(validator(min_length = 1, max_length = 200))]
     groups_claim: Option<String>,
-    /// What people of its groups become.
+    /// What people of its groups become, at each sign-in.
     #[oai(validator(max_items = 200))]
     group_roles: Option<Vec<GroupRoleView>>,
     /// What its `acr` says when it asked for two factors; such people are not asked for a second one here. None unless said
@@ -151,7 +151,7 @@ pub struct ProviderPatch {
     /// The claim that names groups.
     #[oai(validator(min_length = 1, max_length = 200))]
     groups_claim: Option<String>,
-    /// What people of its groups become.
+    /// What people of its groups become, at each sign-in.
     #[oai(validator(max_items = 200))]
     group_roles: Option<Vec<GroupRoleView>>,
     /// What its `acr` says when it asked for two factors; such people are not asked for a second one here.

@@ -14,7 +14,7 @@ use crate::http::input::Input;
 use crate::http::problem::Problem;
 use crate::http::resources::Tag;
 use crate::http::resources::me::credentials::TotpConfirmation;
-use crate::identity::{Federation, Identity, IdentityError, IssueToken, Started, Step};
+use crate::identity::{Federation, Identity, IdentityError, IssueToken, LIFETIME, Started, Step};
 use crate::organizations::Organization;
 
 /// Signs in, step by step.
@@ -289,6 +289,7 @@ impl TransactionsApi {
                 auth_time: session.auth_time,
                 amr: &session.amr(),
                 acr: session.acr(),
+                life: LIFETIME,
             };
             let token = self.identity.issue(token).await?;
             person.access_token = Some(token.token);

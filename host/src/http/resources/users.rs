@@ -302,7 +302,7 @@ impl UsersApi {
     }
 
     /// The person, if the caller may do `action`; unknown and unreadable look the same.
-    fn find(&self, access: &Access, text: &str, action: &str) -> Result<User, Problem> {
+    pub(super) fn find(&self, access: &Access, text: &str, action: &str) -> Result<User, Problem> {
         let readable = access.may(OBJECT, "read")?;
         let user = self.identity.user(access.organization().id, id(text, MISSING)?)?;
         if !seen(access, readable, &user) {

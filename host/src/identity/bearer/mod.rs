@@ -30,7 +30,7 @@ use crate::identity::{Identity, IdentityError, keys, secret};
 use crate::ids::{OrganizationId, PrincipalId, RequestId};
 use crate::organizations::{Organization, Status};
 
-pub use token::{AUDIENCE, AccessToken, IssueToken, LIFETIME};
+pub use token::{AUDIENCE, AccessToken, IssueToken, LIFETIME, LONGEST_LIFE};
 
 pub(super) use store::principal_epoch;
 pub(super) use token::{Unverified, Verified, install_cryptography};

@@ -140,7 +140,7 @@ async fn a11_instants_are_whole_seconds_that_are_now() {
     for nbf in [json!(now + 3_600), json!(now + 6), json!("0"), Value::Null] {
         forge.refused(&forge.with(&json!({}), &json!({ "nbf": nbf })));
     }
-    forge.refused(&forge.with(&json!({}), &json!({ "exp": now + LIFETIME + 1 })));
+    forge.refused(&forge.with(&json!({}), &json!({ "exp": now + LONGEST_LIFE + 1 })));
     forge.accepted(&forge.with(&json!({}), &json!({ "exp": now - 4 })));
     forge.accepted(&forge.with(&json!({}), &json!({ "nbf": now + 5 })));
 }

@@ -12,8 +12,11 @@ use crate::identity::{Identity, IdentityError, secret};
 use crate::ids::{ClientId, OrganizationId, PrincipalId, RecordId, RequestId, SessionId};
 use crate::organizations::Organization;
 
-/// How long an access token is good, in seconds.
+/// How long an access token is good, in seconds, unless its client has it otherwise.
 pub const LIFETIME: i64 = 10 * 60;
+
+/// The longest that a client can have it, in seconds. Retired keys verify for longer than this.
+pub const LONGEST_LIFE: i64 = 15 * 60;
 
 /// Whom access tokens are for.
 pub const AUDIENCE: &str = "stoa";
@@ -59,6 +62,8 @@ pub struct IssueToken<'a> {
     pub amr: &'a [String],
     /// How well, such as `aal1`.
     pub acr: &'a str,
+    /// How long the token is good, in seconds: [`LIFETIME`], or what its client has.
+    pub life: i64,
 }
 
 /// Nothing about what a person may do: roles and teams are read when the token is used.
@@ -178,7 +183,7 @@ impl<'a> Unverified<'a> {
         if claims.nbf > now.saturating_add(LEEWAY) || claims.iat > now.saturating_add(LEEWAY) {
             return Err("not yet good");
         }
-        if claims.exp.saturating_sub(claims.iat) > LIFETIME {
+        if claims.exp.saturating_sub(claims.iat) > LONGEST_LIFE {
             return Err("longer good than any of ours");
         }
         let client = match claims.client_id.as_str() {
@@ -213,11 +218,12 @@ impl Identity {
         let epoch = epoch.ok_or(IdentityError::InvalidCredentials)?;
         let signer = self.signer(organization, SigningAlgorithm::EdDsa).await?;
         let now = self.clock.now().div_euclid(1_000);
+        let life = new.life.clamp(1, LONGEST_LIFE);
         let claims = Claims {
             iss: self.issuer(new.organization),
             sub: new.user,
             aud: AUDIENCE.to_owned(),
-            exp: now + LIFETIME,
+            exp: now.saturating_add(life),
             iat: now,
             nbf: now,
             jti: RequestId::new().to_string(),
@@ -231,7 +237,7 @@ impl Identity {
             acr: new.acr.to_owned(),
             epoch,
         };
-        Ok(AccessToken { token: signer.compact(TYPE, &claims)?, expires_in: LIFETIME, user: new.user })
+        Ok(AccessToken { token: signer.compact(TYPE, &claims)?, expires_in: life, user: new.user })
     }
 
     /// The issuer of an organization's tokens: its address.

@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::caller::{Caller, PrincipalKind};
 use crate::clock::UnixMillis;
+use crate::identity::keys::administers;
 use crate::identity::login::{Proof, pause_after};
 use crate::identity::sign_ins::{EventKind, asked, deed, record};
 use crate::identity::{Identity, IdentityError, people, secret, sessions};
@@ -46,6 +47,9 @@ pub(in crate::identity) const ADDED: &str =
 
 pub(in crate::identity) const RECOVERED: &str = "One of your recovery codes was used. If it was not you, change your \
     password and make new recovery codes now. At your next sign-in you set up your authenticator app anew.";
+
+const RESET: &str = "An administrator of your organization removed the second factor of your account and signed you out \
+    everywhere. If you did not ask for that, tell them now.";
 
 /// What a person has beside their password.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -178,6 +182,45 @@ impl Identity {
         let text =
             "The second factor of your account was removed. If it was not you, ask your administrator now.";
         self.notify(organization, user.email.as_deref(), "Your second factor was removed", text).await;
+        Ok(())
+    }
+
+    /// Takes away the second factor of somebody else, who has lost app and recovery codes. Everything that they are signed in
+    /// with ends; they add the next one when they sign in, where the organization demands one.
+    ///
+    /// # Errors
+    /// [`IdentityError::NotOneself`], [`IdentityError::RoleRequired`] for somebody with more rights,
+    /// [`IdentityError::UserNotFound`], [`IdentityError::KeyCannotAdminister`]; what a proof is refused for,
+    /// [`IdentityError::StepUpRequired`] without one.
+    pub async fn reset_factors(
+        &self,
+        by: &Caller,
+        organization: &Organization,
+        of: PrincipalId,
+        proof: Option<&Proof<'_>>,
+    ) -> Result<(), IdentityError> {
+        administers(&by.principal)?;
+        if of == by.principal.id {
+            return Err(IdentityError::NotOneself);
+        }
+        people::covers(&by.principal, &self.user(organization.id, of)?.roles)?;
+        self.prove_or_recent(by, organization, proof).await?;
+        let (caller, now) = (by.clone(), self.clock.now());
+        let person = self.write(by, move |connection| {
+            let person = people::find_user(connection, of)?.ok_or(IdentityError::UserNotFound(of))?;
+            people::covers(&caller.principal, &person.roles)?;
+            if !factors_of(connection, of)?.totp {
+                return Ok(None);
+            }
+            store::remove(connection, of)?;
+            sessions::end_sessions_of(connection, of, None, now)?;
+            people::end_tokens(connection, of)?;
+            record(connection, &deed(EventKind::FactorRemoved, &caller, of).about("totp"), now)?;
+            Ok(Some(person))
+        });
+        if let Some(person) = person.await? {
+            self.notify(organization, person.email.as_deref(), "Your second factor was removed", RESET).await;
+        }
         Ok(())
     }
 

@@ -270,3 +270,31 @@ async fn a_factor_that_is_added_or_removed_ends_the_other_sessions() {
     world.identity.remove_factors(&by, &world.acme, &proof(Some(&codes[0]), &visitor)).await.unwrap();
     assert!(live(&here).await && !live(&other).await, "this one goes on");
 }
+
+#[tokio::test]
+async fn nobody_resets_their_own_factor_or_that_of_somebody_with_more_rights() {
+    let world = World::new();
+    let Enrolled { ann, by: herself, .. } = enrolled(&world).await;
+    let olga = world.member("olga", "owner").await;
+    let Enrolled { codes, .. } = enrol(&world, olga.clone()).await;
+    let max = acting(world.acme.id, &world.member("max", "manager").await);
+    let owner = acting(world.acme.id, &olga);
+    let reset = async |by: &Caller, of: PrincipalId, code: Option<&str>| {
+        let here = visitor();
+        world.identity.reset_factors(by, &world.acme, of, Some(&proof(code, &here))).await
+    };
+    assert!(matches!(reset(&owner, olga.id, Some(&codes[0])).await, Err(IdentityError::NotOneself)));
+    for weaker in [&herself, &max] {
+        assert!(matches!(reset(weaker, olga.id, None).await, Err(IdentityError::RoleRequired(_))));
+    }
+    let client =
+        crate::caller::Principal { limits: Some(std::sync::Arc::new([])), ..(*max.principal).clone() };
+    let client = Caller { principal: client.into(), ..max.clone() };
+    assert!(reset(&client, ann.id, None).await.is_err(), "a client that acts for him is not him");
+    let without = world.identity.reset_factors(&max, &world.acme, ann.id, None).await;
+    assert!(matches!(without, Err(IdentityError::StepUpRequired)));
+    let factor = |user| world.identity.factors(world.acme.id, user).unwrap().totp;
+    assert!(factor(ann.id) && factor(olga.id));
+    reset(&max, ann.id, None).await.unwrap();
+    assert!(!factor(ann.id) && factor(olga.id));
+}

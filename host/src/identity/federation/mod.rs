@@ -4,11 +4,11 @@
 //! goes with a state, a nonce and a PKCE challenge and is bound to its cookie; what it brings back is used once, at the
 //! callback of the very provider it went to. A provider that is disabled is refused at every step. Somebody new is linked to
 //! a person here when that person asked for it with their password a moment ago; or when the provider is authoritative and
-//! has verified an address of a domain that the organization has shown to be its own; or else is made anew, with the roles
-//! that an explicit table gives to their groups, never the owner's.
+//! has verified an address of a domain that the organization has shown to be its own; or else is made anew. Roles come from an
+//! explicit table of groups, never the owner's, and follow at each sign-in.
 //!
 //! Reading order: `provider.rs` (how it is arranged), `discovery.rs`, this file (going and coming back), `exchange.rs`,
-//! `jwks.rs`, `id_token.rs`, `voucher.rs`, `domains.rs`, `store.rs`.
+//! `jwks.rs`, `id_token.rs`, `settle.rs` (who they are here, and their roles), `voucher.rs`, `domains.rs`, `store.rs`.
 
 mod discovery;
 mod domains;
@@ -16,6 +16,7 @@ mod exchange;
 mod id_token;
 mod jwks;
 mod provider;
+mod settle;
 mod store;
 mod voucher;
 
@@ -26,12 +27,12 @@ use tokio::sync::Mutex;
 
 use crate::caller::Caller;
 use crate::clock::UnixMillis;
-use crate::identity::people::{self, UserStatus};
-use crate::identity::{FactorProof, Identity, IdentityError, platform, secret};
-use crate::ids::{OrganizationId, PrincipalId, ProviderId, RequestId};
+use crate::identity::foreign::Signed;
+use crate::identity::people::UserStatus;
+use crate::identity::{FactorProof, Identity, IdentityError, secret};
+use crate::ids::{OrganizationId, PrincipalId, ProviderId};
 use crate::organizations::{Organization, Organizations};
 use crate::outbound::Outbound;
-use crate::storage::Connection;
 
 pub use discovery::Endpoints;
 pub use domains::Domain;
@@ -39,7 +40,6 @@ pub use provider::{GroupRole, Provider, ProviderChange};
 
 use discovery::unreachable;
 
-use id_token::Person;
 use jwks::KeySets;
 use store::{Transaction, Voucher};
 
@@ -183,7 +183,7 @@ impl Federation {
         };
         let tokens = exchange::redeem(&self.outbound, going).await?;
         let now = self.identity.clock.now();
-        let unverified = id_token::Unverified::parse(&tokens.id_token).map_err(refused)?;
+        let unverified = Signed::parse(&tokens.id_token, &["JWT"]).map_err(refused)?;
         let address = &provider.endpoints.jwks_uri;
         let keys = self.keys.of(&self.outbound, id, address, unverified.kid.as_deref(), now).await?;
         let expected = id_token::Expected {
@@ -194,7 +194,8 @@ impl Federation {
             algorithms: &provider.endpoints.id_token_signing_alg_values_supported,
             now,
         };
-        let person = unverified.verify(&keys, &expected, &provider.groups_claim).map_err(refused)?;
+        let person =
+            id_token::verify(&unverified, &keys, &expected, &provider.groups_claim).map_err(refused)?;
         let acr = provider.assurance(person.acr.as_deref()).to_owned();
         let user = self.settle(organization.id, id, transaction.link, person).await?;
         let voucher = secret::encode(secret::random()?.as_slice());
@@ -243,52 +244,6 @@ impl Federation {
         Ok((transaction, provider, sealed))
     }
 
-    /// Who somebody is here; made or linked if the rules allow it.
-    async fn settle(
-        &self,
-        organization: OrganizationId,
-        id: ProviderId,
-        link: Option<PrincipalId>,
-        person: Person,
-    ) -> Result<PrincipalId, IdentityError> {
-        let known = self.identity.read(organization, |connection| {
-            let linked = store::find_linked(connection, id, &person.subject)?;
-            linked.map(|user| active_user(connection, user)).transpose()
-        })?;
-        match (known, link) {
-            (Some(user), None) => return Ok(user),
-            (Some(user), Some(asked)) if user == asked => return Ok(user),
-            (Some(_), Some(_)) => return Err(refused("linked to somebody else")),
-            (None, _) => {}
-        }
-        let now = self.identity.clock.now();
-        let by = platform(organization, RequestId::new());
-        self.identity
-            .write(&by, move |connection| {
-                // Read again: another callback may have been faster, and the provider may be disabled by now.
-                let found = store::find_provider(connection, id)?;
-                let (provider, _) = found.ok_or_else(|| refused("the provider is gone"))?;
-                if provider.status != UserStatus::Active {
-                    return Err(refused("the provider is disabled"));
-                }
-                if let Some(user) = store::find_linked(connection, id, &person.subject)? {
-                    let same = link.is_none_or(|asked| asked == user);
-                    return if same {
-                        active_user(connection, user)
-                    } else {
-                        Err(refused("linked to another"))
-                    };
-                }
-                let user = match link {
-                    Some(user) => active_user(connection, user)?,
-                    None => fitting(connection, &provider, &person, now)?,
-                };
-                store::link(connection, id, &person.subject, user, now)?;
-                Ok(user)
-            })
-            .await
-    }
-
     fn active(&self, organization: OrganizationId, id: ProviderId) -> Result<Provider, IdentityError> {
         let provider = self.provider(organization, id).map_err(|error| match error {
             IdentityError::ProviderNotFound(_) => refused("no such provider"),
@@ -315,38 +270,6 @@ impl Federation {
     fn hash(&self, organization: OrganizationId, text: &str) -> Result<[u8; 32], IdentityError> {
         secret::keyed_hash(&self.identity.peppers.federation, organization.as_bytes(), text.as_bytes())
     }
-}
-
-/// The person, if they may act.
-fn active_user(connection: &Connection, id: PrincipalId) -> Result<PrincipalId, IdentityError> {
-    let user = people::find_user(connection, id)?.filter(|user| user.status == UserStatus::Active);
-    user.map(|user| user.id).ok_or_else(|| refused("the user is disabled"))
-}
-
-/// Who somebody that nobody linked yet is: the person with their verified address, or somebody new.
-fn fitting(
-    connection: &Connection,
-    provider: &Provider,
-    person: &Person,
-    now: UnixMillis,
-) -> Result<PrincipalId, IdentityError> {
-    let email = person.email.as_deref().and_then(|text| people::Email::parse(text).ok());
-    if let Some(email) = &email
-        && let Some(user) = people::find_by_email(connection, email.key())?
-    {
-        let trusted = provider.authoritative && store::is_verified(connection, email.domain())?;
-        return if trusted {
-            active_user(connection, user.id)
-        } else {
-            Err(refused("the address is somebody's"))
-        };
-    }
-    let roles = provider.roles_of(&person.groups);
-    if !provider.provisions || roles.is_empty() {
-        return Err(refused("nobody here, and none of their groups has a role"));
-    }
-    let name = person.name.as_deref().or(person.email.as_deref()).unwrap_or(&person.subject);
-    people::provision(connection, name, email.as_ref(), roles, now)
 }
 
 fn refused(why: &'static str) -> IdentityError {

@@ -1,4 +1,5 @@
-//! The tables of `0007_federation.sql`, `0009_second_factors_elsewhere.sql` and `0013_domains.sql` in an identity file.
+//! The tables of `0007_federation.sql`, `0009_second_factors_elsewhere.sql`, `0013_domains.sql` and `0016_group_roles.sql`
+//! in an identity file.
 
 use rusqlite::types::Type;
 use rusqlite::{OptionalExtension, Row, params};
@@ -102,29 +103,33 @@ pub(super) fn delete_provider(connection: &Connection, id: ProviderId) -> Result
     Ok(connection.execute("delete from identity_providers where id = ?1", [id.as_bytes()])? == 1)
 }
 
-/// Who this subject of a provider is here.
+/// Who this subject of a provider is here, and the roles that their groups gave them.
 pub(super) fn find_linked(
     connection: &Connection,
     provider: ProviderId,
     subject: &str,
-) -> Result<Option<PrincipalId>> {
-    let mut statement = connection
-        .prepare("select user_id from federated_identities where provider_id = ?1 and subject = ?2")?;
-    let read = |row: &Row<'_>| Ok(PrincipalId::from_bytes(row.get(0)?));
+) -> Result<Option<(PrincipalId, Vec<String>)>> {
+    let mut statement = connection.prepare(
+        "select user_id, given_roles from federated_identities where provider_id = ?1 and subject = ?2",
+    )?;
+    let read = |row: &Row<'_>| Ok((PrincipalId::from_bytes(row.get(0)?), parsed(row, "given_roles")?));
     Ok(statement.query_row(params![provider.as_bytes(), subject], read).optional()?)
 }
 
-/// Remembers who a subject is here.
+/// Remembers who a subject is here, and the roles that their groups give them.
 pub(super) fn link(
     connection: &Connection,
     provider: ProviderId,
     subject: &str,
     user: PrincipalId,
+    given: &[String],
     now: UnixMillis,
 ) -> Result<()> {
     connection.execute(
-        "insert into federated_identities (id, provider_id, subject, user_id, linked_at) values (?1, ?2, ?3, ?4, ?5)",
-        params![RecordId::new().as_bytes(), provider.as_bytes(), subject, user.as_bytes(), now],
+        "insert into federated_identities (id, provider_id, subject, user_id, linked_at, given_roles)
+         values (?1, ?2, ?3, ?4, ?5, ?6)
+         on conflict (provider_id, subject) do update set given_roles = excluded.given_roles",
+        params![RecordId::new().as_bytes(), provider.as_bytes(), subject, user.as_bytes(), now, text(&given)],
     )?;
     Ok(())
 }

@@ -1,10 +1,11 @@
 //! Vouchers: what a browser brings from a provider's callback to the sign-in page, good once and for a minute, in the
 //! browser that went there.
 
-use crate::identity::{AccessToken, External, IdentityError, IssueToken};
+use crate::identity::{AccessToken, External, IdentityError, IssueToken, LIFETIME};
 use crate::organizations::Organization;
 
-use super::{Federation, active_user, refused, store};
+use super::settle::active_user;
+use super::{Federation, refused, store};
 
 impl Federation {
     /// Exchanges a voucher for an access token: for people without a second factor.
@@ -34,6 +35,7 @@ impl Federation {
                 auth_time: person.auth_time,
                 amr: &["fed".to_owned()],
                 acr: &person.acr,
+                life: LIFETIME,
             })
             .await
     }

@@ -3,11 +3,12 @@
 
 use std::time::{Duration, Instant};
 
+use crate::clock::UnixMillis;
 use crate::identity::factors::{self, Outcome};
 use crate::identity::people::{self, User, UserStatus, key_of};
 use crate::identity::sessions::Visitor;
 use crate::identity::sign_ins::{Event, EventKind, record};
-use crate::identity::{AccessToken, Identity, IdentityError, IssueToken, platform, secret};
+use crate::identity::{AccessToken, Identity, IdentityError, IssueToken, LIFETIME, platform, secret};
 use crate::ids::{OrganizationId, PrincipalId, RequestId};
 use crate::mail::Message;
 use crate::organizations::{Organization, Status};
@@ -22,6 +23,9 @@ const JITTER: u64 = 50;
 
 /// After so many failures in a day, an address gets in from known devices only.
 const KNOWN_ONLY: u32 = 100;
+
+/// How long somebody without a password is taken at the word of their last sign-in, in milliseconds.
+const RECENT: UnixMillis = 5 * 60_000;
 
 /// Owners that are told of an attack.
 const ALARMED: usize = 20;
@@ -72,6 +76,7 @@ impl Identity {
             auth_time: self.clock.now(),
             amr: &["pwd".to_owned()],
             acr: "aal1",
+            life: LIFETIME,
         })
         .await
     }
@@ -188,6 +193,26 @@ impl Identity {
         }
         let code = proof.code.map(str::to_owned);
         self.check_second(organization, user.id, code, proof.visitor).await?;
+        Ok(user)
+    }
+
+    /// The same for what people do who may have no password, too: their sign-in of a moment ago stands for it.
+    pub(in crate::identity) async fn prove_or_recent(
+        &self,
+        by: &crate::caller::Caller,
+        organization: &Organization,
+        proof: Option<&Proof<'_>>,
+    ) -> Result<User, IdentityError> {
+        if let Some(proof) = proof {
+            return self.prove(by, organization, proof).await;
+        }
+        let user = self.person(by, organization)?;
+        let live = self.sessions_of(organization.id, user.id)?;
+        let here = live.iter().find(|session| by.principal.session == Some(session.id));
+        let recent = |at: UnixMillis| self.clock.now().saturating_sub(at) < RECENT;
+        if user.has_password || !here.is_some_and(|session| recent(session.auth_time)) {
+            return Err(IdentityError::StepUpRequired);
+        }
         Ok(user)
     }
 

@@ -69,6 +69,7 @@ impl Identity {
                 record(connection, &event, now)?;
                 // Whoever got in without it gets in with it.
                 sessions::end_sessions_of(connection, user, None, now)?;
+                login.ended = true;
                 login.pending = None;
                 if !login.done.contains(&Method::Totp) {
                     login.done.push(Method::Totp);

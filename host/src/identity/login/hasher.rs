@@ -61,6 +61,43 @@ pub(crate) struct Hasher {
     /// Hashes computed so far, for tests: the same work for everybody is what hides who is there.
     #[cfg(test)]
     pub(in crate::identity) spent: Arc<std::sync::atomic::AtomicU64>,
+    /// Hashes that are computed now, for tests: what bounds the memory is how many there ever were at once.
+    #[cfg(test)]
+    pub(in crate::identity) gauge: Arc<Gauge>,
+}
+
+/// How many there are of something, and how many there ever were at once.
+#[cfg(test)]
+#[derive(Default)]
+pub(in crate::identity) struct Gauge {
+    present: std::sync::atomic::AtomicUsize,
+    peak: std::sync::atomic::AtomicUsize,
+}
+
+#[cfg(test)]
+impl Gauge {
+    /// The most there ever were.
+    pub(in crate::identity) fn peak(&self) -> usize {
+        self.peak.load(std::sync::atomic::Ordering::Acquire)
+    }
+
+    /// One more, until what this answers is dropped.
+    fn enter(self: &Arc<Self>) -> Inside {
+        let present = self.present.fetch_add(1, std::sync::atomic::Ordering::AcqRel) + 1;
+        self.peak.fetch_max(present, std::sync::atomic::Ordering::AcqRel);
+        Inside(Arc::clone(self))
+    }
+}
+
+/// One of them.
+#[cfg(test)]
+struct Inside(Arc<Gauge>);
+
+#[cfg(test)]
+impl Drop for Inside {
+    fn drop(&mut self) {
+        self.0.present.fetch_sub(1, std::sync::atomic::Ordering::AcqRel);
+    }
 }
 
 impl Hasher {
@@ -75,6 +112,8 @@ impl Hasher {
             breached: None,
             #[cfg(test)]
             spent: Arc::default(),
+            #[cfg(test)]
+            gauge: Arc::default(),
         }
     }
 
@@ -153,9 +192,13 @@ impl Hasher {
         let (cost, pepper) = (self.cost, self.pepper.clone());
         #[cfg(test)]
         self.spent.fetch_add(1, std::sync::atomic::Ordering::AcqRel);
+        #[cfg(test)]
+        let inside = self.gauge.enter();
         let hashing = tokio::task::spawn_blocking(move || {
             // The permits end with the work, not with the request: a client that goes away frees nothing early.
             let _permits = (admitted, running);
+            #[cfg(test)]
+            let _inside = inside; // counted out before the permits are free
             let params =
                 Params::new(cost.memory_kib, cost.passes, cost.lanes, None).map_err(|_| failed(()))?;
             let argon2 =
@@ -237,6 +280,40 @@ mod tests {
             hasher.verify("violet tram 9", Some(before)).await.unwrap().correct,
             "chosen before it leaked"
         );
+    }
+
+    #[tokio::test]
+    async fn c5_as_many_hashes_at_once_as_there_are_cores_and_no_more() {
+        let hasher = Hasher::new(CHEAP, [1; 32]);
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let (open, closed) = std::sync::mpsc::channel::<()>();
+        let closed = Arc::new(std::sync::Mutex::new(closed));
+        // As long as this waits, so does every hash that is being computed, and the others wait for those.
+        let room = hasher.admitted.available_permits();
+        let hashes: Vec<_> = (0..4 * room)
+            .map(|_| {
+                let (hasher, closed) = (hasher.clone(), Arc::clone(&closed));
+                tokio::spawn(async move {
+                    let wait = move |_: Argon2<'_>| {
+                        let _opened = closed.lock().map(|closed| closed.recv());
+                        Ok(())
+                    };
+                    hasher.run(wait).await.is_ok()
+                })
+            })
+            .collect();
+        while hasher.admitted.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(hasher.gauge.peak(), cores, "the others wait for them");
+        drop(open);
+        let mut computed = 0;
+        for hash in hashes {
+            computed += usize::from(hash.await.unwrap());
+        }
+        assert_eq!(hasher.gauge.peak(), cores);
+        assert_eq!(computed, room, "the others were told to come back");
+        assert_eq!(hasher.gauge.present.load(std::sync::atomic::Ordering::Acquire), 0);
     }
 
     #[tokio::test]

@@ -146,6 +146,7 @@ async fn after_a_hundred_failures_the_person_still_gets_in_from_a_known_device()
         address: std::net::Ipv4Addr::from(0x0a00_0000 + host * 256).into(),
         user_agent: String::new(),
         known_device: None,
+        session: None,
     };
     for host in 0..100 {
         let tried =
@@ -187,6 +188,7 @@ async fn answers_to_known_and_unknown_people_take_the_same_time() {
             address: std::net::Ipv4Addr::from(0x0a00_0000 + sample * 256).into(),
             user_agent: String::new(),
             known_device: None,
+            session: None,
         };
         let (email, started) = (format!("{class}{}@example.com", sample % 200), Instant::now());
         let refused = identity.log_in(&world.acme, &email, "violet tram 8 east", &here).await;
@@ -228,6 +230,7 @@ async fn two_hundred_logins_at_once_cost_no_more_than_a_few() {
             address: std::net::Ipv4Addr::from(0x0a00_0000 + one * 256).into(),
             user_agent: String::new(),
             known_device: None,
+            session: None,
         };
         let world = &world;
         async move {
@@ -242,6 +245,8 @@ async fn two_hundred_logins_at_once_cost_no_more_than_a_few() {
     let hashed: i32 = join_all(all).await.into_iter().sum();
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     assert!(hashed >= 1 && (hashed < 200 || cores > 30), "{hashed} hashed, the others told to come back");
+    let peak = world.identity.hasher.gauge.peak();
+    assert!((1..=cores).contains(&peak), "{peak} at once");
     assert!(world.log_in("ann").await.is_ok());
 }
 

@@ -11,7 +11,7 @@ use crate::identity::factors::{self, Outcome};
 use crate::identity::people::{self, Email, User, key_of};
 use crate::identity::sessions::{self, Visitor};
 use crate::identity::sign_ins::{Event, EventKind, record};
-use crate::identity::{AccessToken, Identity, IdentityError, IssueToken, platform, secret};
+use crate::identity::{AccessToken, Identity, IdentityError, IssueToken, LIFETIME, platform, secret};
 use crate::ids::{OrganizationId, RequestId};
 use crate::organizations::{Organization, Status};
 
@@ -193,6 +193,7 @@ impl Identity {
             auth_time: now,
             amr: &amr,
             acr,
+            life: LIFETIME,
         };
         self.issue(token).await
     }

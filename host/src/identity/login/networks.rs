@@ -86,7 +86,8 @@ mod tests {
     const NOW: UnixMillis = 1_700_000_000_000;
 
     fn at(address: &str) -> Visitor {
-        Visitor { address: address.parse().unwrap(), user_agent: String::new(), known_device: None }
+        let address = address.parse().unwrap();
+        Visitor { address, user_agent: String::new(), known_device: None, session: None }
     }
 
     #[test]

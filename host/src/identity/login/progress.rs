@@ -66,6 +66,8 @@ pub(super) struct Login {
     pub(super) pending: Option<Vec<u8>>,
     /// Whether an app is to be added. Not stored: it is seen anew whenever the login is looked at.
     pub(super) enrols: Option<Enrols>,
+    /// Whether the step under way ended sessions. Not stored.
+    pub(super) ended: bool,
 }
 
 /// Why an app is to be added.

@@ -200,7 +200,8 @@ impl Identity {
         .await
     }
 
-    /// Ends a login with a session, if everything that it takes was done.
+    /// Ends a login with a session, if everything that it takes was done. The session that the browser had ends, whosever
+    /// it was.
     ///
     /// # Errors
     /// [`IdentityError::InvalidLogin`]; [`IdentityError::LoginIncomplete`] says that steps are missing.
@@ -213,10 +214,11 @@ impl Identity {
         let (login, _) = self.login(organization, cookie)?;
         let opener = secret::encode(secret::random()?.as_slice());
         let (hash, now) = (self.session_hash(organization.id, &opener)?, self.clock.now());
+        let earlier = self.session_of(organization, visitor)?;
         let by = platform(organization.id, RequestId::new());
         let visitor = visitor.clone();
         let (session, displaced) = self
-            .write_quietly(&by, move |connection| {
+            .write_ending(&by, move |connection| {
                 // What was added since the person identified themselves counts, too.
                 let found = find(connection, &login, now)?;
                 let user = found.user.ok_or(IdentityError::LoginIncomplete)?;
@@ -227,10 +229,13 @@ impl Identity {
                 let how: Vec<&str> = found.done.iter().map(|method| method.as_str()).collect();
                 let event = Event::new(EventKind::SignIn).of(user).at(&visitor).about(&how.join(" "));
                 record(connection, &event, now)?;
+                let ended = sessions::end_earlier(connection, earlier.as_ref(), now)?;
                 let acr = acr_of(&found.done, found.acr.as_deref());
                 let auth_time = found.auth_time.unwrap_or(now);
                 let new = NewSession { user, auth_time, methods: found.done, acr, visitor };
-                sessions::begin(connection, &hash, new, now)
+                let begun = sessions::begin(connection, &hash, new, now)?;
+                let ended = ended || begun.1 > 0;
+                Ok((begun, ended))
             })
             .await?;
         if displaced > 0 {
@@ -271,7 +276,7 @@ impl Identity {
         let now = self.clock.now();
         let by = platform(organization.id, RequestId::new());
         let (outcome, steps) = self
-            .write_quietly(&by, move |connection| {
+            .write_ending(&by, move |connection| {
                 let mut login = find(connection, &hash, now)?;
                 let outcome = change(connection, &mut login)?;
                 if outcome == Outcome::Right {
@@ -280,7 +285,7 @@ impl Identity {
                     }
                     store::update_login(connection, &hash, &login)?;
                 }
-                Ok((outcome, login.steps()))
+                Ok(((outcome, login.steps()), login.ended))
             })
             .await?;
         outcome.into_result().map(|()| steps)

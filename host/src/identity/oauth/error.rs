@@ -35,6 +35,9 @@ pub enum OAuthError {
     /// The person would have to be asked, and may not be.
     #[error("The person has not allowed this yet.")]
     ConsentRequired,
+    /// The person cannot be proved as well as the client needs it.
+    #[error("The person cannot prove who they are as well as is needed.")]
+    UnmetAuthenticationRequirements,
     /// Request objects are not taken.
     #[error("Request objects are not taken.")]
     RequestNotSupported,
@@ -67,6 +70,7 @@ impl OAuthError {
             Self::AccessDenied => "access_denied",
             Self::LoginRequired => "login_required",
             Self::ConsentRequired => "consent_required",
+            Self::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
             Self::RequestNotSupported => "request_not_supported",
             Self::RequestUriNotSupported => "request_uri_not_supported",
             Self::Failed(_) => "server_error",

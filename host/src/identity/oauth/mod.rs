@@ -4,13 +4,14 @@
 //! else), and exchanges the code for tokens (`grants/`). A grant is one signing in and the family of everything that
 //! comes of it: the code, the refresh tokens, the access tokens. Use something of it twice, and the whole of it ends.
 //!
-//! Pure and beside this file: `redirect.rs`, `pkce.rs`, `scope.rs`, `opaque.rs` (the texts of secrets).
+//! Pure and beside this file: `redirect.rs`, `origin.rs`, `pkce.rs`, `scope.rs`, `opaque.rs` (the texts of secrets).
 
 mod authorize;
 mod clients;
 mod error;
 mod grants;
 mod opaque;
+mod origin;
 mod pkce;
 mod redirect;
 mod scope;
@@ -22,10 +23,11 @@ pub use authorize::{
     Ask, Authorization, AuthorizeError, ClientAnswer, Consent, ConsentQuestion, ResponseMode, SignedIn,
 };
 pub use clients::{
-    Client, ClientAuth, ClientChange, ClientKind, ClientProof, ClientSecret, GrantType, NewClient,
+    Client, ClientAuth, ClientChange, ClientKind, ClientProof, ClientSecret, GrantType, Lives, LivesChange,
+    NewClient,
 };
 pub use error::OAuthError;
-pub use grants::{Hint, Introspection, TokenAnswer, UserInfo};
+pub use grants::{Hint, Introspection, Lasting, TokenAnswer, UserInfo};
 pub use scope::STANDARD as STANDARD_SCOPES;
 
 pub(super) use grants::is_live as grant_is_live;

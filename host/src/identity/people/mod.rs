@@ -30,7 +30,7 @@ pub use user::{NewUser, Team, TeamChange, User, UserChange, UserStatus};
 
 pub(crate) use email::key_of;
 pub(super) use invitation::check_inviter;
-pub(super) use provision::provision;
+pub(super) use provision::{follow_roles, provision};
 pub(super) use role::{checked as checked_roles, checked_among, covers};
 pub(super) use store::{
     end_tokens, find_by_email, find_user, own_roles, owners, roles_of, roles_text, set_email, subteams_of,

@@ -17,7 +17,7 @@ pub(in crate::identity) fn provision(
     email: Option<&Email>,
     roles: Vec<String>,
     now: UnixMillis,
-) -> Result<PrincipalId, IdentityError> {
+) -> Result<User, IdentityError> {
     let roles = role::checked(&roles)?;
     if roles.iter().any(|role| role == OWNER) {
         return Err(IdentityError::RoleRequired(OWNER.to_owned()));
@@ -41,5 +41,24 @@ pub(in crate::identity) fn provision(
     };
     super::check_unique(connection, id, email, None)?;
     store::insert_user(connection, &user, email.map(Email::key))?;
-    Ok(id)
+    Ok(user)
+}
+
+/// Leaves somebody with these roles, perhaps none: those of their groups elsewhere, and their own. Nobody becomes an owner
+/// this way, and nobody ceases to be one.
+///
+/// # Errors
+/// [`IdentityError::RoleRequired`].
+pub(in crate::identity) fn follow_roles(
+    connection: &Connection,
+    user: User,
+    roles: Vec<String>,
+    now: UnixMillis,
+) -> Result<(), IdentityError> {
+    let owns = |roles: &[String]| roles.iter().any(|role| role == OWNER);
+    if owns(&roles) != owns(&user.roles) {
+        return Err(IdentityError::RoleRequired(OWNER.to_owned()));
+    }
+    let (version, updated_by) = (user.version + 1, user.id);
+    Ok(store::update_user(connection, &User { roles, version, updated_at: now, updated_by, ..user })?)
 }

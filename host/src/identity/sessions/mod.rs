@@ -13,7 +13,7 @@ mod tests;
 use crate::caller::Caller;
 use crate::clock::UnixMillis;
 use crate::identity::sign_ins::{Event, EventKind, deed, record};
-use crate::identity::{Identity, IdentityError, platform, secret};
+use crate::identity::{FactorProof, Identity, IdentityError, platform, secret};
 use crate::ids::{OrganizationId, PrincipalId, RequestId, SessionId};
 use crate::organizations::{Organization, Status};
 use crate::storage::Connection;
@@ -118,6 +118,36 @@ impl Identity {
         .await
     }
 
+    /// Ends one of the caller's own sessions, or every one but the present one, once they have proved who they are.
+    ///
+    /// # Errors
+    /// [`IdentityError::SessionNotFound`]; what a proof is refused for, [`IdentityError::StepUpRequired`] without one.
+    pub async fn end_own_sessions(
+        &self,
+        by: &Caller,
+        organization: &Organization,
+        one: Option<SessionId>,
+        proof: Option<&FactorProof<'_>>,
+    ) -> Result<(), IdentityError> {
+        let (user, here) = (by.principal.id, by.principal.session);
+        let known = self.sessions_of(organization.id, user)?;
+        if let Some(one) = one.filter(|one| known.iter().all(|session| session.id != *one)) {
+            return Err(IdentityError::SessionNotFound(one));
+        }
+        self.prove_or_recent(by, organization, proof).await?;
+        let (caller, now) = (by.clone(), self.clock.now());
+        self.write(by, move |connection| {
+            for Session { id, .. } in store::list(connection, user, now)? {
+                let meant = one.map_or(here != Some(id), |one| one == id);
+                if meant && end(connection, id, now)? {
+                    record(connection, &deed(EventKind::SessionEnded, &caller, user).about(&id), now)?;
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+
     /// The live sessions of a person, the newest first.
     ///
     /// # Errors
@@ -131,6 +161,16 @@ impl Identity {
         self.read(organization, |connection| Ok(store::list(connection, user, now)?))
     }
 
+    /// The hash that finds the session of a visitor's browser, if it brings the cookie of one.
+    pub(in crate::identity) fn session_of(
+        &self,
+        organization: &Organization,
+        visitor: &Visitor,
+    ) -> Result<Option<[u8; 32]>, IdentityError> {
+        let cookie = visitor.session.as_deref().filter(|cookie| cookie.len() <= LONGEST);
+        cookie.map(|cookie| self.session_hash(organization.id, cookie)).transpose()
+    }
+
     pub(in crate::identity) fn session_hash(
         &self,
         organization: OrganizationId,
@@ -138,6 +178,19 @@ impl Identity {
     ) -> Result<[u8; 32], IdentityError> {
         secret::keyed_hash(&self.peppers.session, organization.as_bytes(), cookie.as_bytes())
     }
+}
+
+/// Ends the live session with this hash, because its browser begins another; `false`: there was none.
+pub(in crate::identity) fn end_earlier(
+    connection: &Connection,
+    earlier: Option<&[u8; 32]>,
+    now: UnixMillis,
+) -> Result<bool, IdentityError> {
+    let earlier = earlier.map(|hash| store::find_by_hash(connection, hash, now)).transpose()?;
+    let Some(session) = earlier.flatten() else { return Ok(false) };
+    let event = Event::new(EventKind::SessionEnded).of(session.user).about(&session.id);
+    record(connection, &event, now)?;
+    Ok(end(connection, session.id, now)?)
 }
 
 /// Makes a session, inside the change that completes a login. The oldest beyond [`MOST`] end.

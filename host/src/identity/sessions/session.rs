@@ -112,6 +112,8 @@ pub struct Visitor {
     pub user_agent: String,
     /// The cookie of a device on which somebody signed in before.
     pub known_device: Option<String>,
+    /// The cookie of the session that their browser has.
+    pub session: Option<String>,
 }
 
 impl Visitor {
@@ -160,7 +162,8 @@ mod tests {
     use super::*;
 
     fn visitor(agent: &str) -> Visitor {
-        Visitor { address: "203.0.113.9".parse().unwrap(), user_agent: agent.to_owned(), known_device: None }
+        let address = "203.0.113.9".parse().unwrap();
+        Visitor { address, user_agent: agent.to_owned(), known_device: None, session: None }
     }
 
     #[test]

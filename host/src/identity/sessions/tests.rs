@@ -3,7 +3,7 @@
 use super::*;
 use crate::identity::fixture::{PASSWORD, World, acting, visitor};
 use crate::identity::login::{External, PATIENCE, Step};
-use crate::identity::{User, UserChange, UserStatus};
+use crate::identity::{FactorProof, IssueToken, LIFETIME, SignInFilter, User, UserChange, UserStatus};
 
 async fn password_said(world: &World, name: &str) -> String {
     let (cookie, next) = world.identity.begin_login(&world.acme).await.unwrap();
@@ -18,6 +18,24 @@ async fn password_said(world: &World, name: &str) -> String {
 async fn signed_in(world: &World, name: &str) -> Started {
     let cookie = password_said(world, name).await;
     world.identity.complete_login(&world.acme, &cookie, &visitor()).await.unwrap()
+}
+
+/// An access token of this session.
+async fn token(world: &World, started: &Started) -> String {
+    let session = &started.session;
+    let token = IssueToken {
+        organization: &world.acme,
+        user: session.user,
+        session: Some(session.id),
+        client: None,
+        scope: "",
+        grant: None,
+        auth_time: session.auth_time,
+        amr: &session.amr(),
+        acr: session.acr(),
+        life: LIFETIME,
+    };
+    world.identity.issue(token).await.unwrap().token
 }
 
 async fn live(world: &World, started: &Started) -> bool {
@@ -113,6 +131,26 @@ async fn the_twenty_first_session_ends_the_oldest_and_the_person_is_told() {
 }
 
 #[tokio::test]
+async fn a_login_ends_the_session_that_its_browser_had_and_no_other() {
+    let world = World::new();
+    let ann = world.member("ann", "rep").await;
+    world.member("bob", "rep").await;
+    let (here, elsewhere) = (signed_in(&world, "ann").await, signed_in(&world, "ann").await);
+    let token = token(&world, &here).await;
+    assert!(world.authenticate(&token).is_ok());
+    let said = password_said(&world, "bob").await;
+    let browser = Visitor { session: Some(here.cookie.clone()), ..visitor() };
+    let next = world.identity.complete_login(&world.acme, &said, &browser).await.unwrap();
+    assert!(world.authenticate(&token).is_err(), "at once, although it was remembered");
+    assert_eq!((live(&world, &here).await, live(&world, &elsewhere).await), (false, true));
+    assert!(live(&world, &next).await);
+    let hers = SignInFilter { user: Some(ann.id), ..SignInFilter::default() };
+    let events = world.identity.sign_ins(world.acme.id, &hers, None, 1).unwrap();
+    let ended = (events[0].kind.as_str(), events[0].about.clone());
+    assert_eq!(ended, ("session_ended", Some(here.session.id.to_string())));
+}
+
+#[tokio::test]
 async fn nobody_ends_the_session_of_somebody_with_more_rights() {
     let world = World::new();
     let owner = world.member("owner", "owner").await;
@@ -176,4 +214,51 @@ async fn another_issuers_word_stands_for_the_password_of_an_active_person() {
     disable(&world, &ann).await;
     let (hash, _) = begin().await;
     assert!(world.identity.finish_external(&world.acme, hash, vouched).await.is_err());
+}
+
+#[tokio::test]
+async fn ending_other_sessions_takes_a_password_or_of_who_has_none_a_sign_in_of_a_moment_ago() {
+    let world = World::new();
+    let (ann, zoe) = (world.member("ann", "rep").await, world.person("zoe", "rep").await);
+    let vouched = async |user: &User| {
+        let (cookie, _) = world.identity.begin_login(&world.acme).await.unwrap();
+        let hash = world.identity.login_hash(world.acme.id, &cookie).unwrap();
+        let external = External { user: user.id, acr: "aal1".to_owned(), auth_time: world.clock.now() };
+        world.identity.finish_external(&world.acme, hash, external).await.unwrap();
+        world.identity.complete_login(&world.acme, &cookie, &visitor()).await.unwrap()
+    };
+    let within = |user: &User, started: &Started| {
+        let by = acting(world.acme.id, user);
+        let inside =
+            crate::caller::Principal { session: Some(started.session.id), ..(*by.principal).clone() };
+        Caller { principal: inside.into(), ..by }
+    };
+    let end = async |by: &Caller, one: Option<SessionId>, password: Option<&str>| {
+        let here = visitor();
+        let proof = password.map(|password| FactorProof { password, code: None, visitor: &here });
+        world.identity.end_own_sessions(by, &world.acme, one, proof.as_ref()).await
+    };
+    let step_up = |result: Result<(), IdentityError>| matches!(result, Err(IdentityError::StepUpRequired));
+
+    let (old, here) = (vouched(&zoe).await, vouched(&zoe).await);
+    let by = within(&zoe, &here);
+    world.clock.advance(5 * 60_000);
+    assert!(step_up(end(&by, Some(old.session.id), None).await), "too long ago");
+    assert!(step_up(end(&acting(world.acme.id, &zoe), None, None).await), "without a session");
+    assert!(live(&world, &old).await);
+    let again = vouched(&zoe).await;
+    world.clock.advance(5 * 60_000 - 1);
+    end(&within(&zoe, &again), Some(old.session.id), None).await.unwrap();
+    assert_eq!((live(&world, &old).await, live(&world, &here).await), (false, true));
+    end(&within(&zoe, &again), None, None).await.unwrap();
+    assert_eq!((live(&world, &here).await, live(&world, &again).await), (false, true));
+
+    let hers = vouched(&ann).await;
+    let by = within(&ann, &hers);
+    assert!(step_up(end(&by, None, None).await), "whoever has a password says it");
+    let wrong = end(&by, None, Some("a violet tram 8 west")).await;
+    assert!(matches!(wrong, Err(IdentityError::InvalidCredentials)));
+    end(&by, Some(hers.session.id), Some(PASSWORD)).await.unwrap();
+    let foreign = end(&by, Some(again.session.id), Some(PASSWORD)).await;
+    assert!(matches!(foreign, Err(IdentityError::SessionNotFound(_))));
 }

@@ -68,6 +68,8 @@ pub struct SignIn {
     pub code: Option<String>,
     /// Where they are.
     pub address: String,
+    /// The secret of the session that their browser has.
+    pub earlier: Option<String>,
 }
 
 /// Somebody who has just signed in.
@@ -95,7 +97,8 @@ pub struct Signed {
 }
 
 impl Platform {
-    /// Signs somebody in. Unknown address, wrong password, disabled administrator and wrong code get one answer.
+    /// Signs somebody in. Unknown address, wrong password, disabled administrator and wrong code get one answer. The session
+    /// that the browser had ends.
     ///
     /// # Errors
     /// [`IdentityError::InvalidCredentials`]; [`PlatformError::FactorRequired`] when everything else is right;
@@ -104,6 +107,12 @@ impl Platform {
         let account = self.proven(&with.email, &with.password, with.code.as_deref()).await?;
         let strong = account.secret.is_some();
         let mut tx = begin(&self.control).await?;
+        if let Some(earlier) = &with.earlier
+            && let Some(hash) = hash_of(&self.peppers.session, PREFIX, earlier)?
+            && let Some(session) = store::find_by_hash(&mut tx, &hash).await?
+        {
+            store::end(&mut tx, session.id, self.clock.now()).await?;
+        }
         let (session, secret) = self.open_session(&mut tx, account.admin.id, strong, &with.address).await?;
         commit(tx).await?;
         let token = self.issue(&session).await?;

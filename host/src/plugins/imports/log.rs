@@ -16,11 +16,17 @@ impl Host for State {
         let (plugin, version) = (&self.plugin.manifest.id, &self.plugin.manifest.version);
         let (organization, request) = (&self.scope().organization.slug, self.scope().caller.request);
         match level.as_str() {
-            "error" => tracing::error!(target: "plugin", %plugin, version, %organization, %request, "{line}"),
-            "warn" => tracing::warn!(target: "plugin", %plugin, version, %organization, %request, "{line}"),
-            "debug" => tracing::debug!(target: "plugin", %plugin, version, %organization, %request, "{line}"),
-            "trace" => tracing::trace!(target: "plugin", %plugin, version, %organization, %request, "{line}"),
-            _ => tracing::info!(target: "plugin", %plugin, version, %organization, %request, "{line}"),
+            "error" => {
+                tracing::error!(target: "plugin", %plugin, %version, %organization, %request, "{line}")
+            }
+            "warn" => tracing::warn!(target: "plugin", %plugin, %version, %organization, %request, "{line}"),
+            "debug" => {
+                tracing::debug!(target: "plugin", %plugin, %version, %organization, %request, "{line}")
+            }
+            "trace" => {
+                tracing::trace!(target: "plugin", %plugin, %version, %organization, %request, "{line}")
+            }
+            _ => tracing::info!(target: "plugin", %plugin, %version, %organization, %request, "{line}"),
         }
         if level == "error" {
             self.last_error = Some(line);

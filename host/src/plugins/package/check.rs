@@ -1,6 +1,7 @@
 //! Everything that can be said about a package before anything of it runs. `stoa plugin check` asks exactly this.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use wasmtime::Engine;
 
@@ -8,7 +9,7 @@ use super::{Archive, COMPONENT, MANIFEST, PackageFault, SQL, Trust};
 use crate::plugins::artifact::Artifacts;
 use crate::plugins::error::PluginError;
 use crate::plugins::sql::check::Checks;
-use crate::plugins::{Plugin, engine, plugin, sql};
+use crate::plugins::{Plugin, Watches, engine, plugin, sql};
 
 /// What checking needs of an installation, or of the scratch folder of an author.
 pub(crate) struct Checker {
@@ -44,7 +45,8 @@ impl Checker {
         faults.extend(archive.index().runs_here().err());
         let package = archive.package();
         let texts = sql::read(&package.sql).map_or(0, |texts| texts.len());
-        match plugin(&self.engine, (&self.artifacts, &self.checks), &package, installed) {
+        let watches = Arc::new(Watches::default());
+        match plugin(&self.engine, (&self.artifacts, &self.checks), &package, installed, &watches) {
             Ok(plugin) => {
                 faults.extend(trust.excesses(&plugin.manifest, texts, package.component.len()));
                 if faults.is_empty() {

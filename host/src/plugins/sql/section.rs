@@ -75,13 +75,13 @@ mod tests {
 
     fn section(kind: u8, content: &[u8]) -> Vec<u8> {
         assert!(content.len() < 128);
-        [&[kind, content.len() as u8], content].concat()
+        [&[kind, content.len().try_into().unwrap()], content].concat()
     }
 
     fn sql(texts: &[&str]) -> Vec<u8> {
-        let mut content = [&[NAME.len() as u8], NAME.as_bytes()].concat();
+        let mut content = [b"\x08", NAME.as_bytes()].concat();
         for text in texts {
-            content.extend((text.len() as u32).to_le_bytes());
+            content.extend(u32::try_from(text.len()).unwrap().to_le_bytes());
             content.extend(text.as_bytes());
         }
         section(0, &content)

@@ -51,7 +51,7 @@ fn texts_are_compiled_against_the_tables_of_their_manifest() {
 fn a_text_that_may_not_be_is_refused_and_named() {
     for (text, words) in [
         ("select * from nowhere", "no such table"),
-        ("select weight from visible_dish", "no such column"),
+        ("select flavour_of_none from visible_dish", "no such column"),
         ("select * from _stoa_changes", "not allowed"),
         ("delete from dish", "written as records"),
         ("insert into opening select 1, 2", "SELECT"),

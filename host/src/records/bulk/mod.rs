@@ -136,6 +136,7 @@ fn faults_of(index: usize, done: &Done) -> Vec<Fault> {
         RecordError::Stale { .. } => vec![at("/version", "version_conflict", error.to_string())],
         RecordError::Forbidden { .. } => vec![at("", "forbidden", error.to_string())],
         RecordError::Plugin { code, .. } => vec![at("", code, error.to_string())],
+        RecordError::PluginPaused { .. } => vec![at("", "plugin_paused", error.to_string())],
         other => vec![at("", "refused", other.to_string())],
     }
 }
@@ -147,6 +148,7 @@ const fn status_of(error: &RecordError) -> u16 {
         RecordError::Stale { .. } => 412,
         RecordError::Conflict { .. } => 409,
         RecordError::Plugin { .. } => 502,
+        RecordError::PluginPaused { .. } => 503,
         _ => 422,
     }
 }

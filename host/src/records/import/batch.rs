@@ -233,6 +233,7 @@ pub(super) fn faults_of(error: RecordError) -> Vec<Fault> {
         }
         RecordError::Conflict { faults, .. } => faults,
         RecordError::Plugin { code, detail, .. } => whole(code.to_owned(), detail),
+        RecordError::PluginPaused { .. } => whole("plugin_paused".to_owned(), error.to_string()),
         RecordError::Forbidden { .. } => whole("forbidden".to_owned(), error.to_string()),
         other => whole("not_written".to_owned(), other.to_string()),
     }

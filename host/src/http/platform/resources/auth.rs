@@ -114,7 +114,8 @@ impl AuthApi {
 
     /// Sign in
     ///
-    /// Begins a session: a cookie, with which `POST /admin/v1/auth/token` gives access tokens of ten minutes. Unknown address,
+    /// Begins a session: a cookie, with which `POST /admin/v1/auth/token` gives access tokens of ten minutes; the session of
+    /// the cookie that is sent along ends. Unknown address,
     /// wrong password, wrong code and disabled administrator get the same answer; without a code where one is needed it is 401
     /// `second_factor_required`.
     #[oai(path = "/auth/sign-in", method = "post", operation_id = "sign_in_administrator")]
@@ -122,6 +123,7 @@ impl AuthApi {
         &self,
         acting: Data<&Acting>,
         from: Data<&ClientAddress>,
+        request: &poem::Request,
         input: Input<SignInInput>,
     ) -> Result<WithCookie<Found<Token>>, Problem> {
         let SignInInput { email, password, code } = input.0;
@@ -129,7 +131,8 @@ impl AuthApi {
         if let Some(id) = self.platform.id_of(&email).await? {
             acting.on(id.to_string());
         }
-        let with = platform::SignIn { email, password, code, address: from.0.0.to_string() };
+        let earlier = cookie::read(request.headers(), self.platform.origin()).map(str::to_owned);
+        let with = platform::SignIn { email, password, code, address: from.0.0.to_string(), earlier };
         let signed = self.platform.sign_in(with).await?;
         acting.is(&signed.admin);
         let cookie = cookie::set(self.platform.origin(), &signed.secret);

@@ -8,6 +8,7 @@ mod me;
 mod organizations;
 mod security;
 mod sessions;
+mod usage;
 
 use poem_openapi::Tags;
 
@@ -22,10 +23,20 @@ use self::me::MeApi;
 use self::organizations::OrganizationsApi;
 use self::security::SecurityApi;
 use self::sessions::SessionsApi;
+use self::usage::UsageApi;
 
 /// All of them.
-pub(super) type Resources =
-    (AuthApi, MeApi, AdminsApi, SessionsApi, SecurityApi, OrganizationsApi, LicencesApi, DomainsApi);
+pub(super) type Resources = (
+    AuthApi,
+    MeApi,
+    AdminsApi,
+    SessionsApi,
+    SecurityApi,
+    OrganizationsApi,
+    LicencesApi,
+    DomainsApi,
+    UsageApi,
+);
 
 /// The headings of the document.
 #[derive(Tags)]
@@ -44,6 +55,8 @@ pub(super) enum Tag {
     Organizations,
     /// What they may use.
     Licences,
+    /// Plugins and what they use.
+    Plugins,
 }
 
 /// The resources over the handles they use.
@@ -58,5 +71,6 @@ pub(super) fn all(app: &App, platform: &Platform) -> Resources {
         OrganizationsApi { app: app.clone() },
         LicencesApi { app: app.clone() },
         DomainsApi { app: app.clone() },
+        UsageApi { app: app.clone() },
     )
 }

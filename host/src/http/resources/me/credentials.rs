@@ -1,7 +1,6 @@
 //! `/me/…`: what people change about how they get in. Programs have none of it.
 
 use poem::http::StatusCode;
-use poem_openapi::param::Path;
 use poem_openapi::{Object, OpenApi};
 
 use crate::clock::rfc3339;
@@ -62,6 +61,20 @@ pub struct MySession {
 pub struct MySessions {
     /// The newest first.
     data: Vec<MySession>,
+}
+
+/// Which sessions end, and who asks, once more.
+#[derive(Object)]
+pub struct SessionsEnd {
+    /// The id of one; without it, every one but the present one.
+    #[oai(validator(max_length = 64))]
+    session: Option<String>,
+    /// The present password. Whoever has none has signed in within the last five minutes instead.
+    #[oai(validator(min_length = 1, max_length = 128))]
+    password: Option<String>,
+    /// A code of the authenticator app, or a recovery code; needed with a second factor.
+    #[oai(validator(max_length = 64))]
+    code: Option<String>,
 }
 
 /// Who they are, once more.
@@ -179,16 +192,23 @@ impl CredentialsApi {
         Ok(Found::new(MySessions { data: sessions.into_iter().map(shown).collect() }))
     }
 
-    /// End one of my sessions
-    #[oai(path = "/sessions/:id", method = "delete", operation_id = "end_my_session")]
-    async fn end_session(&self, access: Access, id: Path<String>) -> Result<Done, Problem> {
-        let missing = "session_not_found";
-        let session = self::id(&id.0, missing)?;
-        let own = self.identity.sessions_of(access.organization().id, access.caller.principal.id)?;
-        if !own.iter().any(|known| known.id == session) {
-            return Err(crate::http::access::missing(missing));
-        }
-        self.identity.end_session(&access.caller, session).await?;
+    /// End my sessions
+    ///
+    /// One, or every one but that of the token of this request. It takes the password, and a code with a second factor.
+    #[oai(path = "/sessions/end", method = "post", operation_id = "end_my_sessions")]
+    async fn end_sessions(
+        &self,
+        access: Access,
+        browser: Browser,
+        input: Input<SessionsEnd>,
+    ) -> Result<Done, Problem> {
+        let SessionsEnd { session, password, code } = &input.0;
+        let session = session.as_deref().map(|text| id(text, "session_not_found")).transpose()?;
+        let visitor = browser.visitor(&self.address);
+        let proof = password.as_deref().map(|password| proof(password, code.as_deref(), &visitor));
+        let ended =
+            self.identity.end_own_sessions(&access.caller, access.organization(), session, proof.as_ref());
+        ended.await.map_err(refused)?;
         Ok(Done)
     }
 
@@ -303,12 +323,16 @@ impl CredentialsApi {
     }
 }
 
-fn proof<'a>(password: &'a str, code: Option<&'a str>, visitor: &'a Visitor) -> Proof<'a> {
+pub(in crate::http::resources) fn proof<'a>(
+    password: &'a str,
+    code: Option<&'a str>,
+    visitor: &'a Visitor,
+) -> Proof<'a> {
     Proof { password, code, visitor }
 }
 
 /// The token of the request is good: what is wrong with the proof must not make a program drop it.
-fn refused(error: IdentityError) -> Problem {
+pub(in crate::http::resources) fn refused(error: IdentityError) -> Problem {
     let proves = matches!(error, IdentityError::InvalidCredentials | IdentityError::SecondFactorRequired);
     let mut problem = Problem::from(error);
     if proves {

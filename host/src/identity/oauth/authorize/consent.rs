@@ -3,7 +3,7 @@
 use super::store;
 use crate::caller::Caller;
 use crate::clock::UnixMillis;
-use crate::identity::oauth::{Client, SignedIn, clients, grants};
+use crate::identity::oauth::{Client, Lasting, SignedIn, clients, grants};
 use crate::identity::{Identity, IdentityError, people, platform};
 use crate::ids::{ClientId, OrganizationId, PrincipalId, RequestId};
 use crate::organizations::Organization;
@@ -34,6 +34,8 @@ pub struct ConsentQuestion {
     pub redirect_uri: String,
     /// What for.
     pub scopes: Vec<String>,
+    /// For how long.
+    pub lasts: Lasting,
     /// Who is asked.
     pub user_name: String,
     /// The first instant the question is over.
@@ -60,6 +62,7 @@ impl Identity {
                 return Err(IdentityError::RequestNotFound);
             };
             Ok(ConsentQuestion {
+                lasts: Lasting::of(&client, &request.scope),
                 client,
                 redirect_uri: request.back.redirect_uri.clone(),
                 scopes: request.scope.clone(),

@@ -1,8 +1,9 @@
 //! The authorization endpoint: from a client's request to a code, by way of the person's signing in and consent.
 //!
-//! `request.rs` reads the parameters, `consent.rs` asks the person, `store.rs` has the SQL. A request that has to wait
+//! `request.rs` reads the parameters, `assurance.rs` what they say of `acr`, `consent.rs` asks the person, `store.rs` has the SQL. A request that has to wait
 //! for the person is kept for ten minutes under the hash of a random name.
 
+mod assurance;
 mod consent;
 mod request;
 mod store;
@@ -14,6 +15,7 @@ use crate::identity::{Identity, IdentityError, platform, secret};
 use crate::ids::{ClientId, OrganizationId, PrincipalId, RequestId, SessionId};
 use crate::organizations::Organization;
 
+use assurance::{Assurance, Gap};
 use request::{Parameters, Request, ReturnTo};
 
 pub use consent::{Consent, ConsentQuestion};
@@ -156,10 +158,6 @@ impl Identity {
         person: Option<&SignedIn>,
         now: UnixMillis,
     ) -> Result<Next, IdentityError> {
-        let weak = match person {
-            Some(person) => self.is_weaker_than_wished(organization.id, request, person)?,
-            None => false,
-        };
         let fits = |person: &&SignedIn| {
             let age = now.saturating_sub(person.auth_time);
             let fresh = !request.ask_login || person.auth_time >= request.received_at;
@@ -168,9 +166,13 @@ impl Identity {
             });
             fresh && young && request.expected.is_none_or(|user| user == person.user)
         };
-        let Some(person) = person.filter(fits).filter(|_| !weak) else {
-            let refused = Next::Refuse(OAuthError::LoginRequired);
-            return Ok(if request.ask_nothing { refused } else { Next::SignIn });
+        let person = person.filter(fits);
+        let gap = person.map_or(Ok(Gap::SignIn), |person| self.gap(organization.id, request, person))?;
+        let person = match (person, gap) {
+            (_, Gap::Never) => return Ok(Next::Refuse(OAuthError::UnmetAuthenticationRequirements)),
+            (Some(person), Gap::None) => person,
+            _ if request.ask_nothing => return Ok(Next::Refuse(OAuthError::LoginRequired)),
+            _ => return Ok(Next::SignIn),
         };
         let decision = request.decision.as_ref().filter(|decision| decision.user == person.user);
         match decision {
@@ -181,26 +183,24 @@ impl Identity {
         let known = self
             .read(organization.id, |connection| Ok(store::consented(connection, person.user, client.id)?))?;
         let covered = client.trusted || request.scope.iter().all(|scope| known.contains(scope));
-        if covered && !request.ask_consent {
+        // Where anybody could pass for the client, what was said to it before says nothing about who asks now.
+        if covered && client.is_assured_at(&request.back.redirect_uri) && !request.ask_consent {
             return Ok(Next::Code(person.clone()));
         }
         let refused = Next::Refuse(OAuthError::ConsentRequired);
         Ok(if request.ask_nothing { refused } else { Next::Consent })
     }
 
-    /// Whether the client wishes for a second factor that the person has, and did not use. They sign in again for it
-    /// once; where nobody may be asked, what there is is taken.
-    fn is_weaker_than_wished(
+    /// What stands between this person and the proof that the client asks for.
+    fn gap(
         &self,
         organization: OrganizationId,
         request: &Request,
         person: &SignedIn,
-    ) -> Result<bool, IdentityError> {
-        let wished = request.ask_second_factor && !request.ask_nothing;
-        if !wished || person.acr == "aal2" || person.auth_time >= request.received_at {
-            return Ok(false);
-        }
-        Ok(self.factors(organization, person.user)?.totp)
+    ) -> Result<Gap, IdentityError> {
+        let could = request.assurance > Assurance::Any && self.needs_second(organization, person.user)?;
+        let just_now = person.auth_time >= request.received_at;
+        Ok(request.assurance.gap(&person.acr, could, just_now, request.ask_nothing))
     }
 
     /// The address that the client expects the person of this waiting request to sign in with.

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::assurance::Assurance;
 use crate::clock::UnixMillis;
 use crate::identity::oauth::clients::{Client, GrantType};
 use crate::identity::oauth::{OAuthError, pkce, redirect, scope};
@@ -49,9 +50,9 @@ pub(super) struct Request {
     pub(super) ask_nothing: bool,
     pub(super) max_age: Option<i64>,
     pub(super) login_hint: Option<String>,
-    /// Whoever has a second factor is to use it, by `acr_values`. A wish: what came of it, the claim `acr` says.
+    /// How well the person is to be proved. What came of it, the claim `acr` says.
     #[serde(default)]
-    pub(super) ask_second_factor: bool,
+    pub(super) assurance: Assurance,
     /// Who has to be signed in, by `id_token_hint`.
     pub(super) expected: Option<PrincipalId>,
     pub(super) received_at: UnixMillis,
@@ -138,16 +139,14 @@ pub(super) fn read(
         ask_nothing: prompt.none,
         max_age,
         login_hint: parameters.bounded("login_hint", 254)?,
-        ask_second_factor: prefers_second_factor(parameters.get("acr_values").unwrap_or_default()),
+        assurance: Assurance::read(
+            parameters.get("acr_values").unwrap_or_default(),
+            parameters.get("claims"),
+        )?,
         expected: None,
         received_at: now,
         decision: None,
     })
-}
-
-/// Whether `aal2` is the one that is liked best, of those that there are.
-fn prefers_second_factor(acr_values: &str) -> bool {
-    acr_values.split(' ').find(|value| matches!(*value, "aal1" | "aal2")) == Some("aal2")
 }
 
 fn challenge(parameters: &Parameters<'_>) -> Result<String, OAuthError> {
@@ -185,25 +184,5 @@ impl Prompt {
             return Err(OAuthError::InvalidRequest("The prompt none stands alone."));
         }
         Ok(prompt)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn acr_values_stand_in_the_order_of_liking_and_unknown_ones_are_passed_over() {
-        for (values, asks) in [
-            ("", false),
-            ("aal1", false),
-            ("aal1 aal2", false),
-            ("aal2", true),
-            ("aal2 aal1", true),
-            ("urn:example:gold aal2", true),
-            ("1 2", false),
-        ] {
-            assert_eq!(prefers_second_factor(values), asks, "{values}");
-        }
     }
 }

@@ -4,8 +4,10 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
+use super::lives::{Lives, LivesChange};
 use crate::clock::UnixMillis;
-use crate::identity::oauth::{redirect, scope};
+use crate::identity::foreign::{Jwk, Keys};
+use crate::identity::oauth::{origin, redirect, scope};
 use crate::identity::people::checked_name;
 use crate::identity::{IdentityError, SigningAlgorithm};
 use crate::ids::{ClientId, PrincipalId};
@@ -28,6 +30,8 @@ pub enum ClientAuth {
     Basic,
     /// A secret in the body.
     Post,
+    /// An assertion that it signs with a key of its own.
+    Key,
     /// Not at all: PKCE binds its codes.
     None,
 }
@@ -62,7 +66,13 @@ macro_rules! words {
 }
 
 words!(ClientKind, Web = "web", Native = "native", Service = "service");
-words!(ClientAuth, Basic = "client_secret_basic", Post = "client_secret_post", None = "none");
+words!(
+    ClientAuth,
+    Basic = "client_secret_basic",
+    Post = "client_secret_post",
+    Key = "private_key_jwt",
+    None = "none"
+);
 words!(
     GrantType,
     AuthorizationCode = "authorization_code",
@@ -83,10 +93,16 @@ pub struct Client {
     pub kind: ClientKind,
     /// How it proves that it is the one.
     pub auth: ClientAuth,
+    /// The public keys of its assertions.
+    pub keys: Vec<Jwk>,
     /// Where codes may be sent.
     pub redirect_uris: Vec<String>,
     /// Where people may be sent after signing out.
     pub logout_uris: Vec<String>,
+    /// Whose pages may call the authorization server for it.
+    pub origins: Vec<String>,
+    /// How long what it gets is good.
+    pub lives: Lives,
     /// How it comes to tokens.
     pub grants: Vec<GrantType>,
     /// What it may ask for.
@@ -95,7 +111,7 @@ pub struct Client {
     pub service: Option<PrincipalId>,
     /// What its ID tokens are signed with.
     pub id_token_algorithm: SigningAlgorithm,
-    /// The organization's own: nobody is asked for consent.
+    /// The organization's own: nobody is asked for consent, unless anybody could pass for it ([`Client::is_assured_at`]).
     pub trusted: bool,
     /// Whether it may do anything.
     pub active: bool,
@@ -122,6 +138,12 @@ pub struct NewClient {
     pub redirect_uris: Vec<String>,
     /// At most 20.
     pub logout_uris: Vec<String>,
+    /// For assertions: 1 to 20.
+    pub keys: Vec<Jwk>,
+    /// Of a public client: at most 20.
+    pub origins: Vec<String>,
+    /// What is not said is as long as its kind may have it.
+    pub lives: LivesChange,
     /// At least one.
     pub grants: Vec<GrantType>,
     /// At most 100.
@@ -145,6 +167,12 @@ pub struct ClientChange {
     pub redirect_uris: Option<Vec<String>>,
     /// Where people may be sent after signing out.
     pub logout_uris: Option<Vec<String>>,
+    /// The public keys of its assertions, all of them.
+    pub keys: Option<Vec<Jwk>>,
+    /// Whose pages may call for it, all of them.
+    pub origins: Option<Vec<String>>,
+    /// How long what it gets is good.
+    pub lives: LivesChange,
     /// What it may ask for.
     pub scopes: Option<Vec<String>>,
     /// What its ID tokens are signed with.
@@ -180,10 +208,24 @@ impl Client {
         self.grants.contains(&grant)
     }
 
-    /// Whether it has no secret.
+    /// Whether it cannot prove that it is the one.
     #[must_use]
     pub fn is_public(&self) -> bool {
         self.auth == ClientAuth::None
+    }
+
+    /// Whether it has a secret.
+    #[must_use]
+    pub fn has_secret(&self) -> bool {
+        matches!(self.auth, ClientAuth::Basic | ClientAuth::Post)
+    }
+
+    /// Whether an answer at this address reaches the client and nobody else: it proves itself when it exchanges the code, or
+    /// the address is served by whoever holds its name (RFC 8252, 8.6). A loopback address and a scheme of its own can be
+    /// taken by any program on the device.
+    #[must_use]
+    pub fn is_assured_at(&self, redirect_uri: &str) -> bool {
+        !self.is_public() || redirect_uri.starts_with("https://")
     }
 
     /// The client with a change applied, not yet checked.
@@ -191,6 +233,9 @@ impl Client {
         self.name = change.name.unwrap_or(self.name);
         self.redirect_uris = change.redirect_uris.unwrap_or(self.redirect_uris);
         self.logout_uris = change.logout_uris.unwrap_or(self.logout_uris);
+        self.keys = change.keys.unwrap_or(self.keys);
+        self.origins = change.origins.unwrap_or(self.origins);
+        self.lives = self.lives.changed(change.lives);
         self.scopes = change.scopes.unwrap_or(self.scopes);
         self.id_token_algorithm = change.id_token_algorithm.unwrap_or(self.id_token_algorithm);
         self.trusted = change.trusted.unwrap_or(self.trusted);
@@ -217,7 +262,31 @@ impl Client {
                 "at most 100, each one of openid, profile, email, offline_access, read or thing:action";
             return Err(IdentityError::Invalid { field: "scopes", reason });
         }
+        self.check_keys()?;
+        self.check_origins()?;
+        self.lives.check(self.kind)?;
         Ok(self)
+    }
+
+    fn check_keys(&self) -> Result<(), IdentityError> {
+        let reason = match (self.auth == ClientAuth::Key, self.keys.is_empty()) {
+            (false, true) => None,
+            (false, false) => Some("only private_key_jwt takes keys"),
+            (true, _) => Keys::registered(&self.keys).err(),
+        };
+        reason.map_or(Ok(()), |reason| Err(IdentityError::Invalid { field: "jwks", reason }))
+    }
+
+    fn check_origins(&self) -> Result<(), IdentityError> {
+        let reason = match self.origins.as_slice() {
+            [] => None,
+            _ if !self.is_public() => {
+                Some("pages keep no secret: only a client with auth_method none has them")
+            }
+            origins if origins.len() > origin::MOST => Some("at most 20"),
+            origins => origins.iter().find_map(|one| origin::objection(one)),
+        };
+        reason.map_or(Ok(()), |reason| Err(IdentityError::Invalid { field: "origins", reason }))
     }
 
     fn check_grants(&self) -> Result<(), IdentityError> {
@@ -229,7 +298,7 @@ impl Client {
                 return invalid("auth_method", "a native client keeps no secret: use none");
             }
             ClientKind::Service if self.is_public() => {
-                return invalid("auth_method", "a service has a secret");
+                return invalid("auth_method", "a service proves itself: with private_key_jwt or a secret");
             }
             ClientKind::Service if code => return invalid("grants", "nobody signs in to a service"),
             _ => {}
@@ -241,7 +310,7 @@ impl Client {
             return invalid("grants", "refresh_token comes with authorization_code");
         }
         if own && self.is_public() {
-            return invalid("grants", "client_credentials takes a secret");
+            return invalid("grants", "client_credentials takes a client that proves itself");
         }
         if own != self.service.is_some() {
             return invalid(

@@ -1,33 +1,25 @@
 //! The register of clients, and the proof that a client is the one.
 //!
-//! `client.rs` has the types and what makes them acceptable, `store.rs` the SQL.
+//! `client.rs` and `lives.rs` have the types and what makes them acceptable, `assertion.rs` what a client signs to prove
+//! itself, `proof.rs` who is believed, `store.rs` the SQL.
 
+mod assertion;
 mod client;
+mod lives;
+mod proof;
 mod store;
 
-use subtle::ConstantTimeEq;
-
+use super::grants;
 use super::opaque::Kind;
-use super::{OAuthError, grants};
 use crate::caller::{Caller, PrincipalKind};
 use crate::identity::people::covers;
 use crate::identity::{Identity, IdentityError, secret};
 use crate::ids::{ClientId, OrganizationId};
-use crate::organizations::Organization;
 use crate::storage::Connection;
 
 pub use client::{Client, ClientAuth, ClientChange, ClientKind, ClientSecret, GrantType, NewClient};
-
-/// What a client showed to prove that it is the one.
-#[derive(Clone, Debug)]
-pub struct ClientProof<'a> {
-    /// Its id.
-    pub id: &'a str,
-    /// Its secret.
-    pub secret: Option<&'a str>,
-    /// Where the secret stood.
-    pub method: ClientAuth,
-}
+pub use lives::{Lives, LivesChange};
+pub use proof::ClientProof;
 
 impl Identity {
     /// Registers a client and tells its secret, if it has one, this once.
@@ -47,6 +39,9 @@ impl Identity {
             name: new.name,
             kind: new.kind,
             auth: new.auth,
+            keys: new.keys,
+            origins: new.origins,
+            lives: Lives::of(new.kind).changed(new.lives),
             redirect_uris: new.redirect_uris,
             logout_uris: new.logout_uris,
             grants: new.grants,
@@ -62,9 +57,9 @@ impl Identity {
         }
         .checked()?;
         self.check_service(by, &client)?;
-        let (secret, hash) = match client.is_public() {
-            true => (None, None),
-            false => {
+        let (secret, hash) = match client.has_secret() {
+            false => (None, None),
+            true => {
                 let (secret, hash) = self.fresh_secret(client.id)?;
                 (Some(secret), Some(hash))
             }
@@ -140,7 +135,7 @@ impl Identity {
     /// Gives a client another secret and tells it, this once. The old one is none from now on.
     ///
     /// # Errors
-    /// [`IdentityError::ClientNotFound`]; [`IdentityError::Invalid`] for a public client.
+    /// [`IdentityError::ClientNotFound`]; [`IdentityError::Invalid`] for a client without one.
     pub async fn rotate_client_secret(
         &self,
         by: &Caller,
@@ -152,8 +147,8 @@ impl Identity {
         let client = self
             .write(by, move |connection| {
                 let mut client = get(connection, id)?;
-                if client.is_public() {
-                    let reason = "a public client has no secret";
+                if !client.has_secret() {
+                    let reason = "a client with `none` or `private_key_jwt` has no secret";
                     return Err(IdentityError::Invalid { field: "auth_method", reason });
                 }
                 (client.version, client.updated_at, client.updated_by) = (client.version + 1, now, caller);
@@ -163,30 +158,6 @@ impl Identity {
             })
             .await?;
         Ok((client, secret))
-    }
-
-    /// The client that this proof is of.
-    ///
-    /// # Errors
-    /// [`OAuthError::InvalidClient`], whatever is wrong with it.
-    pub fn authenticate_client(
-        &self,
-        organization: &Organization,
-        proof: &ClientProof<'_>,
-    ) -> Result<Client, OAuthError> {
-        let id: ClientId = proof.id.parse().map_err(|_| OAuthError::InvalidClient)?;
-        let stored = self.read(organization.id, |connection| Ok(store::find(connection, id)?))?;
-        let store::Stored { client, secret } = stored.ok_or(OAuthError::InvalidClient)?;
-        let proved = match (proof.secret, secret, client.auth == proof.method && client.active) {
-            (_, _, false) => false,
-            (None, None, true) => client.is_public(),
-            (Some(given), Some(kept), true) if Kind::ClientSecret.fits(given) => {
-                let given = secret::keyed_hash(&self.peppers.oauth, id.as_bytes(), given.as_bytes())?;
-                given.ct_eq(&kept).into()
-            }
-            _ => false,
-        };
-        if proved { Ok(client) } else { Err(OAuthError::InvalidClient) }
     }
 
     fn fresh_secret(&self, id: ClientId) -> Result<(ClientSecret, [u8; 32]), IdentityError> {

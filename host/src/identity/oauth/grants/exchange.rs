@@ -1,11 +1,11 @@
 //! A code for tokens, and a client's own word for tokens.
 
-use super::{Grant, NewGrant, begin, idle, is_live, store};
+use super::{Grant, NewGrant, begin, comes_back, is_live, store};
 use crate::clock::UnixMillis;
 use crate::identity::bearer::principal_epoch;
 use crate::identity::oauth::opaque::Kind;
 use crate::identity::oauth::{Client, GrantType, OAuthError, TokenAnswer, pkce, scope};
-use crate::identity::{Identity, IdentityError, platform, sessions, store as epochs};
+use crate::identity::{Identity, IdentityError, platform, sessions};
 use crate::ids::RequestId;
 use crate::organizations::Organization;
 use crate::storage::Connection;
@@ -45,28 +45,25 @@ impl Identity {
         let refresh_hash = self.opaque_hash(organization.id, &refresh)?;
         let (now, owner) = (self.clock.now(), client.clone());
         let by = platform(organization.id, RequestId::new());
-        let (outcome, epoch) = self
-            .write_quietly(&by, move |connection| {
+        let outcome = self
+            .write_ending(&by, move |connection| {
                 let outcome = redeem(connection, &owner, &presented, now)?;
                 if let Ok(grant) = &outcome
-                    && comes_back(&owner, grant)
+                    && comes_back(&owner, |scope| grant.has(scope))
                 {
-                    let expires_at = now.saturating_add(idle(&owner)).min(grant.ends_at);
+                    let expires_at = owner.lives.idle_end(now).min(grant.ends_at);
                     store::insert_refresh(connection, &refresh_hash, grant.id, 1, expires_at)?;
                 }
                 // A refusal has ended a grant: what is remembered of its tokens must go.
-                let epoch = if outcome.is_err() { Some(epochs::advance_epoch(connection)?) } else { None };
-                Ok((outcome, epoch))
+                let refused = outcome.is_err();
+                Ok((outcome, refused))
             })
             .await?;
-        if let Some(epoch) = epoch {
-            self.bearers.saw_epoch(organization.id, epoch);
-        }
         let grant = outcome.map_err(|why| {
             tracing::warn!(organization = %organization.id, client = %client.id, why, "code refused");
             OAuthError::InvalidGrant(why)
         })?;
-        let refresh = comes_back(client, &grant).then_some(refresh);
+        let refresh = comes_back(client, |scope| grant.has(scope)).then_some(refresh);
         Ok(self.token_answer(organization, client, &grant, grant.scope.clone(), refresh).await?)
     }
 
@@ -106,11 +103,6 @@ impl Identity {
         }
         Ok(self.token_answer(organization, client, &grant, grant.scope.clone(), None).await?)
     }
-}
-
-/// Whether the client may come back without the person.
-fn comes_back(client: &Client, grant: &Grant) -> bool {
-    client.may(GrantType::RefreshToken) && grant.has("offline_access")
 }
 
 /// The grant of a code that is good; else why not, and the grant has ended.

@@ -7,7 +7,7 @@ use super::{Grant, store};
 use crate::caller::{Caller, PrincipalKind};
 use crate::clock::UnixMillis;
 use crate::identity::oauth::opaque::Kind;
-use crate::identity::oauth::{Client, OAuthError};
+use crate::identity::oauth::{Client, OAuthError, clients};
 use crate::identity::{Identity, IdentityError, SigningAlgorithm, people, platform, secret};
 use crate::ids::{ClientId, PrincipalId, RecordId, RequestId, SessionId};
 use crate::organizations::Organization;
@@ -154,6 +154,20 @@ impl Identity {
             return Ok(row.map(|row| row.grant));
         }
         Ok(self.read_token(organization, token, now)?.ok().and_then(|claims| claims.grant))
+    }
+
+    /// The client that this access token was issued to, if one was.
+    ///
+    /// # Errors
+    /// Only when the identity file fails.
+    pub fn client_of_token(
+        &self,
+        organization: &Organization,
+        token: &str,
+    ) -> Result<Option<Client>, IdentityError> {
+        let claims = self.read_token(organization, token, self.clock.now())?;
+        let Some(id) = claims.ok().and_then(|claims| claims.client) else { return Ok(None) };
+        self.read(organization.id, |connection| clients::find(connection, id))
     }
 
     /// Whom this ID token was about, if this organization signed it. It may be long over.

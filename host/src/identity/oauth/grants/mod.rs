@@ -14,7 +14,7 @@ mod store;
 mod tokens;
 
 use super::authorize::SignedIn;
-use super::{Client, ClientKind};
+use super::{Client, GrantType};
 use crate::clock::UnixMillis;
 use crate::identity::IdentityError;
 use crate::identity::bearer::principal_epoch;
@@ -74,7 +74,7 @@ impl NewGrant {
             amr: person.amr.clone(),
             acr: person.acr.clone(),
             user_epoch: 0,
-            ends_at: now.saturating_add(longest(client)),
+            ends_at: client.lives.end(now),
         })
     }
 
@@ -96,14 +96,29 @@ impl NewGrant {
     }
 }
 
-/// How long after a person signed in a client may come back without them: 90 days on their own device, else a day.
-fn longest(client: &Client) -> UnixMillis {
-    if client.kind == ClientKind::Native { 90 * 24 * HOUR } else { 24 * HOUR }
+/// How long a client may do what a person allows, in milliseconds.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Lasting {
+    /// At most.
+    pub longest: UnixMillis,
+    /// Without being used; `None`: it does not outlast the person's session.
+    pub unused: Option<UnixMillis>,
 }
 
-/// How long a client may be silent: 30 days on a person's own device, else eight hours.
-fn idle(client: &Client) -> UnixMillis {
-    if client.kind == ClientKind::Native { 30 * 24 * HOUR } else { 8 * HOUR }
+impl Lasting {
+    /// How long these scopes last in the hands of this client.
+    pub(super) fn of(client: &Client, scopes: &[String]) -> Self {
+        if comes_back(client, |scope| scopes.iter().any(|known| known == scope)) {
+            let (longest, unused) = (client.lives.end(0), client.lives.idle_end(0));
+            return Self { longest, unused: Some(unused) };
+        }
+        Self { longest: client.lives.access.saturating_mul(1_000), unused: None }
+    }
+}
+
+/// Whether the client may come back without the person.
+fn comes_back(client: &Client, has: impl Fn(&str) -> bool) -> bool {
+    client.may(GrantType::RefreshToken) && has("offline_access")
 }
 
 /// Stores a grant, unless whoever it is of may not act.

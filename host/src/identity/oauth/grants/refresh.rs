@@ -8,11 +8,11 @@
 use zeroize::Zeroizing;
 
 use super::exchange::still_good;
-use super::{Grant, idle, store};
+use super::{Grant, store};
 use crate::clock::UnixMillis;
 use crate::identity::oauth::opaque::Kind;
 use crate::identity::oauth::{Client, GrantType, OAuthError, TokenAnswer, scope};
-use crate::identity::{Identity, IdentityError, platform, secret, sessions, store as epochs};
+use crate::identity::{Identity, IdentityError, platform, secret, sessions};
 use crate::ids::{PrincipalId, RequestId};
 use crate::organizations::Organization;
 use crate::storage::Connection;
@@ -68,17 +68,13 @@ impl Identity {
         };
         let (now, owner) = (self.clock.now(), client.clone());
         let by = platform(organization.id, RequestId::new());
-        let (outcome, epoch) = self
-            .write_quietly(&by, move |connection| {
+        let outcome = self
+            .write_ending(&by, move |connection| {
                 let outcome = rotate(connection, &owner, &turn, now)?;
                 let ended = matches!(outcome, Outcome::Reused(_));
-                let epoch = if ended { Some(epochs::advance_epoch(connection)?) } else { None };
-                Ok((outcome, epoch))
+                Ok((outcome, ended))
             })
             .await?;
-        if let Some(epoch) = epoch {
-            self.bearers.saw_epoch(organization.id, epoch);
-        }
         let (grant, sealed) = match outcome {
             Outcome::Next(grant, sealed) => (grant, sealed),
             Outcome::Wider => return Err(OAuthError::InvalidScope),
@@ -143,7 +139,7 @@ fn rotate(
     }
     let grant = without_ended_session(connection, grant, now)?;
     if let Some((_, generation)) = store::take_refresh(connection, &turn.hash, &turn.sealed, now)? {
-        let expires_at = now.saturating_add(idle(client)).min(grant.ends_at);
+        let expires_at = client.lives.idle_end(now).min(grant.ends_at);
         store::insert_refresh(connection, &turn.next, grant.id, generation + 1, expires_at)?;
         store::forget_successors(connection, grant.id, now.saturating_sub(AGAIN))?;
         return Ok(Outcome::Next(grant, turn.sealed.clone()));

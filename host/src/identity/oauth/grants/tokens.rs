@@ -68,6 +68,7 @@ impl Identity {
                 auth_time: grant.auth_time,
                 amr: &grant.amr,
                 acr: &grant.acr,
+                life: client.lives.access_before(grant.ends_at, self.clock.now()),
             })
             .await?;
         let wanted = scope.split(' ').any(|scope| scope == "openid");

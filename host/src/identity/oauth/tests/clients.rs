@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::identity::IdentityError;
+use crate::identity::foreign::forge::Other;
 
 #[tokio::test]
 async fn b19_a_secret_of_one_kind_is_nothing_as_another() {
@@ -61,17 +62,19 @@ async fn a_secret_is_proved_in_the_registered_way_and_a_rotated_one_is_none() {
     let (identity, acme, by) = (&stage.world.identity, &stage.world.acme, stage.world.platform());
     let (client, secret) = register(&stage.world, web()).await;
     let (id, secret) = (client.id.to_string(), secret.unwrap());
-    let proof = |secret, method| ClientProof { id: &id, secret, method };
-    let good = |proof: &ClientProof<'_>| identity.authenticate_client(acme, proof).is_ok();
-    assert!(good(&proof(Some(secret.reveal()), ClientAuth::Basic)));
-    assert!(!good(&proof(Some(secret.reveal()), ClientAuth::Post)));
-    assert!(!good(&proof(None, ClientAuth::None)) && !good(&proof(None, ClientAuth::Basic)));
+    let good = async |shown, method| {
+        let proof = ClientProof { id: Some(&id), shown, method };
+        identity.authenticate_client(acme, &proof).await.is_ok()
+    };
+    assert!(good(Some(secret.reveal()), ClientAuth::Basic).await);
+    assert!(!good(Some(secret.reveal()), ClientAuth::Post).await);
+    assert!(!good(None, ClientAuth::None).await && !good(None, ClientAuth::Basic).await);
     let (_, fresh) = identity.rotate_client_secret(&by, client.id).await.unwrap();
-    assert!(!good(&proof(Some(secret.reveal()), ClientAuth::Basic)));
-    assert!(good(&proof(Some(fresh.reveal()), ClientAuth::Basic)));
+    assert!(!good(Some(secret.reveal()), ClientAuth::Basic).await);
+    assert!(good(Some(fresh.reveal()), ClientAuth::Basic).await);
     let off = ClientChange { active: Some(false), ..ClientChange::default() };
     identity.update_client(&by, client.id, off).await.unwrap();
-    assert!(!good(&proof(Some(fresh.reveal()), ClientAuth::Basic)));
+    assert!(!good(Some(fresh.reveal()), ClientAuth::Basic).await);
 }
 
 #[tokio::test]
@@ -88,6 +91,14 @@ async fn what_a_client_is_fits_together() {
         NewClient { scopes: vec!["everything".to_owned()], ..web() },
         NewClient { grants: vec![GrantType::ClientCredentials], ..native() },
         NewClient { kind: ClientKind::Service, ..web() },
+        NewClient { auth: ClientAuth::Key, ..web() },
+        NewClient { keys: vec![Other::new().public], ..web() },
+        NewClient { keys: vec![Other::new().public], ..native() },
+        NewClient { auth: ClientAuth::Key, keys: vec![Other::new().public], ..native() },
+        NewClient { origins: vec!["https://app.example.com".to_owned()], ..web() },
+        NewClient { origins: vec!["https://app.example.com/x".to_owned()], ..native() },
+        NewClient { origins: vec!["https://app.example.com".to_owned(); 21], ..native() },
+        NewClient { lives: LivesChange { idle: Some(28_801), ..LivesChange::default() }, ..web() },
         NewClient {
             kind: ClientKind::Service,
             grants: vec![GrantType::ClientCredentials],

@@ -9,11 +9,13 @@ use crate::identity::{UserChange, UserStatus};
 
 #[tokio::test]
 async fn consent_is_remembered_revocable_and_may_be_refused() {
-    let stage = Stage::new().await;
+    let stage = Stage::of(web()).await;
     let (identity, acme) = (&stage.world.identity, &stage.world.acme);
     let Authorization::Consent(request) = stage.ask(&[], true).await.unwrap() else { panic!("not asked") };
     let question = identity.consent_question(acme, &request, &stage.person).unwrap();
     assert_eq!(question.scopes, ["openid", "profile", "offline_access"]);
+    let hours = |hours: UnixMillis| hours * 3_600 * SECOND;
+    assert_eq!((question.lasts.longest, question.lasts.unused), (hours(24), Some(hours(8))));
     identity.answer_consent(acme, &request, &stage.person, false).await.unwrap();
     let next = identity.authorize(acme, Ask::Known(&request), Some(&stage.person)).await.unwrap();
     let Authorization::Answer(answer) = next else { panic!("{next:?}") };
@@ -56,12 +58,8 @@ async fn b13_after_ten_seconds_a_used_refresh_token_ends_the_family() {
 
 #[tokio::test]
 async fn b13_a_confidential_client_has_no_second_chance() {
-    let mut stage = Stage::new().await;
-    stage.client = register(&stage.world, web()).await.0;
-    let back = "https://app.example.com/cb";
-    let code = stage.answered(&[("redirect_uri", back)], "code").await.unwrap();
-    let (identity, acme) = (&stage.world.identity, &stage.world.acme);
-    let answer = identity.exchange_code(acme, &stage.client, &code, Some(back), VERIFIER).await.unwrap();
+    let stage = Stage::of(web()).await;
+    let answer = stage.tokens().await;
     let second = stage.refresh(&token_of(&answer)).await.unwrap();
     invalid_grant(stage.refresh(&token_of(&answer)).await);
     invalid_grant(stage.refresh(&token_of(&second)).await);

@@ -4,6 +4,7 @@
 mod clients;
 mod codes;
 mod families;
+mod keys;
 
 use super::*;
 use crate::clock::UnixMillis;
@@ -13,6 +14,7 @@ use crate::identity::{SigningAlgorithm, User};
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 const BACK: &str = "http://127.0.0.1/cb";
+const SITE: &str = "https://app.example.com/cb";
 const SECOND: UnixMillis = 1_000;
 
 /// A world with a person who is signed in, and a public client.
@@ -25,18 +27,27 @@ struct Stage {
 
 impl Stage {
     async fn new() -> Self {
+        Self::of(native()).await
+    }
+
+    async fn of(client: NewClient) -> Self {
         let world = World::new();
         let user = world.member("ann", "owner").await;
         let person = sign_in(&world, PASSWORD).await;
-        let client = register(&world, native()).await.0;
+        let client = register(&world, client).await.0;
         Self { world, user, person, client }
+    }
+
+    /// Where the client is answered.
+    fn back(&self) -> &str {
+        &self.client.redirect_uris[0]
     }
 
     fn asking(&self, changes: &[(&str, &str)]) -> Vec<(String, String)> {
         let id = self.client.id.to_string();
         let mut all: Vec<(String, String)> = [
             ("client_id", id.as_str()),
-            ("redirect_uri", BACK),
+            ("redirect_uri", self.back()),
             ("response_type", "code"),
             ("scope", "openid profile offline_access"),
             ("state", "xyz"),
@@ -80,7 +91,8 @@ impl Stage {
     }
 
     async fn exchange(&self, code: &str) -> Result<TokenAnswer, OAuthError> {
-        self.world.identity.exchange_code(&self.world.acme, &self.client, code, Some(BACK), VERIFIER).await
+        let (identity, acme) = (&self.world.identity, &self.world.acme);
+        identity.exchange_code(acme, &self.client, code, Some(self.back()), VERIFIER).await
     }
 
     async fn tokens(&self) -> TokenAnswer {
@@ -120,6 +132,9 @@ fn native() -> NewClient {
         auth: ClientAuth::None,
         redirect_uris: vec![BACK.to_owned()],
         logout_uris: vec!["https://app.example.com/bye".to_owned()],
+        keys: Vec::new(),
+        origins: Vec::new(),
+        lives: LivesChange::default(),
         grants: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
         scopes: ["openid", "profile", "email", "offline_access", "crm.contact:read"].map(Into::into).into(),
         service: None,
@@ -132,7 +147,7 @@ fn web() -> NewClient {
     NewClient {
         kind: ClientKind::Web,
         auth: ClientAuth::Basic,
-        redirect_uris: vec!["https://app.example.com/cb".to_owned()],
+        redirect_uris: vec![SITE.to_owned()],
         ..native()
     }
 }
