@@ -63,7 +63,7 @@ fn entry(path: &str, content: &[u8], change: impl Fn(&mut Header)) -> Vec<u8> {
     header.set_size(content.len() as u64);
     change(&mut header);
     header.set_cksum();
-    let mut bytes = [header.as_bytes(), content].concat();
+    let mut bytes = [&header.as_bytes()[..], content].concat();
     bytes.resize(bytes.len().next_multiple_of(512), 0);
     bytes
 }
