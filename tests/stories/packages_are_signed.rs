@@ -160,6 +160,7 @@ fn child(component: &Path, memory: u64, cpu: u64) -> (Option<i32>, Vec<u8>, Stri
     let mut child = Command::new(binary())
         .args(["worker", "component", "--memory", &memory.to_string(), "--cpu", &cpu.to_string()])
         .env_clear()
+        .env("MIMALLOC_ARENA_RESERVE", "0")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -203,6 +204,8 @@ fn a_component_that_costs_too_much_ends_the_child_and_nothing_else() {
     let (code, answer, _) = child(&component, 2 << 30, 60);
     assert_eq!(code, Some(0));
     assert!(!answer.is_empty());
+    let (code, answer, said) = child(&component, 1 << 20, 60);
+    assert!(code != Some(0) && answer.is_empty(), "a megabyte is too little to compile anything: {said}");
     // Straight on for megabytes: the compiler takes many seconds, and gets one.
     fs::write(&component, bomb()).unwrap();
     let (code, answer, said) = child(&component, 2 << 30, 1);

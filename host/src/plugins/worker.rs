@@ -111,6 +111,8 @@ pub(super) fn run(job: Job, limits: Limits, input: &[u8]) -> Result<Vec<u8>, Fai
         .args([COMMAND, job.name()])
         .args(["--memory", &limits.memory.to_string(), "--cpu", &limits.cpu.as_secs().max(1).to_string()])
         .env_clear()
+        // The allocator would reserve a gigabyte before the limit is lowered, and then have it to spend.
+        .env("MIMALLOC_ARENA_RESERVE", "0")
         .current_dir("/")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
