@@ -49,6 +49,7 @@ mod stories {
     mod files_are_kept;
     mod many_writers_meet;
     mod operators_look_in;
+    mod packages_are_signed;
     mod pages_and_bodies_are_guarded;
     mod people_are_invited;
     mod people_come_from_elsewhere;

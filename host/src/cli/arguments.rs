@@ -1,5 +1,7 @@
 //! What can be said on the command line, and the help that teaches it.
 
+mod plugin;
+
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
@@ -9,6 +11,8 @@ use ipnet::IpNet;
 use crate::http::gate::Terminal;
 use crate::http::proxy::{ForwardedHeader, TrustedProxies};
 use crate::http::terms::{Limits, Rate};
+
+pub(super) use self::plugin::{CheckPackage, KeyGen, PackFolder, PluginCommand, SignPackage};
 
 /// Stoa: a CRM platform for many organizations in one binary.
 #[derive(Debug, Parser)]
@@ -40,6 +44,9 @@ pub(super) enum Command {
     /// Let the platform's first administrator in
     #[command(subcommand)]
     Admin(AdminCommand),
+    /// Make, sign and check packages of plugins
+    #[command(subcommand)]
+    Plugin(PluginCommand),
     /// Say whether this installation is fit to serve
     Doctor(Doctor),
     /// Do one job for the host that started this process, with lower limits
@@ -66,7 +73,7 @@ pub(super) struct Installation {
     /// The folder that holds everything
     #[arg(long, env = "STOA_DATA", default_value = "stoa-data", value_name = "DIR")]
     pub data: PathBuf,
-    /// Packages beside the embedded ones: a folder with <id>/manifest.json, <id>/component.wasm and <id>/sql.json
+    /// Packages beside the embedded ones: a folder with *.stoa, or <id>/ with manifest.json, component.wasm and sql.json
     #[arg(long, env = "STOA_PLUGINS", value_name = "DIR")]
     pub plugins: Option<PathBuf>,
     /// Passwords that nobody may choose: SHA-1 hashes in hexadecimal, one a line, sorted (Have I Been Pwned's download)
@@ -372,6 +379,10 @@ mod tests {
             "stoa license acme sales --revoke",
             "stoa api-key create --org acme --role rep --json",
             "stoa import --org acme --spec s.json f.csv",
+            "stoa plugin keygen k --json",
+            "stoa plugin pack d --publisher P --key k --host 1.0.0 -o f.stoa",
+            "stoa plugin sign f.stoa --key k",
+            "stoa plugin check f.stoa --public-key x --trust verified",
             "stoa doctor --data d",
         ] {
             assert!(Arguments::try_parse_from(line.split(' ')).is_ok(), "{line}");

@@ -25,6 +25,9 @@ pub enum CliError {
     /// An address cannot be listened to.
     #[error("cannot listen on {0}")]
     Listen(String, #[source] io::Error),
+    /// A package, or what is to be one, is not good.
+    #[error("{0}")]
+    Package(String),
     /// The host refused.
     #[error("{}", told(.0))]
     Refused(Value),

@@ -15,6 +15,7 @@ mod folder;
 mod host;
 mod import;
 mod output;
+mod plugin;
 mod serve;
 
 use std::process::ExitCode;
@@ -56,6 +57,7 @@ async fn run(command: Command) -> Result<ExitCode, CliError> {
         Command::ApiKey(KeyCommand::Create(options)) => commands::create_api_key(options).await,
         Command::Import(options) => import::run(options).await,
         Command::Admin(AdminCommand::ClaimCode(options)) => commands::claim_code(options).await,
+        Command::Plugin(command) => plugin::run(command),
         Command::Doctor(options) => doctor::run(options).await,
         Command::Worker(child) => Ok(worker::serve(&child.job, child.memory, child.cpu)),
     }

@@ -1,10 +1,12 @@
 //! Compiled components, made once and kept by digest. What is loaded is machine code, so nothing is loaded that this
-//! installation did not make itself: a keyed checksum stands beside each artifact and is verified first.
+//! installation did not make itself: a keyed checksum stands beside each artifact and is verified first. The compiler works
+//! in a limited child, since what a stranger wrote can make it take any time and memory, or fall over.
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash as _, Hasher as _};
-use std::io::Write as _;
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
@@ -12,8 +14,29 @@ use subtle::ConstantTimeEq as _;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use super::engine;
 use super::error::PluginError;
 use super::package::Package;
+use super::worker::{self, Job, Limits};
+
+/// What compiling one component may cost.
+const LIMITS: Limits = Limits {
+    memory: 2 << 30,
+    cpu: Duration::from_secs(60),
+    // Processor time is what a component costs; a busy machine may take its time.
+    wall: Duration::from_secs(240),
+    answer: 256 << 20,
+};
+
+/// What the child does: a component in, machine code out.
+///
+/// # Errors
+/// Why it is no component that can be compiled.
+pub(super) fn work(input: &[u8], answer: &mut dyn Write) -> Result<(), String> {
+    let engine = engine::compiler().map_err(|error| error.to_string())?;
+    let artifact = engine.precompile_component(input).map_err(|error| format!("{error:#}"))?;
+    answer.write_all(&artifact).map_err(|error| error.to_string())
+}
 
 /// Where compiled components are kept.
 #[derive(Clone, Debug)]
@@ -44,8 +67,8 @@ impl Artifacts {
             return Ok(component);
         }
         tracing::info!(package = package.name, bytes = package.component.len(), "compiling component");
-        let artifact =
-            engine.precompile_component(&package.component).map_err(|error| refuse(format!("{error:#}")))?;
+        let artifact = worker::run(Job::Component, LIMITS, &package.component)
+            .map_err(|failed| refuse(format!("compiling it: {}", failed.error)))?;
         if let Err(error) = self.keep(&path, &artifact) {
             tracing::warn!(%error, "the compiled component cannot be kept; it will be compiled again at the next start");
         }
@@ -88,7 +111,7 @@ impl Artifacts {
     reason = "wasmtime cannot prove that bytes are its own artifact; the keyed checksum above does"
 )]
 fn deserialize(engine: &Engine, artifact: &[u8]) -> Option<Component> {
-    // SAFETY: the bytes come from `precompile_component` of this very process, or from a file that this installation
+    // SAFETY: the bytes come from `precompile_component` of a child of this process and this binary, or from a file that this installation
     // wrote and whose HMAC under the installation's secret key was just verified.
     unsafe { Component::deserialize(engine, artifact) }.ok()
 }

@@ -20,8 +20,8 @@ const SHARE: usize = 12;
 /// Instances in the pool: each call from outside may nest as deep as the record engine lets it.
 const INSTANCES: u32 = 16 * (crate::records::tx::MAX_DEPTH as u32 + 1);
 
-/// The configuration with which components are compiled and run: one function, so that both always agree.
-fn config() -> Config {
+/// What machine code depends on: one function for the compiler and for who runs it, so that both always agree.
+fn code() -> Config {
     let mut config = Config::new();
     config
         .epoch_interruption(true)
@@ -30,6 +30,20 @@ fn config() -> Config {
         .max_wasm_stack(512 << 10)
         .wasm_memory64(false)
         .wasm_multi_memory(false);
+    config
+}
+
+/// An engine that compiles and runs nothing: no pool, which would reserve what a limited process may not have, and one
+/// thread.
+pub(super) fn compiler() -> Result<Engine, PluginError> {
+    let mut config = code();
+    config.parallel_compilation(false);
+    Engine::new(&config).map_err(|error| PluginError::Engine(error.to_string()))
+}
+
+/// The configuration with which components run.
+fn config() -> Config {
+    let mut config = code();
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(INSTANCES)
         .total_core_instances(8 * INSTANCES)

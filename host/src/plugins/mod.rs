@@ -1,11 +1,11 @@
 //! Plugins: the only door to plugin code.
 //!
 //! A package is a manifest and a component ([`package`]). At start each is checked ([`manifest`]), compiled once and kept
-//! by digest ([`artifact`]); its SQL texts are compiled once, in a limited child ([`sql`], [`worker`]). A call ([`call`]) is a fresh instance with a processor, time, memory and host-call limit, on a
+//! by digest ([`artifact`]), and so are its SQL texts ([`sql`]), both in a limited child ([`worker`]). A call ([`call`]) is a fresh instance with a processor, time, memory and host-call limit, on a
 //! write transaction or a snapshot, all gone when the answer is out. What a plugin may reach is the folder [`imports`], one
 //! file for each interface of the contract.
 //!
-//! Reading order: `package.rs`, `manifest.rs`, `reading.rs`, `entity.rs`, `engine.rs`, `artifact.rs`, `worker.rs`, `sql/`,
+//! Reading order: `package/`, `manifest.rs`, `reading.rs`, `entity.rs`, `engine.rs`, `artifact.rs`, `worker.rs`, `sql/`,
 //! `call.rs`, `breaker.rs`, `usage.rs`, `refusal.rs`, `imports/`, `hooks.rs`, `action.rs`, `report.rs`.
 
 mod action;
@@ -57,7 +57,8 @@ pub use self::action::{Answer, Invocation};
 pub use self::declaration::{Action, ActionMode, ActionTarget, Column, Report, Seed};
 pub use self::error::PluginError;
 pub use self::manifest::{Manifest, ManifestFault};
-pub use self::package::Package;
+pub(crate) use self::package::check::Checker;
+pub use self::package::{Archive, LARGEST, Package, PackageFault, PrivateKey, PublicKey, Trust, files_of};
 pub use self::usage::{CallKind, PluginUsage, Used};
 
 /// A plugin that is ready to be called.
@@ -96,7 +97,7 @@ impl Plugins {
         let installed =
             packages.iter().filter_map(|package| manifest::stated_id(&package.manifest)).collect();
         for package in packages {
-            let plugin = plugin(&engine, (&artifacts, &checks), &package, &installed, &watches)?;
+            let plugin = plugin(&engine, (&artifacts, &checks), &package, Some(&installed), &watches)?;
             let id = Arc::clone(&plugin.manifest.id);
             if all.insert(id, Arc::new(plugin)).is_some() {
                 let detail = "another package has the same plugin id".to_owned();
@@ -182,10 +183,10 @@ fn plugin(
     engine: &Engine,
     (artifacts, checks): (&Artifacts, &Checks),
     package: &Package,
-    installed: &HashSet<String>,
+    installed: Option<&HashSet<String>>,
     watches: &Arc<Watches>,
 ) -> Result<Plugin, PluginError> {
-    let manifest = Manifest::parse_among(&package.manifest, Some(installed))
+    let manifest = Manifest::parse_among(&package.manifest, installed)
         .map_err(|faults| PluginError::Manifest { package: package.name.clone(), faults })?;
     let refuse = |error: wasmtime::Error| PluginError::Component {
         package: package.name.clone(),

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use rlimit::Resource;
 
+use super::artifact;
 use super::sql::check;
 use crate::storage::heap;
 
@@ -30,15 +31,18 @@ const REASON: u64 = 64 << 10;
 /// What a child can do.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Job {
+    /// Compiles a component.
+    Component,
     /// Compiles the SQL texts of a package.
     SqlTexts,
 }
 
 impl Job {
-    const ALL: &[Self] = &[Self::SqlTexts];
+    const ALL: &[Self] = &[Self::Component, Self::SqlTexts];
 
     const fn name(self) -> &'static str {
         match self {
+            Self::Component => "component",
             Self::SqlTexts => "sql-texts",
         }
     }
@@ -46,6 +50,7 @@ impl Job {
     /// Reads what it was given, answers as it goes.
     fn work(self, input: &[u8], answer: &mut dyn Write) -> Result<(), String> {
         match self {
+            Self::Component => artifact::work(input, answer),
             Self::SqlTexts => check::work(input, answer),
         }
     }
@@ -106,6 +111,8 @@ pub(super) fn run(job: Job, limits: Limits, input: &[u8]) -> Result<Vec<u8>, Fai
         .args([COMMAND, job.name()])
         .args(["--memory", &limits.memory.to_string(), "--cpu", &limits.cpu.as_secs().max(1).to_string()])
         .env_clear()
+        // The allocator would reserve a gigabyte before the limit is lowered, and then have it to spend.
+        .env("MIMALLOC_ARENA_RESERVE", "0")
         .current_dir("/")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -11,6 +11,6 @@ fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
 }
 
-fn read(path: &str) -> Vec<u8> {
+pub(in crate::plugins) fn read(path: &str) -> Vec<u8> {
     std::fs::read(repository(path)).unwrap()
 }

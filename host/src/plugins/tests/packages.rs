@@ -101,3 +101,14 @@ fn packages_that_do_not_fit_together_are_refused() {
     let both = load(vec![sales(), crm(EMPTY)]).unwrap();
     assert_eq!(both.all().map(|plugin| plugin.manifest.id.to_string()).collect::<Vec<_>>(), ["crm", "sales"]);
 }
+
+#[test]
+fn what_the_child_compiles_is_what_the_host_runs() {
+    use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+    let hash = |engine: wasmtime::Engine| {
+        let mut hasher = DefaultHasher::new();
+        engine.precompile_compatibility_hash().hash(&mut hasher);
+        hasher.finish()
+    };
+    assert_eq!(hash(engine::compiler().unwrap()), hash(engine::start().unwrap()));
+}

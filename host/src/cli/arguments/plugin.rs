@@ -1,0 +1,100 @@
+//! What can be said to `stoa plugin`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+/// What is done with packages.
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum PluginCommand {
+    /// Make a publisher's key
+    Keygen(KeyGen),
+    /// Make a package of a folder
+    Pack(PackFolder),
+    /// Sign a package
+    Sign(SignPackage),
+    /// Say everything that a host would say against a package
+    Check(CheckPackage),
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Example:
+  stoa plugin keygen acme.key
+
+The file is for its user alone and is never overwritten. Whoever has it can publish in your name: keep it off the machines that run
+hosts, and give only the public key away.")]
+pub(in crate::cli) struct KeyGen {
+    /// Where to write the private key
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  stoa plugin pack plugins/notes --publisher 'Acme Inc.'
+  stoa plugin pack plugins/notes --publisher 'Acme Inc.' --key acme.key
+
+The folder holds manifest.json and component.wasm, and may hold sql.json, settings.schema.json, locales/ and docs/; anything
+else is refused. The same files make the same bytes.")]
+pub(in crate::cli) struct PackFolder {
+    /// The folder
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+    /// Who publishes it, as people are told
+    #[arg(long, value_name = "NAME")]
+    pub publisher: String,
+    /// Sign it with this key
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+    /// The oldest host that it runs on [default: this one]
+    #[arg(long, value_name = "VERSION")]
+    pub host: Option<String>,
+    /// Where to write it [default: ./ID-VERSION.stoa]
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Example:
+  stoa plugin sign notes-1.0.0.stoa --key acme.key
+
+The signature is over index.json, which has the sum of every file. One that was there before is replaced.")]
+pub(in crate::cli) struct SignPackage {
+    /// The package
+    #[arg(value_name = "FILE.stoa")]
+    pub file: PathBuf,
+    /// The publisher's key
+    #[arg(long, value_name = "FILE")]
+    pub key: PathBuf,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  stoa plugin check notes-1.0.0.stoa
+  stoa plugin check notes-1.0.0.stoa --public-key 'xIS3…=' --trust community
+
+Sums, signature, manifest, SQL and component, all compiled in a limited child as a host does it; every fault is told with its file.
+Whether the plugins that it requires are there is the host's to say.")]
+pub(in crate::cli) struct CheckPackage {
+    /// The package
+    #[arg(value_name = "FILE.stoa")]
+    pub file: PathBuf,
+    /// Who must have signed it
+    #[arg(long, value_name = "BASE64")]
+    pub public_key: Option<String>,
+    /// How far the publisher is trusted: verified, private or community
+    #[arg(long, value_name = "LEVEL", default_value = "community")]
+    pub trust: String,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
