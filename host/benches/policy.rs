@@ -298,6 +298,7 @@ fn bearers(runtime: &Runtime, samples: usize) -> Outcome<()> {
         client: None,
         scope: "",
         grant: None,
+        life: 600,
         auth_time: clock.now(),
         amr: &["pwd".to_owned()],
         acr: "aal1",
