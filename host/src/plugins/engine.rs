@@ -94,7 +94,7 @@ struct Turns {
     lines: VecDeque<(OrganizationId, VecDeque<u64>)>,
     /// Whoever was let in and has not noticed yet.
     admitted: HashSet<u64>,
-    tickets: u64,
+    numbers: u64,
 }
 
 impl Default for Turns {
@@ -104,21 +104,21 @@ impl Default for Turns {
             held: HashMap::new(),
             lines: VecDeque::new(),
             admitted: HashSet::new(),
-            tickets: 0,
+            numbers: 0,
         }
     }
 }
 
 impl Turns {
-    /// Somebody comes; answers their ticket.
+    /// Somebody comes; answers their number.
     fn come(&mut self, organization: OrganizationId) -> u64 {
-        self.tickets += 1;
+        self.numbers += 1;
         match self.lines.iter_mut().find(|(of, _)| *of == organization) {
-            Some((_, line)) => line.push_back(self.tickets),
-            None => self.lines.push_back((organization, VecDeque::from([self.tickets]))),
+            Some((_, line)) => line.push_back(self.numbers),
+            None => self.lines.push_back((organization, VecDeque::from([self.numbers]))),
         }
         self.admit();
-        self.tickets
+        self.numbers
     }
 
     fn leave(&mut self, organization: OrganizationId) {
@@ -154,8 +154,8 @@ impl Gate {
     pub(super) fn enter(&self, organization: OrganizationId) -> Pass {
         let (turns, moved) = &*self.0;
         let mut turns = turns.lock().unwrap_or_else(PoisonError::into_inner);
-        let ticket = turns.come(organization);
-        let waits = |turns: &mut Turns| !turns.admitted.remove(&ticket);
+        let number = turns.come(organization);
+        let waits = |turns: &mut Turns| !turns.admitted.remove(&number);
         drop(moved.wait_while(turns, waits).unwrap_or_else(PoisonError::into_inner));
         Pass { gate: self.clone(), organization }
     }
