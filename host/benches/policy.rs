@@ -172,6 +172,7 @@ fn sight(runtime: &Runtime) -> Outcome<(Sight, Arc<Entity>)> {
     let entity = Arc::new(Entity::new("bench", parts));
     let module = Module {
         plugin: "bench".into(),
+        version: "1.0.0".into(),
         entities: vec![Arc::clone(&entity)],
         private: Vec::new(),
         tables: Arc::new(HashSet::from(["thing".to_owned()])),

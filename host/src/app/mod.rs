@@ -231,7 +231,8 @@ impl App {
             return Ok(None);
         };
         let now = self.clock.now();
-        let licensed = self.plugins.all().filter(|plugin| plugin.licensed(entitlement, now));
+        let usual = self.plugins.usual();
+        let licensed = usual.iter().filter(|plugin| plugin.licensed(entitlement, now));
         let same = Arc::ptr_eq(&entered.organization, organization)
             && licensed.map(Arc::as_ptr).eq(entered.plugins.iter().map(Arc::as_ptr))
             && self.configuration.version_in_force(organization.id)? == entered.version;
@@ -252,7 +253,9 @@ impl App {
         organization: &Arc<Organization>,
         entitlement: Arc<Entitlement>,
     ) -> Result<Entered, AppError> {
-        let plugins = self.plugins.enabled(&entitlement, self.clock.now());
+        let now = self.clock.now();
+        let mut plugins = self.plugins.usual();
+        plugins.retain(|plugin| plugin.licensed(&entitlement, now));
         let mut settings = HashMap::new();
         settings.insert(Arc::from("host"), self.settings.all(organization.id, "host").await?);
         for plugin in &plugins {

@@ -132,10 +132,7 @@ impl App {
     /// The modules that can be licensed here: those that an installed plugin belongs to.
     #[must_use]
     pub fn modules(&self) -> Vec<String> {
-        let mut modules: Vec<String> =
-            self.plugins.all().filter_map(|plugin| plugin.manifest.module.clone()).collect();
-        modules.dedup();
-        modules
+        self.plugins.modules()
     }
 
     fn installed(&self, module: &str) -> Result<(), ProvisionError> {

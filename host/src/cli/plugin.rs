@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::arguments::{CheckPackage, KeyGen, PackFolder, PluginCommand, SignPackage};
 use super::{CliError, output};
-use crate::plugins::{Archive, Checker, LARGEST, PackageFault, PrivateKey, PublicKey, Trust, files_of};
+use crate::plugins::{Archive, LARGEST, Maker, PackageFault, PrivateKey, PublicKey, Trust, files_of};
 
 pub(super) fn run(command: PluginCommand) -> Result<ExitCode, CliError> {
     match command {
@@ -66,8 +66,9 @@ fn check(options: &CheckPackage) -> Result<ExitCode, CliError> {
         .ok_or_else(|| CliError::Package(format!("`{}` is no level of trust", options.trust)))?;
     let scratch = Scratch::new()?;
     // Nothing that was compiled here outlives the command, so nobody needs to know the key.
-    let checker = Checker::new(&scratch.0, [0; 32]).map_err(|error| CliError::Package(error.to_string()))?;
-    checker.check(&archive, trust, None).map_err(|faults| {
+    let maker =
+        Maker::new(scratch.0.clone(), [0; 32]).map_err(|error| CliError::Package(error.to_string()))?;
+    maker.check(&archive, trust, None).map_err(|faults| {
         let lines: Vec<String> = faults.iter().map(|fault| format!("\n  {fault}")).collect();
         CliError::Package(format!("{} is refused:{}", options.file.display(), lines.concat()))
     })?;

@@ -27,7 +27,7 @@ impl Hooks for Plugins {
         if drafts.is_empty() {
             return Ok(());
         }
-        let plugin = self.get(&entity.plugin).ok_or(RecordError::NotFound)?;
+        let plugin = self.of(&tx.scope, &entity.plugin)?;
         let tx = tx.deeper()?;
         let sent: Vec<WitDraft> = drafts
             .iter()

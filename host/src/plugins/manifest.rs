@@ -194,15 +194,17 @@ fn assemble(root: &Part<'_>, bytes: &[u8], installed: Option<&HashSet<String>>) 
     let module = root.json("module").and_then(|_| {
         root.such("module", is_key, "a lower-case key, or null for a base plugin, which is always on")
     });
+    let version: Arc<str> =
+        root.such("version", is_version, "a semantic version, as in 1.0.0").unwrap_or_default().into();
     Manifest {
         id: around.plugin.as_str().into(),
         name: root.needed("name").to_owned(),
-        version: root.such("version", is_version, "three numbers, as in 1.0.0").unwrap_or_default().into(),
         module: module.map(str::to_owned),
         records: Arc::new(Module {
             plugin: around.plugin.as_str().into(),
             tables: Arc::new(entities.iter().map(|entity| entity.key.to_string()).collect()),
             entities,
+            version: Arc::clone(&version),
             private: declaration::steps(root),
             fingerprint: fingerprint(bytes),
             may_act_as_plugin: !permissions.is_empty(),
@@ -214,6 +216,7 @@ fn assemble(root: &Part<'_>, bytes: &[u8], installed: Option<&HashSet<String>>) 
         seed: declaration::seeds(root, "seed", &around),
         demo: declaration::seeds(root, "demo", &around),
         requires: around.requires,
+        version,
     }
 }
 
@@ -242,8 +245,7 @@ fn offered(contract: &str) -> bool {
     contract.strip_prefix(CONTRACT).is_some_and(is_number)
 }
 
-/// Three numbers; what follows after `-` or `+` is the author's.
+/// As <https://semver.org> has it: by it one version is newer than another.
 fn is_version(text: &str) -> bool {
-    let numbers = text.split(['-', '+']).next().unwrap_or_default();
-    numbers.split('.').count() == 3 && numbers.split('.').all(is_number)
+    semver::Version::parse(text).is_ok()
 }

@@ -6,6 +6,7 @@
 //! file for each interface of the contract.
 //!
 //! Reading order: `package/`, `manifest.rs`, `reading.rs`, `entity.rs`, `engine.rs`, `artifact.rs`, `worker.rs`, `sql/`,
+//! `shelf.rs`,
 //! `call.rs`, `breaker.rs`, `usage.rs`, `refusal.rs`, `imports/`, `hooks.rs`, `action.rs`, `report.rs`.
 
 mod action;
@@ -19,32 +20,32 @@ mod entity;
 mod error;
 mod hooks;
 mod imports;
+mod maker;
 mod manifest;
 mod package;
 mod reading;
 mod refusal;
 mod report;
+mod shelf;
 mod sql;
 #[cfg(test)]
 mod tests;
 mod usage;
 pub(crate) mod worker;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use wasmtime::Engine;
 use wasmtime::component::InstancePre;
 
-use self::artifact::Artifacts;
 use self::bindings::actions::WithActionsIndices;
 use self::bindings::hooks::WithHooksIndices;
 use self::bindings::reports::WithReportsIndices;
 use self::call::State;
 use self::engine::Gate;
+use self::shelf::Shelf;
 use self::sql::Texts;
-use self::sql::check::Checks;
 use self::usage::Watches;
 use crate::clock::UnixMillis;
 use crate::ids::OrganizationId;
@@ -56,15 +57,17 @@ use crate::records::{RecordError, Scope};
 pub use self::action::{Answer, Invocation};
 pub use self::declaration::{Action, ActionMode, ActionTarget, Column, Report, Seed};
 pub use self::error::PluginError;
+pub(crate) use self::maker::Maker;
 pub use self::manifest::{Manifest, ManifestFault};
-pub(crate) use self::package::check::Checker;
 pub use self::package::{Archive, LARGEST, Package, PackageFault, PrivateKey, PublicKey, Trust, files_of};
 pub use self::usage::{CallKind, PluginUsage, Used};
 
-/// A plugin that is ready to be called.
+/// One version of a plugin, ready to be called.
 pub struct Plugin {
     /// What it declares.
     pub manifest: Manifest,
+    /// How far its publisher is trusted.
+    pub trust: Trust,
     component: InstancePre<State>,
     hooks: Option<WithHooksIndices>,
     actions: Option<WithActionsIndices>,
@@ -74,12 +77,12 @@ pub struct Plugin {
     sql: Texts,
 }
 
-/// Every plugin of the installation. Cheap to clone.
+/// Every version of every plugin that this host can run. Cheap to clone.
 #[derive(Clone)]
 pub struct Plugins {
-    all: Arc<BTreeMap<Arc<str>, Arc<Plugin>>>,
+    shelf: Arc<Shelf>,
+    maker: Arc<Maker>,
     gate: Gate,
-    watches: Arc<Watches>,
 }
 
 impl Plugins {
@@ -89,35 +92,73 @@ impl Plugins {
     /// # Errors
     /// The first package that is refused, with every fault of its manifest.
     pub fn load(packages: Vec<Package>, artifacts: PathBuf, key: [u8; 32]) -> Result<Self, PluginError> {
-        let engine = engine::start()?;
-        let checks = Checks::new(artifacts.clone(), key);
-        let artifacts = Artifacts::new(artifacts, key);
-        let watches = Arc::new(Watches::default());
-        let mut all = BTreeMap::new();
+        let plugins = Self {
+            shelf: Arc::default(),
+            maker: Arc::new(Maker::new(artifacts, key)?),
+            gate: Gate::default(),
+        };
         let installed =
             packages.iter().filter_map(|package| manifest::stated_id(&package.manifest)).collect();
         for package in packages {
-            let plugin = plugin(&engine, (&artifacts, &checks), &package, Some(&installed), &watches)?;
-            let id = Arc::clone(&plugin.manifest.id);
-            if all.insert(id, Arc::new(plugin)).is_some() {
-                let detail = "another package has the same plugin id".to_owned();
+            let plugin = plugins.maker.make(&package, Some(&installed))?;
+            let (id, version) = (&plugin.manifest.id, &plugin.manifest.version);
+            if plugins.version(id, version).is_some() {
+                let detail = format!("another package is the plugin `{id}` in the same version {version}");
                 return Err(PluginError::Package { package: package.name, detail });
             }
+            plugins.shelve(plugin);
         }
-        Ok(Self { all: Arc::new(all), gate: Gate::default(), watches })
+        Ok(plugins)
     }
 
-    /// The plugin with this id.
+    /// Makes a plugin of a package that comes while the host runs, if it is good and has no more than what its level may
+    /// have. Takes its time, on this thread, which must not be an async worker; nobody can call it before it is shelved.
+    ///
+    /// # Errors
+    /// Every fault that can be found.
+    pub fn check(&self, archive: &Archive, trust: Trust) -> Result<Plugin, Vec<PackageFault>> {
+        let mut installed: HashSet<String> = self.shelf.now().keys().map(|id| id.to_string()).collect();
+        installed.insert(archive.index().plugin.clone());
+        self.maker.check(archive, trust, Some(&installed))
+    }
+
+    /// Makes this version one that can be run, in place of the same version if that is there.
+    pub fn shelve(&self, plugin: Plugin) {
+        self.shelf.put(Arc::new(plugin));
+    }
+
+    /// Takes a version away; whoever runs it now finishes what he began.
+    pub fn take_off(&self, id: &str, version: &str) -> Option<Arc<Plugin>> {
+        self.shelf.take(id, version)
+    }
+
+    /// Exactly this version.
     #[must_use]
-    pub fn get(&self, id: &str) -> Option<Arc<Plugin>> {
-        self.all.get(id).cloned()
+    pub fn version(&self, id: &str, version: &str) -> Option<Arc<Plugin>> {
+        self.shelf.now().get(id).and_then(|all| shelf::with_version(all, version).cloned())
+    }
+
+    /// Every version of a plugin, the oldest first.
+    #[must_use]
+    pub fn versions(&self, id: &str) -> Vec<Arc<Plugin>> {
+        self.shelf.now().get(id).cloned().unwrap_or_default()
+    }
+
+    /// The version that this caller's organization runs.
+    pub(crate) fn of(&self, scope: &Scope, id: &str) -> Result<Arc<Plugin>, RecordError> {
+        let module = scope.module(id).ok_or(RecordError::NotFound)?;
+        self.version(id, &module.version).ok_or_else(|| RecordError::Plugin {
+            plugin: id.to_owned(),
+            code: "plugin_stopped",
+            detail: format!("its version {} was stopped on this installation", module.version),
+        })
     }
 
     /// The modules that can be licensed.
     #[must_use]
     pub fn modules(&self) -> Vec<String> {
         let mut modules: Vec<String> =
-            self.all.values().filter_map(|plugin| plugin.manifest.module.clone()).collect();
+            self.all().iter().filter_map(|plugin| plugin.manifest.module.clone()).collect();
         modules.sort();
         modules.dedup();
         modules
@@ -126,18 +167,21 @@ impl Plugins {
     /// What plugins used since the start of the process, in one organization or in all, and whether they are paused.
     #[must_use]
     pub fn usage(&self, organization: Option<OrganizationId>, now: UnixMillis) -> Vec<PluginUsage> {
-        self.watches.usage(organization, now)
+        self.maker.watches.usage(organization, now)
     }
 
-    /// Every plugin, by id.
-    pub fn all(&self) -> impl Iterator<Item = &Arc<Plugin>> {
-        self.all.values()
-    }
-
-    /// The plugins that an organization with this entitlement may use now: base plugins, and those whose module is licensed.
+    /// Every version of every plugin, by id, the oldest first.
     #[must_use]
-    pub fn enabled(&self, entitlement: &Entitlement, now: UnixMillis) -> Vec<Arc<Plugin>> {
-        self.all.values().filter(|plugin| plugin.licensed(entitlement, now)).cloned().collect()
+    pub fn all(&self) -> Vec<Arc<Plugin>> {
+        self.shelf.now().values().flatten().cloned().collect()
+    }
+
+    /// The newest version of each plugin that is part of this installation and not of the catalogue: what an organization
+    /// runs that chose nothing else.
+    #[must_use]
+    pub fn usual(&self) -> Vec<Arc<Plugin>> {
+        let own = |plugin: &&Arc<Plugin>| matches!(plugin.trust, Trust::Core | Trust::Local);
+        self.shelf.now().values().filter_map(|all| all.iter().rev().find(own).cloned()).collect()
     }
 }
 
@@ -177,36 +221,4 @@ impl Plugin {
             rows
         })
     }
-}
-
-fn plugin(
-    engine: &Engine,
-    (artifacts, checks): (&Artifacts, &Checks),
-    package: &Package,
-    installed: Option<&HashSet<String>>,
-    watches: &Arc<Watches>,
-) -> Result<Plugin, PluginError> {
-    let manifest = Manifest::parse_among(&package.manifest, installed)
-        .map_err(|faults| PluginError::Manifest { package: package.name.clone(), faults })?;
-    let refuse = |error: wasmtime::Error| PluginError::Component {
-        package: package.name.clone(),
-        detail: format!("{error:#}"),
-    };
-    let listed = sql::read(&package.sql)
-        .map_err(|detail| PluginError::Package { package: package.name.clone(), detail })?;
-    checks.pass(package, &manifest, &listed)?;
-    let sql = Texts::new(listed);
-    sql::warn_of_missing(&package.name, &package.component, &sql);
-    let component = artifacts.load(engine, package)?;
-    let linker = imports::linker(engine, &component).map_err(refuse)?;
-    let component = linker.instantiate_pre(&component).map_err(refuse)?;
-    Ok(Plugin {
-        hooks: WithHooksIndices::new(&component).ok(),
-        actions: WithActionsIndices::new(&component).ok(),
-        reports: WithReportsIndices::new(&component).ok(),
-        component,
-        manifest,
-        watches: Arc::clone(watches),
-        sql,
-    })
 }

@@ -104,7 +104,10 @@ impl Gateway {
 
     /// The plugin, if the organization may use it.
     fn plugin(&self, id: &str, entered: &Entered) -> Result<Arc<Plugin>, Problem> {
-        let plugin = self.app.plugins.get(id).ok_or_else(no_route)?;
+        let plugin = self.app.plugins.versions(id).pop().ok_or_else(no_route)?;
+        if let Some(plugin) = entered.plugins.iter().find(|plugin| &*plugin.manifest.id == id) {
+            return Ok(Arc::clone(plugin));
+        }
         if plugin.licensed(&entered.entitlement, self.app.clock.now()) {
             return Ok(plugin);
         }

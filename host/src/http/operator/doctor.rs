@@ -2,11 +2,13 @@
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use super::Operator;
 use crate::http::problem::chain;
+use crate::plugins::Plugin;
 use crate::storage;
 
 /// Below this many open files an installation stalls under load.
@@ -78,8 +80,8 @@ fn private(folder: &Path, name: &str) -> Result<String, String> {
 }
 
 fn plugins(operator: &Operator) -> Result<String, String> {
-    let installed: Vec<String> =
-        operator.app.plugins.all().map(|plugin| plugin.manifest.id.to_string()).collect();
+    let named = |plugin: &Arc<Plugin>| format!("{} {}", plugin.manifest.id, plugin.manifest.version);
+    let installed: Vec<String> = operator.app.plugins.all().iter().map(named).collect();
     if installed.is_empty() {
         return Err("none is installed: build with plugins embedded, or start with --plugins DIR".to_owned());
     }

@@ -11,7 +11,9 @@ use tar::{EntryType, Header};
 
 use super::index::Index;
 use super::signature::{PrivateKey, PublicKey, Signature};
-use super::{COMPONENT, COMPONENT_LIMIT, MANIFEST, MANIFEST_LIMIT, Package, PackageFault, SQL, SQL_LIMIT};
+use super::{
+    COMPONENT, COMPONENT_LIMIT, MANIFEST, MANIFEST_LIMIT, Package, PackageFault, SQL, SQL_LIMIT, Trust,
+};
 
 /// Largest archive that is read.
 pub const LARGEST: usize = 16 << 20;
@@ -128,12 +130,12 @@ impl Archive {
         self.files.get(path).map(Vec::as_slice)
     }
 
-    /// What the host runs of it.
+    /// What the host runs of it; how far its publisher is trusted is for whoever read it to say.
     #[must_use]
-    pub fn package(&self) -> Package {
+    pub fn package(&self, trust: Trust) -> Package {
         let file = |path| self.file(path).unwrap_or_default().to_vec().into();
         let name = format!("{} {}", self.index.plugin, self.index.version);
-        Package { name, manifest: file(MANIFEST), component: file(COMPONENT), sql: file(SQL) }
+        Package { name, manifest: file(MANIFEST), component: file(COMPONENT), sql: file(SQL), trust }
     }
 
     /// What its file is called.

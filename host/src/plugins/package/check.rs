@@ -1,36 +1,12 @@
 //! Everything that can be said about a package before anything of it runs. `stoa plugin check` asks exactly this.
 
 use std::collections::HashSet;
-use std::sync::Arc;
-
-use wasmtime::Engine;
 
 use super::{Archive, COMPONENT, MANIFEST, PackageFault, SQL, Trust};
-use crate::plugins::artifact::Artifacts;
 use crate::plugins::error::PluginError;
-use crate::plugins::sql::check::Checks;
-use crate::plugins::{Plugin, Watches, engine, plugin, sql};
+use crate::plugins::{Maker, Plugin, sql};
 
-/// What checking needs of an installation, or of the scratch folder of an author.
-pub(crate) struct Checker {
-    engine: Engine,
-    artifacts: Artifacts,
-    checks: Checks,
-}
-
-impl Checker {
-    /// One that keeps what it compiled in this folder.
-    ///
-    /// # Errors
-    /// The engine cannot be made on this machine.
-    pub(crate) fn new(folder: &std::path::Path, key: [u8; 32]) -> Result<Self, PluginError> {
-        Ok(Self {
-            engine: engine::start()?,
-            artifacts: Artifacts::new(folder.to_owned(), key),
-            checks: Checks::new(folder.to_owned(), key),
-        })
-    }
-
+impl Maker {
     /// The package as a plugin that could be called, when it is good and within what its level may have.
     ///
     /// # Errors
@@ -43,10 +19,9 @@ impl Checker {
     ) -> Result<Plugin, Vec<PackageFault>> {
         let mut faults = Vec::new();
         faults.extend(archive.index().runs_here().err());
-        let package = archive.package();
+        let package = archive.package(trust);
         let texts = sql::read(&package.sql).map_or(0, |texts| texts.len());
-        let watches = Arc::new(Watches::default());
-        match plugin(&self.engine, (&self.artifacts, &self.checks), &package, installed, &watches) {
+        match self.make(&package, installed) {
             Ok(plugin) => {
                 faults.extend(trust.excesses(&plugin.manifest, texts, package.component.len()));
                 if faults.is_empty() {

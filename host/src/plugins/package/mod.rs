@@ -68,6 +68,8 @@ pub struct Package {
     pub component: Cow<'static, [u8]>,
     /// `sql.json`: every SQL text that the plugin may use. Empty: it may use none.
     pub sql: Cow<'static, [u8]>,
+    /// How far whoever made it is trusted.
+    pub trust: Trust,
 }
 
 impl Package {
@@ -84,6 +86,7 @@ impl Package {
             manifest: manifest.into(),
             component: component.into(),
             sql: sql.into(),
+            trust: Trust::Core,
         }
     }
 
@@ -109,7 +112,7 @@ impl Package {
         let package = |path: &std::path::PathBuf| {
             if is_archive(path) {
                 let archive = read_archive(path).map_err(|detail| refuse(path, detail))?;
-                return Ok(archive.package());
+                return Ok(archive.package(Trust::Local));
             }
             let file = |name: &str, limit: u64| {
                 let file = path.join(name);
@@ -130,6 +133,7 @@ impl Package {
                 manifest: file("manifest.json", MANIFEST_LIMIT)?.into(),
                 component: file("component.wasm", COMPONENT_LIMIT)?.into(),
                 sql: sql.into(),
+                trust: Trust::Local,
             })
         };
         folders.iter().map(package).collect()

@@ -6,8 +6,8 @@ use sha2::{Digest as _, Sha256};
 use tar::{EntryType, Header};
 
 use super::archive::{INDEX, SIGNATURE};
-use super::check::Checker;
 use super::{Archive, PackageFault, PrivateKey, PublicKey, Trust, files_of};
+use crate::plugins::Maker;
 use crate::plugins::manifest::Manifest;
 use crate::plugins::tests::read;
 
@@ -259,9 +259,9 @@ fn only_the_publishers_key_is_good() {
 #[test]
 fn every_fault_and_every_excess_is_told() {
     let scratch = tempfile::tempdir().unwrap();
-    let checker = Checker::new(scratch.path(), [0; 32]).unwrap();
+    let maker = Maker::new(scratch.path().to_owned(), [0; 32]).unwrap();
     let told = |archive: &Archive, trust| {
-        let faults = checker.check(archive, trust, None).err().unwrap_or_default();
+        let faults = maker.check(archive, trust, None).err().unwrap_or_default();
         faults.into_iter().map(|fault| fault.file).collect::<Vec<_>>()
     };
     let whole = || {

@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 
 use super::read;
 use crate::plugins::artifact::Artifacts;
-use crate::plugins::{ManifestFault, Package, PluginError, Plugins, engine};
+use crate::plugins::{ManifestFault, Package, PluginError, Plugins, Trust, engine};
 
 /// The smallest component there is: nothing but the header.
 const EMPTY: &[u8] = b"\0asm\x0d\0\x01\0";
 
 fn package(manifest: &str, component: &[u8]) -> Package {
     let (manifest, component) = (read(manifest).into(), component.to_vec().into());
-    Package { name: "test".into(), manifest, component, sql: b"".into() }
+    Package { name: "test".into(), manifest, component, sql: b"".into(), trust: Trust::Local }
 }
 
 fn crm(component: &[u8]) -> Package {
@@ -94,12 +94,15 @@ fn packages_that_do_not_fit_together_are_refused() {
     let sales = || package("plugins/sales/manifest.json", EMPTY);
     let absent = |faults: &[ManifestFault]| faults.iter().any(|fault| fault.pointer == "/requires/0");
     assert!(matches!(load(vec![sales()]), Err(PluginError::Manifest { faults, .. }) if absent(&faults)));
-    assert!(detail(load(vec![crm(EMPTY), crm(EMPTY)])).contains("same plugin id"));
+    assert!(detail(load(vec![crm(EMPTY), crm(EMPTY)])).contains("the same version"));
     assert!(
         matches!(load(vec![package("tests/guests/bad-manifest/manifest.json", EMPTY)]), Err(PluginError::Manifest { faults, .. }) if faults.len() > 20)
     );
     let both = load(vec![sales(), crm(EMPTY)]).unwrap();
-    assert_eq!(both.all().map(|plugin| plugin.manifest.id.to_string()).collect::<Vec<_>>(), ["crm", "sales"]);
+    assert_eq!(
+        both.all().iter().map(|plugin| plugin.manifest.id.to_string()).collect::<Vec<_>>(),
+        ["crm", "sales"]
+    );
 }
 
 #[test]

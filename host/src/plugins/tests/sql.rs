@@ -3,7 +3,7 @@
 use super::read;
 use crate::plugins::manifest::Manifest;
 use crate::plugins::sql::check::{Checks, check_texts};
-use crate::plugins::{Package, PluginError, Plugins, sql};
+use crate::plugins::{Package, PluginError, Plugins, Trust, sql};
 use crate::records::cells::{Cell, Cells};
 use crate::records::plugin_sql;
 use crate::storage::PluginMode;
@@ -14,7 +14,13 @@ const EMPTY: &[u8] = b"\0asm\x0d\0\x01\0";
 
 fn package(manifest: &[u8], sql: &str) -> Package {
     let sql = sql.as_bytes().to_vec().into();
-    Package { name: "test".into(), manifest: manifest.to_vec().into(), component: EMPTY.into(), sql }
+    Package {
+        name: "test".into(),
+        manifest: manifest.to_vec().into(),
+        component: EMPTY.into(),
+        sql,
+        trust: Trust::Local,
+    }
 }
 
 /// A catalogue of these texts.

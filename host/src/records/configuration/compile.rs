@@ -182,6 +182,7 @@ impl<'d> Making<'d> {
         }
         let module = Module {
             plugin: CUSTOM_MODULE.into(),
+            version: "".into(),
             tables: Arc::new(entities.iter().map(|entity| entity.key.to_string()).collect()),
             entities: Vec::new(),
             private: Vec::new(),

@@ -258,6 +258,8 @@ pub struct Step {
 pub struct Module {
     /// The plugin's id; also the name of its file.
     pub plugin: Arc<str>,
+    /// The plugin's version; empty for what an organization made itself.
+    pub version: Arc<str>,
     /// Its entities in manifest order.
     pub entities: Vec<Arc<Entity>>,
     /// Its private tables.

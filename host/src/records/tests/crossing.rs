@@ -37,6 +37,7 @@ fn shed() -> Arc<Module> {
     };
     Arc::new(Module {
         plugin: "shed".into(),
+        version: "1.0.0".into(),
         entities: vec![Arc::new(Entity::new("shed", parts))],
         private: Vec::new(),
         tables: Arc::new(HashSet::from(["tool".to_owned()])),

@@ -93,6 +93,7 @@ pub(crate) fn module(version: &str, entities: Vec<Arc<Entity>>, private: Vec<Ste
     let tables: HashSet<String> = entities.iter().map(|entity| entity.key.to_string()).collect();
     Arc::new(Module {
         plugin: PLUGIN.into(),
+        version: "1.0.0".into(),
         entities,
         private,
         tables: Arc::new(tables),

@@ -73,6 +73,7 @@ fn orchard() -> Arc<Module> {
     };
     Arc::new(Module {
         plugin: "orchard".into(),
+        version: "1.0.0".into(),
         entities: vec![Arc::new(Entity::new("orchard", parts))],
         private: Vec::new(),
         tables: Arc::new(HashSet::from(["basket".to_owned()])),

@@ -83,6 +83,7 @@ fn module() -> Arc<Module> {
     );
     Arc::new(Module {
         plugin: "demo".into(),
+        version: "1.0.0".into(),
         entities: vec![Arc::new(entity)],
         private: Vec::new(),
         tables: Arc::new(std::iter::once("thing".to_owned()).collect()),
