@@ -113,6 +113,17 @@ pub struct Entered {
     grants: Arc<[Grant]>,
 }
 
+/// Why a plugin that an organization has does not run.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Absence {
+    /// The module that it belongs to is not licensed.
+    Unlicensed(String),
+    /// It was switched off here.
+    Disabled,
+    /// The version was stopped for everybody.
+    Stopped,
+}
+
 impl Entered {
     /// What it has, module by module: the plugins' entities with its own fields, and its own objects.
     #[must_use]
@@ -124,6 +135,16 @@ impl Entered {
     #[must_use]
     pub const fn ground(&self) -> &Ground {
         &self.ground
+    }
+
+    /// Why the plugin with this id does not run here; `None`: because nothing was ever said about it.
+    #[must_use]
+    pub fn absence(&self, id: &str) -> Option<Absence> {
+        if let Some(plugin) = self.chosen.plugin(id) {
+            return Some(Absence::Unlicensed(plugin.manifest.module.clone().unwrap_or_default()));
+        }
+        let installation = self.chosen.installation(id)?;
+        Some(if installation.enabled { Absence::Stopped } else { Absence::Disabled })
     }
 
     /// What this caller may do where.
