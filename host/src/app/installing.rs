@@ -128,8 +128,8 @@ impl App {
         let now = installations.iter().find(|one| &*one.plugin == plugin);
         let now = now.ok_or_else(|| InstallError::NotInstalled(plugin.to_owned()))?;
         let events = self.installations.events(organization.id, plugin).await?;
-        let came = |event: &&Event| matches!(event.kind, EventKind::Installed | EventKind::Upgraded);
-        let before = events.iter().filter(came).find(|event| older(&event.version, &now.version));
+        let ran = |event: &&Event| event.kind != EventKind::Failed && older(&event.version, &now.version);
+        let before = events.iter().find(ran);
         let version = before.map(|event| Arc::clone(&event.version)).ok_or(InstallError::NothingBefore)?;
         // It was agreed to when it came.
         let agreed = capabilities::of(&self.at_hand(plugin, &version)?.manifest);
