@@ -12,7 +12,9 @@ use crate::http::gate::Terminal;
 use crate::http::proxy::{ForwardedHeader, TrustedProxies};
 use crate::http::terms::{Limits, Rate};
 
-pub(super) use self::plugin::{CheckPackage, KeyGen, PackFolder, PluginCommand, SignPackage};
+pub(super) use self::plugin::{
+    BuildProject, CheckPackage, KeyGen, NewProject, PackFolder, PluginCommand, SignPackage,
+};
 
 /// Stoa: a CRM platform for many organizations in one binary.
 #[derive(Debug, Parser)]
@@ -379,6 +381,8 @@ mod tests {
             "stoa license acme sales --revoke",
             "stoa api-key create --org acme --role rep --json",
             "stoa import --org acme --spec s.json f.csv",
+            "stoa plugin new notes --dir d --sdk s --json",
+            "stoa plugin build d --json",
             "stoa plugin keygen k --json",
             "stoa plugin pack d --publisher P --key k --host 1.0.0 -o f.stoa",
             "stoa plugin sign f.stoa --key k",

@@ -58,6 +58,7 @@ pub use self::action::{Answer, Invocation};
 pub use self::declaration::{Action, ActionMode, ActionTarget, Column, Report, Seed};
 pub use self::error::PluginError;
 pub(crate) use self::maker::Maker;
+pub(crate) use self::manifest::is_plugin_id;
 pub use self::manifest::{Manifest, ManifestFault};
 pub use self::package::{Archive, LARGEST, Package, PackageFault, PrivateKey, PublicKey, Trust, files_of};
 pub use self::usage::{CallKind, PluginUsage, Used};

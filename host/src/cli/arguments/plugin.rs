@@ -7,14 +7,54 @@ use clap::{Args, Subcommand};
 /// What is done with packages.
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum PluginCommand {
+    /// Begin a plugin: a project that compiles
+    New(NewProject),
+    /// Compile a project, and lay its package out as a folder
+    Build(BuildProject),
     /// Make a publisher's key
     Keygen(KeyGen),
-    /// Make a package of a folder
+    /// Make a package of a project or a folder
     Pack(PackFolder),
     /// Sign a package
     Sign(SignPackage),
     /// Say everything that a host would say against a package
     Check(CheckPackage),
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  stoa plugin new notes
+  stoa plugin new field_visits --dir plugins/visits --sdk ../stoa/sdk
+
+The project begins as the plugin on the front page of the SDK. Nothing that is there is overwritten.")]
+pub(in crate::cli) struct NewProject {
+    /// The plugin's id: a-z, 0-9 and _, beginning with a letter
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// Where to write it [default: ./NAME]
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// The SDK in a folder, instead of the published `stoa-sdk` of this version
+    #[arg(long, value_name = "DIR")]
+    pub sdk: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Example:
+  stoa plugin build notes
+
+Runs cargo for wasm32-wasip2, asks the component for its manifest and lists its SQL texts. The package folder is
+target/stoa/ID: give target/stoa to `stoa serve --plugins`.")]
+pub(in crate::cli) struct BuildProject {
+    /// The project's folder
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub folder: PathBuf,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Args, Debug)]
@@ -34,11 +74,11 @@ pub(in crate::cli) struct KeyGen {
 
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
-  stoa plugin pack plugins/notes --publisher 'Acme Inc.'
-  stoa plugin pack plugins/notes --publisher 'Acme Inc.' --key acme.key
+  stoa plugin pack notes --publisher 'Acme Inc.'
+  stoa plugin pack notes --publisher 'Acme Inc.' --key acme.key
 
-The folder holds manifest.json and component.wasm, and may hold sql.json, settings.schema.json, locales/ and docs/; anything
-else is refused. The same files make the same bytes.")]
+A project (a folder with Cargo.toml) is built first. Any other folder holds manifest.json and component.wasm, and may hold
+sql.json, settings.schema.json, locales/ and docs/; anything else is refused. The same files make the same bytes.")]
 pub(in crate::cli) struct PackFolder {
     /// The folder
     #[arg(value_name = "DIR")]
@@ -80,13 +120,14 @@ pub(in crate::cli) struct SignPackage {
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   stoa plugin check notes-1.0.0.stoa
+  stoa plugin check notes                        a project is built first
   stoa plugin check notes-1.0.0.stoa --public-key 'xIS3…=' --trust community
 
 Sums, signature, manifest, SQL and component, all compiled in a limited child as a host does it; every fault is told with its file.
 Whether the plugins that it requires are there is the host's to say.")]
 pub(in crate::cli) struct CheckPackage {
-    /// The package
-    #[arg(value_name = "FILE.stoa")]
+    /// The package, or the folder of a project or of a package's files
+    #[arg(value_name = "FILE.stoa|DIR")]
     pub file: PathBuf,
     /// Who must have signed it
     #[arg(long, value_name = "BASE64")]
