@@ -1,17 +1,20 @@
 //! An author writes a plugin outside this repository: the tour of `docs/PLUGINS.md`, command by command, and what the commands
 //! refuse.
 
-use std::fs;
+use std::fs::{self, File};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output};
+use std::time::Duration;
 
-use serde_json::Value;
-use stoa_testkit::Host;
+use serde_json::{Value, json};
+use stoa_testkit::{Client, Host, wait_for};
 use tempfile::TempDir;
 
 const DOCUMENT: &str = include_str!("../../docs/PLUGINS.md");
+/// Long, because dependencies are compiled once.
+const LIMIT: Duration = Duration::from_secs(300);
 const TOUR: &str = "## From nothing to an installed, licensed, signed plugin in ten minutes\n";
 
 /// The binary; the author's commands know no data folder.
@@ -157,4 +160,122 @@ fn a_project_is_never_overwritten_and_what_is_wrong_is_said() {
     let library = fs::read_to_string(desk.path("visits/Cargo.toml")).unwrap();
     fs::write(desk.path("visits/Cargo.toml"), library.replace("\"cdylib\", ", "")).unwrap();
     refused(&desk.plugin("build visits"), &["is no plugin", "cdylib"]);
+}
+
+#[test]
+fn every_plugin_passes_the_battery_or_hears_why_not() {
+    let desk = Desk::new();
+    desk.project("calls");
+    let tested = |words: &str| desk.plugin(&format!("test calls{words}"));
+    let said = ok(&tested(""));
+    for line in [
+        "ok      calls.note is created, read, listed, changed",
+        "ok      calls.note is deleted, restored, purged, and leaves nothing",
+        "ok      calls.note goes out as a file and comes in again",
+        "ok      calls.note comes in bulk, 1,000 rows at once",
+        "ok      the same plugin again keeps every record",
+        "used    report ",
+    ] {
+        assert!(said.contains(line), "{line}: {said}");
+    }
+    assert!(said.contains(" of 200,") && !said.contains("FAILED"), "{said}");
+    // A rule of the plugin that the document does not know: the author says what a good value is.
+    let source = desk.path("calls/src/lib.rs");
+    let good = fs::read_to_string(&source).unwrap();
+    let strict =
+        good.replace("title = \"text\")", "title = \"text\", hooks(before_create = polite))").replace(
+            "/// `POST",
+            "fn polite(_: &Context, drafts: &mut [Draft<Note>]) -> Result<()> {
+    for draft in drafts.iter_mut().filter(|draft| !draft.text.starts_with(\"Dear\")) {
+        draft.refuse(\"/text\", \"impolite\", \"begin with Dear\");
+    }
+    Ok(())
+}
+
+/// `POST",
+        );
+    fs::write(&source, &strict).unwrap();
+    fs::write(desk.path("calls/src/tests.rs"), "").unwrap();
+    let refused = tested(" --json");
+    assert!(!refused.status.success());
+    let report: Value = serde_json::from_slice(&refused.stdout).unwrap();
+    assert!(report["failed"].as_u64().unwrap() > 3 && report.to_string().contains("impolite"), "{report}");
+    fs::create_dir(desk.path("calls/tests")).unwrap();
+    fs::write(desk.path("calls/tests/examples.json"), r#"{"calls.note": {"text": "Dear all"}}"#).unwrap();
+    let said = ok(&tested(""));
+    assert!(said.contains("used    hook "), "{said}");
+    // A rule that spins is stopped by the host, and the line has the code that callers get.
+    fs::write(
+        &source,
+        strict
+            .replace(
+                "draft.refuse(",
+                "loop { std::hint::black_box(0); } #[allow(unreachable_code)] draft.refuse(",
+            )
+            .replace("!draft", "draft"),
+    )
+    .unwrap();
+    let report = tested(" --json");
+    assert!(!report.status.success() && String::from_utf8_lossy(&report.stdout).contains("plugin_cpu_limit"));
+    // The author's own tests come first.
+    fs::write(&source, good).unwrap();
+    fs::write(desk.path("calls/src/tests.rs"), "#[test]\nfn fails() { assert!(false) }\n").unwrap();
+    let failed = tested("");
+    assert!(!failed.status.success() && !String::from_utf8_lossy(&failed.stdout).contains("checks, "));
+}
+
+#[test]
+fn a_change_is_swapped_into_the_running_host_and_a_bad_one_is_not() {
+    let desk = Desk::new();
+    desk.project("trips");
+    let address = free(1).remove(0);
+    let log = File::create(desk.path("log")).unwrap();
+    let mut command = desk.command(&binary());
+    command.args(["plugin", "dev", "trips", "--listen", &address, "--data"]).arg(desk.path("data"));
+    command.stdout(log.try_clone().unwrap()).stderr(log);
+    let dev = Running(command.spawn().unwrap());
+    let log = || fs::read_to_string(desk.path("log")).unwrap();
+    let said = |what: &str| wait_for(what, LIMIT, || log().contains(what).then(log));
+    let started = said("Following ");
+    let key = started.lines().find_map(|line| line.trim().strip_prefix("API key")).unwrap().trim();
+    let demo = Client::new(&address, "/t/demo", Some(key));
+    let note = demo.post("/api/v1/trips/notes", &json!({ "text": "Pack" })).created();
+    let pin = format!("/api/v1/trips/notes/{}/pin", note["id"].as_str().unwrap());
+    demo.post(&pin, &json!({})).ok();
+    demo.post(&pin, &json!({})).problem(409, "already_pinned");
+    // A rule and a field more: the data stays.
+    let source = desk.path("trips/src/lib.rs");
+    let good = fs::read_to_string(&source).unwrap();
+    let next = good
+        .replace("already_pinned", "pinned_before")
+        .replace("    pinned: bool,", "    pinned: bool,\n    hotel: Option<String>,");
+    fs::write(desk.path("trips/src/tests.rs"), "").unwrap();
+    fs::write(&source, &next).unwrap();
+    let swapped = said("Swapped trips 0.1.0, ");
+    let (_, took) = swapped.split_once("Swapped trips 0.1.0, ").unwrap();
+    println!("swapped after {took}");
+    demo.post(&pin, &json!({})).problem(409, "pinned_before");
+    let path = format!("/api/v1/trips/notes/{}", note["id"].as_str().unwrap());
+    assert_eq!(demo.patch(&path, &json!({ "hotel": "Sacher" })).ok()["text"], "Pack");
+    // What does not compile changes nothing.
+    fs::write(&source, next.replace("hotel: Option<String>,", "hotel: Option<Strin>,")).unwrap();
+    let refused = said("Refused; the version before keeps running");
+    assert!(refused.contains("cannot find type `Strin`"), "{refused}");
+    demo.post(&pin, &json!({})).problem(409, "pinned_before");
+    // Nor what the data does not fit.
+    fs::write(&source, next.replace("hotel: Option<String>,", "hotel: Option<i64>,")).unwrap();
+    wait_for("a second refusal", LIMIT, || (log().matches("Refused; ").count() == 2).then_some(()));
+    assert_eq!(demo.get(&path).ok()["hotel"], "Sacher", "{}", log());
+    drop(dev);
+}
+
+/// Ended with the story.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }

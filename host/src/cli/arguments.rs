@@ -13,7 +13,8 @@ use crate::http::proxy::{ForwardedHeader, TrustedProxies};
 use crate::http::terms::{Limits, Rate};
 
 pub(super) use self::plugin::{
-    BuildProject, CheckPackage, KeyGen, NewProject, PackFolder, PluginCommand, SignPackage,
+    BuildProject, CheckPackage, DevProject, KeyGen, NewProject, PackFolder, PluginCommand, SignPackage,
+    TestProject,
 };
 
 /// Stoa: a CRM platform for many organizations in one binary.
@@ -381,12 +382,6 @@ mod tests {
             "stoa license acme sales --revoke",
             "stoa api-key create --org acme --role rep --json",
             "stoa import --org acme --spec s.json f.csv",
-            "stoa plugin new notes --dir d --sdk s --json",
-            "stoa plugin build d --json",
-            "stoa plugin keygen k --json",
-            "stoa plugin pack d --publisher P --key k --host 1.0.0 -o f.stoa",
-            "stoa plugin sign f.stoa --key k",
-            "stoa plugin check f.stoa --public-key x --trust verified",
             "stoa doctor --data d",
         ] {
             assert!(Arguments::try_parse_from(line.split(' ')).is_ok(), "{line}");

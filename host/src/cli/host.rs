@@ -114,7 +114,7 @@ pub(super) async fn open(
 include!(concat!(env!("OUT_DIR"), "/embedded_plugins.rs"));
 
 /// The embedded packages, then those of the folder.
-fn packages(folder: Option<&Path>) -> Result<Vec<Package>, PluginError> {
+pub(super) fn packages(folder: Option<&Path>) -> Result<Vec<Package>, PluginError> {
     let embedded =
         EMBEDDED.iter().map(|(id, manifest, component, sql)| Package::embedded(id, manifest, component, sql));
     let mut packages: Vec<Package> = embedded.collect();

@@ -1,9 +1,12 @@
 //! `stoa plugin`: what authors and publishers do with plugins and packages.
 //!
-//! This file makes, signs and checks packages; the folder has what authors do before (`new.rs`, `cargo.rs`, `build.rs`).
+//! This file makes, signs and checks packages; the folder has what authors do before (`new.rs`, `cargo.rs`, `build.rs`,
+//! `dev.rs`, `battery/`).
 
+mod battery;
 mod build;
 mod cargo;
+mod dev;
 mod new;
 
 use std::fs::{File, OpenOptions};
@@ -22,10 +25,12 @@ use crate::plugins::{Archive, LARGEST, Maker, PackageFault, PrivateKey, PublicKe
 /// Who publishes what is only checked.
 const UNPUBLISHED: &str = "nobody yet";
 
-pub(super) fn run(command: PluginCommand) -> Result<ExitCode, CliError> {
+pub(super) async fn run(command: PluginCommand) -> Result<ExitCode, CliError> {
     match command {
         PluginCommand::New(options) => new::run(&options),
         PluginCommand::Build(options) => build::run(&options),
+        PluginCommand::Dev(options) => dev::run(options).await,
+        PluginCommand::Test(options) => battery::run(options).await,
         PluginCommand::Keygen(options) => keygen(&options),
         PluginCommand::Pack(options) => pack(&options),
         PluginCommand::Sign(options) => sign(&options),
@@ -162,7 +167,12 @@ impl Scratch {
 
     /// Makes plugins here. Nothing that is compiled here outlives the command, so nobody needs to know the key.
     fn maker(&self) -> Result<Maker, CliError> {
-        Maker::new(self.0.clone(), [0; 32]).map_err(|error| CliError::Package(error.to_string()))
+        Self::maker_in(self.0.clone())
+    }
+
+    /// The same on another thread.
+    fn maker_in(folder: PathBuf) -> Result<Maker, CliError> {
+        Maker::new(folder, [0; 32]).map_err(|error| CliError::Package(error.to_string()))
     }
 }
 

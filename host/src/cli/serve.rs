@@ -24,6 +24,11 @@ const CONNECTIONS: usize = 8_192;
 const FEW: usize = 64;
 
 pub(super) async fn run(options: Serve) -> Result<ExitCode, CliError> {
+    run_with(options, |_| {}).await
+}
+
+/// The same; `opened` gets the host before it serves.
+pub(super) async fn run_with(options: Serve, opened: impl FnOnce(App)) -> Result<ExitCode, CliError> {
     let data = folder::prepare(&options.installation.data)?;
     let _lock = folder::try_lock(&data)?.ok_or_else(|| CliError::FolderTaken(data.clone()))?;
     let stop = server::stop_signal().map_err(|error| CliError::Io("signals cannot be listened to", error))?;
@@ -47,6 +52,7 @@ pub(super) async fn run(options: Serve) -> Result<ExitCode, CliError> {
     if !options.demo {
         offer_claim(&app, &platform_origin).await?;
     }
+    opened(app.clone());
     tracing::info!(address = %here, platform = %platform_origin, "serving");
     let listeners = Listeners { public, operations, socket, platform, platform_origin };
     listeners.serve(operator, options.demo, (terminal, doors), stop).await?;

@@ -1,5 +1,6 @@
 //! What can be said to `stoa plugin`.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -11,6 +12,10 @@ pub(in crate::cli) enum PluginCommand {
     New(NewProject),
     /// Compile a project, and lay its package out as a folder
     Build(BuildProject),
+    /// Run a host with a demo organization that follows the changes of a project
+    Dev(DevProject),
+    /// Test a plugin: its own tests, and what every plugin must pass on a real host
+    Test(TestProject),
     /// Make a publisher's key
     Keygen(KeyGen),
     /// Make a package of a project or a folder
@@ -50,6 +55,42 @@ Runs cargo for wasm32-wasip2, asks the component for its manifest and lists its 
 target/stoa/ID: give target/stoa to `stoa serve --plugins`.")]
 pub(in crate::cli) struct BuildProject {
     /// The project's folder
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub folder: PathBuf,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Example:
+  stoa plugin dev notes
+
+Builds the project, starts a host with the organization `demo`, prints address, password and key, and swaps the plugin whenever a file
+changes. What does not build or would be refused is told, and the version before keeps running. The organization stays between starts; delete
+the data folder to begin anew. For development only: it listens on this machine unless told otherwise.")]
+pub(in crate::cli) struct DevProject {
+    /// The project's folder
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub folder: PathBuf,
+    /// Where the API is
+    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDR")]
+    pub listen: SocketAddr,
+    /// The folder that holds everything of the host [default: stoa-dev/data in cargo's target folder]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Example:
+  stoa plugin test notes
+
+Builds the project, runs `cargo test`, and then asks the real host in a temporary folder, on a clock that only the test moves: every entity
+over REST, rights, unknown input, search, a thousand rows at once, erasure, the same plugin again on its data. Values come from the
+examples of the API document; where rules of the plugin want others, tests/examples.json says them: {\"notes.note\": {\"text\": \"…\"}}.
+One line for each check, then what calls used of their limits. Ends with 1 when a check failed.")]
+pub(in crate::cli) struct TestProject {
+    /// The project's folder, or one with the files of a package
     #[arg(value_name = "DIR", default_value = ".")]
     pub folder: PathBuf,
     /// Print one JSON object
@@ -138,4 +179,27 @@ pub(in crate::cli) struct CheckPackage {
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use crate::cli::arguments::Arguments;
+
+    #[test]
+    fn commands_read_as_documented() {
+        for line in [
+            "stoa plugin new notes --dir d --sdk s --json",
+            "stoa plugin build d --json",
+            "stoa plugin dev d --listen 127.0.0.1:1 --data e",
+            "stoa plugin test d --json",
+            "stoa plugin keygen k --json",
+            "stoa plugin pack d --publisher P --key k --host 1.0.0 -o f.stoa",
+            "stoa plugin sign f.stoa --key k",
+            "stoa plugin check f.stoa --public-key x --trust verified",
+        ] {
+            assert!(Arguments::try_parse_from(line.split(' ')).is_ok(), "{line}");
+        }
+    }
 }

@@ -93,7 +93,7 @@ fn beside(project: &Project, files: &mut BTreeMap<String, Vec<u8>>) -> Result<()
 }
 
 /// The folder has exactly these files afterwards.
-fn lay_out(folder: &Path, files: &BTreeMap<String, Vec<u8>>) -> std::io::Result<()> {
+pub(super) fn lay_out(folder: &Path, files: &BTreeMap<String, Vec<u8>>) -> std::io::Result<()> {
     if folder.exists() {
         std::fs::remove_dir_all(folder)?;
     }

@@ -55,17 +55,21 @@ impl Project {
     /// Compiles the component; what the compiler says goes where this process's errors go.
     pub(super) fn compile(&self) -> Result<Vec<u8>, CliError> {
         self.ensure_target()?;
-        self.run(&["build", "--release", "--lib", "--target", TRIPLE])?;
+        self.run(&["build", "--release", "--lib", "--target", TRIPLE], &[])?;
         std::fs::read(&self.component).map_err(|error| CliError::File(self.component.clone(), error))
     }
 
     /// Runs the author's own tests.
     pub(super) fn test(&self) -> Result<(), CliError> {
-        self.run(&["test", "--quiet"])
+        // Tests that start a host with `stoa-testkit` get this binary, and the package that was just built.
+        let host = std::env::current_exe().unwrap_or_else(|_| "stoa".into());
+        self.run(&["test", "--quiet"], &[("STOA_BIN", &host), ("STOA_PLUGINS", &self.packages)])
     }
 
-    fn run(&self, words: &[&str]) -> Result<(), CliError> {
-        let status = cargo().args(words).current_dir(&self.folder).status().map_err(no_cargo)?;
+    fn run(&self, words: &[&str], variables: &[(&str, &Path)]) -> Result<(), CliError> {
+        let mut command = cargo();
+        command.args(words).envs(variables.iter().copied()).current_dir(&self.folder);
+        let status = command.status().map_err(no_cargo)?;
         let failed = || CliError::Author(format!("`cargo {}` did not succeed", words.join(" ")));
         status.success().then_some(()).ok_or_else(failed)
     }
