@@ -9,7 +9,7 @@ use std::process::{Child, Command, Output};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use stoa_testkit::{Client, Host, wait_for};
+use stoa_testkit::{Client, Host, Setup, wait_for};
 use tempfile::TempDir;
 
 const DOCUMENT: &str = include_str!("../../docs/PLUGINS.md");
@@ -124,7 +124,7 @@ fn the_tour_of_the_documentation_leads_to_a_served_plugin() {
         serde_json::from_str(line).unwrap()
     };
     let known = line("KNOWN ");
-    assert!(known.to_string().contains("Initech"), "{known}");
+    assert_eq!(known["rows"][0]["notes"], 1, "{known}");
     let document = line("OPENAPI ");
     assert!(
         document["paths"].as_object().unwrap().keys().any(|path| path.ends_with("/notes/notes/{id}/pin"))
@@ -278,4 +278,26 @@ impl Drop for Running {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+#[test]
+fn a_test_moves_the_clock_of_its_own_host_and_of_no_other() {
+    const MONDAY: i64 = 1_772_442_000_000;
+    let mut host = Setup::default().at(MONDAY).start();
+    let owner = host.organization("acme", &[]).owner();
+    let made = |name: &str| {
+        let account = owner.post("/api/v1/crm/accounts", &json!({ "name": name })).created();
+        account["created_at"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(made("Initech"), "2026-03-02T09:00:00.000Z");
+    host.advance(Duration::from_secs(36 * 3_600));
+    assert_eq!(made("Globex"), "2026-03-03T21:00:00.000Z");
+    host.stop();
+    // What a real host has served is not for tests.
+    let mut real = Host::start();
+    real.stop();
+    let answer = real.cli(&["plugin", "stage", "--at", "0"]);
+    assert!(!answer.succeeded && answer.stderr.contains("a real clock"), "{}", answer.stderr);
+    let answer = real.cli(&["serve", "--at", "0"]);
+    assert!(!answer.succeeded && answer.stderr.contains("--at"), "{}", answer.stderr);
 }

@@ -14,7 +14,7 @@ use crate::http::terms::{Limits, Rate};
 
 pub(super) use self::plugin::{
     BuildProject, CheckPackage, DevProject, KeyGen, NewProject, PackFolder, PluginCommand, SignPackage,
-    TestProject,
+    StageHost, TestProject,
 };
 
 /// Stoa: a CRM platform for many organizations in one binary.

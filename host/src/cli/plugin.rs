@@ -8,6 +8,7 @@ mod build;
 mod cargo;
 mod dev;
 mod new;
+mod stage;
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Write as _};
@@ -30,6 +31,7 @@ pub(super) async fn run(command: PluginCommand) -> Result<ExitCode, CliError> {
         PluginCommand::New(options) => new::run(&options),
         PluginCommand::Build(options) => build::run(&options),
         PluginCommand::Dev(options) => dev::run(options).await,
+        PluginCommand::Stage(options) => stage::run(options).await,
         PluginCommand::Test(options) => battery::run(options).await,
         PluginCommand::Keygen(options) => keygen(&options),
         PluginCommand::Pack(options) => pack(&options),

@@ -124,6 +124,11 @@ impl Plugins {
         self.maker.check(archive, trust, Some(&installed))
     }
 
+    /// What makes plugins here: what it compiled is not compiled again.
+    pub(crate) fn maker(&self) -> &Maker {
+        &self.maker
+    }
+
     /// Makes this version one that can be run, in place of the same version if that is there.
     pub fn shelve(&self, plugin: impl Into<Arc<Plugin>>) {
         self.shelf.put(plugin.into());

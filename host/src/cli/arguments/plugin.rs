@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::Serve;
+
 /// What is done with packages.
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum PluginCommand {
@@ -16,6 +18,9 @@ pub(in crate::cli) enum PluginCommand {
     Dev(DevProject),
     /// Test a plugin: its own tests, and what every plugin must pass on a real host
     Test(TestProject),
+    /// Run a host for tests, on a clock that standard input moves
+    #[command(hide = true)]
+    Stage(StageHost),
     /// Make a publisher's key
     Keygen(KeyGen),
     /// Make a package of a project or a folder
@@ -96,6 +101,16 @@ pub(in crate::cli) struct TestProject {
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
+}
+
+/// What `stoa-testkit` starts.
+#[derive(Args, Debug)]
+pub(in crate::cli) struct StageHost {
+    #[command(flatten)]
+    pub serve: Serve,
+    /// The instant at which the clock stands, in milliseconds since 1970
+    #[arg(long, value_name = "MILLIS")]
+    pub at: i64,
 }
 
 #[derive(Args, Debug)]
@@ -193,6 +208,7 @@ mod tests {
             "stoa plugin new notes --dir d --sdk s --json",
             "stoa plugin build d --json",
             "stoa plugin dev d --listen 127.0.0.1:1 --data e",
+            "stoa plugin stage --at 1000 --data d --listen 127.0.0.1:1",
             "stoa plugin test d --json",
             "stoa plugin keygen k --json",
             "stoa plugin pack d --publisher P --key k --host 1.0.0 -o f.stoa",

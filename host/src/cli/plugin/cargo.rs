@@ -69,7 +69,8 @@ impl Project {
     fn run(&self, words: &[&str], variables: &[(&str, &Path)]) -> Result<(), CliError> {
         let mut command = cargo();
         command.args(words).envs(variables.iter().copied()).current_dir(&self.folder);
-        let status = command.status().map_err(no_cargo)?;
+        // Standard output is this command's own answer.
+        let status = command.stdout(std::io::stderr()).status().map_err(no_cargo)?;
         let failed = || CliError::Author(format!("`cargo {}` did not succeed", words.join(" ")));
         status.success().then_some(()).ok_or_else(failed)
     }

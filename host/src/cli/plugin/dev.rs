@@ -14,7 +14,8 @@ use super::{Scratch, UNPUBLISHED};
 use crate::app::App;
 use crate::cli::arguments::{Arguments, Command, DevProject};
 use crate::cli::{CliError, demo, output, serve};
-use crate::plugins::{Archive, Maker, Plugin, Trust};
+use crate::clock::Clock;
+use crate::plugins::{Archive, Plugin, Trust};
 
 /// How often the folder is looked at.
 const LOOK: Duration = Duration::from_millis(200);
@@ -24,10 +25,8 @@ const ASIDE: [&str; 4] = ["target", ".git", "tests", "node_modules"];
 /// An author's folder and what is made of it.
 struct Workshop {
     project: Project,
-    maker: Maker,
     /// Packages that the host reads at its start: this one alone.
     packages: PathBuf,
-    _scratch: Scratch,
 }
 
 pub(super) async fn run(options: DevProject) -> Result<ExitCode, CliError> {
@@ -45,7 +44,7 @@ pub(super) async fn run(options: DevProject) -> Result<ExitCode, CliError> {
     let Ok(Arguments { command: Command::Serve(serve) }) = Arguments::try_parse_from(words) else {
         return Err(CliError::Author("the host cannot be told what to serve".into()));
     };
-    serve::run_with(serve, |app| {
+    serve::run_with(serve, Clock::system(), |app| {
         tokio::spawn(follow(workshop, app));
     })
     .await
@@ -56,10 +55,9 @@ impl Workshop {
     fn open(folder: &Path) -> Result<Self, CliError> {
         let project = Project::find(folder)?;
         let scratch = Scratch::new()?;
-        let maker = scratch.maker()?;
         let packages = project.packages.with_file_name("stoa-dev").join("packages");
-        let workshop = Self { project, maker, packages, _scratch: scratch };
-        let built = build::build(&workshop.project, &workshop.maker)?;
+        let workshop = Self { project, packages };
+        let built = build::build(&workshop.project, &scratch.maker()?)?;
         workshop.lay_out(&built)?;
         Ok(workshop)
     }
@@ -82,7 +80,7 @@ impl Workshop {
 
     /// Builds what is there now, and has the host check it as it checks every package.
     fn make(&self, app: &App) -> Result<(Plugin, Instant), String> {
-        let built = build::build(&self.project, &self.maker).map_err(|error| error.to_string())?;
+        let built = build::build(&self.project, app.plugins.maker()).map_err(|error| error.to_string())?;
         let compiled = Instant::now();
         let archive =
             Archive::pack(built.files.clone(), UNPUBLISHED, None).map_err(|fault| fault.to_string())?;

@@ -17,7 +17,7 @@ const STRANGER: &str = "no_such_member_x";
 /// From this share of a limit on, the author is warned.
 const WARNING: f64 = 0.8;
 
-/// The document has every address of the plugin, and nothing in it leads nowhere.
+/// The document has every address of the plugin, and every reference in it names something.
 pub(super) fn is_documented(world: &World, entities: &[Entity<'_>]) -> Result<(), String> {
     for entity in entities {
         for (method, path) in [("get", entity.address.clone()), ("get", format!("{}/{{id}}", entity.address))]
@@ -28,16 +28,16 @@ pub(super) fn is_documented(world: &World, entities: &[Entity<'_>]) -> Result<()
             world.operation("post", &entity.address).ok_or_else(|| format!("no post {}", entity.address))?;
         }
     }
-    leads_somewhere(world, &world.document)
+    resolves(world, &world.document)
 }
 
-fn leads_somewhere(world: &World, value: &Value) -> Result<(), String> {
+fn resolves(world: &World, value: &Value) -> Result<(), String> {
     if value["$ref"].is_string() && world.resolve(value).is_null() {
-        return Err(format!("the document's {} leads nowhere", value["$ref"]));
+        return Err(format!("the document's {} names nothing", value["$ref"]));
     }
     let members = value.as_object().into_iter().flat_map(Map::values);
     let items = value.as_array().into_iter().flatten();
-    members.chain(items).try_for_each(|inner| leads_somewhere(world, inner))
+    members.chain(items).try_for_each(|inner| resolves(world, inner))
 }
 
 /// Every action refuses a member that its input does not have, and nobody without a key gets to it.
