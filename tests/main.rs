@@ -25,6 +25,7 @@ mod stories {
     mod a_password_is_forgotten;
     mod a_platform_is_claimed;
     mod a_plugin_is_upgraded;
+    mod a_plugin_is_written;
     mod a_program_signs_people_in;
     mod a_provider_is_swapped;
     mod a_provider_lies;
