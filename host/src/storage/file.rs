@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -115,6 +115,7 @@ impl TenantFile {
             f(&connection)
         };
         let ended = connection.raw().is_autocommit() || connection.run("rollback").is_ok();
+        let ended = ended && connection.detach_all().is_ok();
         match Rc::try_unwrap(connection) {
             Ok(connection) if ended => self.inner.put_reader(connection),
             Ok(_) => {}
@@ -177,6 +178,11 @@ impl TenantFile {
         let request = Box::new(Request { origin, work: Some(f), outcome: None, answer });
         self.inner.queue().written = Some(Instant::now());
         self.inner.enqueue(request, &self.pool);
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.inner.path
     }
 
     /// Whether nobody but the asker holds the file, nor any of its writes.

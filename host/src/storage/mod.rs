@@ -6,7 +6,7 @@
 //!
 //! Reading order: `files.rs` (all files of all organizations), `file.rs` (one file: reads, writes), `group.rs` and
 //! `pool.rs` (how writes become commits), `checkpoint.rs` (how commits reach the file), `merge.rs` (what is done between
-//! them), `connection.rs` (what a request may do), `plugin.rs`, `confine.rs`, `words.rs`, `functions.rs`, `trim.rs`,
+//! them), `connection.rs` (what a request may do), `plugin.rs`, `attach.rs`, `confine.rs`, `limits.rs`, `words.rs`, `functions.rs`, `trim.rs`,
 //! `fold.rs` (what plugin SQL may do, and what SQL has of ours), `audit.rs` (what a plugin's migration may leave),
 //! `heap.rs`, `watchdog.rs` (the last belts), `scratch.rs` (a file in memory), `preupdate.rs`, `recorder.rs`,
 //! `changes.rs`, `touched.rs` (the change log), `migrate.rs`; then `control.rs` and `secrets.rs`.
@@ -15,6 +15,7 @@
 //! **Invariant:** a row cannot change without its entry in the change log, whoever changes it.
 //! **Invariant:** no plugin statement runs unless the authorizer saw it compiled with that plugin's rights.
 
+mod attach;
 mod audit;
 mod changes;
 mod checkpoint;
@@ -28,6 +29,7 @@ mod fold;
 mod functions;
 mod group;
 pub mod heap;
+mod limits;
 mod merge;
 mod migrate;
 mod plugin;

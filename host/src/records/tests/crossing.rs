@@ -43,6 +43,7 @@ fn shed() -> Arc<Module> {
         tables: Arc::new(HashSet::from(["tool".to_owned()])),
         fingerprint: "1".into(),
         may_act_as_plugin: true,
+        between: crate::records::schema::Between::default(),
     })
 }
 
