@@ -57,8 +57,10 @@ fn figures_of_two_plugins_stand_in_one_report_to_the_cent() {
     let owner = acme.owner();
     let [bank, _] = some_business(&owner);
     let report = owner.get(REPORT).ok();
-    let expected =
-        json!([line(Some("finance"), (2, "120.50"), (0, "0.00")), line(Some("retail"), (1, "3.00"), (1, "7.00"))]);
+    let expected = json!([
+        line(Some("finance"), (2, "120.50"), (0, "0.00")),
+        line(Some("retail"), (1, "3.00"), (1, "7.00"))
+    ]);
     assert_eq!(report["rows"], expected, "{report}");
     assert_eq!(report["notes"], json!({"sums_too_large": 0, "without_account": 1}), "{report}");
     // What changes in the other file is seen at the next question.

@@ -74,39 +74,39 @@ fn one_statement_joins_two_files_through_the_host_s_view() {
     .unwrap();
 }
 
+/// Columns that are not published do not exist; all this is refused by the authorizer.
+const ATTACKS: &[&str] = &[
+    "select * from account",
+    "select phone from account",
+    "select count(*) from account",
+    "select count(*) from Account",
+    "select 1 from \"account\" limit 1",
+    "select (select count(*) from ledger)",
+    "select sum from ledger",
+    "select count(*) from ledger, visible_crm_accounts",
+    "select 1 where exists (select 1 from ledger)",
+    "with x as (select * from account) select count(*) from x",
+    "with visible_crm_accounts as (select * from account) select * from visible_crm_accounts",
+    "select * from visible_crm_accounts union all select id, phone from account",
+    "select * from _stoa_shares",
+    "select count(*) from _stoa_changes",
+    "insert into account values (x'09', 'b', '')",
+    "delete from account",
+    "update ledger set sum = 8",
+    "attach 'ELSEWHERE' as mine",
+    "detach crm",
+    "select * from pragma_database_list",
+    "pragma database_list",
+    "pragma query_only = off",
+];
+
 #[test]
 fn nothing_else_of_the_other_file_is_open_to_a_plugin() {
     let (stage, own, other) = stage();
     own.read(|connection| {
         let views = views(connection, &other);
         let path = stage.folder.path().join(format!("organizations/{}/crm.sqlite", stage.organization));
-        for sql in [
-            // Columns that are not published do not exist; the rest is refused by the authorizer.
-            "select * from account",
-            "select phone from account",
-            "select count(*) from account",
-            "select count(*) from Account",
-            "select 1 from \"account\" limit 1",
-            "select (select count(*) from ledger)",
-            "select sum from ledger",
-            "select count(*) from ledger, visible_crm_accounts",
-            "select 1 where exists (select 1 from ledger)",
-            "with x as (select * from account) select count(*) from x",
-            "with visible_crm_accounts as (select * from account) select * from visible_crm_accounts",
-            "select * from visible_crm_accounts union all select id, phone from account",
-            "select * from _stoa_shares",
-            "select count(*) from _stoa_changes",
-            "insert into account values (x'09', 'b', '')",
-            "delete from account",
-            "update ledger set sum = 8",
-            "attach 'ELSEWHERE' as mine",
-            "detach crm",
-            "select * from pragma_database_list",
-            "pragma database_list",
-            "pragma query_only = off",
-        ]
-        .map(|sql| sql.replace("ELSEWHERE", &path.display().to_string()))
-        {
+        for sql in ATTACKS.iter().map(|sql| sql.replace("ELSEWHERE", &path.display().to_string())) {
             for text in [sql.clone(), format!("with {views} {sql}")] {
                 for mode in [PluginMode::AsPlugin, PluginMode::AsCaller] {
                     let answer = try_sql(connection, mode, &text);
@@ -234,15 +234,15 @@ fn a_join_across_files_costs_what_a_join_in_one_file_costs() {
     const ROWS: u32 = 20_000;
     let stage = Stage::new();
     let fill = move |connection: &Connection| {
-        connection.declare_entities(Arc::new(HashSet::from(["account".to_owned(), "deal".to_owned()])));
+        connection.declare_entities(Arc::new(HashSet::from(["account".to_owned(), "entry".to_owned()])));
         connection.batch(
-            "create table account (id blob primary key, industry text); create table deal (account blob, amount integer)",
+            "create table account (id blob primary key, industry text); create table entry (account blob, amount integer)",
         )?;
         for row in 0..ROWS {
             let id = (row % (ROWS / 4)).to_be_bytes();
             connection
                 .execute("insert or ignore into account values (?1, 'i' || ?2)", (&id[..], row % 20))?;
-            connection.execute("insert into deal values (?1, ?2)", (&id[..], row))?;
+            connection.execute("insert into entry values (?1, ?2)", (&id[..], row))?;
         }
         Ok(())
     };
@@ -257,9 +257,9 @@ fn a_join_across_files_costs_what_a_join_in_one_file_costs() {
             let attached = started.elapsed();
             let accounts =
                 connection.visible("crm_accounts", &format!("select id, industry from {schema}account"));
-            let deals = connection.visible("deal", "select account, amount from deal");
+            let sums = connection.visible("entry", "select account, amount from entry");
             let sql = format!(
-                "with {accounts}, {deals} select a.industry, sum(d.amount) from visible_deal d \
+                "with {accounts}, {sums} select a.industry, sum(d.amount) from visible_entry d \
                  join visible_crm_accounts a on a.id = d.account group by 1"
             );
             let long = std::time::Duration::from_secs(20);
