@@ -24,6 +24,8 @@ mod stories {
     mod a_package_lists_its_sql;
     mod a_password_is_forgotten;
     mod a_platform_is_claimed;
+    mod a_plugin_is_upgraded;
+    mod a_plugin_is_written;
     mod a_plugin_of_another_language_runs;
     mod a_program_signs_people_in;
     mod a_provider_is_swapped;
@@ -32,6 +34,7 @@ mod stories {
     mod a_record_lives;
     mod a_reference_crosses_files;
     mod a_relying_party;
+    mod a_report_reads_another_plugin;
     mod a_request_is_hardened;
     mod a_request_is_refused;
     mod a_second_factor_is_asked;

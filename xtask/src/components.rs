@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::fault::Fault;
 use crate::sql_section;
@@ -156,23 +156,9 @@ fn lay_out(built: &[Built], packages: &Path) -> Result<(), Fault> {
     remove_others(packages, &ids)
 }
 
-/// `sql.json`: the texts in order, each with what it does.
+/// `sql.json` as a file.
 fn catalogue(texts: &BTreeSet<String>) -> Result<Vec<u8>, Fault> {
-    let listed = texts.iter().map(|text| {
-        let first = text.split_whitespace().next().unwrap_or_default().to_ascii_lowercase();
-        // A write has neither WITH nor SELECT: a host refuses it.
-        let kind = match first.as_str() {
-            "select" | "with" | "values" => Some("read"),
-            "insert" | "replace" | "update" | "delete" => Some("write"),
-            _ => None,
-        };
-        match kind {
-            Some(kind) => json!({ "text": text, "kind": kind }),
-            None => json!({ "text": text }),
-        }
-    });
-    let catalogue = json!({ "v": 1, "texts": listed.collect::<Vec<_>>() });
-    let mut bytes = serde_json::to_vec_pretty(&catalogue).map_err(Fault::at("sql.json"))?;
+    let mut bytes = serde_json::to_vec_pretty(&sql_section::listing(texts)).map_err(Fault::at("sql.json"))?;
     bytes.push(b'\n');
     Ok(bytes)
 }

@@ -10,7 +10,8 @@ use sha2::{Digest as _, Sha256};
 use super::declaration::{self, Action, ActionTarget, GrantDeclaration, Report, Seed, Setting};
 use super::entity::{ENTITY, entity};
 use super::reading::{Faults, Part, is_key};
-use crate::records::schema::{Entity, Module};
+use super::views;
+use crate::records::schema::{Entity, Module, Published, Reading};
 
 /// The manifest format that this host reads.
 const FORMAT: u64 = 1;
@@ -130,6 +131,8 @@ const MEMBERS: &[&str] = &[
     "settings",
     "seed",
     "demo",
+    "views",
+    "reads",
 ];
 
 impl Manifest {
@@ -157,6 +160,18 @@ impl Manifest {
         manifest.filter(|_| faults.is_empty()).ok_or(faults)
     }
 
+    /// The views that it lets other plugins read.
+    #[must_use]
+    pub fn views(&self) -> &[Published] {
+        &self.records.between.published
+    }
+
+    /// The views of other plugins that it asks to read: what an organization consents to.
+    #[must_use]
+    pub fn reads(&self) -> &[Reading] {
+        &self.records.between.reads
+    }
+
     /// The action with this verb on the entity (`None`: the module) and target.
     #[must_use]
     pub fn action(&self, entity: Option<&str>, target: ActionTarget, verb: &str) -> Option<&Action> {
@@ -164,6 +179,11 @@ impl Manifest {
             action.verb == verb && action.target == target && action.entity.as_deref() == entity
         })
     }
+}
+
+/// Whether a plugin can be called so: a lower-case key that the host does not use itself.
+pub(crate) fn is_plugin_id(text: &str) -> bool {
+    is_key(text) && !RESERVED.contains(&text)
 }
 
 /// The id that a manifest states, whatever else is wrong with it.
@@ -176,8 +196,7 @@ fn assemble(root: &Part<'_>, bytes: &[u8], installed: Option<&HashSet<String>>) 
     if root.json("v").and_then(Json::as_u64) != Some(FORMAT) {
         root.fault("v", format!("this host reads manifests of format {FORMAT}"));
     }
-    let fits = |id: &str| is_key(id) && !RESERVED.contains(&id);
-    let id = root.such("id", fits, "a lower-case key that the host does not use itself");
+    let id = root.such("id", is_plugin_id, "a lower-case key that the host does not use itself");
     root.such("contract", offered, &format!("a version of the contract that this host offers: {CONTRACT}x"));
     let permissions = root.words("permissions", |word| PERMISSIONS.iter().find(|known| **known == word));
     let requires = root.words("requires", |plugin| {
@@ -203,6 +222,7 @@ fn assemble(root: &Part<'_>, bytes: &[u8], installed: Option<&HashSet<String>>) 
         records: Arc::new(Module {
             plugin: around.plugin.as_str().into(),
             tables: Arc::new(entities.iter().map(|entity| entity.key.to_string()).collect()),
+            between: views::between(root, &around, &entities),
             entities,
             version: Arc::clone(&version),
             private: declaration::steps(root),

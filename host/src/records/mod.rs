@@ -38,6 +38,7 @@ pub mod number;
 pub mod own;
 pub mod plugin_sql;
 mod profile;
+pub mod published;
 pub mod reference;
 pub mod rights;
 pub mod schema;
@@ -181,7 +182,11 @@ impl Records {
     }
 
     /// The organization's file of the plugin with this id.
-    fn file_of(&self, organization: OrganizationId, plugin: &str) -> Result<Arc<TenantFile>, RecordError> {
+    pub(in crate::records) fn file_of(
+        &self,
+        organization: OrganizationId,
+        plugin: &str,
+    ) -> Result<Arc<TenantFile>, RecordError> {
         Ok(self.files.open(organization, plugin, &PROFILE)?)
     }
 
@@ -219,6 +224,23 @@ impl Records {
         self.sweep_at_start(organization.id, module, platform_origin())?;
         self.ready.insert(key, state);
         Ok(())
+    }
+
+    /// The explicit steps of the module that its file has not taken yet; none when there is no file to be changed.
+    ///
+    /// # Errors
+    /// The file fails.
+    pub fn pending_steps(
+        &self,
+        organization: OrganizationId,
+        module: &Module,
+    ) -> Result<Vec<String>, RecordError> {
+        self.file(organization, module)?.read(|conn| evolve::pending(conn, module))
+    }
+
+    /// Forgets what is known of a file that was put aside.
+    pub fn forget(&self, organization: OrganizationId, plugin: &Arc<str>) {
+        self.ready.remove(&(organization, Arc::clone(plugin)));
     }
 
     /// Runs `f` on a snapshot of the module's file, on this thread.

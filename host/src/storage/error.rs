@@ -22,6 +22,9 @@ pub enum StorageError {
         /// Why.
         source: std::io::Error,
     },
+    /// Somebody goes on using a file that is to be put aside.
+    #[error("{} is in use; try again", .0.display())]
+    InUse(PathBuf),
     /// The SQLite library is older than the fixes that the files rely on.
     #[error("SQLite {found} is too old: 3.51.3 or later is needed")]
     OldSqlite {
@@ -70,6 +73,9 @@ pub enum StorageError {
     /// A write was tried on a connection for reading.
     #[error("this connection only reads")]
     ReadOnly,
+    /// Another file was to be attached to a connection that writes.
+    #[error("another file is read beside a snapshot only")]
+    AttachedToWriter,
     /// Host SQL that starts like a plugin's statement would share its cache.
     #[error("host SQL must not start with the mark of plugin SQL")]
     HostText,

@@ -10,7 +10,7 @@ pub(crate) mod records;
 pub(crate) mod settings;
 #[expect(unreachable_pub, reason = "the generated bindings name its cursor")]
 pub mod sql;
-mod wasi;
+pub(super) mod wasi;
 
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{HasSelf, Linker};
