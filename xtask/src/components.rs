@@ -17,6 +17,8 @@ use crate::sql_section;
 use crate::workspace::{Workspace, answers, metadata, run, say};
 
 const TRIPLE: &str = "wasm32-wasip2";
+/// The guest that behaves: the museum keeps it, `museum.rs`.
+const EXHIBIT: &str = "exhibit";
 
 /// Builds the first-party plugins and lays them out in the folder that the host embeds.
 pub(crate) fn first_party(workspace: &Workspace) -> Result<(), Fault> {
@@ -68,7 +70,8 @@ fn misbehaving(workspace: &Workspace) -> Result<Vec<Built>, Fault> {
     if !manifest.exists() {
         return Ok(Vec::new());
     }
-    let plugins = found(&manifest)?;
+    let mut plugins = found(&manifest)?;
+    plugins.retain(|plugin| plugin.package != EXHIBIT);
     let target = workspace.target.join("guests");
     ensure_target(&workspace.root)?;
     let mut build = workspace.cargo();
@@ -79,6 +82,23 @@ fn misbehaving(workspace: &Workspace) -> Result<Vec<Built>, Fault> {
     }
     run(&mut build)?;
     Ok(in_folder(plugins, &target.join(TRIPLE).join("release")))
+}
+
+/// Builds what the museum shows with the SDK as it is now, and lays it out in `room`.
+pub(crate) fn exhibit(workspace: &Workspace, room: &Path) -> Result<(), Fault> {
+    let manifest = workspace.root.join("tests/guests/Cargo.toml");
+    let mut plugins = found(&manifest)?;
+    plugins.retain(|plugin| plugin.package == EXHIBIT);
+    let target = workspace.target.join("guests");
+    ensure_target(&workspace.root)?;
+    let mut build = workspace.cargo();
+    build.args(["build", "--profile", "museum", "--target", TRIPLE, "-p", EXHIBIT, "--manifest-path"]);
+    // What is kept tells nothing of the machine that made it.
+    let home = std::env::var("HOME").unwrap_or_default();
+    let root = workspace.root.display();
+    build.env("RUSTFLAGS", format!("--remap-path-prefix={root}=stoa --remap-path-prefix={home}=home"));
+    run(build.arg(&manifest).arg("--target-dir").arg(&target))?;
+    lay_out(&in_folder(plugins, &target.join(TRIPLE).join("museum")), room)
 }
 
 struct Plugin {

@@ -7,19 +7,21 @@
 //!
 //! Reading order: `package/`, `manifest.rs`, `reading.rs`, `entity.rs`, `engine.rs`, `artifact.rs`, `worker.rs`, `sql/`,
 //! `shelf.rs`,
-//! `call.rs`, `breaker.rs`, `usage.rs`, `refusal.rs`, `imports/`, `hooks.rs`, `action.rs`, `report.rs`.
+//! `call.rs`, `breaker.rs`, `usage.rs`, `refusal.rs`, `imports/`, `capabilities.rs`, `installations/`, `hooks.rs`, `action.rs`, `report.rs`.
 
 mod action;
 mod artifact;
 mod bindings;
 mod breaker;
 mod call;
+pub mod capabilities;
 mod declaration;
 mod engine;
 mod entity;
 mod error;
 mod hooks;
 mod imports;
+pub mod installations;
 mod maker;
 mod manifest;
 mod package;
