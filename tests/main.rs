@@ -34,6 +34,7 @@ mod stories {
     mod a_record_lives;
     mod a_reference_crosses_files;
     mod a_relying_party;
+    mod a_report_reads_another_plugin;
     mod a_request_is_hardened;
     mod a_request_is_refused;
     mod a_second_factor_is_asked;

@@ -3,6 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+mod view;
+
+pub use self::view::{Reading, View};
+
 /// What a plugin is and offers.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -39,6 +43,12 @@ pub struct Manifest {
     pub seed: Vec<Seed>,
     /// Records that a demo organization has to look at, beside the seed; written as seeds are.
     pub demo: Vec<Seed>,
+    /// What other plugins may ask to read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub views: Vec<View>,
+    /// What it reads of other plugins.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reads: Vec<Reading>,
 }
 
 impl Manifest {

@@ -10,7 +10,8 @@ use sha2::{Digest as _, Sha256};
 use super::declaration::{self, Action, ActionTarget, GrantDeclaration, Report, Seed, Setting};
 use super::entity::{ENTITY, entity};
 use super::reading::{Faults, Part, is_key};
-use crate::records::schema::{Entity, Module};
+use super::views;
+use crate::records::schema::{Entity, Module, Published, Reading};
 
 /// The manifest format that this host reads.
 const FORMAT: u64 = 1;
@@ -130,6 +131,8 @@ const MEMBERS: &[&str] = &[
     "settings",
     "seed",
     "demo",
+    "views",
+    "reads",
 ];
 
 impl Manifest {
@@ -155,6 +158,18 @@ impl Manifest {
             Part::of(String::new(), &json, MEMBERS, &faults).map(|root| assemble(&root, bytes, installed));
         let faults = faults.into_list();
         manifest.filter(|_| faults.is_empty()).ok_or(faults)
+    }
+
+    /// The views that it lets other plugins read.
+    #[must_use]
+    pub fn views(&self) -> &[Published] {
+        &self.records.between.published
+    }
+
+    /// The views of other plugins that it asks to read: what an organization consents to.
+    #[must_use]
+    pub fn reads(&self) -> &[Reading] {
+        &self.records.between.reads
     }
 
     /// The action with this verb on the entity (`None`: the module) and target.
@@ -207,6 +222,7 @@ fn assemble(root: &Part<'_>, bytes: &[u8], installed: Option<&HashSet<String>>) 
         records: Arc::new(Module {
             plugin: around.plugin.as_str().into(),
             tables: Arc::new(entities.iter().map(|entity| entity.key.to_string()).collect()),
+            between: views::between(root, &around, &entities),
             entities,
             version: Arc::clone(&version),
             private: declaration::steps(root),

@@ -33,6 +33,7 @@ mod sql;
 #[cfg(test)]
 mod tests;
 mod usage;
+mod views;
 pub(crate) mod worker;
 
 use std::collections::HashSet;
@@ -112,7 +113,20 @@ impl Plugins {
             }
             plugins.shelve(plugin);
         }
-        Ok(plugins)
+        match plugins.all().iter().find_map(|plugin| plugins.misfit(plugin)) {
+            Some((package, faults)) => Err(PluginError::Manifest { package, faults }),
+            None => Ok(plugins),
+        }
+    }
+
+    /// What is wrong with the views of others that a plugin reads.
+    fn misfit(&self, plugin: &Plugin) -> Option<(String, Vec<ManifestFault>)> {
+        let all = self.all();
+        let faults = views::unpublished(&plugin.manifest, |id| {
+            let versions = all.iter().filter(|other| &*other.manifest.id == id);
+            versions.map(|other| &other.manifest.records.between).collect()
+        });
+        (!faults.is_empty()).then(|| (plugin.manifest.id.to_string(), faults))
     }
 
     /// Makes a plugin of a package that comes while the host runs, if it is good and has no more than what its level may
@@ -123,7 +137,11 @@ impl Plugins {
     pub fn check(&self, archive: &Archive, trust: Trust) -> Result<Plugin, Vec<PackageFault>> {
         let mut installed: HashSet<String> = self.shelf.now().keys().map(|id| id.to_string()).collect();
         installed.insert(archive.index().plugin.clone());
-        self.maker.check(archive, trust, Some(&installed))
+        let plugin = self.maker.check(archive, trust, Some(&installed))?;
+        match self.misfit(&plugin) {
+            Some((_, faults)) => Err(package::misfits(faults)),
+            None => Ok(plugin),
+        }
     }
 
     /// What makes plugins here: what it compiled is not compiled again.

@@ -38,6 +38,7 @@ pub mod number;
 pub mod own;
 pub mod plugin_sql;
 mod profile;
+pub mod published;
 pub mod reference;
 pub mod rights;
 pub mod schema;
@@ -181,7 +182,11 @@ impl Records {
     }
 
     /// The organization's file of the plugin with this id.
-    fn file_of(&self, organization: OrganizationId, plugin: &str) -> Result<Arc<TenantFile>, RecordError> {
+    pub(in crate::records) fn file_of(
+        &self,
+        organization: OrganizationId,
+        plugin: &str,
+    ) -> Result<Arc<TenantFile>, RecordError> {
         Ok(self.files.open(organization, plugin, &PROFILE)?)
     }
 

@@ -10,10 +10,11 @@ use super::cells::{Cell, push_sql};
 use super::evolve;
 use super::list::write_visible;
 use super::profile::PROFILE;
+use super::published;
 use super::rights::masked_names;
-use super::schema::{Entity, Module};
+use super::schema::{Entity, Module, Reading};
 use super::value::Value;
-use super::{RecordError, Scope};
+use super::{RecordError, Records, Scope};
 use crate::storage::{Connection, PluginMode, PluginSqlError};
 
 /// Most rows of one result.
@@ -36,19 +37,24 @@ pub struct Found {
     pub more: bool,
 }
 
-/// A plugin's text with the views that it names, each the caller's rows of an entity, and the values of their
-/// predicates.
+/// A plugin's text with the views that it names, each the caller's rows of an entity, its own or one that another plugin
+/// publishes, and the values of their predicates.
 ///
 /// # Errors
-/// The policy cannot be asked.
+/// The policy cannot be asked, or a view of another plugin cannot be read here.
 pub fn with_views(
+    engine: &Records,
     conn: &Rc<Connection>,
     scope: &Scope,
     module: &Module,
     text: &str,
 ) -> Result<(String, Vec<Value>), RecordError> {
     let mut params = vec![Value::Null; PARAMETERS];
-    let sql = behind_views(conn, module, text, |entity| {
+    let sql = behind_views(conn, module, text, |named| {
+        let entity = match named {
+            Named::Own(entity) => entity,
+            Named::Other(reading) => return published::select(engine, conn, scope, reading, &mut params),
+        };
         let mut select = format!("select {} from \"{}\" where ", columns(scope, entity), entity.key);
         match write_visible(scope, entity, "read", &mut select, &mut params) {
             Ok(()) => {}
@@ -60,20 +66,33 @@ pub fn with_views(
     Ok((sql, params.split_off(PARAMETERS)))
 }
 
-/// A plugin's text behind the views that it names, each what `select` says of its entity.
+/// What a view is of.
+enum Named<'a> {
+    /// An entity of the plugin's own.
+    Own(&'a Entity),
+    /// What another plugin publishes.
+    Other(&'a Reading),
+}
+
+/// A plugin's text behind the views that it names, each what `select` says of it.
 fn behind_views<E>(
     conn: &Rc<Connection>,
     module: &Module,
     text: &str,
-    mut select: impl FnMut(&Entity) -> Result<String, E>,
+    mut select: impl FnMut(Named<'_>) -> Result<String, E>,
 ) -> Result<String, E> {
     let lower = text.to_ascii_lowercase();
     let mut views = String::new();
-    for entity in module.entities.iter().filter(|entity| lower.contains(&format!("visible_{}", entity.key))) {
+    let own = module.entities.iter().map(|entity| (entity.key.to_string(), Named::Own(entity)));
+    let others = module.between.reads.iter().map(|reading| (reading.table(), Named::Other(reading)));
+    for (table, named) in own.chain(others) {
+        if !lower.contains(&format!("visible_{table}")) {
+            continue;
+        }
         if !views.is_empty() {
             views.push_str(", ");
         }
-        views.push_str(&conn.visible(&entity.key, &select(entity)?));
+        views.push_str(&conn.visible(&table, &select(named)?));
     }
     if views.is_empty() {
         return Ok(text.to_owned());
@@ -96,6 +115,11 @@ fn behind_views<E>(
 pub fn scratch(module: &Module) -> Result<Rc<Connection>, RecordError> {
     let conn = crate::storage::scratch(&PROFILE)?;
     evolve::apply(&conn, module)?;
+    for reading in &module.between.reads {
+        // No key holds a dot. The columns are what the manifest asks for: that they are published is asked elsewhere.
+        let columns = reading.columns.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
+        conn.batch(&format!("create table \"{}\" ({columns})", reading.key()))?;
+    }
     Ok(conn)
 }
 
@@ -109,8 +133,13 @@ pub fn compile(
     text: &str,
     time: Duration,
 ) -> Result<bool, PluginSqlError> {
-    let all = |entity: &Entity| {
-        let sql = format!("select {} from \"{}\" where deleted_at is null", entity.plugin_select, entity.key);
+    let all = |named: Named<'_>| {
+        let sql = match named {
+            Named::Own(entity) => {
+                format!("select {} from \"{}\" where deleted_at is null", entity.plugin_select, entity.key)
+            }
+            Named::Other(reading) => format!("select * from \"{}\"", reading.key()),
+        };
         Ok::<_, PluginSqlError>(sql)
     };
     let sql = behind_views(conn, module, text, all)?;
@@ -119,19 +148,21 @@ pub fn compile(
 
 /// The columns of a view: those that the caller may not read are empty.
 fn columns(scope: &Scope, entity: &Entity) -> String {
-    let masked = masked_names(scope, entity);
-    if masked.is_empty() {
-        return entity.plugin_select.clone();
-    }
-    let hidden = |name: &str| {
-        let whole = name.strip_suffix("_currency").unwrap_or(name);
-        masked.iter().any(|key| key == name || key == whole)
-    };
+    let hidden = masked(scope, entity);
     let shown = entity.columns().take(entity.plugin_width).map(|name| match hidden(&name) {
         true => format!("null as \"{name}\""),
         false => format!("\"{name}\""),
     });
     shown.collect::<Vec<_>>().join(", ")
+}
+
+/// Whether the caller may not read a column.
+pub(super) fn masked(scope: &Scope, entity: &Entity) -> impl Fn(&str) -> bool + use<> {
+    let masked = masked_names(scope, entity);
+    move |name| {
+        let whole = name.strip_suffix("_currency").unwrap_or(name);
+        masked.iter().any(|key| key == name || key == whole)
+    }
 }
 
 /// The first word of a text and what follows it.

@@ -16,6 +16,7 @@ use rusqlite::limits::Limit;
 
 use super::FileKind;
 use super::error::StorageError;
+use super::limits::{self, HOST_LIMITS, PLUGIN_LIMITS};
 use super::watchdog::{PATIENCE, Watchdog};
 
 /// With whose rights a plugin's statement reads.
@@ -64,6 +65,8 @@ pub(super) struct Watch {
     file: String,
     base: Instant,
     denied: Mutex<Option<String>>,
+    /// Tables of attached files that this file does not have, lower case. See [`Rules::uncounted`].
+    pub(super) strangers: ArcSwapOption<HashSet<String>>,
     shared: Arc<Shared>,
 }
 
@@ -76,6 +79,7 @@ impl Watch {
             file,
             base: Instant::now(),
             denied: Mutex::new(None),
+            strangers: ArcSwapOption::empty(),
             shared,
         }
     }
@@ -125,8 +129,9 @@ impl Watch {
         if mode == HOST {
             return Authorization::Allow;
         }
-        let entities = self.shared.entities.load();
-        let rules = Rules { mode, entities: entities.as_deref(), seal: &self.shared.seal };
+        let (entities, strangers) = (self.shared.entities.load(), self.strangers.load());
+        let (entities, strangers) = (entities.as_deref(), strangers.as_deref());
+        let rules = Rules { mode, entities, strangers, seal: &self.shared.seal };
         match rules.check(asked) {
             Ok(()) => Authorization::Allow,
             Err(what) => {
@@ -172,46 +177,11 @@ pub(super) fn confine(
     connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
     connection.set_limit(Limit::SQLITE_LIMIT_WORKER_THREADS, 0)?;
     connection.set_limit(Limit::SQLITE_LIMIT_TRIGGER_DEPTH, 8)?;
-    set_limits(connection, &HOST_LIMITS)?;
+    limits::set(connection, &HOST_LIMITS)?;
     let late = Arc::clone(watch);
     connection.progress_handler(STEPS, Some(move || late.is_late()))?;
     let asked = Arc::clone(watch);
     connection.authorizer(Some(move |context: AuthContext<'_>| asked.authorize(&context)))?;
-    Ok(())
-}
-
-type Limits = [(Limit, i32); 9];
-
-// Host and plugin share a handle, and these limits act while a statement is compiled or run; so each side has its own.
-const HOST_LIMITS: Limits = [
-    (Limit::SQLITE_LIMIT_LENGTH, 64 << 20),
-    (Limit::SQLITE_LIMIT_SQL_LENGTH, 1 << 20),
-    (Limit::SQLITE_LIMIT_COLUMN, 2_000),
-    (Limit::SQLITE_LIMIT_EXPR_DEPTH, 1_000),
-    (Limit::SQLITE_LIMIT_COMPOUND_SELECT, 500),
-    (Limit::SQLITE_LIMIT_VDBE_OP, 1_000_000),
-    (Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1_000),
-    (Limit::SQLITE_LIMIT_VARIABLE_NUMBER, 32_766),
-    (Limit::SQLITE_LIMIT_FUNCTION_ARG, 1_000),
-];
-
-// Twice the 64 KiB a plugin may send: the host puts its views before a caller's statement.
-const PLUGIN_LIMITS: Limits = [
-    (Limit::SQLITE_LIMIT_LENGTH, 4 << 20),
-    (Limit::SQLITE_LIMIT_SQL_LENGTH, 128 << 10),
-    (Limit::SQLITE_LIMIT_COLUMN, 256),
-    (Limit::SQLITE_LIMIT_EXPR_DEPTH, 100),
-    (Limit::SQLITE_LIMIT_COMPOUND_SELECT, 50),
-    (Limit::SQLITE_LIMIT_VDBE_OP, 25_000),
-    (Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 256),
-    (Limit::SQLITE_LIMIT_VARIABLE_NUMBER, 999),
-    (Limit::SQLITE_LIMIT_FUNCTION_ARG, 32),
-];
-
-fn set_limits(connection: &rusqlite::Connection, limits: &Limits) -> rusqlite::Result<()> {
-    for (limit, value) in limits {
-        connection.set_limit(*limit, *value)?;
-    }
     Ok(())
 }
 
@@ -229,7 +199,7 @@ impl<'a> Confined<'a> {
         mode: u8,
     ) -> Result<Self, StorageError> {
         watch.take_denied();
-        set_limits(connection, &PLUGIN_LIMITS)?;
+        limits::set(connection, &PLUGIN_LIMITS)?;
         let before = watch.mode.swap(mode, Ordering::Relaxed);
         Ok(Self { connection, watch, before })
     }
@@ -240,7 +210,7 @@ impl Drop for Confined<'_> {
         self.watch.mode.store(self.before, Ordering::Relaxed);
         if self.before == HOST {
             // The values are valid, so this cannot fail; and if it did, the tighter limits would stay.
-            let _ = set_limits(self.connection, &HOST_LIMITS);
+            let _ = limits::set(self.connection, &HOST_LIMITS);
         }
     }
 }
@@ -267,15 +237,17 @@ impl Drop for Trusted<'_> {
 struct Rules<'a> {
     mode: u8,
     entities: Option<&'a HashSet<String>>,
+    strangers: Option<&'a HashSet<String>>,
     seal: &'a str,
 }
 
 impl Rules<'_> {
     fn check(&self, asked: &AuthContext<'_>) -> Result<(), String> {
-        if asked.database_name.is_some_and(|name| name != "main") && !self.renames_in_temporary(&asked.action)
-        {
-            return Err("another database".into());
+        if let Some(other) = asked.database_name.filter(|name| *name != "main") {
+            let allowed = self.renames_in_temporary(&asked.action) || self.reads_elsewhere(other, asked);
+            return if allowed { Ok(()) } else { Err("another database".into()) };
         }
+        self.uncounted(asked)?;
         match asked.action {
             AuthAction::Select | AuthAction::Recursive => Ok(()),
             AuthAction::Function { function_name } => function(function_name, self.mode),
@@ -286,6 +258,29 @@ impl Rules<'_> {
             _ if self.mode == MIGRATION => self.migrate(&asked.action),
             other => Err(statement(&other).into()),
         }
+    }
+
+    /// The host's own views read other plugins' files, which have names that no plugin can know.
+    fn reads_elsewhere(&self, schema: &str, asked: &AuthContext<'_>) -> bool {
+        let AuthAction::Read { table_name, .. } = asked.action else { return false };
+        self.mode == AS_CALLER
+            && schema.ends_with(self.seal)
+            && self.is_sealed(asked.accessor)
+            && (!is_reserved(table_name) || is_asked_by_views(table_name))
+    }
+
+    /// A statement that takes no column of a table, as `count(*)` does, is asked about without the file: here a name that
+    /// only another file has is that file's table.
+    fn uncounted(&self, asked: &AuthContext<'_>) -> Result<(), String> {
+        let (AuthAction::Read { table_name, .. }, None) = (&asked.action, asked.database_name) else {
+            return Ok(());
+        };
+        let strange = self.strangers.is_some_and(|all| all.contains(&table_name.to_ascii_lowercase()));
+        if strange { Err(format!("reading `{table_name}` of another plugin")) } else { Ok(()) }
+    }
+
+    fn is_sealed(&self, accessor: Option<&str>) -> bool {
+        accessor.is_some_and(|view| view.ends_with(self.seal))
     }
 
     /// `alter table` also looks for the name in temporary triggers and views, of which there are none.
@@ -300,10 +295,10 @@ impl Rules<'_> {
         if self.mode == MIGRATION && (is_schema(table) || table == "pragma_quick_check") {
             return Ok(());
         }
-        let sealed = || accessor.is_some_and(|view| view.ends_with(self.seal));
-        // The host's own views ask whether a record is shared with the caller.
-        let asks_for_shares = self.mode == AS_CALLER && table == SHARES && sealed();
-        if is_reserved(table) && !asks_for_shares {
+        let sealed = || self.is_sealed(accessor);
+        // Views hold the caller's rows in whatever mode they are read: in a `write` action too.
+        let asks = self.mode != MIGRATION && is_asked_by_views(table) && sealed();
+        if is_reserved(table) && !asks {
             return Err(format!("reading `{table}`"));
         }
         if self.mode == AS_CALLER && self.is_entity(table) && !sealed() {
@@ -350,8 +345,10 @@ impl Rules<'_> {
     }
 }
 
-/// With whom records are shared.
-const SHARES: &str = "_stoa_shares";
+/// Whether the host's own views ask this table of the host: with whom a record is shared, what it is linked to.
+fn is_asked_by_views(table: &str) -> bool {
+    ["_stoa_shares", "_stoa_links"].contains(&table)
+}
 
 /// A name that only the host or SQLite itself may use.
 pub(super) fn is_reserved(name: &str) -> bool {

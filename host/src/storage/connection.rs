@@ -9,6 +9,7 @@ use std::time::Duration;
 use rusqlite::{CachedStatement, OpenFlags, Params};
 
 use super::FileKind;
+use super::attach::Attached;
 use super::changes::{self, Head};
 use super::checkpoint;
 use super::confine::{self, Shared, Trusted, Watch};
@@ -40,6 +41,7 @@ pub struct Connection {
     redacted: &'static [&'static str],
     pub(super) seen_entities: RefCell<Option<Arc<HashSet<String>>>>,
     pub(super) text: RefCell<String>,
+    pub(super) attached: RefCell<Vec<Attached>>,
     retired: Cell<bool>,
     pub(super) head: Cell<Option<Head>>,
     pub(super) schema_version: Cell<i64>,
@@ -56,9 +58,11 @@ impl Connection {
         shared: Arc<Shared>,
     ) -> Result<Self, StorageError> {
         let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        if role == Role::Writer {
-            flags |= OpenFlags::SQLITE_OPEN_CREATE;
-        }
+        flags |= match role {
+            Role::Writer => OpenFlags::SQLITE_OPEN_CREATE,
+            // Files that are attached have addresses, which say that they are only read.
+            Role::Reader => OpenFlags::SQLITE_OPEN_URI,
+        };
         let raw = rusqlite::Connection::open_with_flags(path, flags)?;
         raw.set_prepared_statement_cache_capacity(STATEMENTS);
         raw.busy_timeout(BUSY)?;
@@ -95,6 +99,7 @@ impl Connection {
             redacted,
             seen_entities: RefCell::new(None),
             text: RefCell::new(String::new()),
+            attached: RefCell::default(),
             retired: Cell::new(false),
             head: Cell::new(None),
             schema_version: Cell::new(-1),

@@ -73,6 +73,9 @@ pub enum StorageError {
     /// A write was tried on a connection for reading.
     #[error("this connection only reads")]
     ReadOnly,
+    /// Another file was to be attached to a connection that writes.
+    #[error("another file is read beside a snapshot only")]
+    AttachedToWriter,
     /// Host SQL that starts like a plugin's statement would share its cache.
     #[error("host SQL must not start with the mark of plugin SQL")]
     HostText,

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -113,7 +113,8 @@ impl TenantFile {
             let _deadline = connection.limited(deadline);
             f(connection)
         };
-        if connection.raw().is_autocommit() || connection.run("rollback").is_ok() {
+        let ended = connection.raw().is_autocommit() || connection.run("rollback").is_ok();
+        if ended && connection.detach_all().is_ok() {
             lent.give_back();
         }
         result
@@ -179,6 +180,11 @@ impl TenantFile {
     #[cfg(test)]
     pub(super) fn kept_readers(&self) -> (usize, usize) {
         self.inner.readers.kept()
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.inner.path
     }
 
     /// Whether nobody but the asker holds the file, nor any of its writes.

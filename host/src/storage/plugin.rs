@@ -60,11 +60,18 @@ impl Connection {
     ) -> Result<T, PluginSqlError> {
         let _confined = Confined::enter(self.raw(), &self.watch, mode)?;
         let compiling = self.watch.limit(deadline);
-        let mut statement = self.raw().prepare_cached(text).map_err(|error| self.explain(error))?;
+        let (mut kept, mut once);
+        let statement: &mut Statement<'_> = if self.has_attached() {
+            once = self.raw().prepare(text).map_err(|error| self.explain(error))?;
+            &mut once
+        } else {
+            kept = self.raw().prepare_cached(text).map_err(|error| self.explain(error))?;
+            &mut kept
+        };
         drop(compiling);
         if statement.readonly() {
             let _running = self.watch.limit(deadline);
-            return f(&mut statement).map_err(|error| self.explain(error));
+            return f(statement).map_err(|error| self.explain(error));
         }
         if let Some(why) = words::unbounded_write(sql) {
             return Err(PluginSqlError::refused(why));
@@ -74,7 +81,7 @@ impl Connection {
         }
         self.savepoint(|| {
             let _running = self.watch.limit(deadline * WRITE_PATIENCE);
-            f(&mut statement).map_err(|error| self.explain(error))
+            f(statement).map_err(|error| self.explain(error))
         })
     }
 

@@ -7,7 +7,7 @@ mod contacts;
 mod demo;
 mod hierarchy;
 
-use stoa_sdk::manifest::Grant;
+use stoa_sdk::manifest::{Grant, View};
 
 use crate::accounts::Account;
 use crate::contacts::Contact;
@@ -19,6 +19,7 @@ stoa_sdk::plugin! {
     entities: [Account, Contact],
     grants: grants(),
     demo: demo::records(),
+    views: views(),
 }
 
 const ALL: &[&str] =
@@ -41,6 +42,17 @@ fn grants() -> Vec<Grant> {
         Grant::new("rep", "own", "crm.contact", &["list", "read", "create", "update", "delete"]),
         Grant::new("readonly", "org", "crm.account", READ),
         Grant::new("readonly", "org", "crm.contact", READ),
+    ]
+}
+
+/// What reports of other plugins group and name their figures by; nothing that reaches a person or says what a company earns.
+fn views() -> Vec<View> {
+    vec![
+        View::of::<Account>(
+            "accounts",
+            &["name", "kind", "parent", "industry", "country", "employees", "owner_id", "team_id"],
+        ),
+        View::of::<Contact>("contacts", &["name", "title", "account", "owner_id", "team_id"]),
     ]
 }
 

@@ -14,6 +14,8 @@ mod reports;
 mod seed;
 mod totals;
 
+use stoa_sdk::manifest::Reading;
+
 use crate::opportunities::{Opportunity, StageHistory, actions};
 use crate::pipelines::{Pipeline, Stage, board};
 use crate::products::Product;
@@ -73,7 +75,13 @@ stoa_sdk::plugin! {
             label: "Sales by owner and product",
             help: "Opportunities won in the period: count and revenue per owner, product and currency. A sum that does not fit 64 bits of minor units is left empty and counted in the notes.",
         },
+        {
+            key: "sales_by_industry", run: reports::industry::by_industry, reads: Opportunity,
+            label: "Sales by industry",
+            help: "Per industry of the account and currency: how many opportunities are open and what they amount to, how many were won and their revenue. `from` and `to` bound the expected close date of open ones and the close date of closed ones. Opportunities without an account that the reader may see are left out and counted in the notes, and so is a sum that does not fit 64 bits of minor units.",
+        },
     ],
+    reads: [Reading::of("crm", "accounts", &["industry"])],
     grants: grants::grants(),
     seed: seed::seed(),
     demo: demo::records(),

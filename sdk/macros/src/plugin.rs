@@ -93,6 +93,8 @@ struct List {
     seed: Option<Expr>,
     demo: Option<Expr>,
     private: Option<Expr>,
+    views: Option<Expr>,
+    reads: Option<Expr>,
 }
 
 fn several<T: Parse>(input: ParseStream<'_>) -> Result<Vec<T>> {
@@ -121,6 +123,8 @@ impl Parse for List {
                 "seed" => list.seed = Some(input.parse()?),
                 "demo" => list.demo = Some(input.parse()?),
                 "private" => list.private = Some(input.parse()?),
+                "views" => list.views = Some(input.parse()?),
+                "reads" => list.reads = Some(input.parse()?),
                 _ => {
                     return Err(Error::new_spanned(
                         name,
@@ -180,6 +184,7 @@ fn describe(list: &List) -> Result<TokenStream> {
         None => quote! { ::std::vec::Vec::new() },
     };
     let (grants, settings) = (several(&list.grants), several(&list.settings));
+    let (views, reads) = (several(&list.views), several(&list.reads));
     let (seed, demo, private) = (several(&list.seed), several(&list.demo), several(&list.private));
     Ok(quote! {
         fn describe() -> ::stoa_sdk::Manifest {
@@ -200,6 +205,8 @@ fn describe(list: &List) -> Result<TokenStream> {
                 settings: #settings,
                 seed: #seed,
                 demo: #demo,
+                views: #views,
+                reads: #reads,
             })
         }
     })

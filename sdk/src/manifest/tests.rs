@@ -54,9 +54,14 @@ fn the_published_schema_knows_exactly_the_members_of_a_manifest() {
         settings: vec![],
         seed: vec![],
         demo: vec![],
+        views: vec![View { name: text(), entity: text(), columns: vec![] }],
+        reads: vec![Reading::of("p", "v", &[])],
     };
     same_keys(&schema, &serde_json::to_value(manifest).unwrap());
     same_keys(&definitions["grant"], &serde_json::to_value(Grant::new("r", "own", "a.b", &[])).unwrap());
+    let view = View { name: text(), entity: text(), columns: vec![] };
+    same_keys(&definitions["view"], &serde_json::to_value(view).unwrap());
+    same_keys(&definitions["reading"], &serde_json::to_value(Reading::of("p", "v", &[])).unwrap());
     same_keys(&definitions["step"], &serde_json::to_value(Step::new("0001", "")).unwrap());
     same_keys(&definitions["seed"], &serde_json::to_value(Seed::new("e", vec![])).unwrap());
 }

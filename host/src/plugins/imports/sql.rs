@@ -85,7 +85,8 @@ impl State {
     fn read_rows(&self, text: &str, params: &[u8]) -> Result<Rows, Refusal> {
         self.listed(text)?;
         let params = parse(params)?;
-        let sql = plugin_sql::with_views(self.conn(), self.scope(), self.module(), text).map_err(refusal)?;
+        let sql = plugin_sql::with_views(self.engine(), self.conn(), self.scope(), self.module(), text)
+            .map_err(refusal)?;
         let found = plugin_sql::read(self.conn(), self.sql_mode(), &sql, &params, self.statement_time());
         let plugin_sql::Found { columns, count, cells, more } = found.map_err(told)?;
         Ok(Rows { columns, count, cells, more })

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::{Archive, COMPONENT, MANIFEST, PackageFault, SQL, Trust};
 use crate::plugins::error::PluginError;
-use crate::plugins::{Maker, Plugin, sql};
+use crate::plugins::{Maker, ManifestFault, Plugin, sql};
 
 impl Maker {
     /// The package as a plugin that could be called, when it is good and within what its level may have.
@@ -34,15 +34,17 @@ impl Maker {
     }
 }
 
+/// Faults of the manifest as faults of the package.
+pub(in crate::plugins) fn misfits(faults: Vec<ManifestFault>) -> Vec<PackageFault> {
+    let fault =
+        |fault: ManifestFault| PackageFault::new(MANIFEST, format!("{}: {}", fault.pointer, fault.detail));
+    faults.into_iter().map(fault).collect()
+}
+
 /// The faults of the file that an error is about.
 fn told(error: PluginError) -> Vec<PackageFault> {
     match error {
-        PluginError::Manifest { faults, .. } => {
-            let fault = |fault: crate::plugins::ManifestFault| {
-                PackageFault::new(MANIFEST, format!("{}: {}", fault.pointer, fault.detail))
-            };
-            faults.into_iter().map(fault).collect()
-        }
+        PluginError::Manifest { faults, .. } => misfits(faults),
         PluginError::Component { detail, .. } => vec![PackageFault::new(COMPONENT, detail)],
         PluginError::Package { detail, .. } => vec![PackageFault::new(SQL, detail)],
         error @ PluginError::Sql { .. } => vec![PackageFault::new(SQL, error.to_string())],

@@ -19,6 +19,7 @@ use std::path::Path;
 use super::error::PluginError;
 
 pub use self::archive::{Archive, LARGEST};
+pub(in crate::plugins) use self::check::misfits;
 pub use self::signature::{PrivateKey, PublicKey};
 pub use self::trust::Trust;
 

@@ -3,6 +3,7 @@
 mod manifests;
 mod packages;
 mod sql;
+mod views;
 
 use std::path::{Path, PathBuf};
 

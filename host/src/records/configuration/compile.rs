@@ -188,6 +188,7 @@ impl<'d> Making<'d> {
             private: Vec::new(),
             fingerprint: "".into(),
             may_act_as_plugin: false,
+            between: crate::records::schema::Between::default(),
         };
         Some((rebuilt(&module, entities), sites))
     }

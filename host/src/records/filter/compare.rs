@@ -30,9 +30,11 @@ impl Compiler<'_> {
             }
             (Kind::References(..), op) => {
                 let none = if op == Op::Nin { "not " } else { "" };
-                self.push(&format!(
-                    "{alias}.id {none}in (select l.record from _stoa_links as l where l.entity = "
-                ));
+                let schema = &self.schema;
+                let linked = format!(
+                    "{alias}.id {none}in (select l.record from {schema}_stoa_links as l where l.entity = "
+                );
+                self.push(&linked);
                 self.text(&entity.key);
                 self.push(" and l.field = ");
                 self.text(&field.key);

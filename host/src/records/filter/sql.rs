@@ -72,6 +72,8 @@ pub(in crate::records) struct Compiler<'c> {
     pub(in crate::records) scope: &'c Scope,
     /// Whose file it is.
     file: &'c str,
+    /// What stands before the names of its tables when the file is attached to another; empty otherwise.
+    pub(in crate::records) schema: String,
     sight: Sight,
     aliases: usize,
     pieces: Vec<Piece>,
@@ -84,7 +86,7 @@ impl<'c> Compiler<'c> {
 
     /// Without an engine: for filters on an entity's own fields.
     pub(in crate::records) fn alone(scope: &'c Scope, file: &'c str, sight: Sight) -> Self {
-        Self { engine: None, scope, file, sight, aliases: 0, pieces: Vec::new() }
+        Self { engine: None, scope, file, schema: String::new(), sight, aliases: 0, pieces: Vec::new() }
     }
 
     /// The engine, for what lies in other files.
@@ -152,7 +154,9 @@ impl<'c> Compiler<'c> {
             Filter::Path(path) => self.path(path, entity, alias),
             Filter::Has(has) => self.has(has, alias, has.inner.is_all()),
             Filter::Tagged(tags) => {
-                self.push(&format!("{alias}.id in (select record from _stoa_tags where entity = "));
+                let schema = &self.schema;
+                let tagged = format!("{alias}.id in (select record from {schema}_stoa_tags where entity = ");
+                self.push(&tagged);
                 self.text(&entity.key);
                 for (at, tag) in tags.iter().enumerate() {
                     self.push(if at == 0 { " and fold in (" } else { ", " });
@@ -229,7 +233,10 @@ impl<'c> Compiler<'c> {
         let several = matches!(field.kind, Kind::References(..));
         let local = *path.target.plugin == *self.file;
         if several {
-            self.push(&format!("{alias}.id in (select l.record from _stoa_links as l where l.entity = "));
+            let schema = &self.schema;
+            let linked =
+                format!("{alias}.id in (select l.record from {schema}_stoa_links as l where l.entity = ");
+            self.push(&linked);
             self.text(&entity.key);
             self.push(" and l.field = ");
             self.text(&field.key);
@@ -239,7 +246,9 @@ impl<'c> Compiler<'c> {
         }
         if local {
             let (target, inside) = (self.entity(&path.target)?, self.alias());
-            self.push(&format!("(select {inside}.id from \"{}\" as {inside} where ", target.key));
+            let from =
+                format!("(select {inside}.id from {}\"{}\" as {inside} where ", self.schema, target.key);
+            self.push(&from);
             self.visible(&target, &inside)?;
             self.also(&path.inner, &target, &inside)?;
             self.push(")");
@@ -289,10 +298,11 @@ impl<'c> Compiler<'c> {
                 if to.is_none() {
                     self.push(&column);
                 }
-                self.push(&format!(
-                    " from _stoa_links as {links} join \"{}\" as {inside} on {inside}.id = {links}.record where {links}.entity = ",
-                    child.key
-                ));
+                let (schema, table) = (&self.schema, &child.key);
+                let from = format!(
+                    " from {schema}_stoa_links as {links} join {schema}\"{table}\" as {inside} on {inside}.id = {links}.record where {links}.entity = "
+                );
+                self.push(&from);
                 self.text(&child.key);
                 self.push(&format!(" and {links}.field = "));
                 self.text(&field.key);
@@ -303,7 +313,9 @@ impl<'c> Compiler<'c> {
                 if to.is_none() {
                     self.push(&column);
                 }
-                self.push(&format!(" from \"{}\" as {inside} where {column} is not null", child.key));
+                let schema = &self.schema;
+                let from = format!(" from {schema}\"{}\" as {inside} where {column} is not null", child.key);
+                self.push(&from);
                 column
             }
         };

@@ -15,5 +15,5 @@ mod tests;
 pub(in crate::records) use self::fields::{masked_names, write_masked};
 pub use self::form::told;
 pub use self::rows::predicate;
-pub(in crate::records) use self::rows::{Writing, branches};
+pub(in crate::records) use self::rows::{Writing, branches, predicate_there};
 pub(crate) use self::rows::{gone_predicate, permits};

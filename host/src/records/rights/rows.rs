@@ -47,6 +47,22 @@ pub fn predicate(
     Ok(())
 }
 
+/// The same for a table of a file that is attached as `schema`, where its shares and links stand too.
+pub(in crate::records) fn predicate_there(
+    scope: &Scope,
+    entity: &Entity,
+    rows: &Decision,
+    schema: &str,
+    sql: &mut String,
+    params: &mut Vec<Value>,
+) -> Result<(), RecordError> {
+    let mut compiler = Compiler::alone(scope, &entity.plugin, Sight::Caller);
+    compiler.schema = format!("{schema}.");
+    compiler.rows(entity, rows, &format!("\"{}\"", entity.key), true)?;
+    compiler.done().write(sql, params);
+    Ok(())
+}
+
 /// The decision taken apart, as conditions that together select the same rows and each of which an index answers in the
 /// order of rows. None when it is one already.
 pub(in crate::records) fn branches(
@@ -153,7 +169,9 @@ impl Predicate for Writing<'_, '_> {
             return Ok(());
         }
         let level = if changing { " and level = 'update'" } else { "" };
-        self.compiler.push(&format!("{}.id in (select record from _stoa_shares where entity = ", self.alias));
+        let (alias, schema) = (self.alias, &self.compiler.schema);
+        let shared = format!("{alias}.id in (select record from {schema}_stoa_shares where entity = ");
+        self.compiler.push(&shared);
         self.compiler.text(&self.entity.key);
         self.compiler.push(" and subject in (");
         let principal = &self.compiler.scope.caller.principal;

@@ -1,5 +1,6 @@
 //! Declared entities, compiled once per plugin version: keys, kinds, columns, and where each field stands in a row.
 
+mod between;
 mod field;
 mod kind;
 mod rule;
@@ -12,6 +13,7 @@ use serde::Deserialize;
 use super::duplicates::rule::Rule;
 use super::tx::Hook;
 
+pub use self::between::{Between, Published, Reading};
 pub use self::field::Field;
 use self::field::system_fields;
 pub use self::kind::{Choice, Kind, OnDelete, Stored, Target};
@@ -270,6 +272,8 @@ pub struct Module {
     pub fingerprint: Arc<str>,
     /// Whether its manifest may act with its own authority.
     pub may_act_as_plugin: bool,
+    /// What it lets other plugins read, and what it reads of others.
+    pub between: Between,
 }
 
 impl Module {

@@ -18,7 +18,7 @@ use crate::records::{RecordError, Scope, list};
 use crate::storage::Verdict;
 
 /// Tools that are kept under trees of the garden.
-fn shed() -> Arc<Module> {
+pub(super) fn shed() -> Arc<Module> {
     let to = |plugin: &str, key: &str| Target { plugin: plugin.into(), entity: key.into() };
     let fields = vec![
         Field { required: true, indexed: true, ..field("name", Kind::Text) },
@@ -43,6 +43,7 @@ fn shed() -> Arc<Module> {
         tables: Arc::new(HashSet::from(["tool".to_owned()])),
         fingerprint: "1".into(),
         may_act_as_plugin: true,
+        between: crate::records::schema::Between::default(),
     })
 }
 

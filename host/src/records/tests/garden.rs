@@ -99,6 +99,7 @@ pub(crate) fn module(version: &str, entities: Vec<Arc<Entity>>, private: Vec<Ste
         tables: Arc::new(tables),
         fingerprint: version.into(),
         may_act_as_plugin: true,
+        between: crate::records::schema::Between::default(),
     })
 }
 

@@ -1,6 +1,7 @@
 //! The engine on real files, with a module made by hand and hooks that a test scripts.
 
 mod agreement;
+mod between;
 mod bulk;
 mod crossing;
 mod deletion;

@@ -1,5 +1,6 @@
 //! Storage as its users see it: files, writes, the change log, and plugins that try what they may not.
 
+mod attached;
 mod change_log;
 mod files;
 mod hostile_sql;

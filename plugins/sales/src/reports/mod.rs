@@ -1,7 +1,8 @@
 //! Figures over opportunities, each with its definition in the manifest. All read `visible_opportunity`, so a figure
-//! never counts what its reader may not see; amounts are summed as integers, per currency.
+//! never counts what its reader may not see (`industry.rs` also the accounts that `crm` publishes); amounts are summed as integers, per currency.
 
 pub(crate) mod cycle;
+pub(crate) mod industry;
 pub(crate) mod pipeline;
 pub(crate) mod quantile;
 pub(crate) mod sales;

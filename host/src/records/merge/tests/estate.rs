@@ -79,6 +79,7 @@ fn orchard() -> Arc<Module> {
         tables: Arc::new(HashSet::from(["basket".to_owned()])),
         fingerprint: "1".into(),
         may_act_as_plugin: false,
+        between: crate::records::schema::Between::default(),
     })
 }
 

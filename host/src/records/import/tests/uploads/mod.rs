@@ -89,6 +89,7 @@ fn module() -> Arc<Module> {
         tables: Arc::new(std::iter::once("thing".to_owned()).collect()),
         fingerprint: "1".into(),
         may_act_as_plugin: false,
+        between: crate::records::schema::Between::default(),
     })
 }
 
