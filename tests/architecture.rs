@@ -5,6 +5,8 @@
 
 mod attacks;
 mod codes;
+mod contract;
+mod contract_planted;
 mod planted;
 mod rules;
 mod source;

@@ -4,6 +4,7 @@
 
 mod extract;
 pub mod kills;
+pub mod npm;
 pub mod tutorial;
 
 use serde_json::Value;

@@ -24,6 +24,9 @@ mod stories {
     mod a_package_lists_its_sql;
     mod a_password_is_forgotten;
     mod a_platform_is_claimed;
+    mod a_plugin_is_upgraded;
+    mod a_plugin_is_written;
+    mod a_plugin_of_another_language_runs;
     mod a_program_signs_people_in;
     mod a_provider_is_swapped;
     mod a_provider_lies;
@@ -49,6 +52,7 @@ mod stories {
     mod every_operation_is_guarded;
     mod files_are_kept;
     mod many_writers_meet;
+    mod old_components_still_run;
     mod operators_look_in;
     mod packages_are_signed;
     mod pages_and_bodies_are_guarded;

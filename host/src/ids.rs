@@ -110,6 +110,8 @@ id! {
     ClientId;
     /// Another issuer whose people may sign in.
     ProviderId;
+    /// A version of a plugin that is brought to many organizations.
+    RolloutId;
     /// One request, for logs and the change log.
     RequestId;
 }

@@ -1,114 +1,74 @@
 //! Write Stoa plugins: declare entities, add the logic, get the rest from the host.
 //!
 //! This is one complete plugin. The host makes of it: a table per organization, a REST resource with filters, sorting
-//! and paging, permissions, a change log, imports, an OpenAPI document, and the action and the report below.
+//! and paging, permissions, a change log, imports, an OpenAPI document, and the action and the report below. `stoa plugin new`
+//! begins with it, and it stands in `plugins/examples/notes`.
 //!
 //! ```
 //! use stoa_sdk::prelude::*;
 //!
-//! /// Something to be done.
-//! #[entity(key = "task", plural = "tasks", title = "subject", hooks(before_create = check, before_update = check))]
-//! pub struct Task {
-//!     /// What is to be done.
-//!     #[field(max = 200, searchable = 2)]
-//!     subject: String,
-//!     /// The last day on which it may be done.
-//!     due_on: Option<Date>,
-//!     #[field(default = "normal")]
-//!     priority: Priority,
-//!     /// What it may cost.
-//!     budget: Option<Money>,
-//!     #[field(read_only)]
-//!     done_at: Option<DateTime>,
-//!     #[field(references = "crm.account", on_delete = "detach")]
+//! /// Something worth remembering about an account.
+//! #[entity(key = "note", plural = "notes", title = "text")]
+//! pub struct Note {
+//!     #[field(max = 1_000, searchable = 5)]
+//!     text: String,
+//!     /// The company that it is about.
+//!     #[field(references = "crm.account", on_delete = "detach", inverse = "notes", indexed)]
 //!     account: Option<RecordId>,
+//!     #[field(read_only, default = false)]
+//!     pinned: bool,
 //! }
 //!
-//! #[entity]
-//! pub enum Priority {
-//!     Low,
-//!     Normal,
-//!     High,
-//! }
-//!
-//! /// Runs inside the write's transaction, for every write: REST, import, action.
-//! fn check(ctx: &Context, drafts: &mut [Draft<Task>]) -> Result<()> {
-//!     let today = ctx.today()?;
-//!     for draft in drafts {
-//!         if draft.changes(|task| task.due_on) && draft.due_on.is_some_and(|due| due < today) {
-//!             draft.refuse("/due_on", "in_the_past", "choose today or a later day");
-//!         }
+//! /// `POST /api/v1/notes/notes/{id}/pin`
+//! fn pin(ctx: &Context, id: Reference<Note>, _: ()) -> Result<()> {
+//!     let mut note = ctx.records::<Note>().get(id)?;
+//!     if note.pinned {
+//!         return Err(Refusal::conflict("already_pinned", "the note is pinned already"));
 //!     }
-//!     Ok(())
+//!     note.pinned = true;
+//!     ctx.records().save(&mut note)
 //! }
 //!
-//! #[entity(value)]
-//! pub struct Finish {
-//!     /// When, if not now.
-//!     at: Option<DateTime>,
-//! }
-//!
-//! /// `POST /api/v1/tasks/tasks/{id}/finish`
-//! fn finish(ctx: &Context, id: Reference<Task>, input: Finish) -> Result<()> {
-//!     let mut task = ctx.records::<Task>().get(id)?;
-//!     if task.done_at.is_some() {
-//!         return Err(Refusal::conflict("task_done", "the task is done already").with("allowed", vec!["reopen"]));
-//!     }
-//!     task.done_at = Some(input.at.unwrap_or(ctx.now()));
-//!     ctx.records().save(&mut task)
-//! }
-//!
-//! #[entity(value)]
-//! pub struct Period {
-//!     from: Option<Date>,
-//! }
-//!
+//! /// An account and the number of its notes that the caller may read.
 //! #[entity(row)]
-//! pub struct Load {
-//!     owner: UserId,
-//!     open: i64,
+//! pub struct Line {
+//!     #[field(references = "crm.account")]
+//!     account: RecordId,
+//!     notes: i64,
 //! }
 //!
-//! /// `visible_task` holds the records that the caller may read, and no others.
-//! const LOAD: Sql = sql!(
-//!     "select owner_id, count(*) from visible_task where done_at is null and (?1 is null or due_on >= ?1) ",
-//!     "group by owner_id order by 2 desc"
-//! );
-//!
-//! fn load(ctx: &Context, params: Period) -> Result<Report<Load>> {
-//!     ctx.sql().read(LOAD, &[&params.from]).map(Report::new)
+//! /// `GET /api/v1/notes/reports/known`
+//! fn known(ctx: &Context, _: ()) -> Result<Report<Line>> {
+//!     let text = sql!(
+//!         "select account, count(*) from visible_note where account is not null ",
+//!         "group by account order by 2 desc, 1 limit 100"
+//!     );
+//!     ctx.sql().read(text, &[]).map(Report::new)
 //! }
 //!
 //! stoa_sdk::plugin! {
-//!     id: "tasks",
-//!     name: "Tasks",
-//!     module: "tasks",
+//!     id: "notes",
+//!     name: "Notes",
+//!     module: "notes",
 //!     requires: ["crm"],
-//!     entities: [Task],
-//!     actions: [
-//!         { key: "task.finish", run: finish, on: record, mode: write, label: "Finish" },
+//!     entities: [Note],
+//!     actions: [{ key: "note.pin", run: pin, on: record, mode: write, label: "Pin" }],
+//!     reports: [{ key: "known", run: known, reads: Note, label: "Known", help: "Notes per account." }],
+//!     grants: [
+//!         Grant::new("manager", "team", "notes.note", &["list", "read", "create", "update", "delete", "pin"]),
+//!         Grant::new("rep", "own", "notes.note", &["list", "read", "create", "update", "pin"]),
+//!         Grant::new("readonly", "org", "notes.note", &["list", "read"]),
 //!     ],
-//!     reports: [
-//!         { key: "load", run: load, reads: Task, label: "Load", help: "Open tasks per owner." },
-//!     ],
-//!     grants: [Grant::new("rep", "own", "tasks.task", &["list", "read", "create", "update", "finish"])],
 //! }
 //!
 //! // Everything runs natively too, against a host in memory:
 //! # fn main() -> Result<()> {
 //! let host = stoa_sdk::testing::Host::new::<Plugin>();
-//! let task = Task {
-//!     subject: "Call back".into(),
-//!     due_on: None,
-//!     priority: Priority::High,
-//!     budget: None,
-//!     done_at: None,
-//!     account: None,
-//! };
-//! let id = host.context().records().create(&task)?;
-//! finish(&host.context(), id, Finish { at: None })?;
-//! assert!(host.context().records().get(id)?.done_at.is_some());
-//! assert_eq!(describe().entities[0].plural, "tasks");
+//! let note = Note { text: "Call back".into(), account: None, pinned: false };
+//! let id = host.context().records().create(&note)?;
+//! pin(&host.context(), id, ())?;
+//! assert!(host.context().records().get(id)?.pinned);
+//! assert_eq!(describe().entities[0].plural, "notes");
 //! # Ok(())
 //! # }
 //! ```

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 use stoa_testkit::{Answer, Client, Host, Organization};
 use stoa_tests::text;
+use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
+use wit_parser::{ManglingAndAbi, Resolve};
 
 use crate::staff::claim;
 
@@ -233,4 +235,102 @@ fn a_plugin_that_keeps_failing_is_paused_where_it_fails_and_nowhere_else() {
     let line = "stoa_plugin_failures_total{plugin=\"hostile\",version=\"0.1.0\",kind=\"action\"} 5";
     assert!(metrics.contains(line) && metrics.contains("stoa_plugins_paused 1"), "{metrics}");
     assert!(!metrics.contains(text(&good, "organization_id")), "no organization is told there");
+}
+
+#[test]
+fn what_a_plugin_began_and_did_not_finish_never_happened() {
+    let Some(guests) = guests() else { return };
+    let host = Host::start_with(&guests);
+    let acme = organization(&host, &guests, "acme");
+    let owner = acme.owner();
+    for (verb, reason) in [("half_then_loop", "plugin_cpu_limit"), ("half_then_panic", "plugin_panicked")] {
+        assert_eq!(refused(&act(&owner, verb)), reason);
+        assert!(owner.all("/api/v1/hostile/things").is_empty(), "{verb}");
+        others_are_served(&owner);
+    }
+}
+
+#[test]
+fn what_a_plugin_says_when_it_falls_and_how_much_it_passes_stays_with_the_operator() {
+    let Some(guests) = guests() else { return };
+    let host = Host::start_with(&guests);
+    let acme = organization(&host, &guests, "acme");
+    let owner = acme.owner();
+    let answer = act(&owner, "spill");
+    assert_eq!(refused(&answer), "plugin_panicked");
+    assert!(!answer.text().contains("horse"), "{}", answer.text());
+    assert!(host.log().contains("correct horse"), "the author finds it in the log");
+    // Sixteen megabytes in one argument: no host takes them, and the log does not have them.
+    assert!(refused(&act(&owner, "huge")).starts_with("plugin_"));
+    assert!(host.log().len() < 4 << 20, "{}", host.log().len());
+    others_are_served(&owner);
+}
+
+#[test]
+fn a_hook_that_falls_within_a_call_leaves_nothing_behind() {
+    let Some(guests) = guests() else { return };
+    let host = Host::start_with(&guests);
+    let acme = organization(&host, &guests, "acme");
+    let owner = acme.owner();
+    let answer = act(&owner, "stumble");
+    let names: Vec<String> =
+        owner.all("/api/v1/hostile/things").iter().map(|thing| text(thing, "name").to_owned()).collect();
+    assert!(!names.contains(&"panic".to_owned()), "{names:?}");
+    assert_eq!(names.len(), usize::from(answer.status() < 300), "{names:?}: {}", answer.text());
+    assert!(
+        !answer.text().contains("on purpose"),
+        "what it said when it fell is not told: {}",
+        answer.text()
+    );
+    others_are_served(&owner);
+}
+
+#[test]
+fn a_plugin_sees_no_environment_and_no_clock_but_the_host_s() {
+    let Some(guests) = guests() else { return };
+    let host = Host::start_with(&guests);
+    let acme = organization(&host, &guests, "acme");
+    let owner = acme.owner();
+    for verb in ["environment", "clock"] {
+        let answer = act_of(&owner, "thief", verb);
+        assert!(answer.status() >= 400 && !answer.text().contains("seen"), "{verb}: {}", answer.text());
+        others_are_served(&owner);
+    }
+}
+
+/// A component that imports this interface, and does nothing.
+fn wanting(package: &str, interface: &str, version: &str) -> Vec<u8> {
+    let text = format!(
+        "package test:guest;\nworld guest {{ import {package}/{interface}@{version}; }}\n\
+         package {package}@{version} {{ interface {interface} {{ open: func() -> u32; }} }}\n"
+    );
+    let mut resolve = Resolve::default();
+    let parsed = resolve.push_source("guest.wit", &text).unwrap();
+    let world = resolve.select_world(&[parsed], Some("guest")).unwrap();
+    let mut module = dummy_module(&resolve, world, ManglingAndAbi::Standard32);
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
+    ComponentEncoder::default().module(&module).unwrap().encode().unwrap()
+}
+
+#[test]
+fn a_component_that_wants_what_no_host_gives_is_not_loaded() {
+    let mut host = Host::start();
+    host.stop();
+    for (package, interface, version) in [
+        ("wasi:sockets", "instance-network", "0.2.6"),
+        ("wasi:http", "outgoing-handler", "0.2.6"),
+        ("stoa:plugin", "weather", "1.90.0"),
+        ("stoa:plugin", "clock", "2.0.0"),
+        ("acme:other", "thing", "1.0.0"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let plugin = folder.path().join("thief");
+        fs::create_dir(&plugin).unwrap();
+        let manifest = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("guests/thief/manifest.json");
+        fs::copy(manifest, plugin.join("manifest.json")).unwrap();
+        fs::write(plugin.join("component.wasm"), wanting(package, interface, version)).unwrap();
+        let answer = host.cli(&["org", "list", "--plugins", &folder.path().to_string_lossy()]);
+        assert!(!answer.succeeded, "{package}/{interface}@{version} was loaded");
+        assert!(answer.stderr.contains(package), "it is named: {}", answer.stderr);
+    }
 }

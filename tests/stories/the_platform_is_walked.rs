@@ -62,6 +62,20 @@ fn case(operation: &str) -> Case {
         "license_module" => (404, Some(&["billing", "owner"]), json!({})),
         "revoke_licence" => (404, Some(&["billing", "security", "owner"]), Value::Null),
         "list_organization_domains" => (404, Some(ALL), Value::Null),
+        "list_installations" | "get_installation" | "list_installation_events" => {
+            (404, Some(ALL), Value::Null)
+        }
+        // They name a plugin in the query.
+        "preview_installation" | "get_fleet" => (400, Some(ALL), Value::Null),
+        "install_plugin" => (404, Some(&["operator", "owner"]), json!({ "version": "1.0.0" })),
+        "roll_back_plugin" | "enable_plugin" | "disable_plugin" | "pin_plugin" | "unpin_plugin"
+        | "uninstall_plugin" => (404, Some(&["operator", "owner"]), Value::Null),
+        "list_rollouts" => (200, Some(ALL), Value::Null),
+        "begin_rollout" => {
+            (404, Some(&["operator", "owner"]), json!({ "plugin": "nothing", "version": "1.0.0" }))
+        }
+        "get_rollout" => (404, Some(ALL), Value::Null),
+        "stop_rollout" => (404, Some(&["operator", "owner"]), Value::Null),
         "list_plugin_usage" => (200, Some(readers), Value::Null),
         "verify_organization_domain" => (404, Some(security), json!({ "record": "x" })),
         other => panic!("the operation `{other}` has no case: say here who may call it"),

@@ -10,13 +10,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::fault::Fault;
 use crate::sql_section;
 use crate::workspace::{Workspace, answers, metadata, run, say};
 
 const TRIPLE: &str = "wasm32-wasip2";
+/// The guest that behaves: the museum keeps it, `museum.rs`.
+const EXHIBIT: &str = "exhibit";
 
 /// Builds the first-party plugins and lays them out in the folder that the host embeds.
 pub(crate) fn first_party(workspace: &Workspace) -> Result<(), Fault> {
@@ -68,7 +70,8 @@ fn misbehaving(workspace: &Workspace) -> Result<Vec<Built>, Fault> {
     if !manifest.exists() {
         return Ok(Vec::new());
     }
-    let plugins = found(&manifest)?;
+    let mut plugins = found(&manifest)?;
+    plugins.retain(|plugin| plugin.package != EXHIBIT);
     let target = workspace.target.join("guests");
     ensure_target(&workspace.root)?;
     let mut build = workspace.cargo();
@@ -79,6 +82,23 @@ fn misbehaving(workspace: &Workspace) -> Result<Vec<Built>, Fault> {
     }
     run(&mut build)?;
     Ok(in_folder(plugins, &target.join(TRIPLE).join("release")))
+}
+
+/// Builds what the museum shows with the SDK as it is now, and lays it out in `room`.
+pub(crate) fn exhibit(workspace: &Workspace, room: &Path) -> Result<(), Fault> {
+    let manifest = workspace.root.join("tests/guests/Cargo.toml");
+    let mut plugins = found(&manifest)?;
+    plugins.retain(|plugin| plugin.package == EXHIBIT);
+    let target = workspace.target.join("guests");
+    ensure_target(&workspace.root)?;
+    let mut build = workspace.cargo();
+    build.args(["build", "--profile", "museum", "--target", TRIPLE, "-p", EXHIBIT, "--manifest-path"]);
+    // What is kept tells nothing of the machine that made it.
+    let home = std::env::var("HOME").unwrap_or_default();
+    let root = workspace.root.display();
+    build.env("RUSTFLAGS", format!("--remap-path-prefix={root}=stoa --remap-path-prefix={home}=home"));
+    run(build.arg(&manifest).arg("--target-dir").arg(&target))?;
+    lay_out(&in_folder(plugins, &target.join(TRIPLE).join("museum")), room)
 }
 
 struct Plugin {
@@ -136,23 +156,9 @@ fn lay_out(built: &[Built], packages: &Path) -> Result<(), Fault> {
     remove_others(packages, &ids)
 }
 
-/// `sql.json`: the texts in order, each with what it does.
+/// `sql.json` as a file.
 fn catalogue(texts: &BTreeSet<String>) -> Result<Vec<u8>, Fault> {
-    let listed = texts.iter().map(|text| {
-        let first = text.split_whitespace().next().unwrap_or_default().to_ascii_lowercase();
-        // A write has neither WITH nor SELECT: a host refuses it.
-        let kind = match first.as_str() {
-            "select" | "with" | "values" => Some("read"),
-            "insert" | "replace" | "update" | "delete" => Some("write"),
-            _ => None,
-        };
-        match kind {
-            Some(kind) => json!({ "text": text, "kind": kind }),
-            None => json!({ "text": text }),
-        }
-    });
-    let catalogue = json!({ "v": 1, "texts": listed.collect::<Vec<_>>() });
-    let mut bytes = serde_json::to_vec_pretty(&catalogue).map_err(Fault::at("sql.json"))?;
+    let mut bytes = serde_json::to_vec_pretty(&sql_section::listing(texts)).map_err(Fault::at("sql.json"))?;
     bytes.push(b'\n');
     Ok(bytes)
 }

@@ -10,6 +10,7 @@ mod check;
 mod components;
 mod fault;
 mod host;
+mod museum;
 mod prove;
 mod serve;
 // The host's own file: one reader of the section for both.
@@ -34,6 +35,7 @@ cargo xtask <command>: everything that is done to this repository
   build  [--release]         build the plugins and the binary with the plugins inside
   check                      formatting, lints, licences and advisories of the dependencies
   bench  [requests|writes|import|records]  measure, beside a FastAPI server doing the same work
+  museum                     keep components of a newly published contract, for every later host to run
   prove  [kill|strangers]    long runs: kill -9 with exact counts, requests made at random
 
 `cargo xtask <command> --help` says what a command does, step by step.
@@ -63,6 +65,7 @@ fn run(command: Option<&str>, mut arguments: Arguments) -> Result<(), Fault> {
         Some("test") => (suite::HELP, suite::command),
         Some("check") => (check::HELP, check::command),
         Some("bench") => (bench::HELP, bench::command),
+        Some("museum") => (museum::HELP, museum::command),
         Some("prove") => (prove::HELP, prove::command),
         Some(other) => return Err(Fault::new(format!("`{other}` is no command\n\n{HELP}"))),
     };

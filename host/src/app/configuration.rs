@@ -1,8 +1,6 @@
 //! The organization's own schema put in force: serialized with making the organization ready, so that no file is brought
 //! to an older schema while a newer one is being published.
 
-use std::sync::Arc;
-
 use super::{App, AppError, Entered};
 use crate::caller::Caller;
 use crate::records::configuration::Published;
@@ -19,8 +17,7 @@ impl App {
         expected: Option<i64>,
         note: String,
     ) -> Result<Published, AppError> {
-        let entrance = Arc::clone(&self.entrances.entry(entered.organization.id).or_default());
-        let alone = entrance.lock().await;
+        let alone = self.alone(entered.organization.id).await;
         let scope = entered.scope(caller);
         let published = self.configuration.publish(&scope, entered.ground(), expected, note).await?;
         self.entered.remove(&entered.organization.id);
@@ -40,8 +37,7 @@ impl App {
         version: i64,
         note: String,
     ) -> Result<Published, AppError> {
-        let entrance = Arc::clone(&self.entrances.entry(entered.organization.id).or_default());
-        let alone = entrance.lock().await;
+        let alone = self.alone(entered.organization.id).await;
         let scope = entered.scope(caller);
         let published = self.configuration.roll_back(&scope, entered.ground(), version, note).await?;
         self.entered.remove(&entered.organization.id);

@@ -1,12 +1,14 @@
 //! App: every handle of one host, made once, in layer order; and an organization made ready for its requests.
 //!
-//! Reading order: this file, `seed.rs` (what an organization starts with), `work.rs` (jobs), `demo.rs`.
+//! Reading order: this file, `seed.rs` (what an organization starts with), `installing.rs` and `rollouts.rs` (versions of plugins), `work.rs` (jobs), `demo.rs`.
 
 mod configuration;
 mod demo;
 mod error;
+mod installing;
 mod policy;
 mod provision;
+mod rollouts;
 mod seed;
 mod work;
 
@@ -27,6 +29,7 @@ use crate::mail::Mailer;
 use crate::organizations::{Organization, Organizations};
 use crate::outbound::{Outbound, OutboundError, Rules};
 use crate::platform::Platform;
+use crate::plugins::installations::{Chosen, Installation, Installations};
 use crate::plugins::{Package, Plugin, Plugins};
 use crate::policy::{Grant, Policy, PolicyIndex};
 use crate::records::configuration::{Configuration, Ground};
@@ -39,6 +42,7 @@ use crate::settings::Settings;
 use crate::storage::{ControlPlane, Secrets, TenantFiles, check_sqlite_version};
 
 pub use self::error::AppError;
+pub use self::installing::{InstallError, Preview};
 pub use self::provision::{Provision, ProvisionError, Provisioned};
 
 /// Every handle of a host. Cheap to clone.
@@ -62,6 +66,8 @@ pub struct App {
     pub records: Records,
     /// Plugin code.
     pub plugins: Plugins,
+    /// Which of it organizations run.
+    pub installations: Installations,
     /// The schemas that organizations arrange themselves.
     pub configuration: Configuration,
     /// Imports.
@@ -96,6 +102,8 @@ pub struct Entered {
     pub policy: Arc<PolicyIndex>,
     /// The plugins that it may use.
     pub plugins: Vec<Arc<Plugin>>,
+    /// The versions that were chosen, licensed or not.
+    chosen: Chosen,
     /// The modules as this organization has them: its own fields, rules and objects included.
     modules: Arc<[Arc<Module>]>,
     /// The version of its configuration that they are of.
@@ -103,6 +111,17 @@ pub struct Entered {
     ground: Ground,
     /// The rights that plugins and the configuration propose.
     grants: Arc<[Grant]>,
+}
+
+/// Why a plugin that an organization has does not run.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Absence {
+    /// The module that it belongs to is not licensed.
+    Unlicensed(String),
+    /// It was switched off here.
+    Disabled,
+    /// The version was stopped for everybody.
+    Stopped,
 }
 
 impl Entered {
@@ -116,6 +135,16 @@ impl Entered {
     #[must_use]
     pub const fn ground(&self) -> &Ground {
         &self.ground
+    }
+
+    /// Why the plugin with this id does not run here; `None`: because nothing was ever said about it.
+    #[must_use]
+    pub fn absence(&self, id: &str) -> Option<Absence> {
+        if let Some(plugin) = self.chosen.plugin(id) {
+            return Some(Absence::Unlicensed(plugin.manifest.module.clone().unwrap_or_default()));
+        }
+        let installation = self.chosen.installation(id)?;
+        Some(if installation.enabled { Absence::Stopped } else { Absence::Disabled })
     }
 
     /// What this caller may do where.
@@ -173,6 +202,7 @@ impl App {
         let plugins = tokio::task::spawn_blocking(move || Plugins::load(packages, artifacts, key)).await??;
         Ok(Self {
             licensing: Licensing::new(control.clone(), clock.clone()),
+            installations: Installations::new(control.clone(), clock.clone()),
             settings: Settings::new(control, clock.clone()),
             policy: Policy::with_clock(clock.clone()),
             configuration: Configuration::new(records.clone()),
@@ -208,15 +238,17 @@ impl App {
     /// A schema change that is not additive, a policy that does not load, or storage fails.
     pub async fn enter(&self, organization: &Arc<Organization>) -> Result<Arc<Entered>, AppError> {
         let entitlement = self.licensing.entitlement(organization.id).await?;
-        if let Some(entered) = self.known(organization, &entitlement)? {
+        let installations = self.installations.of(organization.id).await?;
+        if let Some(entered) = self.known(organization, &entitlement, &installations)? {
             return Ok(entered);
         }
-        let entrance = Arc::clone(&self.entrances.entry(organization.id).or_default());
-        let _entrance = entrance.lock().await;
-        if let Some(entered) = self.known(organization, &entitlement)? {
+        let _alone = self.alone(organization.id).await;
+        let installations = self.installations.of(organization.id).await?;
+        if let Some(entered) = self.known(organization, &entitlement, &installations)? {
             return Ok(entered);
         }
-        let entered = Arc::new(self.make_ready(organization, entitlement).await?);
+        let chosen = self.plugins.chosen(installations);
+        let entered = Arc::new(self.make_ready(organization, entitlement, chosen).await?);
         self.entered.insert(organization.id, Arc::clone(&entered));
         Ok(entered)
     }
@@ -226,17 +258,30 @@ impl App {
         &self,
         organization: &Arc<Organization>,
         entitlement: &Arc<Entitlement>,
+        installations: &Arc<[Installation]>,
     ) -> Result<Option<Arc<Entered>>, AppError> {
-        let Some(entered) = self.entered.get(&organization.id).map(|entered| Arc::clone(&entered)) else {
+        let Some(mut entered) = self.entered.get(&organization.id).map(|entered| Arc::clone(&entered)) else {
             return Ok(None);
         };
+        let rebased = !self.plugins.still(&entered.chosen, installations);
+        if rebased {
+            // Most changes are of other organizations' plugins: then this one is made of the same.
+            let chosen = self.plugins.chosen(Arc::clone(installations));
+            entered = Arc::new(Entered { chosen, ..(*entered).clone() });
+        }
         let now = self.clock.now();
-        let usual = self.plugins.usual();
-        let licensed = usual.iter().filter(|plugin| plugin.licensed(entitlement, now));
+        let chosen = entered.chosen.plugins().iter();
+        let licensed = chosen.filter(|plugin| plugin.licensed(entitlement, now));
         let same = Arc::ptr_eq(&entered.organization, organization)
             && licensed.map(Arc::as_ptr).eq(entered.plugins.iter().map(Arc::as_ptr))
             && self.configuration.version_in_force(organization.id)? == entered.version;
-        Ok(same.then(|| self.under_present_policy(entered)))
+        if !same {
+            return Ok(None);
+        }
+        if rebased {
+            self.entered.insert(organization.id, Arc::clone(&entered));
+        }
+        Ok(Some(self.under_present_policy(entered)))
     }
 
     /// What a crash interrupted is finished before anybody looks. A failure keeps nobody out: it is logged, and tried
@@ -252,10 +297,11 @@ impl App {
         &self,
         organization: &Arc<Organization>,
         entitlement: Arc<Entitlement>,
+        chosen: Chosen,
     ) -> Result<Entered, AppError> {
         let now = self.clock.now();
-        let mut plugins = self.plugins.usual();
-        plugins.retain(|plugin| plugin.licensed(&entitlement, now));
+        let licensed = chosen.plugins().iter().filter(|plugin| plugin.licensed(&entitlement, now));
+        let plugins: Vec<Arc<Plugin>> = licensed.cloned().collect();
         let mut settings = HashMap::new();
         settings.insert(Arc::from("host"), self.settings.all(organization.id, "host").await?);
         for plugin in &plugins {
@@ -282,6 +328,7 @@ impl App {
             entitlement,
             policy: self.load_policy(organization.id, &grants).await?,
             plugins,
+            chosen,
             modules: compiled.modules,
             version: published.version.version,
             ground,

@@ -25,6 +25,9 @@ impl App {
         if let Err(error) = self.jobs.resume().await {
             tracing::error!(%error, "interrupted jobs cannot be resumed");
         }
+        if let Err(error) = self.resume_rollouts().await {
+            tracing::error!(%error, "interrupted roll-outs cannot be resumed");
+        }
         let room = Arc::new(Semaphore::new(AT_ONCE));
         while let Ok(place) = Arc::clone(&room).acquire_owned().await {
             let job = match self.jobs.claim_next().await {

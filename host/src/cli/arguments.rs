@@ -12,7 +12,10 @@ use crate::http::gate::Terminal;
 use crate::http::proxy::{ForwardedHeader, TrustedProxies};
 use crate::http::terms::{Limits, Rate};
 
-pub(super) use self::plugin::{CheckPackage, KeyGen, PackFolder, PluginCommand, SignPackage};
+pub(super) use self::plugin::{
+    BuildProject, CheckPackage, DevProject, KeyGen, NewProject, PackFolder, PluginCommand, SignPackage,
+    StageHost, TestProject,
+};
 
 /// Stoa: a CRM platform for many organizations in one binary.
 #[derive(Debug, Parser)]
@@ -379,10 +382,6 @@ mod tests {
             "stoa license acme sales --revoke",
             "stoa api-key create --org acme --role rep --json",
             "stoa import --org acme --spec s.json f.csv",
-            "stoa plugin keygen k --json",
-            "stoa plugin pack d --publisher P --key k --host 1.0.0 -o f.stoa",
-            "stoa plugin sign f.stoa --key k",
-            "stoa plugin check f.stoa --public-key x --trust verified",
             "stoa doctor --data d",
         ] {
             assert!(Arguments::try_parse_from(line.split(' ')).is_ok(), "{line}");

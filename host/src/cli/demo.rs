@@ -18,7 +18,7 @@ use crate::organizations::Organization;
 use crate::records::schema::Entity;
 use std::sync::Arc;
 
-const SLUG: &str = "demo";
+pub(super) const SLUG: &str = "demo";
 const EMAIL: &str = "demo@example.com";
 const FILE: &str = "demo.json";
 

@@ -28,6 +28,9 @@ pub enum CliError {
     /// A package, or what is to be one, is not good.
     #[error("{0}")]
     Package(String),
+    /// Something of an author's project, with what to do.
+    #[error("{0}")]
+    Author(String),
     /// The host refused.
     #[error("{}", told(.0))]
     Refused(Value),

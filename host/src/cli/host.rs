@@ -78,7 +78,7 @@ impl Here {
     async fn open(installation: &Installation, data: &Path, lock: Lock) -> Result<Self, CliError> {
         // Links are paths then: nobody can be reached at an address of this process.
         let nowhere = PublicAddress { origin: String::new(), base_domain: None };
-        let app = open(installation, data, nowhere, Asking::default()).await?;
+        let app = open(installation, data, nowhere, Asking::default(), Clock::system()).await?;
         let listener =
             OperatorListener::bind(data).map_err(|error| CliError::Io("the socket cannot be made", error))?;
         let (stop, stopping) = watch::channel(false);
@@ -96,6 +96,7 @@ pub(super) async fn open(
     data: &Path,
     address: PublicAddress,
     outbound: Asking,
+    clock: Clock,
 ) -> Result<App, CliError> {
     let config = Config {
         data: data.to_path_buf(),
@@ -106,7 +107,7 @@ pub(super) async fn open(
     };
     heap::limit_to_machine();
     let packages = packages(installation.plugins.as_deref()).map_err(AppError::from)?;
-    let app = App::open(&config, packages, Clock::system()).await?;
+    let app = App::open(&config, packages, clock).await?;
     tokio::spawn(app.clone().work());
     Ok(app)
 }
@@ -114,7 +115,7 @@ pub(super) async fn open(
 include!(concat!(env!("OUT_DIR"), "/embedded_plugins.rs"));
 
 /// The embedded packages, then those of the folder.
-fn packages(folder: Option<&Path>) -> Result<Vec<Package>, PluginError> {
+pub(super) fn packages(folder: Option<&Path>) -> Result<Vec<Package>, PluginError> {
     let embedded =
         EMBEDDED.iter().map(|(id, manifest, component, sql)| Package::embedded(id, manifest, component, sql));
     let mut packages: Vec<Package> = embedded.collect();

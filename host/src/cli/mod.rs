@@ -57,7 +57,7 @@ async fn run(command: Command) -> Result<ExitCode, CliError> {
         Command::ApiKey(KeyCommand::Create(options)) => commands::create_api_key(options).await,
         Command::Import(options) => import::run(options).await,
         Command::Admin(AdminCommand::ClaimCode(options)) => commands::claim_code(options).await,
-        Command::Plugin(command) => plugin::run(command),
+        Command::Plugin(command) => plugin::run(command).await,
         Command::Doctor(options) => doctor::run(options).await,
         Command::Worker(child) => Ok(worker::serve(&child.job, child.memory, child.cpu)),
     }

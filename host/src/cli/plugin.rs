@@ -1,4 +1,14 @@
-//! `stoa plugin`: what authors and publishers do with packages. None of it needs a host.
+//! `stoa plugin`: what authors and publishers do with plugins and packages.
+//!
+//! This file makes, signs and checks packages; the folder has what authors do before (`new.rs`, `cargo.rs`, `build.rs`,
+//! `dev.rs`, `battery/`).
+
+mod battery;
+mod build;
+mod cargo;
+mod dev;
+mod new;
+mod stage;
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Write as _};
@@ -11,10 +21,18 @@ use zeroize::Zeroizing;
 
 use super::arguments::{CheckPackage, KeyGen, PackFolder, PluginCommand, SignPackage};
 use super::{CliError, output};
-use crate::plugins::{Archive, LARGEST, Maker, PackageFault, PrivateKey, PublicKey, Trust, files_of};
+use crate::plugins::{Archive, LARGEST, Maker, PackageFault, PrivateKey, PublicKey, Trust};
 
-pub(super) fn run(command: PluginCommand) -> Result<ExitCode, CliError> {
+/// Who publishes what is only checked.
+const UNPUBLISHED: &str = "nobody yet";
+
+pub(super) async fn run(command: PluginCommand) -> Result<ExitCode, CliError> {
     match command {
+        PluginCommand::New(options) => new::run(&options),
+        PluginCommand::Build(options) => build::run(&options),
+        PluginCommand::Dev(options) => dev::run(options).await,
+        PluginCommand::Stage(options) => stage::run(options).await,
+        PluginCommand::Test(options) => battery::run(options).await,
         PluginCommand::Keygen(options) => keygen(&options),
         PluginCommand::Pack(options) => pack(&options),
         PluginCommand::Sign(options) => sign(&options),
@@ -39,7 +57,8 @@ fn keygen(options: &KeyGen) -> Result<ExitCode, CliError> {
 }
 
 fn pack(options: &PackFolder) -> Result<ExitCode, CliError> {
-    let files = files_of(&options.folder).map_err(refused)?;
+    let scratch = Scratch::new()?;
+    let files = build::files(&options.folder, &scratch.maker()?)?;
     let mut archive = Archive::pack(files, &options.publisher, options.host.as_deref()).map_err(refused)?;
     if let Some(path) = &options.key {
         archive = archive.sign(&private_key(path)?);
@@ -56,7 +75,13 @@ fn sign(options: &SignPackage) -> Result<ExitCode, CliError> {
 }
 
 fn check(options: &CheckPackage) -> Result<ExitCode, CliError> {
-    let archive = read(&options.file)?;
+    let scratch = Scratch::new()?;
+    let maker = scratch.maker()?;
+    let archive = if options.file.is_dir() {
+        Archive::pack(build::files(&options.file, &maker)?, UNPUBLISHED, None).map_err(refused)?
+    } else {
+        read(&options.file)?
+    };
     if let Some(text) = &options.public_key {
         let key = PublicKey::parse(text)
             .ok_or_else(|| CliError::Package(format!("`{text}` is no public key: 32 bytes in base64")))?;
@@ -64,10 +89,6 @@ fn check(options: &CheckPackage) -> Result<ExitCode, CliError> {
     }
     let trust = Trust::parse(&options.trust)
         .ok_or_else(|| CliError::Package(format!("`{}` is no level of trust", options.trust)))?;
-    let scratch = Scratch::new()?;
-    // Nothing that was compiled here outlives the command, so nobody needs to know the key.
-    let maker =
-        Maker::new(scratch.0.clone(), [0; 32]).map_err(|error| CliError::Package(error.to_string()))?;
     maker.check(&archive, trust, None).map_err(|faults| {
         let lines: Vec<String> = faults.iter().map(|fault| format!("\n  {fault}")).collect();
         CliError::Package(format!("{} is refused:{}", options.file.display(), lines.concat()))
@@ -144,6 +165,16 @@ impl Scratch {
         let made = std::fs::DirBuilder::new().mode(0o700).create(&path);
         made.map_err(|error| CliError::File(path.clone(), error))?;
         Ok(Self(path))
+    }
+
+    /// Makes plugins here. Nothing that is compiled here outlives the command, so nobody needs to know the key.
+    fn maker(&self) -> Result<Maker, CliError> {
+        Self::maker_in(self.0.clone())
+    }
+
+    /// The same on another thread.
+    fn maker_in(folder: PathBuf) -> Result<Maker, CliError> {
+        Maker::new(folder, [0; 32]).map_err(|error| CliError::Package(error.to_string()))
     }
 }
 

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use super::arguments::Serve;
 use super::{CliError, demo, folder, host, output};
 use crate::app::{App, AppError};
+use crate::clock::Clock;
 use crate::config::{Asking, PublicAddress};
 use crate::http::gate::Terminal;
 use crate::http::operator::socket::OperatorListener;
@@ -24,6 +25,15 @@ const CONNECTIONS: usize = 8_192;
 const FEW: usize = 64;
 
 pub(super) async fn run(options: Serve) -> Result<ExitCode, CliError> {
+    run_with(options, Clock::system(), |_| {}).await
+}
+
+/// The same on this clock; `opened` gets the host before it serves.
+pub(super) async fn run_with(
+    options: Serve,
+    clock: Clock,
+    opened: impl FnOnce(App),
+) -> Result<ExitCode, CliError> {
     let data = folder::prepare(&options.installation.data)?;
     let _lock = folder::try_lock(&data)?.ok_or_else(|| CliError::FolderTaken(data.clone()))?;
     let stop = server::stop_signal().map_err(|error| CliError::Io("signals cannot be listened to", error))?;
@@ -37,7 +47,7 @@ pub(super) async fn run(options: Serve) -> Result<ExitCode, CliError> {
     let doors = Doors::new(CONNECTIONS, options.edge.connections_per_client, terminal.proxies.clone());
     let address = public_address(options.public_url, options.base_domain, &here);
     let outbound = Asking { loopback: options.allow_loopback_outbound, ports: options.outbound_port };
-    let app = host::open(&options.installation, &data, address, outbound).await?;
+    let app = host::open(&options.installation, &data, address, outbound, clock).await?;
     let operator = Operator { app: app.clone(), uploads: host::uploads(&data), data };
     if options.demo {
         demo::prepare(&operator).await?;
@@ -47,6 +57,7 @@ pub(super) async fn run(options: Serve) -> Result<ExitCode, CliError> {
     if !options.demo {
         offer_claim(&app, &platform_origin).await?;
     }
+    opened(app.clone());
     tracing::info!(address = %here, platform = %platform_origin, "serving");
     let listeners = Listeners { public, operations, socket, platform, platform_origin };
     listeners.serve(operator, options.demo, (terminal, doors), stop).await?;

@@ -47,6 +47,13 @@ impl Limits {
     }
 }
 
+/// What one call of this kind may use: time in the guest, time altogether, calls of the host, bytes of memory.
+#[must_use]
+pub(crate) const fn allowed(kind: CallKind) -> (Duration, Duration, u32, usize) {
+    let limits = Limits::of(kind);
+    (limits.cpu, limits.wall, HOST_CALLS, MEMORY)
+}
+
 /// On what the plugin stands while it runs.
 #[derive(Clone)]
 #[expect(clippy::large_enum_variant, reason = "one of them per call; a box would be one more allocation")]

@@ -21,8 +21,8 @@ use super::{Plugin, engine, imports};
 /// What making plugins needs of an installation, or of the scratch folder of an author. One for each process, since it has
 /// the engine.
 pub(crate) struct Maker {
-    engine: Engine,
-    artifacts: Artifacts,
+    pub(super) engine: Engine,
+    pub(super) artifacts: Artifacts,
     checks: Checks,
     /// What the plugins use.
     pub(super) watches: Arc<Watches>,

@@ -181,6 +181,11 @@ impl Manifest {
     }
 }
 
+/// Whether a plugin can be called so: a lower-case key that the host does not use itself.
+pub(crate) fn is_plugin_id(text: &str) -> bool {
+    is_key(text) && !RESERVED.contains(&text)
+}
+
 /// The id that a manifest states, whatever else is wrong with it.
 pub(super) fn stated_id(bytes: &[u8]) -> Option<String> {
     let json: Json = serde_json::from_slice(bytes).ok()?;
@@ -191,8 +196,7 @@ fn assemble(root: &Part<'_>, bytes: &[u8], installed: Option<&HashSet<String>>) 
     if root.json("v").and_then(Json::as_u64) != Some(FORMAT) {
         root.fault("v", format!("this host reads manifests of format {FORMAT}"));
     }
-    let fits = |id: &str| is_key(id) && !RESERVED.contains(&id);
-    let id = root.such("id", fits, "a lower-case key that the host does not use itself");
+    let id = root.such("id", is_plugin_id, "a lower-case key that the host does not use itself");
     root.such("contract", offered, &format!("a version of the contract that this host offers: {CONTRACT}x"));
     let permissions = root.words("permissions", |word| PERMISSIONS.iter().find(|known| **known == word));
     let requires = root.words("requires", |plugin| {

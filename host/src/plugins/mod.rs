@@ -7,19 +7,21 @@
 //!
 //! Reading order: `package/`, `manifest.rs`, `reading.rs`, `entity.rs`, `engine.rs`, `artifact.rs`, `worker.rs`, `sql/`,
 //! `shelf.rs`,
-//! `call.rs`, `breaker.rs`, `usage.rs`, `refusal.rs`, `imports/`, `hooks.rs`, `action.rs`, `report.rs`.
+//! `call.rs`, `breaker.rs`, `usage.rs`, `refusal.rs`, `imports/`, `capabilities.rs`, `installations/`, `hooks.rs`, `action.rs`, `report.rs`.
 
 mod action;
 mod artifact;
 mod bindings;
 mod breaker;
 mod call;
+pub mod capabilities;
 mod declaration;
 mod engine;
 mod entity;
 mod error;
 mod hooks;
 mod imports;
+pub mod installations;
 mod maker;
 mod manifest;
 mod package;
@@ -56,12 +58,14 @@ use crate::records::schema::Module;
 use crate::records::{RecordError, Scope};
 
 pub use self::action::{Answer, Invocation};
+pub(crate) use self::call::allowed;
 pub use self::declaration::{Action, ActionMode, ActionTarget, Column, Report, Seed};
 pub use self::error::PluginError;
 pub(crate) use self::maker::Maker;
+pub(crate) use self::manifest::is_plugin_id;
 pub use self::manifest::{Manifest, ManifestFault};
 pub use self::package::{Archive, LARGEST, Package, PackageFault, PrivateKey, PublicKey, Trust, files_of};
-pub use self::usage::{CallKind, PluginUsage, Used};
+pub use self::usage::{CallKind, Most, PluginUsage, Used};
 
 /// One version of a plugin, ready to be called.
 pub struct Plugin {
@@ -140,9 +144,14 @@ impl Plugins {
         }
     }
 
+    /// What makes plugins here: what it compiled is not compiled again.
+    pub(crate) fn maker(&self) -> &Maker {
+        &self.maker
+    }
+
     /// Makes this version one that can be run, in place of the same version if that is there.
-    pub fn shelve(&self, plugin: Plugin) {
-        self.shelf.put(Arc::new(plugin));
+    pub fn shelve(&self, plugin: impl Into<Arc<Plugin>>) {
+        self.shelf.put(plugin.into());
     }
 
     /// Takes a version away; whoever runs it now finishes what he began.

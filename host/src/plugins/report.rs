@@ -31,6 +31,26 @@ pub(super) fn form(column: &Column) -> Option<Form> {
 }
 
 impl Plugins {
+    /// Starts the plugin once, on a snapshot and with the limits of a report, and calls nothing: that it comes up is what is
+    /// to be known. On this thread, which must not be an async worker.
+    ///
+    /// # Errors
+    /// [`RecordError::Plugin`] when it does not.
+    pub fn probe(&self, engine: &Records, scope: &Scope, plugin: &Arc<Plugin>) -> Result<(), RecordError> {
+        let module = plugin.module(scope)?;
+        let _pass = self.gate.enter(scope.organization.id);
+        engine.read(scope, module, |conn| {
+            let ground = Ground::Read {
+                engine: engine.clone(),
+                conn: Rc::clone(conn),
+                scope: scope.clone(),
+                module: Arc::clone(module),
+                now: engine.now(),
+            };
+            call::run(plugin, ground, CallKind::Report, |_, _| Ok(Ok(())))
+        })
+    }
+
     /// Runs a report as the caller, on one snapshot, on this thread, which must not be an async worker.
     ///
     /// # Errors

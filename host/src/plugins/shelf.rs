@@ -10,7 +10,7 @@ use super::Plugin;
 
 /// The versions of each plugin, the oldest first. Read at every request and changed by an administrator now and then, so
 /// that a change makes a new one.
-type Versions = BTreeMap<Arc<str>, Vec<Arc<Plugin>>>;
+pub(super) type Versions = BTreeMap<Arc<str>, Vec<Arc<Plugin>>>;
 
 /// The plugins at hand.
 #[derive(Default)]

@@ -55,6 +55,19 @@ pub struct Used {
     pub host_calls: u64,
     /// Most memory of one call, in bytes.
     pub memory: u64,
+    /// Most of each in one call.
+    pub most: Most,
+}
+
+/// The most that one call used.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Most {
+    /// Processor time of guest and host for it.
+    pub cpu: Duration,
+    /// Time altogether.
+    pub wall: Duration,
+    /// Calls of the host.
+    pub host_calls: u64,
 }
 
 /// What a plugin used in an organization.
@@ -91,6 +104,9 @@ struct Counters {
     wall: AtomicU64,
     host_calls: AtomicU64,
     memory: AtomicU64,
+    most_cpu: AtomicU64,
+    most_wall: AtomicU64,
+    most_host_calls: AtomicU64,
 }
 
 /// A plugin version in an organization.
@@ -172,6 +188,9 @@ impl Watch {
         counters.wall.fetch_add(micros(spent.wall), Ordering::Relaxed);
         counters.host_calls.fetch_add(spent.host_calls.into(), Ordering::Relaxed);
         counters.memory.fetch_max(spent.memory as u64, Ordering::Relaxed);
+        counters.most_cpu.fetch_max(micros(spent.cpu), Ordering::Relaxed);
+        counters.most_wall.fetch_max(micros(spent.wall), Ordering::Relaxed);
+        counters.most_host_calls.fetch_max(spent.host_calls.into(), Ordering::Relaxed);
         self.breaker().ended(now, admitted, spent.failed)
     }
 
@@ -200,6 +219,11 @@ impl Counters {
             wall: Duration::from_micros(read(&self.wall)),
             host_calls: read(&self.host_calls),
             memory: read(&self.memory),
+            most: Most {
+                cpu: Duration::from_micros(read(&self.most_cpu)),
+                wall: Duration::from_micros(read(&self.most_wall)),
+                host_calls: read(&self.most_host_calls),
+            },
         }
     }
 }

@@ -5,7 +5,8 @@
 //! lowers its own limits of memory, processor time and files before it reads a byte, works from its standard input to its
 //! standard output, and is ended when its time is over. The child gets no environment and no file of the installation.
 //!
-//! This is the only place where the host starts a program, and the program is itself.
+//! This is the only place where a host that serves starts a program, and the program is itself. (The author's commands start
+//! cargo: `cli/plugin/cargo.rs`.)
 
 use std::io::{self, Read, Write};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};

@@ -240,6 +240,20 @@ fn indexes(entity: &Entity) -> Vec<(Option<&Field>, String)> {
     all
 }
 
+/// The names of the private steps that a file with tables has not taken yet. A new file has nothing to lose.
+pub(super) fn pending(conn: &Rc<Connection>, module: &Module) -> Result<Vec<String>, RecordError> {
+    let taken: HashSet<String> = {
+        let mut statement = conn.prepare("select key from _stoa_schema")?;
+        let keys = statement.query_map([], |row| row.get(0))?;
+        keys.collect::<rusqlite::Result<_>>()?
+    };
+    if taken.is_empty() {
+        return Ok(Vec::new());
+    }
+    let names = module.private.iter().map(|step| step.name.to_string());
+    Ok(names.filter(|name| !taken.contains(&format!("private:{name}"))).collect())
+}
+
 /// The private tables: ordered steps of the plugin, run under the authorizer's rules for migrations. An edited one is
 /// refused: files that had it before would differ from files that get it now.
 fn private(conn: &Rc<Connection>, module: &Module) -> Result<(), RecordError> {

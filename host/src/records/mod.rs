@@ -226,6 +226,23 @@ impl Records {
         Ok(())
     }
 
+    /// The explicit steps of the module that its file has not taken yet; none when there is no file to be changed.
+    ///
+    /// # Errors
+    /// The file fails.
+    pub fn pending_steps(
+        &self,
+        organization: OrganizationId,
+        module: &Module,
+    ) -> Result<Vec<String>, RecordError> {
+        self.file(organization, module)?.read(|conn| evolve::pending(conn, module))
+    }
+
+    /// Forgets what is known of a file that was put aside.
+    pub fn forget(&self, organization: OrganizationId, plugin: &Arc<str>) {
+        self.ready.remove(&(organization, Arc::clone(plugin)));
+    }
+
     /// Runs `f` on a snapshot of the module's file, on this thread.
     ///
     /// # Errors

@@ -15,6 +15,10 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "host/0001_control", sql: include_str!("../../../migrations/host/0001_control.sql") },
     Migration { name: "host/0002_platform", sql: include_str!("../../../migrations/host/0002_platform.sql") },
     Migration { name: "host/0003_domains", sql: include_str!("../../../migrations/host/0003_domains.sql") },
+    Migration {
+        name: "host/0005_installations",
+        sql: include_str!("../../../migrations/host/0005_installations.sql"),
+    },
 ];
 
 /// The control database. Cheap to clone.

@@ -22,6 +22,9 @@ pub enum StorageError {
         /// Why.
         source: std::io::Error,
     },
+    /// Somebody goes on using a file that is to be put aside.
+    #[error("{} is in use; try again", .0.display())]
+    InUse(PathBuf),
     /// The SQLite library is older than the fixes that the files rely on.
     #[error("SQLite {found} is too old: 3.51.3 or later is needed")]
     OldSqlite {

@@ -16,15 +16,13 @@ use super::error::StorageError;
 use super::group::{self, Request, Waiting};
 use super::migrate::Plan;
 use super::pool::Pool;
+use super::readers::Readers;
 use super::watchdog::Watchdog;
 use super::{ChangeOrigin, FileKind, FileProfile, Verdict};
 use crate::clock::Clock;
 
 /// How long the statements of one read may take together.
 pub const READ_DEADLINE: Duration = Duration::from_secs(2);
-
-/// Handles for reading that are kept open. More come while all are busy, and go again.
-const KEPT_READERS: usize = 4;
 
 /// An organization's open file.
 pub struct TenantFile {
@@ -39,7 +37,7 @@ pub(super) struct Inner {
     redacted: &'static [&'static str],
     clock: Clock,
     shared: Arc<Shared>,
-    readers: Mutex<Vec<Connection>>,
+    readers: Readers,
     writer: Mutex<Option<Connection>>,
     log: checkpoint::Progress,
     queue: Mutex<Queue>,
@@ -76,7 +74,7 @@ impl TenantFile {
             redacted: profile.redacted,
             clock: clock.clone(),
             shared: Arc::new(shared),
-            readers: Mutex::default(),
+            readers: Readers::default(),
             writer: Mutex::default(),
             log: checkpoint::Progress::default(),
             queue: Mutex::default(),
@@ -108,18 +106,16 @@ impl TenantFile {
         f: impl FnOnce(&Rc<Connection>) -> Result<T, E>,
     ) -> Result<T, E> {
         // A panic in `f` drops the connection, which is right: nobody knows its state.
-        let connection = Rc::new(self.inner.take_reader()?);
+        let lent = self.inner.readers.lend(|| self.inner.open_connection(Role::Reader))?;
+        let connection = lent.connection()?;
         connection.run("begin")?;
         let result = {
             let _deadline = connection.limited(deadline);
-            f(&connection)
+            f(connection)
         };
         let ended = connection.raw().is_autocommit() || connection.run("rollback").is_ok();
-        let ended = ended && connection.detach_all().is_ok();
-        match Rc::try_unwrap(connection) {
-            Ok(connection) if ended => self.inner.put_reader(connection),
-            Ok(_) => {}
-            Err(kept) => kept.retire(),
+        if ended && connection.detach_all().is_ok() {
+            lent.give_back();
         }
         result
     }
@@ -185,6 +181,12 @@ impl TenantFile {
         &self.inner.path
     }
 
+    /// How many connections for reading are kept, and how many may be.
+    #[cfg(test)]
+    pub(super) fn kept_readers(&self) -> (usize, usize) {
+        self.inner.readers.kept()
+    }
+
     /// Whether nobody but the asker holds the file, nor any of its writes.
     pub(super) fn is_idle(self: &Arc<Self>) -> bool {
         Arc::strong_count(self) == 1 && !self.inner.queue().in_hand
@@ -200,7 +202,7 @@ impl TenantFile {
 
     /// Moves the write-ahead log into the file, so that the file alone is complete.
     pub(super) fn checkpoint(&self) -> Result<(), StorageError> {
-        lock(&self.inner.readers).clear();
+        self.inner.readers.close();
         if let Some(writer) = &*lock(&self.inner.writer) {
             writer.prepare("pragma wal_checkpoint(truncate)")?.query_row([], |_| Ok(()))?;
         }
@@ -226,7 +228,7 @@ impl Inner {
         if self.path.exists() {
             let reader = self.open_connection(Role::Reader)?;
             if plan.is_done(&reader, &file)? {
-                self.put_reader(reader);
+                self.readers.keep(reader);
                 return Ok(());
             }
         }
@@ -238,21 +240,6 @@ impl Inner {
 
     fn open_connection(&self, role: Role) -> Result<Connection, StorageError> {
         Connection::open(&self.path, role, self.kind, self.redacted, Arc::clone(&self.shared))
-    }
-
-    fn take_reader(&self) -> Result<Connection, StorageError> {
-        let reader = lock(&self.readers).pop();
-        reader.map_or_else(|| self.open_connection(Role::Reader), Ok)
-    }
-
-    fn put_reader(&self, reader: Connection) {
-        let mut readers = lock(&self.readers);
-        if readers.len() < KEPT_READERS {
-            readers.push(reader);
-        } else {
-            drop(readers);
-            drop(reader);
-        }
     }
 
     /// Has something done by the writer, in its turn.
@@ -340,9 +327,10 @@ impl Inner {
         }
         let file = Arc::clone(self);
         let run = move || {
-            let moved = file.take_reader().and_then(|reader| {
-                reader.prepare("pragma wal_checkpoint(passive)")?.query_row([], |_| Ok(()))?;
-                file.put_reader(reader);
+            let moved = file.readers.lend(|| file.open_connection(Role::Reader)).and_then(|lent| {
+                let sql = "pragma wal_checkpoint(passive)";
+                lent.connection()?.prepare(sql)?.query_row([], |_| Ok(()))?;
+                lent.give_back();
                 Ok(())
             });
             if let Err(error) = moved {

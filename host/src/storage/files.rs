@@ -93,14 +93,7 @@ impl TenantFiles {
         if let Some(file) = self.lock().touch(organization, name) {
             return Ok(file);
         }
-        let stripe = organization
-            .as_bytes()
-            .iter()
-            .chain(name.as_bytes())
-            .fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(*byte)))
-            % self.0.opening.len();
-        let _opening =
-            self.0.opening.get(stripe).map(|lock| lock.lock().unwrap_or_else(PoisonError::into_inner));
+        let _opening = self.opening(organization, name).lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(file) = self.lock().touch(organization, name) {
             return Ok(file);
         }
@@ -142,7 +135,24 @@ impl TenantFiles {
         self.0.watchdog.overdue()
     }
 
-    fn path(&self, organization: OrganizationId, name: &str) -> Result<PathBuf, StorageError> {
+    /// Held by whoever opens this file, or takes care that nobody does.
+    pub(super) fn opening(&self, organization: OrganizationId, name: &str) -> &Mutex<()> {
+        let [first, rest @ ..] = &self.0.opening;
+        let bytes = organization.as_bytes().iter().chain(name.as_bytes());
+        let sum = bytes.fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(*byte)));
+        rest.get(sum % self.0.opening.len()).unwrap_or(first)
+    }
+
+    /// Closes the file, its write-ahead log merged; `false` when somebody uses it.
+    pub(super) fn close(&self, organization: OrganizationId, name: &str) -> Result<bool, StorageError> {
+        match self.lock().take(organization, name) {
+            Some(Ok(file)) => file.checkpoint().map(|()| true),
+            Some(Err(())) => Ok(false),
+            None => Ok(true),
+        }
+    }
+
+    pub(super) fn path(&self, organization: OrganizationId, name: &str) -> Result<PathBuf, StorageError> {
         let mut letters = name.bytes();
         let good = name.len() <= 64
             && letters.next().is_some_and(|first| first.is_ascii_lowercase())
@@ -207,6 +217,17 @@ impl Open {
         self.files.entry(organization).or_default().push(entry);
         self.count += 1;
         closed
+    }
+
+    /// Takes this file out, unless somebody uses it; `None` when it is not open.
+    fn take(&mut self, organization: OrganizationId, name: &str) -> Option<Result<Arc<TenantFile>, ()>> {
+        let entries = self.files.get_mut(&organization)?;
+        let at = entries.iter().position(|entry| &*entry.name == name)?;
+        if !entries.get(at)?.file.is_idle() {
+            return Some(Err(()));
+        }
+        self.count -= 1;
+        Some(Ok(entries.swap_remove(at).file))
     }
 
     /// Takes out the `most` least recently used files that nobody uses.

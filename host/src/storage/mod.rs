@@ -4,8 +4,8 @@
 //! through sqlx, so that it can become PostgreSQL. An organization's files are many, hot and partly in the hands of
 //! plugins; they are driven inline through rusqlite, which offers what that needs: an authorizer, limits, hooks.
 //!
-//! Reading order: `files.rs` (all files of all organizations), `file.rs` (one file: reads, writes), `group.rs` and
-//! `pool.rs` (how writes become commits), `checkpoint.rs` (how commits reach the file), `merge.rs` (what is done between
+//! Reading order: `files.rs` (all files of all organizations), `file.rs` (one file: reads, writes), `readers.rs` (its connections for reading), `group.rs` and
+//! `pool.rs` (how writes become commits), `aside.rs` (copies of files, and those that are put away), `checkpoint.rs` (how commits reach the file), `merge.rs` (what is done between
 //! them), `connection.rs` (what a request may do), `plugin.rs`, `attach.rs`, `confine.rs`, `limits.rs`, `words.rs`, `functions.rs`, `trim.rs`,
 //! `fold.rs` (what plugin SQL may do, and what SQL has of ours), `audit.rs` (what a plugin's migration may leave),
 //! `heap.rs`, `watchdog.rs` (the last belts), `scratch.rs` (a file in memory), `preupdate.rs`, `recorder.rs`,
@@ -15,6 +15,7 @@
 //! **Invariant:** a row cannot change without its entry in the change log, whoever changes it.
 //! **Invariant:** no plugin statement runs unless the authorizer saw it compiled with that plugin's rights.
 
+mod aside;
 mod attach;
 mod audit;
 mod changes;
@@ -35,6 +36,7 @@ mod migrate;
 mod plugin;
 mod pool;
 mod preupdate;
+mod readers;
 mod recorder;
 mod scratch;
 mod secrets;

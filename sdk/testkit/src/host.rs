@@ -2,6 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -25,6 +26,7 @@ pub struct Setup {
     plugins: Option<PathBuf>,
     environment: Vec<(OsString, OsString)>,
     fresh: bool,
+    at: Option<i64>,
 }
 
 impl Setup {
@@ -56,6 +58,13 @@ impl Setup {
         self
     }
 
+    /// A clock that stands at this instant, in milliseconds since 1970, until [`Host::advance`] moves it.
+    #[must_use]
+    pub fn at(mut self, millis: i64) -> Self {
+        self.at = Some(millis);
+        self
+    }
+
     /// Starts it and waits until it is ready.
     ///
     /// # Panics
@@ -71,6 +80,13 @@ impl Setup {
                 .unwrap_or_else(|error| panic!("copy of {seed:?}: {error}"));
         }
         let binary = self.binary.clone().unwrap_or_else(default_binary);
+        if self.at.is_some() {
+            // The prepared folder holds nothing of anybody: it may have made-up times.
+            let marker = folder.path().join("data");
+            fs::create_dir_all(&marker)
+                .and_then(|()| fs::write(marker.join("virtual-clock"), ""))
+                .unwrap_or_else(|error| panic!("{}: {error}", marker.display()));
+        }
         let mut host = Host {
             setup: self,
             binary,
@@ -169,6 +185,23 @@ impl Host {
     /// When the copy cannot be written.
     pub fn save(&self, to: &Path) -> std::io::Result<()> {
         copy(&self.data(), to)
+    }
+
+    /// Moves the clock of a host that was set up with [`Setup::at`], and waits until it stands there.
+    ///
+    /// # Panics
+    /// When the host has the machine's clock, or does not answer.
+    pub fn advance(&mut self, by: Duration) {
+        let now =
+            self.setup.at.unwrap_or_else(|| panic!("this host has the machine's clock: use `Setup::at`"));
+        let millis = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+        let input = self.child.as_mut().and_then(|child| child.stdin.as_mut());
+        let told = input.map(|input| writeln!(input, "advance {millis}").and_then(|()| input.flush()));
+        assert!(matches!(told, Some(Ok(()))), "the host does not listen");
+        let then = now.saturating_add(millis);
+        self.setup.at = Some(then);
+        let line = format!("clock {then}");
+        wait_for("the clock", STOP, || self.log().lines().any(|said| said == line).then_some(()));
     }
 
     /// What the host has written to its standard output and error so far.
@@ -272,7 +305,11 @@ impl Host {
         let open = || File::options().create(true).append(true).open(self.log_file());
         let (out, err) = (open(), open());
         let mut command = Command::new(&self.binary);
-        command.arg("serve").arg("--data").arg(self.data());
+        match self.setup.at {
+            Some(at) => command.args(["plugin", "stage", "--at", &at.to_string()]),
+            None => command.arg("serve"),
+        };
+        command.arg("--data").arg(self.data());
         command.args(["--listen", &self.address, "--ops-listen", &self.operations]);
         command.args(["--platform-listen", &self.platform]);
         if let Some(plugins) = &self.setup.plugins {
@@ -281,7 +318,7 @@ impl Host {
         command
             .env_remove("STOA_MASTER_KEY")
             .envs(self.setup.environment.iter().map(|(name, value)| (name, value)));
-        command.stdin(Stdio::null());
+        command.stdin(if self.setup.at.is_some() { Stdio::piped() } else { Stdio::null() });
         if let (Ok(out), Ok(err)) = (out, err) {
             command.stdout(out).stderr(err);
         }
@@ -309,14 +346,15 @@ impl Drop for Host {
     }
 }
 
-/// `STOA_BIN`, else the debug build in the target folder that this test runs from.
+/// `STOA_BIN`, else the debug build in the target folder that this test runs from, else the one on the path.
 fn default_binary() -> PathBuf {
     if let Some(path) = std::env::var_os("STOA_BIN") {
         return path.into();
     }
     // A test binary lies in `<target>/debug/deps`.
     let here = std::env::current_exe().unwrap_or_default();
-    here.ancestors().nth(2).unwrap_or(Path::new("target/debug")).join("stoa")
+    let built = here.ancestors().nth(2).unwrap_or(Path::new("target/debug")).join("stoa");
+    if built.is_file() { built } else { "stoa".into() }
 }
 
 fn copy(from: &Path, to: &Path) -> std::io::Result<()> {

@@ -10,8 +10,9 @@
 //! acme.owner().get(&format!("/api/v1/crm/accounts/{}", account["id"].as_str().unwrap())).ok();
 //! ```
 //!
-//! The binary is the one named by the environment variable `STOA_BIN`, else `debug/stoa` in the target folder; Stoa's own
-//! `cargo xtask test` builds it and sets the variable. Nothing is shared between two hosts: each has its own
+//! The binary is the one named by the environment variable `STOA_BIN`, else `debug/stoa` in the target folder, else the one on
+//! the path; Stoa's own `cargo xtask test` builds it and sets the variable. `stoa plugin test` sets it too, and gives every host the
+//! package that it has just built. [`Setup::at`] gives a host a clock that only [`Host::advance`] moves. Nothing is shared between two hosts: each has its own
 //! folder, its own ports, and is killed when the [`Host`] is dropped.
 //!
 //! A test kit reports by failing the test, so its methods panic with the request and the answer in the message

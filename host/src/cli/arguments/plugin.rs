@@ -1,20 +1,116 @@
 //! What can be said to `stoa plugin`.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::Serve;
+
 /// What is done with packages.
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum PluginCommand {
+    /// Begin a plugin: a project that compiles
+    New(NewProject),
+    /// Compile a project, and lay its package out as a folder
+    Build(BuildProject),
+    /// Run a host with a demo organization that follows the changes of a project
+    Dev(DevProject),
+    /// Test a plugin: its own tests, and what every plugin must pass on a real host
+    Test(TestProject),
+    /// Run a host for tests, on a clock that standard input moves
+    #[command(hide = true)]
+    Stage(StageHost),
     /// Make a publisher's key
     Keygen(KeyGen),
-    /// Make a package of a folder
+    /// Make a package of a project or a folder
     Pack(PackFolder),
     /// Sign a package
     Sign(SignPackage),
     /// Say everything that a host would say against a package
     Check(CheckPackage),
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  stoa plugin new notes
+  stoa plugin new field_visits --dir plugins/visits --sdk ../stoa/sdk
+
+The project begins as the plugin on the front page of the SDK. Nothing that is there is overwritten.")]
+pub(in crate::cli) struct NewProject {
+    /// The plugin's id: a-z, 0-9 and _, beginning with a letter
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// Where to write it [default: ./NAME]
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// The SDK in a folder, instead of the published `stoa-sdk` of this version
+    #[arg(long, value_name = "DIR")]
+    pub sdk: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Example:
+  stoa plugin build notes
+
+Runs cargo for wasm32-wasip2, asks the component for its manifest and lists its SQL texts. The package folder is
+target/stoa/ID: give target/stoa to `stoa serve --plugins`.")]
+pub(in crate::cli) struct BuildProject {
+    /// The project's folder
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub folder: PathBuf,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Example:
+  stoa plugin dev notes
+
+Builds the project, starts a host with the organization `demo`, prints address, password and key, and swaps the plugin whenever a file
+changes. What does not build or would be refused is told, and the version before keeps running. The organization stays between starts; delete
+the data folder to begin anew. For development only: it listens on this machine unless told otherwise.")]
+pub(in crate::cli) struct DevProject {
+    /// The project's folder
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub folder: PathBuf,
+    /// Where the API is
+    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDR")]
+    pub listen: SocketAddr,
+    /// The folder that holds everything of the host [default: stoa-dev/data in cargo's target folder]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Example:
+  stoa plugin test notes
+
+Builds the project, runs `cargo test`, and then asks the real host in a temporary folder, on a clock that only the test moves: every entity
+over REST, rights, unknown input, search, a thousand rows at once, erasure, the same plugin again on its data. Values come from the
+examples of the API document; where rules of the plugin want others, tests/examples.json says them: {\"notes.note\": {\"text\": \"…\"}}.
+One line for each check, then what calls used of their limits. Ends with 1 when a check failed.")]
+pub(in crate::cli) struct TestProject {
+    /// The project's folder, or one with the files of a package
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub folder: PathBuf,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What `stoa-testkit` starts.
+#[derive(Args, Debug)]
+pub(in crate::cli) struct StageHost {
+    #[command(flatten)]
+    pub serve: Serve,
+    /// The instant at which the clock stands, in milliseconds since 1970
+    #[arg(long, value_name = "MILLIS")]
+    pub at: i64,
 }
 
 #[derive(Args, Debug)]
@@ -34,11 +130,11 @@ pub(in crate::cli) struct KeyGen {
 
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
-  stoa plugin pack plugins/notes --publisher 'Acme Inc.'
-  stoa plugin pack plugins/notes --publisher 'Acme Inc.' --key acme.key
+  stoa plugin pack notes --publisher 'Acme Inc.'
+  stoa plugin pack notes --publisher 'Acme Inc.' --key acme.key
 
-The folder holds manifest.json and component.wasm, and may hold sql.json, settings.schema.json, locales/ and docs/; anything
-else is refused. The same files make the same bytes.")]
+A project (a folder with Cargo.toml) is built first. Any other folder holds manifest.json and component.wasm, and may hold
+sql.json, settings.schema.json, locales/ and docs/; anything else is refused. The same files make the same bytes.")]
 pub(in crate::cli) struct PackFolder {
     /// The folder
     #[arg(value_name = "DIR")]
@@ -80,13 +176,14 @@ pub(in crate::cli) struct SignPackage {
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   stoa plugin check notes-1.0.0.stoa
+  stoa plugin check notes                        a project is built first
   stoa plugin check notes-1.0.0.stoa --public-key 'xIS3…=' --trust community
 
 Sums, signature, manifest, SQL and component, all compiled in a limited child as a host does it; every fault is told with its file.
 Whether the plugins that it requires are there is the host's to say.")]
 pub(in crate::cli) struct CheckPackage {
-    /// The package
-    #[arg(value_name = "FILE.stoa")]
+    /// The package, or the folder of a project or of a package's files
+    #[arg(value_name = "FILE.stoa|DIR")]
     pub file: PathBuf,
     /// Who must have signed it
     #[arg(long, value_name = "BASE64")]
@@ -97,4 +194,28 @@ pub(in crate::cli) struct CheckPackage {
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use crate::cli::arguments::Arguments;
+
+    #[test]
+    fn commands_read_as_documented() {
+        for line in [
+            "stoa plugin new notes --dir d --sdk s --json",
+            "stoa plugin build d --json",
+            "stoa plugin dev d --listen 127.0.0.1:1 --data e",
+            "stoa plugin stage --at 1000 --data d --listen 127.0.0.1:1",
+            "stoa plugin test d --json",
+            "stoa plugin keygen k --json",
+            "stoa plugin pack d --publisher P --key k --host 1.0.0 -o f.stoa",
+            "stoa plugin sign f.stoa --key k",
+            "stoa plugin check f.stoa --public-key x --trust verified",
+        ] {
+            assert!(Arguments::try_parse_from(line.split(' ')).is_ok(), "{line}");
+        }
+    }
 }

@@ -41,7 +41,7 @@ use std::sync::Arc;
 use poem::http::{Method, StatusCode, header};
 use poem::{Endpoint, Request, Response};
 
-use crate::app::{App, Entered};
+use crate::app::{Absence, App, Entered};
 use crate::caller::Caller;
 use crate::http::problem::Problem;
 use crate::ids::RecordId;
@@ -88,7 +88,7 @@ impl Gateway {
             return Err(no_route());
         };
         let (id, scope) = (*plugin, entered.scope(&caller));
-        let plugin = if id == CUSTOM { None } else { Some(self.plugin(id, &entered)?) };
+        let plugin = if id == CUSTOM { None } else { Some(Self::plugin(id, &entered)?) };
         let module = scope.module(id).cloned().ok_or_else(no_route)?;
         let prefix =
             request.data::<super::access::Prefix>().map(|prefix| Arc::clone(&prefix.0)).unwrap_or_default();
@@ -103,15 +103,24 @@ impl Gateway {
     }
 
     /// The plugin, if the organization may use it.
-    fn plugin(&self, id: &str, entered: &Entered) -> Result<Arc<Plugin>, Problem> {
-        let plugin = self.app.plugins.versions(id).pop().ok_or_else(no_route)?;
+    fn plugin(id: &str, entered: &Entered) -> Result<Arc<Plugin>, Problem> {
         if let Some(plugin) = entered.plugins.iter().find(|plugin| &*plugin.manifest.id == id) {
             return Ok(Arc::clone(plugin));
         }
-        if plugin.licensed(&entered.entitlement, self.app.clock.now()) {
-            return Ok(plugin);
-        }
-        let module = plugin.manifest.module.clone().unwrap_or_default();
+        let module = match entered.absence(id).ok_or_else(no_route)? {
+            Absence::Unlicensed(module) => module,
+            Absence::Disabled => {
+                let detail =
+                    format!("The plugin `{id}` is switched off for this organization. Its records are kept.");
+                return Err(Problem::new(StatusCode::FORBIDDEN, "plugin_disabled", detail));
+            }
+            Absence::Stopped => {
+                let detail = format!(
+                    "The version of `{id}` that this organization runs was stopped. Ask the operator of this installation."
+                );
+                return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "plugin_stopped", detail));
+            }
+        };
         let detail = format!(
             "The module `{module}` is not licensed for this organization. Ask the operator of this installation."
         );

@@ -2,9 +2,39 @@
 
 use poem::http::StatusCode;
 
+use crate::app::InstallError;
 use crate::http::access::missing;
 use crate::http::problem::{Fault, Problem};
 use crate::platform::PlatformError;
+use crate::plugins::capabilities::Capabilities;
+use crate::storage::StorageError;
+
+impl From<InstallError> for Problem {
+    fn from(error: InstallError) -> Self {
+        use InstallError as E;
+        let text = error.to_string();
+        let conflict = |code: &'static str| Self::new(StatusCode::CONFLICT, code, text.clone());
+        let words = |words: Capabilities| words.into_iter().collect::<Vec<String>>();
+        match error {
+            E::UnknownVersion { known, .. } => {
+                Self::not_found("plugin_version_not_found", text).with_extra("known", known)
+            }
+            E::NotInstalled(_) => Self::not_found("installation_not_found", text),
+            E::Needs { needs, .. } => conflict("plugin_needs").with_extra("needs", needs),
+            E::Needed { by, .. } => conflict("plugin_needed").with_extra("needed_by", by),
+            E::Consent(difference) => conflict("consent_required")
+                .with_extra("added", words(difference.added))
+                .with_extra("removed", words(difference.removed)),
+            E::NeverRan(_) => conflict("version_never_ran"),
+            E::NothingBefore => conflict("nothing_before"),
+            E::PartOfInstallation(_) => conflict("part_of_installation"),
+            E::Unfit(_) => conflict("version_unfit"),
+            E::RollingOut(_) => conflict("rollout_running"),
+            E::Storage(StorageError::InUse(_)) => conflict("plugin_in_use").with_retry_after(5),
+            E::Storage(_) | E::App(_) => Self::internal(&error),
+        }
+    }
+}
 
 impl From<PlatformError> for Problem {
     fn from(error: PlatformError) -> Self {

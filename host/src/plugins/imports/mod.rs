@@ -9,7 +9,7 @@ pub(crate) mod records;
 pub(crate) mod settings;
 #[expect(unreachable_pub, reason = "the generated bindings name its cursor")]
 pub mod sql;
-mod wasi;
+pub(super) mod wasi;
 
 use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Engine, component::Component};

@@ -3,14 +3,13 @@
 use wasmtime::StoreContextMut;
 use wasmtime::component::Linker;
 
-use crate::plugins::call::State;
-
-pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+/// Adds them to any linker: also for a component that is only asked what it is.
+pub(in crate::plugins) fn add_to_linker<T: 'static>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
     let mut seed = linker.instance("wasi:random/insecure-seed@0.2.6")?;
-    seed.func_wrap("insecure-seed", |_: StoreContextMut<'_, State>, (): ()| Ok(((word()?, word()?),)))?;
+    seed.func_wrap("insecure-seed", |_: StoreContextMut<'_, T>, (): ()| Ok(((word()?, word()?),)))?;
     let mut random = linker.instance("wasi:random/random@0.2.6")?;
-    random.func_wrap("get-random-u64", |_: StoreContextMut<'_, State>, (): ()| Ok((word()?,)))?;
-    random.func_wrap("get-random-bytes", |_: StoreContextMut<'_, State>, (length,): (u64,)| {
+    random.func_wrap("get-random-u64", |_: StoreContextMut<'_, T>, (): ()| Ok((word()?,)))?;
+    random.func_wrap("get-random-bytes", |_: StoreContextMut<'_, T>, (length,): (u64,)| {
         let length = usize::try_from(length.min(super::random::MOST)).unwrap_or_default();
         Ok((super::random::strong(length)?,))
     })

@@ -1,8 +1,10 @@
 //! Packages: a manifest, a component and its SQL texts, from the binary itself, from a folder, or from an archive
 //! ([`archive`]) with a list of sums ([`index`]) that its publisher signed ([`signature`]). What a package may have depends
-//! on how far its publisher is trusted ([`trust`]); what can be said about it before it runs is in [`check`].
+//! on how far its publisher is trusted ([`trust`]); what can be said about it before it runs is in [`check`], and how an
+//! author's component becomes one in [`assemble`].
 
 mod archive;
+mod assemble;
 pub(crate) mod check;
 mod index;
 mod signature;

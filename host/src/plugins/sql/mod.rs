@@ -6,7 +6,7 @@
 //! sees it. Values are always bound.
 
 pub(super) mod check;
-mod section;
+pub(super) mod section;
 
 use std::collections::HashSet;
 

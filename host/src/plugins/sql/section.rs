@@ -5,6 +5,8 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::{Value, json};
+
 /// The section.
 const NAME: &str = "stoa:sql";
 /// Modules and components lie in components; deeper than this there is nothing of ours.
@@ -15,6 +17,24 @@ pub(crate) fn texts(component: &[u8]) -> Option<BTreeSet<String>> {
     let mut found = BTreeSet::new();
     collect(component, 0, &mut found)?;
     Some(found)
+}
+
+/// `sql.json`: the texts in order, each with what it does.
+pub(crate) fn listing(texts: &BTreeSet<String>) -> Value {
+    let listed = texts.iter().map(|text| {
+        let first = text.split_whitespace().next().unwrap_or_default().to_ascii_lowercase();
+        // A write has neither WITH nor SELECT: a host refuses it.
+        let kind = match first.as_str() {
+            "select" | "with" | "values" => Some("read"),
+            "insert" | "replace" | "update" | "delete" => Some("write"),
+            _ => None,
+        };
+        match kind {
+            Some(kind) => json!({ "text": text, "kind": kind }),
+            None => json!({ "text": text }),
+        }
+    });
+    json!({ "v": 1, "texts": listed.collect::<Vec<_>>() })
 }
 
 fn collect(binary: &[u8], depth: usize, found: &mut BTreeSet<String>) -> Option<()> {
@@ -106,6 +126,15 @@ mod tests {
         assert_eq!(texts(WHOLE), Some(BTreeSet::new()));
         // A section of a module is not taken for a nested module.
         assert_eq!(texts(&[MODULE, &section(1, b"types")].concat()), Some(BTreeSet::new()));
+    }
+
+    #[test]
+    fn a_listing_says_what_each_text_does() {
+        let texts = ["delete from t", "explain select 1", "select 1"].map(str::to_owned);
+        let listed = listing(&texts.into());
+        let kinds: Vec<_> =
+            listed["texts"].as_array().unwrap().iter().map(|text| text["kind"].clone()).collect();
+        assert_eq!(kinds, [json!("write"), Value::Null, json!("read")]);
     }
 
     #[test]

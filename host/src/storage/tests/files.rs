@@ -116,3 +116,53 @@ fn an_edited_unknown_or_failing_migration_is_refused_and_a_new_one_applied() {
     open(LATER).unwrap();
     assert!(matches!(open(MIGRATIONS), Err(StorageError::MigrationUnknown { .. })));
 }
+
+#[test]
+fn a_file_is_copied_while_others_write() {
+    let stage = Stage::new();
+    let file = stage.file();
+    (0..200).for_each(|_| add(&file));
+    let copied = std::thread::scope(|scope| {
+        let writing = scope.spawn(|| (0..200).for_each(|_| add(&file)));
+        let copied = stage.files.snapshot(stage.organization, "sales", "before-2.0.0").unwrap().unwrap();
+        writing.join().unwrap();
+        copied
+    });
+    assert_eq!(copied, "sales-before-2.0.0.sqlite");
+    let again = stage.files.snapshot(stage.organization, "sales", "before-2.0.0").unwrap().unwrap();
+    assert_eq!(again, "sales-before-2.0.0-2.sqlite", "no copy takes the place of another");
+    let folder = stage.folder.path().join(format!("organizations/{}/snapshots", stage.organization));
+    let rows = |name: &str| -> (i64, String) {
+        let copy = rusqlite::Connection::open(folder.join(name)).unwrap();
+        let rows = copy.query_row("select count(*) from plain", [], |row| row.get(0)).unwrap();
+        (rows, copy.query_row("pragma integrity_check", [], |row| row.get(0)).unwrap())
+    };
+    let (first, whole) = rows(&copied);
+    assert!((200..=400).contains(&first) && whole == "ok", "{first} {whole}");
+    assert_eq!(rows(&again), (400, "ok".to_owned()));
+    assert_eq!(stage.files.snapshot(stage.organization, "nothing", "x").unwrap(), None);
+}
+
+#[test]
+fn a_file_that_is_put_aside_is_whole_and_the_next_is_new() {
+    let stage = Stage::new();
+    let file = stage.file();
+    add(&file);
+    let kept = std::thread::scope(|scope| {
+        let held = file; // Somebody still uses it; what he writes is in it.
+        let moved = scope.spawn(|| stage.files.archive(stage.organization, "sales", "1.0.0").unwrap());
+        add(&held);
+        drop(held);
+        moved.join().unwrap().unwrap()
+    });
+    assert_eq!(kept, "sales-1.0.0.sqlite");
+    let folder = stage.folder.path().join(format!("organizations/{}", stage.organization));
+    let aside = rusqlite::Connection::open(folder.join("archive").join(kept)).unwrap();
+    assert_eq!(aside.query_row("select count(*) from plain", [], |row| row.get::<_, i64>(0)).unwrap(), 2);
+    assert_eq!(count(&stage.file(), "plain"), 0);
+    assert_eq!(stage.files.archive(stage.organization, "nothing", "x").unwrap(), None);
+    for name in ["../sales", "Sales"] {
+        assert!(matches!(stage.files.archive(stage.organization, name, "x"), Err(StorageError::Name(_))));
+        assert!(matches!(stage.files.snapshot(stage.organization, name, "x"), Err(StorageError::Name(_))));
+    }
+}

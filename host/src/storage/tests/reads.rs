@@ -62,3 +62,23 @@ fn a_panic_in_a_read_costs_only_that_read() {
     assert!(caught.is_err());
     assert_eq!(count(&file, "plain"), 0);
 }
+
+#[test]
+fn many_readings_at_once_share_a_few_connections_and_nested_ones_get_their_own() {
+    let stage = Stage::new();
+    let file = stage.file();
+    fn nest(file: &TenantFile, depth: u32) -> i64 {
+        if depth == 0 {
+            return count(file, "plain");
+        }
+        file.read(|_| Ok::<_, StorageError>(nest(file, depth - 1))).unwrap()
+    }
+    assert_eq!(nest(&file, 40), 0, "nobody waits for himself");
+    std::thread::scope(|scope| {
+        for _ in 0..32 {
+            scope.spawn(|| (0..50).for_each(|_| assert_eq!(count(&file, "plain"), 0)));
+        }
+    });
+    let (kept, most) = file.kept_readers();
+    assert!((1..=most).contains(&kept), "{kept} connections are kept of {most}");
+}

@@ -71,6 +71,39 @@ pub(crate) fn deep(_: &Context, (): ()) -> Result<Done> {
     done(format!("{}", down(0)))
 }
 
+pub(crate) fn huge(ctx: &Context, (): ()) -> Result<Done> {
+    let much = "x".repeat(16 << 20);
+    for _ in 0..1000 {
+        ctx.log("info", &much);
+    }
+    done(None)
+}
+
+/// A panic whose words tell what a caller must not read.
+pub(crate) fn spill(_: &Context, (): ()) -> Result<Done> {
+    panic!("the password is correct horse battery staple")
+}
+
+/// Writes, and never comes to an end.
+pub(crate) fn half_then_loop(ctx: &Context, (): ()) -> Result<Done> {
+    ctx.records().create(&Thing { name: "half".into(), size: None, seal: None })?;
+    run_forever(ctx, ())
+}
+
+/// Writes, and falls.
+pub(crate) fn half_then_panic(ctx: &Context, (): ()) -> Result<Done> {
+    ctx.records().create(&Thing { name: "half".into(), size: None, seal: None })?;
+    panic!("in the middle of it")
+}
+
+/// A write whose hook falls, and then another as if nothing were.
+pub(crate) fn stumble(ctx: &Context, (): ()) -> Result<Done> {
+    let thing = |name: &str| Thing { name: name.into(), size: None, seal: None };
+    let fell = ctx.records().create(&thing("panic")).err();
+    ctx.records().create(&thing("survivor"))?;
+    done(fell.map(|refusal| format!("{}: {}", refusal.kind, refusal.detail)))
+}
+
 pub(crate) fn chatter(ctx: &Context, (): ()) -> Result<Done> {
     let line = "x".repeat(1 << 16);
     for _ in 0..1000 {

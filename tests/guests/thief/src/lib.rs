@@ -28,6 +28,21 @@ fn steal(_: &Context, (): ()) -> Result<Loot> {
     Err(Refusal::forbidden("no_file_system", "there is no file system here"))
 }
 
+/// What the machine is called by, and by whom it was started.
+fn environment(_: &Context, (): ()) -> Result<Loot> {
+    let names: Vec<String> = std::env::vars().map(|(name, _)| name).chain(std::env::args()).collect();
+    if names.is_empty() {
+        return Err(Refusal::forbidden("no_environment", "there is no environment here"));
+    }
+    Ok(Loot { seen: names.join(" ") })
+}
+
+/// A clock beside the host's, by which a call could tell how long things take, or when it really runs.
+fn clock(_: &Context, (): ()) -> Result<Loot> {
+    let (started, now) = (std::time::Instant::now(), std::time::SystemTime::now());
+    Ok(Loot { seen: format!("{now:?} {:?}", started.elapsed()) })
+}
+
 stoa_sdk::plugin! {
     id: "thief",
     name: "Thief",
@@ -35,8 +50,10 @@ stoa_sdk::plugin! {
     entities: [Thing],
     actions: [
         { key: "thing.steal", run: steal, on: collection, entity: Thing, mode: write, label: "Open files" },
+        { key: "thing.environment", run: environment, on: collection, entity: Thing, mode: read, label: "Read the environment" },
+        { key: "thing.clock", run: clock, on: collection, entity: Thing, mode: read, label: "Read another clock" },
     ],
-    grants: [Grant::new("owner", "org", "thief.thing", &["list", "read", "create", "steal"])],
+    grants: [Grant::new("owner", "org", "thief.thing", &["list", "read", "create", "steal", "environment", "clock"])],
 }
 
 #[cfg(test)]

@@ -3,9 +3,11 @@
 mod admins;
 mod auth;
 mod domains;
+mod installations;
 mod licences;
 mod me;
 mod organizations;
+mod rollouts;
 mod security;
 mod sessions;
 mod usage;
@@ -18,9 +20,11 @@ use crate::platform::Platform;
 use self::admins::AdminsApi;
 use self::auth::AuthApi;
 use self::domains::DomainsApi;
+use self::installations::InstallationsApi;
 use self::licences::LicencesApi;
 use self::me::MeApi;
 use self::organizations::OrganizationsApi;
+use self::rollouts::RolloutsApi;
 use self::security::SecurityApi;
 use self::sessions::SessionsApi;
 use self::usage::UsageApi;
@@ -36,6 +40,8 @@ pub(super) type Resources = (
     LicencesApi,
     DomainsApi,
     UsageApi,
+    InstallationsApi,
+    RolloutsApi,
 );
 
 /// The headings of the document.
@@ -72,5 +78,7 @@ pub(super) fn all(app: &App, platform: &Platform) -> Resources {
         LicencesApi { app: app.clone() },
         DomainsApi { app: app.clone() },
         UsageApi { app: app.clone() },
+        InstallationsApi { app: app.clone() },
+        RolloutsApi { app: app.clone() },
     )
 }

@@ -1,0 +1,75 @@
+//! What a plugin is able to do in an organization, as words that an administrator agrees to when it is installed, and what
+//! a version can do that another could not. Pure.
+
+use std::collections::BTreeSet;
+
+use super::Manifest;
+
+/// Words such as `permission:records.as-plugin`, `requires:crm` and `grant:member:notes.note:read:own`.
+pub type Capabilities = BTreeSet<String>;
+
+/// Everything that this manifest asks for.
+#[must_use]
+pub fn of(manifest: &Manifest) -> Capabilities {
+    let mut all = Capabilities::new();
+    if manifest.records.may_act_as_plugin {
+        all.insert("permission:records.as-plugin".to_owned());
+    }
+    all.extend(manifest.requires.iter().map(|plugin| format!("requires:{plugin}")));
+    for grant in &manifest.grants {
+        let (role, object, scope) = (&grant.role, &grant.object, grant.scope.as_str());
+        all.extend(grant.actions.iter().map(|action| format!("grant:{role}:{object}:{action}:{scope}")));
+    }
+    all
+}
+
+/// What changes for whoever agreed to `agreed` before.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Difference {
+    /// What was not agreed to yet.
+    pub added: Capabilities,
+    /// What is not asked for any more.
+    pub removed: Capabilities,
+}
+
+impl Difference {
+    /// From what was agreed to, to what is wanted.
+    #[must_use]
+    pub fn between(agreed: &Capabilities, wanted: &Capabilities) -> Self {
+        Self {
+            added: wanted.difference(agreed).cloned().collect(),
+            removed: agreed.difference(wanted).cloned().collect(),
+        }
+    }
+
+    /// Whether this consent covers it.
+    #[must_use]
+    pub fn is_covered_by(&self, consent: &Capabilities) -> bool {
+        self.added.is_subset(consent)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{Capabilities, Difference};
+
+    fn words() -> impl Strategy<Value = Capabilities> {
+        proptest::collection::btree_set("[a-e]", 0..5)
+    }
+
+    proptest! {
+        #[test]
+        fn consent_to_what_is_added_is_enough_and_needed(agreed in words(), wanted in words()) {
+            let difference = Difference::between(&agreed, &wanted);
+            prop_assert!(difference.is_covered_by(&difference.added));
+            prop_assert!(difference.is_covered_by(&wanted));
+            prop_assert_eq!(difference.is_covered_by(&Capabilities::new()), wanted.is_subset(&agreed));
+            let mut now = agreed.clone();
+            now.extend(difference.added.iter().cloned());
+            now.retain(|word| !difference.removed.contains(word));
+            prop_assert_eq!(now, wanted);
+        }
+    }
+}
