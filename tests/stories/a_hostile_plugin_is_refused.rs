@@ -320,6 +320,7 @@ fn a_component_that_wants_what_no_host_gives_is_not_loaded() {
         ("wasi:sockets", "instance-network", "0.2.6"),
         ("wasi:http", "outgoing-handler", "0.2.6"),
         ("stoa:plugin", "weather", "1.90.0"),
+        ("stoa:plugin", "clock", "1.90.0"),
         ("stoa:plugin", "clock", "2.0.0"),
         ("acme:other", "thing", "1.0.0"),
     ] {

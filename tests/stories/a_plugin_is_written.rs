@@ -171,6 +171,7 @@ fn every_plugin_passes_the_battery_or_hears_why_not() {
     for line in [
         "ok      calls.note is created, read, listed, changed",
         "ok      calls.note is deleted, restored, purged, and leaves nothing",
+        "ok      calls.note is filtered by its fields",
         "ok      calls.note goes out as a file and comes in again",
         "ok      calls.note comes in bulk, 1,000 rows at once",
         "ok      the same plugin again keeps every record",

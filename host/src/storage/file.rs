@@ -50,7 +50,7 @@ struct Queue {
     waiting: VecDeque<Box<dyn Waiting>>,
     /// Whether a thread has the file or will have it.
     in_hand: bool,
-    /// When a write came last.
+    /// When a write came last, or was done.
     written: Option<Instant>,
     /// Whether the file is among those whose indexes are merged when they are quiet.
     owing: bool,
@@ -171,20 +171,25 @@ impl TenantFile {
         T: Send + 'static,
         E: From<StorageError> + Send + 'static,
     {
+        let inner = Arc::clone(&self.inner);
+        let answer = move |result| {
+            inner.queue().written = Some(Instant::now());
+            answer(result);
+        };
         let request = Box::new(Request { origin, work: Some(f), outcome: None, answer });
         self.inner.queue().written = Some(Instant::now());
         self.inner.enqueue(request, &self.pool);
-    }
-
-    /// Where it is.
-    pub(super) fn path(&self) -> &Path {
-        &self.inner.path
     }
 
     /// How many connections for reading are kept, and how many may be.
     #[cfg(test)]
     pub(super) fn kept_readers(&self) -> (usize, usize) {
         self.inner.readers.kept()
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.inner.path
     }
 
     /// Whether nobody but the asker holds the file, nor any of its writes.

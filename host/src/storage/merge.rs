@@ -32,8 +32,9 @@ const COMMITS: u32 = 8;
 const STEP: i32 = 32;
 /// How long a slice goes on in a quiet file: what a write waits for at most that comes meanwhile.
 const SLICE: Duration = Duration::from_millis(4);
-/// How long nothing was written to a quiet file, and how often files are looked at.
-const QUIET: Duration = Duration::from_millis(200);
+/// How long nobody has written to a quiet file, and how often files are looked at. Longer than an import needs for making
+/// its next batch: one that is taken for a pause would be held up by the merging of what it goes on to add to.
+const QUIET: Duration = Duration::from_millis(500);
 /// How long one quiet file is merged before others have their turn.
 const TURN: Duration = Duration::from_millis(100);
 

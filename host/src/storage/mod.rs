@@ -4,9 +4,10 @@
 //! through sqlx, so that it can become PostgreSQL. An organization's files are many, hot and partly in the hands of
 //! plugins; they are driven inline through rusqlite, which offers what that needs: an authorizer, limits, hooks.
 //!
-//! Reading order: `files.rs` (all files of all organizations), `file.rs` (one file: reads, writes), `readers.rs` (its connections for reading), `group.rs` and
-//! `pool.rs` (how writes become commits), `aside.rs` (copies of files, and those that are put away), `checkpoint.rs` (how commits reach the file), `merge.rs` (what is done between
-//! them), `connection.rs` (what a request may do), `plugin.rs`, `attach.rs`, `confine.rs`, `limits.rs`, `words.rs`, `functions.rs`, `trim.rs`,
+//! Reading order: `files.rs` (all files of all organizations), `file.rs` (one file: reads, writes), `readers.rs` (its
+//! connections for reading), `group.rs` and `pool.rs` (how writes become commits), `aside.rs` (copies of files, and those
+//! that are put away), `checkpoint.rs` (how commits reach the file), `merge.rs` (what is done between them),
+//! `connection.rs` (what a request may do), `plugin.rs`, `attach.rs`, `confine.rs`, `limits.rs`, `words.rs`, `functions.rs`, `trim.rs`,
 //! `fold.rs` (what plugin SQL may do, and what SQL has of ours), `audit.rs` (what a plugin's migration may leave),
 //! `heap.rs`, `watchdog.rs` (the last belts), `scratch.rs` (a file in memory), `preupdate.rs`, `recorder.rs`,
 //! `changes.rs`, `touched.rs` (the change log), `migrate.rs`; then `control.rs` and `secrets.rs`.

@@ -3,6 +3,7 @@
 pub(crate) mod clock;
 pub(crate) mod context;
 pub(crate) mod effects;
+mod known;
 pub(crate) mod log;
 pub(crate) mod random;
 pub(crate) mod records;
@@ -11,6 +12,7 @@ pub(crate) mod settings;
 pub mod sql;
 pub(super) mod wasi;
 
+use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Engine, component::Component};
 
@@ -31,16 +33,39 @@ pub(super) fn linker(engine: &Engine, component: &Component) -> wasmtime::Result
     Ok(linker)
 }
 
-/// Refuses a component that asks for an interface that is neither of the contract nor of the standard library.
+/// Refuses a component that asks for what is neither of the contract, as this host knows it, nor of the standard library.
 fn refuse_strangers(engine: &Engine, component: &Component) -> wasmtime::Result<()> {
-    for (name, _) in component.component_type().imports(engine) {
-        let known = name.starts_with("stoa:plugin/") && name.contains("@1.") || name.starts_with("wasi:");
-        if !known {
+    for (name, item) in component.component_type().imports(engine) {
+        let of_contract = name.starts_with("stoa:plugin/") && name.contains("@1.");
+        if !of_contract && !name.starts_with("wasi:") {
             return Err(wasmtime::format_err!("it imports `{name}`, which is not part of contract 1"));
         }
         if name.starts_with("wasi:sockets") || name.starts_with("wasi:http") {
             return Err(wasmtime::format_err!(
                 "it imports `{name}`: a plugin has no network of its own; use http-client"
+            ));
+        }
+        if of_contract {
+            refuse_later(engine, name, &item.ty)?;
+        }
+    }
+    Ok(())
+}
+
+/// Refuses what a later version of the contract has and this host has not.
+fn refuse_later(engine: &Engine, name: &str, item: &ComponentItem) -> wasmtime::Result<()> {
+    let ComponentItem::ComponentInstance(interface) = item else {
+        return Err(wasmtime::format_err!("it imports `{name}`, which is no interface"));
+    };
+    if !known::interface(name) {
+        return Err(wasmtime::format_err!(
+            "it imports `{name}`, which this host does not have: a later one may"
+        ));
+    }
+    for (function, item) in interface.exports(engine) {
+        if matches!(item.ty, ComponentItem::ComponentFunc(_)) && !known::function(name, function) {
+            return Err(wasmtime::format_err!(
+                "it imports `{function}` of `{name}`, which this host does not have: a later one may"
             ));
         }
     }

@@ -94,6 +94,7 @@ async fn all(
         report.add(&name("refuses unknown fields"), records::knows_its_fields(&world, entity)).await;
         let guarded = records::is_guarded(&world, entity, manifest, &people);
         report.add(&name("is for those who have rights"), guarded).await;
+        report.add(&name("is filtered by its fields"), records::is_filtered(&world, entity)).await;
         report.add(&name("is found"), records::is_found(&world, entity)).await;
         if entity.offers("delete") {
             report

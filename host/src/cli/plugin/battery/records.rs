@@ -153,6 +153,31 @@ fn granted(manifest: &Value, role: &str, object: &str, action: &str) -> bool {
     })
 }
 
+/// A list finds a record by the value of each of its plain fields.
+pub(super) async fn is_filtered(world: &World, entity: &Entity<'_>) -> Result<(), String> {
+    const PLAIN: [&str; 5] = ["text", "integer", "boolean", "option", "date"];
+    let address = &entity.address;
+    let body = world.body("post", address, "whole").await?;
+    let record = world.owner.post(&world.twice("post", address), &body).await?.expect(201)?;
+    let id = id(&record)?;
+    for field in entity.declared["fields"].as_array().into_iter().flatten() {
+        let kind = field["type"].as_str().unwrap_or_default();
+        let Some(key) = field["key"].as_str().filter(|_| PLAIN.contains(&kind)) else { continue };
+        let value = match &record[key] {
+            // What is withheld cannot be asked for.
+            Value::Null => continue,
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        let path = format!("{address}?id={id}&{key}[eq]={}", segment(&value));
+        let found = world.owner.get(&path).await?.expect(200)?;
+        if found["data"].as_array().map_or(0, Vec::len) != 1 {
+            return Err(format!("{path} does not find the record whose `{key}` is {value}"));
+        }
+    }
+    Ok(())
+}
+
 /// A word of a record finds it.
 pub(super) async fn is_found(world: &World, entity: &Entity<'_>) -> Result<(), String> {
     let (Some(field), address) = (entity.searchable(), &entity.address) else { return Ok(()) };
