@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::Manifest;
 
-/// Words such as `permission:records.as-plugin`, `requires:crm` and `grant:member:notes.note:read:own`.
+/// Words such as `permission:records.as-plugin`, `requires:crm`, `reads:crm.accounts:industry` and `grant:member:notes.note:read:own`.
 pub type Capabilities = BTreeSet<String>;
 
 /// Everything that this manifest asks for.
@@ -16,6 +16,10 @@ pub fn of(manifest: &Manifest) -> Capabilities {
         all.insert("permission:records.as-plugin".to_owned());
     }
     all.extend(manifest.requires.iter().map(|plugin| format!("requires:{plugin}")));
+    for reading in manifest.reads() {
+        let view = reading.key();
+        all.extend(reading.columns.iter().map(|column| format!("reads:{view}:{column}")));
+    }
     for grant in &manifest.grants {
         let (role, object, scope) = (&grant.role, &grant.object, grant.scope.as_str());
         all.extend(grant.actions.iter().map(|action| format!("grant:{role}:{object}:{action}:{scope}")));
