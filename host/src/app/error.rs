@@ -9,6 +9,7 @@ use crate::organizations::OrganizationError;
 use crate::outbound::OutboundError;
 use crate::platform::PlatformError;
 use crate::plugins::PluginError;
+use crate::plugins::catalogue::CatalogueError;
 use crate::policy::PolicyError;
 use crate::records::RecordError;
 use crate::records::duplicates::sets::SetsError;
@@ -44,6 +45,9 @@ pub enum AppError {
     /// Compilation ended abnormally.
     #[error("a component's compilation ended abnormally")]
     Compilation(#[from] tokio::task::JoinError),
+    /// What publishers offer.
+    #[error(transparent)]
+    Catalogue(#[from] CatalogueError),
     /// The policy.
     #[error(transparent)]
     Policy(#[from] PolicyError),

@@ -29,6 +29,7 @@ use crate::mail::Mailer;
 use crate::organizations::{Organization, Organizations};
 use crate::outbound::{Outbound, OutboundError, Rules};
 use crate::platform::Platform;
+use crate::plugins::catalogue::Catalogue;
 use crate::plugins::installations::{Chosen, Installation, Installations};
 use crate::plugins::{Package, Plugin, Plugins};
 use crate::policy::{Grant, Policy, PolicyIndex};
@@ -66,6 +67,8 @@ pub struct App {
     pub records: Records,
     /// Plugin code.
     pub plugins: Plugins,
+    /// What publishers offer of it.
+    pub catalogue: Catalogue,
     /// Which of it organizations run.
     pub installations: Installations,
     /// The schemas that organizations arrange themselves.
@@ -200,7 +203,11 @@ impl App {
         let records = Records::new(files.clone(), identity.clone(), &secrets, clock.clone());
         let (artifacts, key) = (config.artifacts(), secrets.key("artifact"));
         let plugins = tokio::task::spawn_blocking(move || Plugins::load(packages, artifacts, key)).await??;
+        let shelf = config.data.join("plugins");
+        let catalogue = Catalogue::new(control.clone(), clock.clone(), plugins.clone(), shelf);
+        catalogue.load().await?;
         Ok(Self {
+            catalogue,
             licensing: Licensing::new(control.clone(), clock.clone()),
             installations: Installations::new(control.clone(), clock.clone()),
             settings: Settings::new(control, clock.clone()),

@@ -7,7 +7,7 @@
 //!
 //! Reading order: `package/`, `manifest.rs`, `reading.rs`, `entity.rs`, `engine.rs`, `artifact.rs`, `worker.rs`, `sql/`,
 //! `shelf.rs`,
-//! `call.rs`, `breaker.rs`, `usage.rs`, `refusal.rs`, `imports/`, `capabilities.rs`, `installations/`, `hooks.rs`, `action.rs`, `report.rs`.
+//! `call.rs`, `breaker.rs`, `usage.rs`, `refusal.rs`, `imports/`, `catalogue/`, `capabilities.rs`, `installations/`, `hooks.rs`, `action.rs`, `report.rs`.
 
 mod action;
 mod artifact;
@@ -15,6 +15,7 @@ mod bindings;
 mod breaker;
 mod call;
 pub mod capabilities;
+pub mod catalogue;
 mod declaration;
 mod engine;
 mod entity;

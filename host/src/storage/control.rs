@@ -15,6 +15,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "host/0001_control", sql: include_str!("../../../migrations/host/0001_control.sql") },
     Migration { name: "host/0002_platform", sql: include_str!("../../../migrations/host/0002_platform.sql") },
     Migration { name: "host/0003_domains", sql: include_str!("../../../migrations/host/0003_domains.sql") },
+    Migration { name: "host/0004_plugins", sql: include_str!("../../../migrations/host/0004_plugins.sql") },
     Migration {
         name: "host/0005_installations",
         sql: include_str!("../../../migrations/host/0005_installations.sql"),

@@ -6,7 +6,9 @@ use crate::app::InstallError;
 use crate::http::access::missing;
 use crate::http::problem::{Fault, Problem};
 use crate::platform::PlatformError;
+use crate::plugins::PackageFault;
 use crate::plugins::capabilities::Capabilities;
+use crate::plugins::catalogue::CatalogueError;
 use crate::storage::StorageError;
 
 impl From<InstallError> for Problem {
@@ -32,6 +34,34 @@ impl From<InstallError> for Problem {
             E::RollingOut(_) => conflict("rollout_running"),
             E::Storage(StorageError::InUse(_)) => conflict("plugin_in_use").with_retry_after(5),
             E::Storage(_) | E::App(_) => Self::internal(&error),
+        }
+    }
+}
+
+impl From<CatalogueError> for Problem {
+    fn from(error: CatalogueError) -> Self {
+        use CatalogueError as E;
+        let text = error.to_string();
+        let conflict = |code: &'static str| Self::new(StatusCode::CONFLICT, code, text.clone());
+        match error {
+            E::Package(faults) => {
+                let told = |fault: &PackageFault| {
+                    Fault::new(format!("/{}", fault.file), "package_refused", fault.detail.clone())
+                };
+                let faults = faults.iter().map(told).collect();
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "package_refused", text).with_faults(faults)
+            }
+            E::Untrusted(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "package_untrusted", text),
+            E::Owned { .. } => conflict("plugin_owned"),
+            E::Published { .. } => conflict("version_published"),
+            E::Taken(_) => conflict("taken"),
+            E::UnknownPublisher(_) => Self::not_found("publisher_not_found", text),
+            E::UnknownKey(_) => Self::not_found("publisher_key_not_found", text),
+            E::UnknownVersion { .. } => Self::not_found("plugin_version_not_found", text),
+            E::Invalid { field, detail } => {
+                Self::invalid(vec![Fault::new(format!("/{field}"), "invalid", detail)])
+            }
+            E::File(_) | E::Abnormal(_) | E::Storage(_) => Self::internal(&error),
         }
     }
 }

@@ -36,6 +36,7 @@ use crate::http::query::QueryTable;
 use crate::http::{body, errors};
 use crate::identity::IdentityError;
 use crate::platform::{Platform, PlatformError, Signed};
+use crate::plugins::LARGEST;
 
 use self::record::{Acting, Operations};
 use self::resources::Resources;
@@ -151,7 +152,8 @@ impl Plane {
     }
 
     fn checked(&self, request: &mut Request) -> Result<(), Problem> {
-        body::bound(request, body::LIMIT)?;
+        let package = request.uri().path() == "/admin/v1/plugins";
+        body::bound(request, if package { LARGEST } else { body::LIMIT })?;
         self.queries.check(request)
     }
 }

@@ -48,7 +48,7 @@ pub struct PackageFault {
 }
 
 impl PackageFault {
-    fn new(file: &str, detail: impl Into<String>) -> Self {
+    pub(in crate::plugins) fn new(file: &str, detail: impl Into<String>) -> Self {
         Self { file: file.to_owned(), detail: detail.into() }
     }
 

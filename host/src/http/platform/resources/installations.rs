@@ -67,10 +67,8 @@ pub(in crate::http::platform) struct InstallationView {
 /// The plugins of an organization.
 #[derive(Object)]
 pub(in crate::http::platform) struct InstallationList {
-    /// By id.
+    /// By id; always all of them.
     data: Vec<InstallationView>,
-    /// Always null: there are few.
-    next_cursor: Option<String>,
 }
 
 /// Something that was done.
@@ -94,8 +92,6 @@ pub(in crate::http::platform) struct EventView {
 pub(in crate::http::platform) struct EventList {
     /// The latest first, 100 at most.
     data: Vec<EventView>,
-    /// Always null.
-    next_cursor: Option<String>,
 }
 
 /// What installing a version would do.
@@ -128,7 +124,7 @@ pub(in crate::http::platform) struct InstallationInput {
     consent: Option<Vec<String>>,
 }
 
-/// A plugin that was taken away.
+/// What is left.
 #[derive(Object)]
 pub(in crate::http::platform) struct Uninstalled {
     /// What its file is called in the organization's folder `archive`; null: it had none.
@@ -207,7 +203,7 @@ impl InstallationsApi {
     async fn list(&self, staff: Staff, id: Path<String>) -> Result<Found<InstallationList>, Problem> {
         staff.may(Area::Licences, "read")?;
         let data = self.all(&*find(&self.app, &id.0).await?).await?;
-        Ok(Found::new(InstallationList { data, next_cursor: None }))
+        Ok(Found::new(InstallationList { data }))
     }
 
     /// Get a plugin of an organization
@@ -235,7 +231,7 @@ impl InstallationsApi {
         let organization = find(&self.app, &id.0).await?;
         let events = self.app.installations.events(organization.id, &plugin.0).await;
         let data = events.map_err(|error| Problem::internal(&error))?.iter().map(EventView::from).collect();
-        Ok(Found::new(EventList { data, next_cursor: None }))
+        Ok(Found::new(EventList { data }))
     }
 
     /// Preview a version
@@ -383,7 +379,6 @@ impl InstallationsApi {
         found.map(Found::new).ok_or_else(missing)
     }
 
-    /// What was said, and what comes with the installation.
     async fn all(&self, organization: &Organization) -> Result<Vec<InstallationView>, Problem> {
         let (app, now) = (&self.app, self.app.clock.now());
         let read = app.installations.of(organization.id).await.map_err(|error| Problem::internal(&error))?;

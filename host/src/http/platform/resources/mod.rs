@@ -7,6 +7,8 @@ mod installations;
 mod licences;
 mod me;
 mod organizations;
+mod plugins;
+mod publishers;
 mod rollouts;
 mod security;
 mod sessions;
@@ -24,6 +26,8 @@ use self::installations::InstallationsApi;
 use self::licences::LicencesApi;
 use self::me::MeApi;
 use self::organizations::OrganizationsApi;
+use self::plugins::PluginsApi;
+use self::publishers::PublishersApi;
 use self::rollouts::RolloutsApi;
 use self::security::SecurityApi;
 use self::sessions::SessionsApi;
@@ -42,6 +46,8 @@ pub(super) type Resources = (
     UsageApi,
     InstallationsApi,
     RolloutsApi,
+    PublishersApi,
+    PluginsApi,
 );
 
 /// The headings of the document.
@@ -80,5 +86,7 @@ pub(super) fn all(app: &App, platform: &Platform) -> Resources {
         UsageApi { app: app.clone() },
         InstallationsApi { app: app.clone() },
         RolloutsApi { app: app.clone() },
+        PublishersApi { app: app.clone() },
+        PluginsApi { app: app.clone() },
     )
 }
