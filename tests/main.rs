@@ -21,6 +21,7 @@ mod stories {
     mod a_list_is_walked;
     mod a_module_is_licensed;
     mod a_newcomer_imports_a_crm;
+    mod a_package_is_published;
     mod a_package_lists_its_sql;
     mod a_password_is_forgotten;
     mod a_platform_is_claimed;
