@@ -223,7 +223,38 @@ fn a_plugin_belongs_to_whoever_came_first_and_levels_have_ceilings() {
         all.iter().find(|one| one["plugin"] == name).unwrap()["trust"].clone()
     };
     assert_eq!((named("sales"), named("kitchen")), (json!("core"), json!("verified")));
-    let got = staff.get("/admin/v1/plugins/kitchen/versions/1.0.0/package");
-    got.expect(200);
     staff.get("/admin/v1/plugins/kitchen/versions/1.0.1/package").problem(404, "plugin_version_not_found");
+}
+
+#[test]
+fn a_version_is_never_changed_and_a_lost_file_can_come_again() {
+    let (desk, mut host) = (Desk::new(), Host::start());
+    let claimed = claim(&host);
+    let staff = claimed.client.clone();
+    trust(&staff, "acme", "verified", &desk.key("acme")).created();
+    let package = desk.package("1.0.0", "acme", |_| ());
+    // Two who publish other bytes as the same version at once: one of them is first.
+    fs::rename(desk.path("acme"), desk.path("same")).unwrap();
+    let other = desk.package("1.0.0", "same", more);
+    let codes: Vec<u16> = std::thread::scope(|scope| {
+        let both = [&package, &other].map(|bytes| scope.spawn(|| upload(&staff, bytes).status()));
+        both.map(|one| one.join().unwrap()).to_vec()
+    });
+    assert!(codes.contains(&200) && codes.contains(&409), "{codes:?}");
+    let (kept, refused) = if codes[0] == 200 { (&package, &other) } else { (&other, &package) };
+    upload(&staff, refused).problem(409, "version_published");
+    let version = "/admin/v1/plugins/kitchen/versions/1.0.0";
+    assert_eq!(staff.get(&format!("{version}/package")).expect(200).bytes(), kept, "byte for byte");
+
+    let file = host.data().join("plugins/kitchen-1.0.0.stoa");
+    let mut bytes = fs::read(&file).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&file, bytes).unwrap();
+    host.restart();
+    let staff = again(&host, &claimed);
+    assert_eq!(staff.get(version).ok()["runs"], false, "what was changed on the disk does not run");
+    assert!(host.log().contains("its file was changed"));
+    assert_eq!(upload(&staff, kept).ok()["runs"], true, "and comes again");
+    staff.post(&format!("{version}/kill"), &json!({ "reason": "it lies" })).ok();
+    assert_eq!(upload(&staff, kept).ok()["runs"], false, "stopped is stopped");
 }

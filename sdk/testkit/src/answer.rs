@@ -35,6 +35,12 @@ impl Answer {
         self.header("etag").map_or_else(|| self.fail("an ETag"), str::to_owned)
     }
 
+    /// The body.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.response.body
+    }
+
     /// The body as text.
     #[must_use]
     pub fn text(&self) -> String {

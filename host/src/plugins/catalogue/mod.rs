@@ -2,6 +2,7 @@
 //! be installed in organizations, and runs nowhere else; what is stopped here runs nowhere.
 
 mod error;
+mod publishers;
 mod store;
 
 use std::io::Write as _;
@@ -98,111 +99,26 @@ impl Catalogue {
         Self { control, clock, plugins, folder, alone: Arc::default() }
     }
 
-    /// Puts every version on the shelf that may run. One that cannot is told in the log, and keeps nobody else out.
+    /// Puts every version on the shelf that may run and is not there. One that cannot is told in the log, and keeps nobody
+    /// else out.
     ///
     /// # Errors
     /// Only when the control database fails.
     pub async fn load(&self) -> Result<(), CatalogueError> {
         let publishers = self.publishers().await?;
         for version in self.versions().await?.iter().filter(|version| version.killed.is_none()) {
-            if let Err(error) = self.serve(version, &publishers).await {
-                let (plugin, number) = (&version.plugin, &version.version);
-                tracing::error!(plugin, version = number, %error, "a version of the catalogue does not run");
+            if self.plugins.version(&version.plugin, &version.version).is_some() {
+                continue;
+            }
+            match self.opened(version, &publishers).await {
+                Ok(plugin) => self.plugins.shelve(plugin),
+                Err(error) => {
+                    let (plugin, number) = (&version.plugin, &version.version);
+                    tracing::error!(plugin, version = number, %error, "a version of the catalogue does not run");
+                }
             }
         }
         Ok(())
-    }
-
-    /// Everybody who may publish, by id.
-    ///
-    /// # Errors
-    /// Only when the control database fails.
-    pub async fn publishers(&self) -> Result<Vec<Publisher>, CatalogueError> {
-        Ok(store::publishers(self.control.pool()).await?)
-    }
-
-    /// Trusts somebody.
-    ///
-    /// # Errors
-    /// [`CatalogueError::Invalid`], [`CatalogueError::Taken`].
-    pub async fn trust(
-        &self,
-        (id, name): (&str, &str),
-        trust: Trust,
-        public_key: &str,
-        by: PrincipalId,
-    ) -> Result<Publisher, CatalogueError> {
-        let key = parsed(public_key)?;
-        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        if !(2..=40).contains(&id.len())
-            || !id.bytes().all(plain)
-            || !id.starts_with(|c: char| c.is_ascii_lowercase())
-        {
-            let detail = "2 to 40 of a-z, 0-9 and dashes, beginning with a letter".to_owned();
-            return Err(CatalogueError::Invalid { field: "id", detail });
-        }
-        if !matches!(trust, Trust::Verified | Trust::Private | Trust::Community) {
-            let detail = "verified, private or community".to_owned();
-            return Err(CatalogueError::Invalid { field: "trust", detail });
-        }
-        let publisher = Publisher {
-            id: id.to_owned(),
-            name: name.to_owned(),
-            trust,
-            created_at: self.clock.now(),
-            keys: Vec::new(),
-        };
-        if !store::add_publisher(self.control.pool(), &publisher, &key, by).await? {
-            return Err(CatalogueError::Taken(format!("the publisher `{id}` or the key {}", key.id())));
-        }
-        self.publisher(id).await
-    }
-
-    /// The publisher with this id.
-    ///
-    /// # Errors
-    /// [`CatalogueError::UnknownPublisher`].
-    pub async fn publisher(&self, id: &str) -> Result<Publisher, CatalogueError> {
-        let found = self.publishers().await?.into_iter().find(|one| one.id == id);
-        found.ok_or_else(|| CatalogueError::UnknownPublisher(id.to_owned()))
-    }
-
-    /// Trusts one more key of a publisher.
-    ///
-    /// # Errors
-    /// [`CatalogueError::UnknownPublisher`], [`CatalogueError::Invalid`], [`CatalogueError::Taken`].
-    pub async fn add_key(
-        &self,
-        publisher: &str,
-        public_key: &str,
-        by: PrincipalId,
-    ) -> Result<Publisher, CatalogueError> {
-        let key = parsed(public_key)?;
-        self.publisher(publisher).await?;
-        if !store::add_key(self.control.pool(), publisher, &key, by, self.clock.now()).await? {
-            return Err(CatalogueError::Taken(format!("the key {}", key.id())));
-        }
-        self.publisher(publisher).await
-    }
-
-    /// Trusts a key no longer: nothing that it signed runs from now on.
-    ///
-    /// # Errors
-    /// [`CatalogueError::UnknownKey`].
-    pub async fn revoke_key(
-        &self,
-        publisher: &str,
-        key: &str,
-        by: PrincipalId,
-    ) -> Result<Publisher, CatalogueError> {
-        let _alone = self.alone.lock().await;
-        if !store::revoke(self.control.pool(), publisher, key, by, self.clock.now()).await? {
-            return Err(CatalogueError::UnknownKey(key.to_owned()));
-        }
-        for version in self.versions().await?.iter().filter(|version| version.key == key) {
-            self.plugins.take_off(&version.plugin, &version.version);
-        }
-        self.publisher(publisher).await
     }
 
     /// Every version, in the order of their coming.
@@ -223,44 +139,59 @@ impl Catalogue {
         dry_run: bool,
         by: PrincipalId,
     ) -> Result<Version, CatalogueError> {
-        let _alone = self.alone.lock().await;
-        let refused = |fault: PackageFault| CatalogueError::Package(vec![fault]);
-        let archive = Archive::read(&bytes).map_err(refused)?;
-        let index = archive.index();
-        let (publisher, key) = self.signer(&archive).await?;
+        let bytes = Arc::new(bytes);
+        let read = Arc::clone(&bytes);
+        let read = tokio::task::spawn_blocking(move || (Archive::read(&read), sum(&read)));
+        let (archive, sha256) = read.await?;
+        let archive = archive.map_err(|fault| CatalogueError::Package(vec![fault]))?;
+        let publishers = self.publishers().await?;
+        let (publisher, key) = signer(&archive, &publishers)?;
         let version = Version {
-            plugin: index.plugin.clone(),
-            version: index.version.clone(),
+            plugin: archive.index().plugin.clone(),
+            version: archive.index().version.clone(),
             publisher: publisher.id.clone(),
             key,
-            sha256: sum(&bytes),
+            sha256,
             size: i64::try_from(bytes.len()).unwrap_or(i64::MAX),
             uploaded_by: by,
             uploaded_at: self.clock.now(),
             killed: None,
         };
-        let known = self.versions().await?;
-        self.may_publish(&version, &known)?;
-        let same = |one: &&Version| one.plugin == version.plugin && one.version == version.version;
-        if let Some(before) = known.iter().find(same) {
-            return if before.sha256 == version.sha256 {
-                Ok(before.clone())
-            } else {
-                let Version { plugin, version, .. } = version;
-                Err(CatalogueError::Published { plugin, version })
-            };
-        }
+        // Looking at it takes its time, so it is done before anybody has to wait.
+        let before = self.before(&version).await?;
         let plugin = self.checked(archive, publisher.trust).await?;
         if dry_run {
-            return Ok(version);
+            return Ok(before.unwrap_or(version));
         }
-        keep(&self.folder, &self.path(&version), &bytes)?;
-        if !store::add_version(self.control.pool(), &version).await? {
-            let Version { plugin, version, .. } = version;
-            return Err(CatalogueError::Published { plugin, version });
+        let _alone = self.alone.lock().await;
+        let keys = self.publishers().await?.into_iter().flat_map(|publisher| publisher.keys);
+        if !keys.into_iter().any(|key| key.id == version.key && key.revoked_at.is_none()) {
+            return Err(CatalogueError::Untrusted(Some(version.key)));
         }
-        self.plugins.shelve(plugin);
+        let before = self.before(&version).await?;
+        // Also when it is there: its file may have been lost.
+        let (folder, path) = (self.folder.clone(), self.path(&version));
+        tokio::task::spawn_blocking(move || keep(&folder, &path, &bytes)).await??;
+        let version = match before {
+            Some(before) => before,
+            None if store::add_version(self.control.pool(), &version).await? => version,
+            None => return Err(published(&version)),
+        };
+        if version.killed.is_none() {
+            self.plugins.shelve(plugin);
+        }
         Ok(version)
+    }
+
+    /// The same version, if it is there; whether it may come, if it is not.
+    async fn before(&self, version: &Version) -> Result<Option<Version>, CatalogueError> {
+        let known = self.versions().await?;
+        self.may_publish(version, &known)?;
+        let same = |one: &Version| one.plugin == version.plugin && one.version == version.version;
+        match known.into_iter().find(same) {
+            Some(before) if before.sha256 != version.sha256 => Err(published(version)),
+            before => Ok(before),
+        }
     }
 
     /// The package's bytes.
@@ -301,47 +232,60 @@ impl Catalogue {
         let killed = Killed { reason, by, at: self.clock.now() };
         store::kill(self.control.pool(), (plugin, version), Some(&killed)).await?;
         let stopped = self.version(plugin, version).await?;
-        self.plugins.take_off(plugin, version);
+        self.stop(&stopped);
         Ok(stopped)
     }
 
-    /// Lets a version run again that was stopped.
+    /// Lets a version run again that was stopped, and those that need it.
     ///
     /// # Errors
     /// [`CatalogueError::UnknownVersion`], and those of publishing: then it stays stopped.
     pub async fn revive(&self, plugin: &str, version: &str) -> Result<Version, CatalogueError> {
-        let _alone = self.alone.lock().await;
         let stopped = self.version(plugin, version).await?;
-        self.serve(&stopped, &self.publishers().await?).await?;
-        store::kill(self.control.pool(), (plugin, version), None).await?;
+        self.opened(&stopped, &self.publishers().await?).await?;
+        {
+            let _alone = self.alone.lock().await;
+            store::kill(self.control.pool(), (plugin, version), None).await?;
+        }
+        self.load().await?;
         self.version(plugin, version).await
     }
 
-    /// Puts a kept version on the shelf, after everything was looked at again.
-    async fn serve(&self, version: &Version, publishers: &[Publisher]) -> Result<(), CatalogueError> {
-        let path = self.path(version);
-        let bytes = tokio::task::spawn_blocking(move || std::fs::read(path)).await??;
-        let changed = || PackageFault::new("the package", "is not what was published: its file was changed");
-        if sum(&bytes) != version.sha256 {
-            return Err(CatalogueError::Package(vec![changed()]));
+    /// Takes a version off the shelf; what is part of the installation is not the catalogue's.
+    fn stop(&self, version: &Version) {
+        if !self.is_own(&version.plugin) {
+            self.plugins.take_off(&version.plugin, &version.version);
         }
-        let archive = Archive::read(&bytes).map_err(|fault| CatalogueError::Package(vec![fault]))?;
-        let (publisher, _) = signer(&archive, publishers)?;
-        self.plugins.shelve(self.checked(archive, publisher.trust).await?);
-        Ok(())
     }
 
-    async fn signer(&self, archive: &Archive) -> Result<(Publisher, String), CatalogueError> {
-        let publishers = self.publishers().await?;
-        let (publisher, key) = signer(archive, &publishers)?;
-        Ok((publisher.clone(), key))
+    /// A kept version, after everything was looked at again.
+    async fn opened(&self, version: &Version, publishers: &[Publisher]) -> Result<Plugin, CatalogueError> {
+        self.may_publish(version, &[])?;
+        let path = self.path(version);
+        let read = tokio::task::spawn_blocking(move || {
+            let bytes = std::fs::read(path)?;
+            Ok::<_, std::io::Error>((Archive::read(&bytes), sum(&bytes)))
+        });
+        let (archive, sha256) = read.await??;
+        if sha256 != version.sha256 {
+            let changed = "is not what was published: its file was changed";
+            return Err(CatalogueError::Package(vec![PackageFault::new("the package", changed)]));
+        }
+        let archive = archive.map_err(|fault| CatalogueError::Package(vec![fault]))?;
+        let (publisher, _) = signer(&archive, publishers)?;
+        self.checked(archive, publisher.trust).await
+    }
+
+    /// Whether the plugin with this id is part of the installation.
+    fn is_own(&self, plugin: &str) -> bool {
+        let own = |one: &Arc<Plugin>| matches!(one.trust, Trust::Core | Trust::Local);
+        self.plugins.versions(plugin).iter().any(own)
     }
 
     /// Who came first has the plugin; what is part of the installation is nobody's.
     fn may_publish(&self, version: &Version, known: &[Version]) -> Result<(), CatalogueError> {
         let plugin = version.plugin.clone();
-        let own = |one: &Arc<Plugin>| matches!(one.trust, Trust::Core | Trust::Local);
-        if self.plugins.versions(&plugin).iter().any(own) {
+        if self.is_own(&plugin) {
             return Err(CatalogueError::Owned { plugin, owner: "this installation".to_owned() });
         }
         match known.iter().find(|one| one.plugin == plugin) {
@@ -364,6 +308,10 @@ impl Catalogue {
     }
 }
 
+fn published(version: &Version) -> CatalogueError {
+    CatalogueError::Published { plugin: version.plugin.clone(), version: version.version.clone() }
+}
+
 /// Whose key signed it, among those that are trusted.
 fn signer<'a>(
     archive: &Archive,
@@ -376,11 +324,6 @@ fn signer<'a>(
     let public = PublicKey::parse(&key.public_key).ok_or_else(|| CatalogueError::Untrusted(named.clone()))?;
     archive.verify(&public).map_err(|fault| CatalogueError::Package(vec![fault]))?;
     Ok((publisher, key.id.clone()))
-}
-
-fn parsed(public_key: &str) -> Result<PublicKey, CatalogueError> {
-    let detail = "an Ed25519 public key: 32 bytes in base64, as `stoa plugin keygen` prints it".to_owned();
-    PublicKey::parse(public_key).ok_or(CatalogueError::Invalid { field: "public_key", detail })
 }
 
 fn sum(bytes: &[u8]) -> String {
