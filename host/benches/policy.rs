@@ -18,7 +18,7 @@ use stoa::policy::{
 };
 use stoa::records::Scope as Sight;
 use stoa::records::rights::predicate;
-use stoa::records::schema::{Entity, Field, Kind, Module, Operations, Parts};
+use stoa::records::schema::{Between, Entity, Field, Kind, Module, Operations, Parts};
 use stoa::storage::{GROUP_COMMIT, Secrets, TenantFiles};
 use tokio::runtime::Runtime;
 
@@ -178,6 +178,7 @@ fn sight(runtime: &Runtime) -> Outcome<(Sight, Arc<Entity>)> {
         tables: Arc::new(HashSet::from(["thing".to_owned()])),
         fingerprint: "1".into(),
         may_act_as_plugin: false,
+        between: Between::default(),
     };
     let organization = Arc::new(acme()?);
     let grant = |role: &str, scope| Grant {

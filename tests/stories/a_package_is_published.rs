@@ -39,7 +39,8 @@ impl Desk {
 
     /// The kitchen in this version, signed with this key, its manifest changed so.
     fn package(&self, version: &str, key: &str, change: impl FnOnce(&mut Value)) -> Vec<u8> {
-        let guests = std::env::var_os("STOA_GUESTS").expect("`cargo xtask test` builds the guests");
+        let guests =
+            std::env::var_os("STOA_GUESTS").unwrap_or_else(|| panic!("`cargo xtask test` builds the guests"));
         let guest = Path::new(&guests).join("kitchen");
         let name = format!("kitchen-{version}-{key}");
         fs::create_dir(self.path(&name)).unwrap();
@@ -193,13 +194,18 @@ fn an_organization_agrees_installs_and_is_stopped() {
     put(&staff, &plugin, "2.0.0", &agreed).ok();
     assert_eq!(owner.all("/api/v1/kitchen/menus").len(), seeded + 1);
 
-    let gone = staff.delete(&plugin).ok();
+    taken_away(&host, &staff, (&owner, &plugin), seeded);
+}
+
+/// The plugin goes with its records, and begins anew when it comes again.
+fn taken_away(host: &Host, staff: &Client, (owner, plugin): (&Client, &str), seeded: usize) {
+    let gone = staff.delete(plugin).ok();
     owner.get("/api/v1/kitchen/menus").problem(404, "not_found");
     let organization = plugin.split('/').nth(4).unwrap();
     let archive = host.data().join("organizations").join(organization).join("archive");
     assert!(archive.join(text(&gone, "archived")).exists());
     let agreed = staff.get(&format!("{plugin}/preview?version=2.0.0")).ok()["capabilities_added"].clone();
-    put(&staff, &plugin, "2.0.0", &agreed).ok();
+    put(staff, plugin, "2.0.0", &agreed).ok();
     assert_eq!(owner.all("/api/v1/kitchen/menus").len(), seeded, "it begins anew");
 }
 

@@ -22,7 +22,8 @@ impl Shelf {
     }
 
     fn guest() -> PathBuf {
-        let guests = std::env::var_os("STOA_GUESTS").expect("`cargo xtask test` builds the guests");
+        let guests =
+            std::env::var_os("STOA_GUESTS").unwrap_or_else(|| panic!("`cargo xtask test` builds the guests"));
         Path::new(&guests).join("kitchen")
     }
 
@@ -65,6 +66,9 @@ fn step(manifest: &mut Value) {
     manifest["private"].as_array_mut().unwrap().push(step);
 }
 
+/// What another version's manifest has otherwise.
+type Change = fn(&mut Value);
+
 struct Fleet {
     host: Host,
     shelf: Shelf,
@@ -79,7 +83,7 @@ impl Fleet {
     }
 
     /// Puts the versions on the shelf and starts the host again.
-    fn with(mut self, versions: &[(&str, fn(&mut Value))]) -> Self {
+    fn with(mut self, versions: &[(&str, Change)]) -> Self {
         for (version, change) in versions {
             self.shelf.put(version, change);
         }
@@ -116,6 +120,36 @@ fn tastings(owner: &Client) -> Vec<Value> {
     owner.all("/api/v1/kitchen/tastings")
 }
 
+/// Three write, list and call hooks all the time while the plugin goes up and down; answers how often, all without a failure.
+fn upgraded_under_load(staff: &Client, owner: &Client, plugin: &str) -> usize {
+    let (over, worked) = (AtomicBool::new(false), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for worker in 0..3 {
+            let (over, worked) = (&over, &worked);
+            scope.spawn(move || {
+                let mut number = 0;
+                while !over.load(Ordering::Relaxed) {
+                    number += 1;
+                    let name = format!("{worker}-{number}");
+                    owner.post("/api/v1/kitchen/tastings", &tasting(&name)).created();
+                    owner.post("/api/v1/kitchen/dishes", &dish(&name)).created();
+                    owner.get("/api/v1/kitchen/tastings?limit=5").ok();
+                    worked.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        for _ in 0..5 {
+            put(staff, plugin, "1.1.0").ok();
+            owner.get("/api/v1/kitchen/tastings?fields=shelf&limit=1").ok();
+            post(staff, &format!("{plugin}/roll-back")).ok();
+        }
+        over.store(true, Ordering::Relaxed);
+    });
+    let worked = worked.into_inner();
+    assert!(worked > 0);
+    worked
+}
+
 #[test]
 fn an_upgrade_disturbs_nobody_and_a_roll_back_loses_nothing() {
     let fleet = Fleet::new();
@@ -145,32 +179,9 @@ fn an_upgrade_disturbs_nobody_and_a_roll_back_loses_nothing() {
     assert_eq!(seen["steps"], json!(["0003_tally"]));
     staff.get(&format!("{plugin}/preview?version=9.0.0")).problem(404, "plugin_version_not_found");
 
-    let (over, worked) = (AtomicBool::new(false), AtomicUsize::new(0));
-    std::thread::scope(|scope| {
-        for worker in 0..3 {
-            let (owner, over, worked) = (&owner, &over, &worked);
-            scope.spawn(move || {
-                let mut number = 0;
-                while !over.load(Ordering::Relaxed) {
-                    number += 1;
-                    let name = format!("{worker}-{number}");
-                    owner.post("/api/v1/kitchen/tastings", &tasting(&name)).created();
-                    owner.post("/api/v1/kitchen/dishes", &dish(&name)).created();
-                    owner.get("/api/v1/kitchen/tastings?limit=5").ok();
-                    worked.fetch_add(1, Ordering::Relaxed);
-                }
-            });
-        }
-        for _ in 0..5 {
-            put(&staff, &plugin, "1.1.0").ok();
-            owner.get("/api/v1/kitchen/tastings?fields=shelf&limit=1").ok();
-            post(&staff, &format!("{plugin}/roll-back")).ok();
-        }
-        over.store(true, Ordering::Relaxed);
-    });
-    assert!(worked.load(Ordering::Relaxed) > 0);
+    let worked = upgraded_under_load(&staff, &owner, &plugin);
     let made = tastings(&owner).len();
-    assert_eq!(made, 1 + worked.load(Ordering::Relaxed), "every answer that was given holds");
+    assert_eq!(made, 1 + worked, "every answer that was given holds");
 
     put(&staff, &plugin, "1.1.0").ok();
     let body = json!({ "remark": "Sweet", "points": 5, "shelf": "top" });

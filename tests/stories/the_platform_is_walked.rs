@@ -62,6 +62,16 @@ fn case(operation: &str) -> Case {
         "license_module" => (404, Some(&["billing", "owner"]), json!({})),
         "revoke_licence" => (404, Some(&["billing", "security", "owner"]), Value::Null),
         "list_organization_domains" => (404, Some(ALL), Value::Null),
+        "list_plugin_usage" => (200, Some(readers), Value::Null),
+        "verify_organization_domain" => (404, Some(security), json!({ "record": "x" })),
+        other => return case_of_plugins(other),
+    };
+    Case { status, may, body }
+}
+
+fn case_of_plugins(operation: &str) -> Case {
+    let security: &[&str] = &["security", "owner"];
+    let (status, may, body): (u16, Option<&[&str]>, Value) = match operation {
         "list_installations" | "get_installation" | "list_installation_events" => {
             (404, Some(ALL), Value::Null)
         }
@@ -88,8 +98,6 @@ fn case(operation: &str) -> Case {
         "upload_plugin" => (422, Some(&["operator", "owner"]), Value::Null),
         "kill_plugin_version" => (404, Some(security), json!({ "reason": "x" })),
         "revive_plugin_version" => (404, Some(security), Value::Null),
-        "list_plugin_usage" => (200, Some(readers), Value::Null),
-        "verify_organization_domain" => (404, Some(security), json!({ "record": "x" })),
         other => panic!("the operation `{other}` has no case: say here who may call it"),
     };
     Case { status, may, body }

@@ -48,7 +48,7 @@ impl App {
         let wanted = self.at_hand(plugin, version)?;
         let chosen = self.plugins.chosen(self.installations.of(organization.id).await?);
         let now = chosen.plugin(plugin);
-        let shape = now.map(|plugin| shape(plugin)).unwrap_or_default();
+        let shape = now.map(shape).unwrap_or_default();
         let coming = self::shape(&wanted);
         Ok(Preview {
             from: now.map(|plugin| plugin.manifest.version.to_string()),

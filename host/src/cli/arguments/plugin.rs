@@ -9,6 +9,7 @@ use super::Serve;
 
 /// What is done with packages.
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "one of them for each process")]
 pub(in crate::cli) enum PluginCommand {
     /// Begin a plugin: a project that compiles
     New(NewProject),

@@ -76,6 +76,9 @@ pub(in crate::http::platform) struct KillInput {
     reason: String,
 }
 
+/// What is known of a version: from the catalogue, and by running it.
+type Known<'a> = (Option<&'a Version>, Option<Arc<Plugin>>);
+
 impl VersionView {
     fn of(known: Option<&Version>, plugin: Option<&Arc<Plugin>>) -> Self {
         let manifest = plugin.map(|plugin| &plugin.manifest);
@@ -112,7 +115,7 @@ impl PluginsApi {
     async fn list(&self, staff: Staff) -> Result<Found<VersionList>, Problem> {
         staff.may(Area::Licences, "read")?;
         let known = self.app.catalogue.versions().await?;
-        let mut all: BTreeMap<(String, String), (Option<&Version>, Option<Arc<Plugin>>)> = BTreeMap::new();
+        let mut all: BTreeMap<(String, String), Known<'_>> = BTreeMap::new();
         for version in &known {
             all.entry((version.plugin.clone(), version.version.clone())).or_default().0 = Some(version);
         }
