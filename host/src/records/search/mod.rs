@@ -272,8 +272,7 @@ pub fn search(
         if judged.len() >= RANKED {
             break; // what only lighter fields say would stand behind all these
         }
-        let newest = candidates(conn, scope, entity, &search.words, &visible)?;
-        judged.extend(newest.into_iter().filter(|hit| seen.insert(hit.row)));
+        judged.extend(candidates(conn, scope, entity, &search.words, &visible, &mut seen)?);
     }
     if search.count {
         let sql = format!(
@@ -305,13 +304,14 @@ fn texts_of<'a>(scope: &Scope, entity: &'a Entity, texts: &'a [String]) -> Vec<S
     fields.map(|(field, text)| Searched { field: &field.key, weight: field.searchable, text }).collect()
 }
 
-/// The newest visible hits, judged.
+/// The newest visible hits, judged, but for those that were seen before.
 fn candidates(
     conn: &Rc<Connection>,
     scope: &Scope,
     entity: &Entity,
     words: &Words,
     (condition, params): &(String, Vec<Value>),
+    seen: &mut HashSet<i64>,
 ) -> Result<Vec<Judged>, RecordError> {
     let fields: Vec<&Field> = shown(scope, entity).collect();
     let title = entity.title.as_deref().filter(|title| scope.shown_field(entity, title).is_some());
@@ -327,6 +327,10 @@ fn candidates(
     let mut rows = statement.query(params_from_iter(params))?;
     let mut hits = Vec::new();
     while let Some(row) = rows.next()? {
+        let number = row.get(0)?;
+        if !seen.insert(number) {
+            continue;
+        }
         let mut texts = Vec::with_capacity(fields.len());
         for (at, field) in fields.iter().enumerate() {
             texts.push(text(field, Some(&Value::from_sql(row.get_ref(at + 3)?))));
@@ -334,7 +338,7 @@ fn candidates(
         let title = Value::from_sql(row.get_ref(2)?);
         hits.push(Judged {
             id: RecordId::from_bytes(row.get(1)?),
-            row: row.get(0)?,
+            row: number,
             title: title.text().map_or_else(String::new, str::to_owned),
             score: score(words, &texts_of(scope, entity, &texts)),
             texts,

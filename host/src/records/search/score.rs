@@ -32,13 +32,24 @@ pub struct Snippet {
 /// How well a record fits, by the texts that were searched: for each word the best of weight times 4 (the field says
 /// nothing else), 3 (it begins so), 2 (a whole word), 1 (the beginning of a word).
 pub(super) fn score(words: &Words, texts: &[Searched<'_>]) -> u32 {
+    let holding = texts.iter().filter(|searched| words.iter().any(|word| may_hold(searched.text, word)));
     let split: Vec<(u8, Vec<Token>)> =
-        texts.iter().map(|searched| (searched.weight, tokens(searched.text))).collect();
+        holding.map(|searched| (searched.weight, tokens(searched.text))).collect();
     let best = |word: &Word| {
         let points = split.iter().map(|(weight, tokens)| places(word, tokens).0 * u32::from(*weight));
         points.max().unwrap_or_default()
     };
     words.iter().map(best).sum()
+}
+
+/// Whether a text can hold a word at all: most texts of a hit do not, and looking costs much less than taking them apart.
+fn may_hold(text: &str, word: &Word) -> bool {
+    match word.tokens.first() {
+        Some(first) if !first.is_empty() && text.is_ascii() => {
+            text.as_bytes().windows(first.len()).any(|part| part.eq_ignore_ascii_case(first.as_bytes()))
+        }
+        _ => true,
+    }
 }
 
 /// Why a record was found: pieces of at most three texts, of those that fit best.
@@ -134,6 +145,22 @@ mod tests {
 
     fn score(query: &str, text: &str) -> u32 {
         super::score(&Words::parse(query).unwrap(), &[Searched { field: "name", weight: 1, text }])
+    }
+
+    #[test]
+    fn a_text_is_passed_over_only_when_it_holds_nothing() {
+        let texts = ["Acme Works", "ACME", "Acmé", "acm", "works of acme", "a-c-m-e", "", "wörks"];
+        for query in ["acme", "acme works", "wor", "\"works of\"", "é", "acm works"] {
+            for word in Words::parse(query).unwrap().iter() {
+                for text in texts {
+                    let fits = places(word, &tokens(text)).0 > 0;
+                    assert!(may_hold(text, word) || !fits, "{query} in {text}");
+                }
+            }
+        }
+        let words = Words::parse("acme").unwrap();
+        let holding = texts.iter().filter(|text| may_hold(text, words.iter().next().unwrap())).count();
+        assert_eq!(holding, 5, "three of them cannot, and two are not ASCII");
     }
 
     #[test]

@@ -107,7 +107,11 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
             open = true;
         }
         if let Some(token) = found.last_mut() {
-            token.text.extend(sign.to_lowercase().nfd().filter(|part| !is_combining_mark(*part)));
+            if sign.is_ascii() {
+                token.text.push(sign.to_ascii_lowercase());
+            } else {
+                token.text.extend(sign.to_lowercase().nfd().filter(|part| !is_combining_mark(*part)));
+            }
             token.end = at + 1;
         }
     }
