@@ -3,9 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use super::Manifest;
+use super::{Limits, Manifest};
 
-/// Words such as `permission:records.as-plugin`, `requires:crm`, `reads:crm.accounts:industry` and `grant:member:notes.note:read:own`.
+/// Words such as `permission:records.as-plugin`, `requires:crm`, `reads:crm.accounts:industry`, `grant:member:notes.note:read:own` and
+/// `limit:memory_mib:128`, a limit of calls above the usual.
 pub type Capabilities = BTreeSet<String>;
 
 /// Everything that this manifest asks for.
@@ -16,6 +17,8 @@ pub fn of(manifest: &Manifest) -> Capabilities {
         all.insert("permission:records.as-plugin".to_owned());
     }
     all.extend(manifest.requires.iter().map(|plugin| format!("requires:{plugin}")));
+    let raised = manifest.limits.above(&Limits::USUAL);
+    all.extend(raised.map(|(name, wanted, _)| format!("limit:{name}:{wanted}")));
     for reading in manifest.reads() {
         let view = reading.key();
         all.extend(reading.columns.iter().map(|column| format!("reads:{view}:{column}")));
