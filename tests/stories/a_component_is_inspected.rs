@@ -9,8 +9,8 @@ use stoa_testkit::{Answer, Client, Host};
 use stoa_tests::text;
 use wit_component::StringEncoding;
 
-use super::a_hostile_plugin_is_refused::{act, guests, organization, refused, wanting};
-use super::a_package_is_published::{Desk, organization as customer, put, trust, upload};
+use super::a_hostile_plugin_is_refused::{act, guests, refused, wanting};
+use super::a_package_is_published::{Desk, organization, put, trust, upload};
 use super::packages_are_signed::bomb;
 use crate::staff::claim;
 
@@ -76,8 +76,8 @@ fn limits_are_asked_for_up_to_the_ceiling_and_agreed_to() {
     }
     let raised = json!({ "memory_mib": 128, "log_kib": 16 });
     upload(&staff, &desk.package("1.1.0", "globex", asks(raised))).ok();
-    host.organization("customer", &["kitchen"]);
-    let plugin = format!("{}/plugins/kitchen", customer(&staff, "customer"));
+    drop(host.organization("customer", &["kitchen"]));
+    let plugin = format!("{}/plugins/kitchen", organization(&staff, "customer"));
     let asked = put(&staff, &plugin, "1.1.0", &json!([])).problem(409, "consent_required")["added"].clone();
     let limits: Vec<_> =
         asked.as_array().unwrap().iter().filter(|word| text_of(word).starts_with("limit:")).collect();
@@ -118,7 +118,7 @@ fn a_call_gets_what_was_raised_for_it() {
     let limits =
         json!({ "memory_mib": 128, "host_calls": 200_000, "action": { "cpu_ms": 4_000, "wall_ms": 25_000 } });
     let (_folder, host) = with_limits(&guests, &limits);
-    let acme = organization(&host, &guests, "acme");
+    let acme = host.organization("acme", &["hostile"]);
     let (owner, staff) = (acme.owner(), claim(&host).client);
     assert_eq!(
         act(&owner, "calls").ok()["done"],
@@ -139,7 +139,7 @@ fn a_call_is_stopped_at_what_was_lowered_for_it() {
     let limits =
         json!({ "memory_mib": 4, "host_calls": 500, "rows": 1, "hook": { "wall_ms": 100 }, "log_kib": 1 });
     let (_folder, host) = with_limits(&guests, &limits);
-    let acme = organization(&host, &guests, "acme");
+    let acme = host.organization("acme", &["hostile"]);
     let (owner, staff) = (acme.owner(), claim(&host).client);
     assert_eq!(refused(&act(&owner, "balloon")), "plugin_memory_limit");
     let memory = most(&staff, "memory");
