@@ -30,6 +30,18 @@ pub fn of(manifest: &Manifest) -> Capabilities {
     all
 }
 
+/// Whether a word is a limit of which more was agreed to.
+fn is_lowered(word: &str, agreed: &Capabilities) -> bool {
+    let limit = |word: &str| {
+        let (name, figure) = word.strip_prefix("limit:")?.rsplit_once(':')?;
+        Some((name.to_owned(), figure.parse::<u32>().ok()?))
+    };
+    let more = |(name, figure): (String, u32)| {
+        agreed.iter().filter_map(|other| limit(other)).any(|(of, most)| of == name && most >= figure)
+    };
+    limit(word).is_some_and(more)
+}
+
 /// What changes for whoever agreed to `agreed` before.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Difference {
@@ -44,7 +56,7 @@ impl Difference {
     #[must_use]
     pub fn between(agreed: &Capabilities, wanted: &Capabilities) -> Self {
         Self {
-            added: wanted.difference(agreed).cloned().collect(),
+            added: wanted.difference(agreed).filter(|word| !is_lowered(word, agreed)).cloned().collect(),
             removed: agreed.difference(wanted).cloned().collect(),
         }
     }
@@ -64,6 +76,16 @@ mod tests {
 
     fn words() -> impl Strategy<Value = Capabilities> {
         proptest::collection::btree_set("[a-e]", 0..5)
+    }
+
+    #[test]
+    fn a_limit_that_is_lowered_again_is_agreed_to_already() {
+        let all = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Capabilities>();
+        let agreed = all(&["limit:memory_mib:128", "limit:hook/cpu_ms:100"]);
+        let added = |wanted: &[&str]| Difference::between(&agreed, &all(wanted)).added;
+        assert!(added(&["limit:memory_mib:96", "limit:hook/cpu_ms:100"]).is_empty());
+        assert_eq!(added(&["limit:memory_mib:129"]), all(&["limit:memory_mib:129"]));
+        assert_eq!(added(&["limit:rows:1", "limit:cpu_ms:1"]).len(), 2, "other limits");
     }
 
     proptest! {

@@ -61,7 +61,14 @@ const REPORTS: (&str, &str) = ("reports", "run");
 /// Everything that is wrong with it.
 pub(in crate::plugins) fn inspect(component: &[u8], manifest: &Manifest) -> Result<(), Vec<PackageFault>> {
     let mut look = Look { memory: manifest.limits.memory() as u64, ..Look::default() };
-    let types = look.walk(component);
+    let types = if component.starts_with(b"\0asm") {
+        look.walk(component)
+    } else {
+        look.fault(
+            "is no component that a host can run: packages carry portable components only, no machine code",
+        );
+        None
+    };
     if let Some(types) = types.filter(|_| look.faults.is_empty()) {
         look.imports(&types);
         look.exports(&types, manifest);
@@ -111,7 +118,7 @@ impl Look {
                 Ok(None) => return None,
                 Err(error) => {
                     if self.faults.is_empty() {
-                        let (at, why) = (error.offset(), error.message());
+                        let (at, why) = (error.offset(), shown(error.message()));
                         self.fault(format!("is no component that a host can run: {why} (at byte {at})"));
                     }
                     return None;

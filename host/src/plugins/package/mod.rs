@@ -62,7 +62,7 @@ impl PackageFault {
 
 /// A stranger's words in a message of ours.
 fn shown(text: &str) -> String {
-    text.chars().take(100).flat_map(char::escape_default).collect()
+    text.chars().take(200).flat_map(char::escape_default).collect()
 }
 
 /// A plugin as it is delivered.
