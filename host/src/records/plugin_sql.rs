@@ -17,12 +17,17 @@ use super::value::Value;
 use super::{RecordError, Records, Scope};
 use crate::storage::{Connection, PluginMode, PluginSqlError};
 
-/// Most rows of one result.
-const ROWS: u32 = 10_000;
-/// Most bytes of one result.
-const BYTES: usize = 4 << 20;
 /// Most parameters of a plugin's statement; those after them are the host's.
 pub const PARAMETERS: usize = 500;
+
+/// The most that a result may have.
+#[derive(Clone, Copy, Debug)]
+pub struct Most {
+    /// Rows.
+    pub rows: u32,
+    /// Bytes.
+    pub bytes: usize,
+}
 
 /// A result, packed.
 #[derive(Debug, Default)]
@@ -191,6 +196,7 @@ pub fn read(
     (sql, host): &(String, Vec<Value>),
     params: &[Cell<'_>],
     time: Duration,
+    most: Most,
 ) -> Result<Found, PluginSqlError> {
     conn.plugin(mode, sql, time, |statement| {
         bind(statement, params, host)?;
@@ -198,14 +204,14 @@ pub fn read(
         let mut found = Found { columns: u32::try_from(width).unwrap_or_default(), ..Found::default() };
         let mut rows = statement.raw_query();
         while let Some(row) = rows.next()? {
-            if found.count == ROWS || found.cells.len() > BYTES {
+            if found.count == most.rows || found.cells.len() > most.bytes {
                 found.more = true;
                 break;
             }
             for at in 0..width {
                 push_sql(row.get_ref(at)?, &mut found.cells);
                 // One row alone may be as large as a value times the columns: that is refused, not cut.
-                if found.cells.len() > 2 * BYTES {
+                if found.cells.len() > 2 * most.bytes {
                     let too_big = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_TOOBIG);
                     return Err(rusqlite::Error::SqliteFailure(too_big, None));
                 }

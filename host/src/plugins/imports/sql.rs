@@ -87,7 +87,14 @@ impl State {
         let params = parse(params)?;
         let sql = plugin_sql::with_views(self.engine(), self.conn(), self.scope(), self.module(), text)
             .map_err(refusal)?;
-        let found = plugin_sql::read(self.conn(), self.sql_mode(), &sql, &params, self.statement_time());
+        let found = plugin_sql::read(
+            self.conn(),
+            self.sql_mode(),
+            &sql,
+            &params,
+            self.statement_time(),
+            self.result_most(),
+        );
         let plugin_sql::Found { columns, count, cells, more } = found.map_err(told)?;
         Ok(Rows { columns, count, cells, more })
     }

@@ -1,6 +1,6 @@
 //! The SQL of packages: compiled before anything runs, remembered, and named when it is refused.
 
-use super::read;
+use super::{read, stand_in};
 use crate::plugins::manifest::Manifest;
 use crate::plugins::sql::check::{Checks, check_texts};
 use crate::plugins::{Package, PluginError, Plugins, Trust, sql};
@@ -9,15 +9,12 @@ use crate::records::plugin_sql;
 use crate::storage::PluginMode;
 
 const SINK: &str = "plugins/examples/kitchen-sink/manifest.json";
-/// The smallest component there is.
-const EMPTY: &[u8] = b"\0asm\x0d\0\x01\0";
-
 fn package(manifest: &[u8], sql: &str) -> Package {
     let sql = sql.as_bytes().to_vec().into();
     Package {
         name: "test".into(),
         manifest: manifest.to_vec().into(),
-        component: EMPTY.into(),
+        component: stand_in().into(),
         sql,
         trust: Trust::Local,
     }
@@ -136,7 +133,8 @@ fn text_that_is_no_utf8_arrives_as_bytes() {
     let conn = plugin_sql::scratch(&manifest.records).unwrap();
     let sql = ("select cast(x'ff41' as text), cast(x'41' as text)".to_owned(), Vec::new());
     let time = std::time::Duration::from_secs(5);
-    let found = plugin_sql::read(&conn, PluginMode::AsPlugin, &sql, &[], time).unwrap();
+    let most = plugin_sql::Most { rows: 10_000, bytes: 4 << 20 };
+    let found = plugin_sql::read(&conn, PluginMode::AsPlugin, &sql, &[], time, most).unwrap();
     let cells: Vec<_> = Cells::new(&found.cells).collect::<Result<_, _>>().unwrap();
     assert!(matches!(cells[..], [Cell::Blob(b"\xffA"), Cell::Text("A")]), "{cells:?}");
 }
