@@ -11,10 +11,12 @@ use super::Plugin;
 use super::bindings::host::stoa::plugin::types::{RecordId as WitId, Refusal};
 use super::breaker::Turn;
 use super::engine::{MEMORY, TICK};
+use super::imports::sql::Open;
 use super::refusal::refused;
 use super::usage::{self, CallKind, Spent};
 use crate::clock::UnixMillis;
 use crate::ids::RecordId;
+use crate::records::plugin_sql;
 use crate::records::schema::Module;
 use crate::records::tx::Tx;
 use crate::records::{RecordError, Records, Scope};
@@ -69,6 +71,8 @@ pub(super) struct State {
     pub(super) plugin: Arc<Plugin>,
     pub(super) ground: Ground,
     pub(super) table: wasmtime::component::ResourceTable,
+    /// The cursors in it.
+    pub(super) open: Open,
     /// The last line that was logged as an error: what a panic said.
     pub(super) last_error: Option<String>,
     started: Instant,
@@ -212,6 +216,11 @@ impl State {
         Err(wasmtime::format_err!("limit of the call"))
     }
 
+    /// The most that a result of its SQL may have.
+    pub(super) const fn result_most(&self) -> plugin_sql::Most {
+        plugin_sql::Most { rows: 10_000, bytes: 4 << 20 }
+    }
+
     /// Room for a log line of this many bytes.
     pub(super) fn log_room(&mut self, bytes: usize) -> bool {
         self.log_bytes += bytes;
@@ -274,6 +283,7 @@ fn on_an_instance<T>(
         plugin: Arc::clone(plugin),
         ground,
         table: wasmtime::component::ResourceTable::new(),
+        open: Open::default(),
         last_error: None,
         started: Instant::now(),
         limits: Limits::of(kind),

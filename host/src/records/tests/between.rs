@@ -47,7 +47,9 @@ fn scope(world: &World, caller: Caller, shed: &Arc<Module>) -> Scope {
 fn ask(world: &World, scope: &Scope, shed: &Arc<Module>, text: &str) -> Result<Vec<String>, RecordError> {
     world.records.read(scope, shed, |conn| {
         let sql = plugin_sql::with_views(&world.records, conn, scope, shed, text)?;
-        let found = plugin_sql::read(conn, PluginMode::AsCaller, &sql, &[], Duration::from_secs(1)).unwrap();
+        let most = plugin_sql::Most { rows: 10_000, bytes: 4 << 20 };
+        let time = Duration::from_secs(1);
+        let found = plugin_sql::read(conn, PluginMode::AsCaller, &sql, &[], time, most).unwrap();
         let text = |cell| match cell {
             Cell::Text(text) => text.to_owned(),
             Cell::Integer(number) => number.to_string(),
