@@ -8,6 +8,7 @@ use std::sync::Arc;
 use hyper::Method;
 use serde_json::{Value, json};
 
+use super::caller::Caller;
 use super::records::Entity;
 use super::stage::{Place, Stage};
 use super::world::{World, id};
@@ -89,7 +90,8 @@ fn made_up(manifest: &Value) -> Vec<(String, Value)> {
     for (at, entity) in manifest["entities"].as_array().into_iter().flatten().enumerate() {
         let fields = entity["fields"].as_array().map_or(&[][..], Vec::as_slice);
         // What is required and cannot be said is said by hooks.
-        if fields.iter().any(|field| field["required"] == true && field["read_only"] == true) {
+        let is_closed = |field: &Value| field["required"] == true && field["read_only"] == true;
+        if fields.iter().any(|field| is_closed(field) && field["default"].is_null()) {
             continue;
         }
         for (which, field) in fields.iter().enumerate() {
@@ -133,10 +135,13 @@ pub(super) async fn goes_up_and_back(
     plugins.shelve(Arc::clone(&newer));
     let place = begun?;
 
-    let by_old = makes(&place, &earlier.manifest, examples).await?;
+    let world = world(&place, examples).await?;
+    let by_old = makes(&world, &earlier.manifest).await?;
     stage.install(&place, &newer).await?;
     are_there(&place, &by_old, &[]).await.map_err(|why| format!("after the upgrade, {why}"))?;
-    let by_new = makes(&place, manifest, examples).await?;
+    let by_new = makes(&self::world(&place, examples).await?.behind(&world), manifest).await?;
+    // Hooks may have brought the new into the old.
+    let by_old = as_they_are(&place.owner, by_old).await?;
 
     stage.install(&place, &old).await?;
     are_there(&place, &by_old, &[]).await.map_err(|why| format!("after going back, {why}"))?;
@@ -150,7 +155,7 @@ pub(super) async fn goes_up_and_back(
     stage.install(&place, &newer).await?;
     let told = |why| format!("after going back and up again, {why}");
     are_there(&place, &by_new, &MOVES).await.map_err(told)?;
-    are_there(&place, &by_old, &[]).await.map_err(told)
+    are_there(&place, &by_old, &MOVES).await.map_err(told)
 }
 
 /// An organization that has never seen another version.
@@ -160,15 +165,27 @@ async fn begins(stage: &Stage, old: &Arc<Plugin>) -> Result<Place, String> {
     Ok(place)
 }
 
-/// A whole record of each entity of a manifest, as the version that runs makes them.
-async fn makes(place: &Place, manifest: &Value, examples: &Value) -> Result<Made, String> {
+/// The organization as the document of the version that runs describes it.
+async fn world(place: &Place, examples: &Value) -> Result<World, String> {
     let document = place.owner.get("/openapi.json").await?.expect(200)?;
-    let world = World::new(place.owner.clone(), document, examples.clone());
+    Ok(World::new(place.owner.clone(), document, examples.clone()))
+}
+
+/// A whole record of each entity of a manifest, as the version that runs makes them.
+async fn makes(world: &World, manifest: &Value) -> Result<Made, String> {
     let mut made = Made::new();
     for entity in Entity::all(manifest).iter().filter(|entity| entity.offers("create")) {
         let body = world.body("post", &entity.address, "whole").await?;
-        let record = place.owner.post(&world.twice("post", &entity.address), &body).await?.expect(201)?;
+        let record = world.owner.post(&world.twice("post", &entity.address), &body).await?.expect(201)?;
         made.push((format!("{}/{}", entity.address, id(&record)?), record));
+    }
+    as_they_are(&world.owner, made).await
+}
+
+/// The records as the version that runs shows them.
+async fn as_they_are(owner: &Caller, mut made: Made) -> Result<Made, String> {
+    for (path, record) in &mut made {
+        *record = owner.get(path).await?.expect(200)?;
     }
     Ok(made)
 }
@@ -206,6 +223,10 @@ mod tests {
                     { "key": "tag", "type": "text", "unique": true },
                     { "key": "wild", "type": "boolean" },
                 ] },
+                { "key": "gate", "title": null, "hooks": [], "fields": [
+                    { "key": "open", "type": "boolean", "required": true, "read_only": true, "default": false },
+                    { "key": "note", "type": "text" },
+                ] },
                 { "key": "cage", "title": null, "hooks": [], "fields": [
                     { "key": "number", "type": "text", "required": true, "read_only": true },
                     { "key": "note", "type": "text" },
@@ -214,11 +235,18 @@ mod tests {
         });
         let all = made_up(&manifest);
         let words: Vec<&str> = all.iter().map(|(words, _)| words.as_str()).collect();
-        assert_eq!(words, ["a version without `animal.wild`", "the same under a lower version"]);
+        assert_eq!(
+            words,
+            [
+                "a version without `animal.wild`",
+                "a version without `gate.note`",
+                "the same under a lower version"
+            ]
+        );
         let (_, without) = &all[0];
         assert_eq!(without["entities"][0]["fields"].as_array().unwrap().len(), 3);
         assert_eq!((&without["entities"][0]["hooks"], &without["version"]), (&json!([]), &json!(BEFORE)));
-        assert_eq!(all[1].1["entities"], manifest["entities"]);
+        assert_eq!(all[2].1["entities"], manifest["entities"]);
         assert!(knows(
             &json!({ "id": "zoo", "entities": [{ "key": "cage", "plural": "cages" }] }),
             "/api/v1/zoo/cages/1"
