@@ -14,6 +14,7 @@ mod stories {
     mod a_bad_schema_is_refused;
     mod a_browser_is_kept_safe;
     mod a_client_proves_itself_by_key;
+    mod a_component_is_inspected;
     mod a_deal_moves;
     mod a_filter_is_asked;
     mod a_hostile_plugin_is_refused;

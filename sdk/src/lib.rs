@@ -137,7 +137,7 @@ pub use crate::text::{AutoNumber, Choice, Email, Json, Phone, RichText, Url};
 
 /// What most plugins need: `use stoa_sdk::prelude::*;` is the one glob import that the house style allows.
 pub mod prelude {
-    pub use crate::manifest::{Grant, Seed, Setting, Step};
+    pub use crate::manifest::{Grant, Limits, Seed, Setting, Step, Times};
     pub use crate::{
         Address, AutoNumber, Choice, Context, Currency, Date, DateTime, Decimal, Draft, Duration, Email,
         Entity, Failure, FileId, Find, Json, Money, Options, Percent, Phone, Record, RecordId, Reference,

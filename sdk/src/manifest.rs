@@ -3,8 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+mod limits;
 mod view;
 
+pub use self::limits::{Limits, Times};
 pub use self::view::{Reading, View};
 
 /// What a plugin is and offers.
@@ -49,6 +51,9 @@ pub struct Manifest {
     /// What it reads of other plugins.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reads: Vec<Reading>,
+    /// What one call may use, where it is not the usual.
+    #[serde(default, skip_serializing_if = "Limits::is_usual")]
+    pub limits: Limits,
 }
 
 impl Manifest {

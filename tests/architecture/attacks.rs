@@ -21,7 +21,7 @@ const CHAPTERS: [(char, usize); 11] = [
 ];
 
 /// The tables that name a test in every row or say why there is none.
-const TABLES: [&str; 2] = ["### Hostile plugins", "## Hostile SQL"];
+const TABLES: [&str; 3] = ["### Hostile plugins", "## Hostile SQL", "## Hostile components"];
 
 /// The rows of the table below a heading.
 fn table<'t>(text: &'t str, heading: &str) -> Vec<&'t str> {

@@ -30,12 +30,13 @@ const LAYERS: [&str; 23] = [
 ];
 
 /// Libraries and where in `host/src` they live: folders end with `/`.
-const ROOMS: [(&str, &[&str]); 14] = [
+const ROOMS: [(&str, &[&str]); 15] = [
     ("oauth2", &["identity/"]),
     ("reqwest", &["outbound/"]),
     ("rusqlite", &["storage/", "records/", "store.rs"]),
     ("libsqlite3_sys", &["storage/"]),
     ("sqlx", &["storage/", "store.rs"]),
+    ("wasmparser", &["plugins/package/"]),
     ("wasmtime", &["plugins/"]),
     ("poem", &["http/", "app.rs", "main.rs"]),
     ("poem_openapi", &["http/", "app.rs", "main.rs"]),

@@ -14,7 +14,7 @@ use wit_parser::{ManglingAndAbi, Resolve};
 use crate::staff::claim;
 
 /// The packages of the guests, or the line that says why a story is skipped.
-fn guests() -> Option<PathBuf> {
+pub(super) fn guests() -> Option<PathBuf> {
     let folder = std::env::var_os("STOA_GUESTS").map(PathBuf::from);
     if folder.is_none() {
         println!("skipped: STOA_GUESTS names no packages; `cargo xtask test` builds them");
@@ -30,7 +30,7 @@ fn organization<'a>(host: &'a Host, guests: &std::path::Path, slug: &str) -> Org
 }
 
 /// Calls an action of the plugin; where it is served, the organization's own document says.
-fn act(owner: &Client, verb: &str) -> Answer {
+pub(super) fn act(owner: &Client, verb: &str) -> Answer {
     act_of(owner, "hostile", verb)
 }
 
@@ -51,7 +51,7 @@ fn act_of(owner: &Client, plugin: &str, verb: &str) -> Answer {
 }
 
 /// What a refusal must be: a problem with a code that names the reason.
-fn refused(answer: &Answer) -> String {
+pub(super) fn refused(answer: &Answer) -> String {
     assert!(answer.status() >= 400, "{} {}", answer.status(), answer.text());
     assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{}", answer.text());
     let problem = answer.json();
@@ -136,7 +136,7 @@ fn j1_a_plugin_that_recurses_or_asks_without_end_is_stopped() {
 }
 
 #[test]
-fn j2_a_plugin_reaches_no_schema_no_other_plugin_and_no_file_system() {
+fn j2_a_plugin_reaches_no_schema_and_no_other_plugin() {
     let Some(guests) = guests() else { return };
     let host = Host::start_with(&guests);
     let acme = organization(&host, &guests, "acme");
@@ -146,8 +146,6 @@ fn j2_a_plugin_reaches_no_schema_no_other_plugin_and_no_file_system() {
         refused(&act(&owner, verb));
         others_are_served(&owner);
     }
-    let stolen = act_of(&owner, "thief", "steal");
-    assert!(stolen.status() >= 400 && !stolen.text().contains("bytes"), "{}", stolen.text());
     assert_eq!(owner.all("/api/v1/crm/accounts").len(), verbs.len());
     for entry in fs::read_dir(host.data()).unwrap() {
         assert!(!entry.unwrap().file_name().to_string_lossy().contains("stolen"));
@@ -298,17 +296,21 @@ fn a_plugin_sees_no_environment_and_no_clock_but_the_host_s() {
     }
 }
 
-/// A component that imports this interface, and does nothing.
-fn wanting(package: &str, interface: &str, version: &str) -> Vec<u8> {
+/// A component that imports this function of this interface, and does nothing.
+pub(super) fn wanting(
+    (package, interface, version): (&str, &str, &str),
+    function: &str,
+    encoding: StringEncoding,
+) -> Vec<u8> {
     let text = format!(
         "package test:guest;\nworld guest {{ import {package}/{interface}@{version}; }}\n\
-         package {package}@{version} {{ interface {interface} {{ open: func() -> u32; }} }}\n"
+         package {package}@{version} {{ interface {interface} {{ {function} }} }}\n"
     );
     let mut resolve = Resolve::default();
     let parsed = resolve.push_source("guest.wit", &text).unwrap();
     let world = resolve.select_world(&[parsed], Some("guest")).unwrap();
     let mut module = dummy_module(&resolve, world, ManglingAndAbi::Standard32);
-    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
+    embed_component_metadata(&mut module, &resolve, world, encoding).unwrap();
     ComponentEncoder::default().module(&module).unwrap().encode().unwrap()
 }
 
@@ -319,6 +321,7 @@ fn a_component_that_wants_what_no_host_gives_is_not_loaded() {
     for (package, interface, version) in [
         ("wasi:sockets", "instance-network", "0.2.6"),
         ("wasi:http", "outgoing-handler", "0.2.6"),
+        ("wasi:filesystem", "preopens", "0.2.6"),
         ("stoa:plugin", "weather", "1.90.0"),
         ("stoa:plugin", "clock", "1.90.0"),
         ("stoa:plugin", "clock", "2.0.0"),
@@ -329,9 +332,14 @@ fn a_component_that_wants_what_no_host_gives_is_not_loaded() {
         fs::create_dir(&plugin).unwrap();
         let manifest = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("guests/thief/manifest.json");
         fs::copy(manifest, plugin.join("manifest.json")).unwrap();
-        fs::write(plugin.join("component.wasm"), wanting(package, interface, version)).unwrap();
+        fs::write(
+            plugin.join("component.wasm"),
+            wanting((package, interface, version), "open: func() -> u32;", StringEncoding::UTF8),
+        )
+        .unwrap();
         let answer = host.cli(&["org", "list", "--plugins", &folder.path().to_string_lossy()]);
         assert!(!answer.succeeded, "{package}/{interface}@{version} was loaded");
-        assert!(answer.stderr.contains(package), "it is named: {}", answer.stderr);
+        let named = format!("`{package}/{interface}@{version}`");
+        assert!(answer.stderr.contains(&named), "it is named: {}", answer.stderr);
     }
 }

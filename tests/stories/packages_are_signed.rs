@@ -175,7 +175,7 @@ fn child(component: &Path, memory: u64, cpu: u64) -> (Option<i32>, Vec<u8>, Stri
 }
 
 /// A component with one function of four megabytes.
-fn bomb() -> Vec<u8> {
+pub(super) fn bomb() -> Vec<u8> {
     let sized = |content: &[u8]| {
         let mut bytes = Vec::new();
         let mut left = content.len();

@@ -72,7 +72,8 @@ impl Artifacts {
         if let Err(error) = self.keep(&path, &artifact) {
             tracing::warn!(%error, "the compiled component cannot be kept; it will be compiled again at the next start");
         }
-        deserialize(engine, &artifact).ok_or_else(|| refuse("it does not load after compilation".into()))
+        // What the pool has no room for is found here: memories, tables and instances of modules.
+        deserialize(engine, &artifact).map_err(|error| refuse(format!("it does not load: {error:#}")))
     }
 
     fn tag(&self, artifact: &[u8]) -> Vec<u8> {
@@ -88,7 +89,7 @@ impl Artifacts {
             tracing::error!(path = %path.display(), "a compiled component was changed by somebody else; it is compiled anew");
             return None;
         }
-        deserialize(engine, &artifact)
+        deserialize(engine, &artifact).ok()
     }
 
     /// Both files appear under their names only when they are whole.
@@ -110,8 +111,8 @@ impl Artifacts {
     unsafe_code,
     reason = "wasmtime cannot prove that bytes are its own artifact; the keyed checksum above does"
 )]
-fn deserialize(engine: &Engine, artifact: &[u8]) -> Option<Component> {
+fn deserialize(engine: &Engine, artifact: &[u8]) -> wasmtime::Result<Component> {
     // SAFETY: the bytes come from `precompile_component` of a child of this process and this binary, or from a file that this installation
     // wrote and whose HMAC under the installation's secret key was just verified.
-    unsafe { Component::deserialize(engine, artifact) }.ok()
+    unsafe { Component::deserialize(engine, artifact) }
 }

@@ -10,8 +10,9 @@ use wasmtime::{ResourceLimiter, Store, Trap, UpdateDeadline};
 use super::Plugin;
 use super::bindings::host::stoa::plugin::types::{RecordId as WitId, Refusal};
 use super::breaker::Turn;
-use super::engine::{MEMORY, TICK};
+use super::engine::TICK;
 use super::imports::sql::Open;
+use super::limits::Limits;
 use super::refusal::refused;
 use super::usage::{self, CallKind, Spent};
 use crate::clock::UnixMillis;
@@ -22,39 +23,8 @@ use crate::records::tx::Tx;
 use crate::records::{RecordError, Records, Scope};
 use crate::storage::{Connection, PluginMode};
 
-/// Most host calls of one call.
-const HOST_CALLS: u32 = 10_000;
 /// Most bytes that one host call may bring along.
 const HOST_CALL_BYTES: usize = 4 << 20;
-/// Most bytes of log lines of one call.
-const LOG_BYTES: usize = 256 << 10;
-
-/// What a call may use.
-#[derive(Clone, Copy, Debug)]
-struct Limits {
-    /// Time in the guest.
-    cpu: Duration,
-    /// Time altogether.
-    wall: Duration,
-}
-
-impl Limits {
-    const fn of(kind: CallKind) -> Self {
-        match kind {
-            CallKind::Hook => Self { cpu: Duration::from_millis(50), wall: Duration::from_secs(2) },
-            CallKind::Action | CallKind::Report => {
-                Self { cpu: Duration::from_millis(200), wall: Duration::from_secs(10) }
-            }
-        }
-    }
-}
-
-/// What one call of this kind may use: time in the guest, time altogether, calls of the host, bytes of memory.
-#[must_use]
-pub(crate) const fn allowed(kind: CallKind) -> (Duration, Duration, u32, usize) {
-    let limits = Limits::of(kind);
-    (limits.cpu, limits.wall, HOST_CALLS, MEMORY)
-}
 
 /// On what the plugin stands while it runs.
 #[derive(Clone)]
@@ -77,6 +47,7 @@ pub(super) struct State {
     pub(super) last_error: Option<String>,
     started: Instant,
     limits: Limits,
+    kind: CallKind,
     ticks: u32,
     host_calls: u32,
     log_bytes: usize,
@@ -114,8 +85,8 @@ impl Stopped {
 }
 
 /// The call's memory limit, and whether it was reached: a guest that is refused memory only says "unreachable".
-#[derive(Default)]
 struct Memory {
+    limit: usize,
     refused: bool,
     most: usize,
 }
@@ -127,9 +98,9 @@ impl ResourceLimiter for Memory {
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        self.refused |= desired > MEMORY;
-        self.most = self.most.max(desired.min(MEMORY));
-        Ok(desired <= MEMORY)
+        self.refused |= desired > self.limit;
+        self.most = self.most.max(desired.min(self.limit));
+        Ok(desired <= self.limit)
     }
 
     fn table_growing(
@@ -197,7 +168,7 @@ impl State {
     }
 
     pub(super) fn remaining(&self) -> Duration {
-        self.limits.wall.saturating_sub(self.started.elapsed())
+        self.limits.wall(self.kind).saturating_sub(self.started.elapsed())
     }
 
     /// Counts a host call.
@@ -206,7 +177,7 @@ impl State {
     /// Too many, or too late: ends the guest.
     pub(super) fn enter(&mut self) -> wasmtime::Result<()> {
         self.host_calls += 1;
-        if self.host_calls > HOST_CALLS {
+        if self.host_calls > self.limits.host_calls {
             self.stopped = Some(Stopped::HostCalls);
         } else if self.remaining().is_zero() {
             self.stopped = Some(Stopped::Wall);
@@ -218,18 +189,18 @@ impl State {
 
     /// The most that a result of its SQL may have.
     pub(super) const fn result_most(&self) -> plugin_sql::Most {
-        plugin_sql::Most { rows: 10_000, bytes: 4 << 20 }
+        plugin_sql::Most { rows: self.limits.rows, bytes: self.limits.result() }
     }
 
     /// Room for a log line of this many bytes.
     pub(super) fn log_room(&mut self, bytes: usize) -> bool {
         self.log_bytes += bytes;
-        self.log_bytes <= LOG_BYTES
+        self.log_bytes <= self.limits.log()
     }
 
     fn tick(&mut self) -> UpdateDeadline {
         self.ticks += 1;
-        if TICK * self.ticks > self.limits.cpu {
+        if TICK * self.ticks > self.limits.cpu(self.kind) {
             self.stopped = Some(Stopped::Cpu);
         } else if self.remaining().is_zero() {
             self.stopped = Some(Stopped::Wall);
@@ -279,6 +250,7 @@ fn on_an_instance<T>(
     kind: CallKind,
     f: impl FnOnce(&mut Store<State>, &Instance) -> wasmtime::Result<Result<T, Refusal>>,
 ) -> (Result<T, RecordError>, Spent) {
+    let limits = plugin.manifest.limits;
     let state = State {
         plugin: Arc::clone(plugin),
         ground,
@@ -286,11 +258,12 @@ fn on_an_instance<T>(
         open: Open::default(),
         last_error: None,
         started: Instant::now(),
-        limits: Limits::of(kind),
+        limits,
+        kind,
         ticks: 0,
         host_calls: 0,
         log_bytes: 0,
-        memory: Memory::default(),
+        memory: Memory { limit: limits.memory(), refused: false, most: 0 },
         stopped: None,
     };
     let mut store = Store::new(plugin.component.engine(), state);

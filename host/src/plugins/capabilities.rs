@@ -3,9 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use super::Manifest;
+use super::{Limits, Manifest};
 
-/// Words such as `permission:records.as-plugin`, `requires:crm`, `reads:crm.accounts:industry` and `grant:member:notes.note:read:own`.
+/// Words such as `permission:records.as-plugin`, `requires:crm`, `reads:crm.accounts:industry`, `grant:member:notes.note:read:own` and
+/// `limit:memory_mib:128`, a limit of calls above the usual.
 pub type Capabilities = BTreeSet<String>;
 
 /// Everything that this manifest asks for.
@@ -16,6 +17,8 @@ pub fn of(manifest: &Manifest) -> Capabilities {
         all.insert("permission:records.as-plugin".to_owned());
     }
     all.extend(manifest.requires.iter().map(|plugin| format!("requires:{plugin}")));
+    let raised = manifest.limits.above(&Limits::USUAL);
+    all.extend(raised.map(|(name, wanted, _)| format!("limit:{name}:{wanted}")));
     for reading in manifest.reads() {
         let view = reading.key();
         all.extend(reading.columns.iter().map(|column| format!("reads:{view}:{column}")));
@@ -25,6 +28,18 @@ pub fn of(manifest: &Manifest) -> Capabilities {
         all.extend(grant.actions.iter().map(|action| format!("grant:{role}:{object}:{action}:{scope}")));
     }
     all
+}
+
+/// Whether a word is a limit of which more was agreed to.
+fn is_lowered(word: &str, agreed: &Capabilities) -> bool {
+    let limit = |word: &str| {
+        let (name, figure) = word.strip_prefix("limit:")?.rsplit_once(':')?;
+        Some((name.to_owned(), figure.parse::<u32>().ok()?))
+    };
+    let more = |(name, figure): (String, u32)| {
+        agreed.iter().filter_map(|other| limit(other)).any(|(of, most)| of == name && most >= figure)
+    };
+    limit(word).is_some_and(more)
 }
 
 /// What changes for whoever agreed to `agreed` before.
@@ -41,7 +56,7 @@ impl Difference {
     #[must_use]
     pub fn between(agreed: &Capabilities, wanted: &Capabilities) -> Self {
         Self {
-            added: wanted.difference(agreed).cloned().collect(),
+            added: wanted.difference(agreed).filter(|word| !is_lowered(word, agreed)).cloned().collect(),
             removed: agreed.difference(wanted).cloned().collect(),
         }
     }
@@ -61,6 +76,16 @@ mod tests {
 
     fn words() -> impl Strategy<Value = Capabilities> {
         proptest::collection::btree_set("[a-e]", 0..5)
+    }
+
+    #[test]
+    fn a_limit_that_is_lowered_again_is_agreed_to_already() {
+        let all = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Capabilities>();
+        let agreed = all(&["limit:memory_mib:128", "limit:hook/cpu_ms:100"]);
+        let added = |wanted: &[&str]| Difference::between(&agreed, &all(wanted)).added;
+        assert!(added(&["limit:memory_mib:96", "limit:hook/cpu_ms:100"]).is_empty());
+        assert_eq!(added(&["limit:memory_mib:129"]), all(&["limit:memory_mib:129"]));
+        assert_eq!(added(&["limit:rows:1", "limit:cpu_ms:1"]).len(), 2, "other limits");
     }
 
     proptest! {

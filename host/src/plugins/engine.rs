@@ -7,12 +7,11 @@ use std::time::Duration;
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use super::error::PluginError;
+use super::package::Trust;
 use crate::ids::OrganizationId;
 
 /// The engine's heartbeat: the unit in which guest CPU is charged.
 pub(super) const TICK: Duration = Duration::from_millis(5);
-/// Most memory of one call.
-pub(super) const MEMORY: usize = 64 << 20;
 /// Calls from outside that run at the same time; the others wait.
 const CALLS: usize = 16;
 /// How many of them one organization may have.
@@ -52,7 +51,8 @@ fn config() -> Config {
         .max_memories_per_component(1)
         .max_core_instances_per_component(8)
         .max_tables_per_component(4)
-        .max_memory_size(MEMORY)
+        // The most that any manifest may ask for; each call has what its own does.
+        .max_memory_size(Trust::Core.limits().memory())
         .table_elements(20_000)
         .max_component_instance_size(1 << 20)
         .max_core_instance_size(256 << 10)

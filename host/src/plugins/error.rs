@@ -1,6 +1,7 @@
 //! What can go wrong with plugins, in the words of the domain.
 
 use super::manifest::ManifestFault;
+use super::package::PackageFault;
 
 /// Why a plugin was not loaded.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +34,14 @@ pub enum PluginError {
         text: Option<String>,
         /// Why.
         detail: String,
+    },
+    /// The component is one that no host compiles; every fault is listed.
+    #[error("the component of package {package} is refused:{}", faults.iter().map(|fault| format!("\n  {fault}")).collect::<String>())]
+    Inspected {
+        /// Which.
+        package: String,
+        /// All of them.
+        faults: Vec<PackageFault>,
     },
     /// The component does not compile, or asks for what the contract does not offer.
     #[error("the component of package {package} is refused: {detail}")]

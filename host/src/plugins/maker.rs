@@ -13,6 +13,7 @@ use super::bindings::reports::WithReportsIndices;
 use super::error::PluginError;
 use super::manifest::Manifest;
 use super::package::Package;
+use super::package::inspect::inspect;
 use super::sql::check::Checks;
 use super::sql::{self, Texts};
 use super::usage::Watches;
@@ -50,6 +51,12 @@ impl Maker {
     ) -> Result<Plugin, PluginError> {
         let manifest = Manifest::parse_among(&package.manifest, installed)
             .map_err(|faults| PluginError::Manifest { package: package.name.clone(), faults })?;
+        let raised = package.trust.raised(&manifest.limits);
+        if !raised.is_empty() {
+            return Err(PluginError::Manifest { package: package.name.clone(), faults: raised });
+        }
+        inspect(&package.component, &manifest)
+            .map_err(|faults| PluginError::Inspected { package: package.name.clone(), faults })?;
         let refuse = |error: wasmtime::Error| PluginError::Component {
             package: package.name.clone(),
             detail: format!("{error:#}"),

@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::declaration::{self, Action, ActionTarget, GrantDeclaration, Report, Seed, Setting};
 use super::entity::{ENTITY, entity};
+use super::limits::Limits;
 use super::reading::{Faults, Part, is_key};
 use super::views;
 use crate::records::schema::{Entity, Module, Published, Reading};
@@ -89,6 +90,8 @@ pub struct Manifest {
     pub seed: Vec<Seed>,
     /// What a demo organization has to look at.
     pub demo: Vec<Seed>,
+    /// What one call may use.
+    pub limits: Limits,
 }
 
 /// What the parts of a manifest may refer to.
@@ -133,6 +136,7 @@ const MEMBERS: &[&str] = &[
     "demo",
     "views",
     "reads",
+    "limits",
 ];
 
 impl Manifest {
@@ -235,6 +239,7 @@ fn assemble(root: &Part<'_>, bytes: &[u8], installed: Option<&HashSet<String>>) 
         settings: declaration::settings(root),
         seed: declaration::seeds(root, "seed", &around),
         demo: declaration::seeds(root, "demo", &around),
+        limits: Limits::read(root),
         requires: around.requires,
         version,
     }

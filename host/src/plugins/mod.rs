@@ -5,7 +5,7 @@
 //! write transaction or a snapshot, all gone when the answer is out. What a plugin may reach is the folder [`imports`], one
 //! file for each interface of the contract.
 //!
-//! Reading order: `package/`, `manifest.rs`, `reading.rs`, `entity.rs`, `engine.rs`, `artifact.rs`, `worker.rs`, `sql/`,
+//! Reading order: `package/`, `manifest.rs`, `reading.rs`, `entity.rs`, `limits.rs`, `engine.rs`, `artifact.rs`, `worker.rs`, `sql/`,
 //! `shelf.rs`,
 //! `call.rs`, `breaker.rs`, `usage.rs`, `refusal.rs`, `imports/`, `catalogue/`, `capabilities.rs`, `installations/`, `hooks.rs`, `action.rs`, `report.rs`.
 
@@ -23,6 +23,7 @@ mod error;
 mod hooks;
 mod imports;
 pub mod installations;
+mod limits;
 mod maker;
 mod manifest;
 mod package;
@@ -59,9 +60,9 @@ use crate::records::schema::Module;
 use crate::records::{RecordError, Scope};
 
 pub use self::action::{Answer, Invocation};
-pub(crate) use self::call::allowed;
 pub use self::declaration::{Action, ActionMode, ActionTarget, Column, Report, Seed};
 pub use self::error::PluginError;
+pub use self::limits::{Limits, Times};
 pub(crate) use self::maker::Maker;
 pub(crate) use self::manifest::is_plugin_id;
 pub use self::manifest::{Manifest, ManifestFault};

@@ -140,6 +140,11 @@ impl<'a> Part<'a> {
         items.map(|(at, item)| (format!("{}/{at}", self.at(member)), item)).collect()
     }
 
+    /// An object, if there is one.
+    pub(super) fn part(&self, member: &str, known: &[&str]) -> Option<Self> {
+        Part::of(self.at(member), self.json(member)?, known, self.faults)
+    }
+
     /// The objects of a list.
     pub(super) fn parts(&self, member: &str, known: &[&str]) -> Vec<Self> {
         let items = self.list(member).into_iter();

@@ -95,6 +95,7 @@ struct List {
     private: Option<Expr>,
     views: Option<Expr>,
     reads: Option<Expr>,
+    limits: Option<Expr>,
 }
 
 fn several<T: Parse>(input: ParseStream<'_>) -> Result<Vec<T>> {
@@ -125,6 +126,7 @@ impl Parse for List {
                 "private" => list.private = Some(input.parse()?),
                 "views" => list.views = Some(input.parse()?),
                 "reads" => list.reads = Some(input.parse()?),
+                "limits" => list.limits = Some(input.parse()?),
                 _ => {
                     return Err(Error::new_spanned(
                         name,
@@ -186,6 +188,10 @@ fn describe(list: &List) -> Result<TokenStream> {
     let (grants, settings) = (several(&list.grants), several(&list.settings));
     let (views, reads) = (several(&list.views), several(&list.reads));
     let (seed, demo, private) = (several(&list.seed), several(&list.demo), several(&list.private));
+    let limits = match &list.limits {
+        Some(limits) => quote! { #limits },
+        None => quote! { ::core::default::Default::default() },
+    };
     Ok(quote! {
         fn describe() -> ::stoa_sdk::Manifest {
             ::stoa_sdk::__private::glue::finish(::stoa_sdk::Manifest {
@@ -207,6 +213,7 @@ fn describe(list: &List) -> Result<TokenStream> {
                 demo: #demo,
                 views: #views,
                 reads: #reads,
+                limits: #limits,
             })
         }
     })

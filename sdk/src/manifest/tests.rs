@@ -15,6 +15,29 @@ fn same_keys(schema: &Value, value: &Value) {
     assert_eq!(schema["additionalProperties"], json!(false));
 }
 
+/// One that asks for everything.
+fn limits() -> Limits {
+    let (one, times) = (Some(1), Times { cpu_ms: Some(1), wall_ms: Some(1) });
+    Limits {
+        hook: times,
+        action: times,
+        report: times,
+        memory_mib: one,
+        host_calls: one,
+        rows: one,
+        result_kib: one,
+        log_kib: one,
+    }
+}
+
+#[test]
+fn limits_that_are_the_usual_are_not_said() {
+    assert_eq!(serde_json::to_value(Limits::default()).unwrap(), json!({}));
+    let said = Limits { memory_mib: Some(128), ..Limits::default() };
+    assert_eq!(serde_json::to_value(said).unwrap(), json!({ "memory_mib": 128 }));
+    assert_eq!(serde_json::from_value::<Limits>(json!({ "memory_mib": 128 })).unwrap(), said);
+}
+
 #[test]
 fn the_published_schema_knows_exactly_the_members_of_a_manifest() {
     let schema: Value = serde_json::from_str(include_str!("../../manifest.schema.json")).unwrap();
@@ -56,9 +79,12 @@ fn the_published_schema_knows_exactly_the_members_of_a_manifest() {
         demo: vec![],
         views: vec![View { name: text(), entity: text(), columns: vec![] }],
         reads: vec![Reading::of("p", "v", &[])],
+        limits: limits(),
     };
     same_keys(&schema, &serde_json::to_value(manifest).unwrap());
     same_keys(&definitions["grant"], &serde_json::to_value(Grant::new("r", "own", "a.b", &[])).unwrap());
+    same_keys(&definitions["limits"], &serde_json::to_value(limits()).unwrap());
+    same_keys(&definitions["times"], &serde_json::to_value(limits().hook).unwrap());
     let view = View { name: text(), entity: text(), columns: vec![] };
     same_keys(&definitions["view"], &serde_json::to_value(view).unwrap());
     same_keys(&definitions["reading"], &serde_json::to_value(Reading::of("p", "v", &[])).unwrap());

@@ -14,13 +14,25 @@ const CONTRACT: &str = concat!(
     include_str!("../../../../sdk/wit/v1/effects.wit"),
 );
 
+/// Whether a name is one of version 1 of the contract, known here or not: `stoa:plugin/clock@1.0.0`.
+pub(in crate::plugins) fn of_contract(name: &str) -> bool {
+    let version =
+        name.strip_prefix("stoa:plugin/").and_then(|rest| rest.split_once('@')).map(|(_, version)| version);
+    version.is_some_and(|version| version.starts_with("1."))
+}
+
+/// The interfaces that this host has.
+pub(in crate::plugins) fn interfaces() -> impl Iterator<Item = &'static str> {
+    CONTRACT.lines().filter_map(|line| line.strip_prefix("interface ")?.strip_suffix(" {"))
+}
+
 /// Whether this host has the interface `stoa:plugin/clock@1.0.0`, whatever its minor version.
-pub(super) fn interface(import: &str) -> bool {
-    body(import).is_some()
+pub(in crate::plugins) fn interface(import: &str) -> bool {
+    of_contract(import) && body(import).is_some()
 }
 
 /// Whether it has this function of it: `now`, `[method]cursor.next`.
-pub(super) fn function(import: &str, name: &str) -> bool {
+pub(in crate::plugins) fn function(import: &str, name: &str) -> bool {
     let name = name.rsplit(['.', ']']).next().unwrap_or(name);
     let declared = |line: &str| {
         let rest = line.trim_start().strip_prefix(name).and_then(|rest| rest.strip_prefix(": "));

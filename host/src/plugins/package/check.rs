@@ -45,6 +45,7 @@ pub(in crate::plugins) fn misfits(faults: Vec<ManifestFault>) -> Vec<PackageFaul
 fn told(error: PluginError) -> Vec<PackageFault> {
     match error {
         PluginError::Manifest { faults, .. } => misfits(faults),
+        PluginError::Inspected { faults, .. } => faults,
         PluginError::Component { detail, .. } => vec![PackageFault::new(COMPONENT, detail)],
         PluginError::Package { detail, .. } => vec![PackageFault::new(SQL, detail)],
         error @ PluginError::Sql { .. } => vec![PackageFault::new(SQL, error.to_string())],

@@ -1,12 +1,13 @@
 //! Packages: a manifest, a component and its SQL texts, from the binary itself, from a folder, or from an archive
 //! ([`archive`]) with a list of sums ([`index`]) that its publisher signed ([`signature`]). What a package may have depends
-//! on how far its publisher is trusted ([`trust`]); what can be said about it before it runs is in [`check`], and how an
-//! author's component becomes one in [`assemble`].
+//! on how far its publisher is trusted ([`trust`]); what can be seen of a component before it is compiled is in [`inspect`], what
+//! can be said about a package before it runs in [`check`], and how an author's component becomes one in [`assemble`].
 
 mod archive;
 mod assemble;
 pub(crate) mod check;
 mod index;
+pub(in crate::plugins) mod inspect;
 mod signature;
 #[cfg(test)]
 mod tests;
@@ -54,10 +55,14 @@ impl PackageFault {
 
     /// A file that no package has.
     fn stranger(path: &str) -> Self {
-        let path: String = path.chars().take(100).flat_map(char::escape_default).collect();
         let detail = "does not belong into a package: component.wasm, manifest.json, sql.json, settings.schema.json, locales/*, docs/*";
-        Self::new(&path, detail)
+        Self::new(&shown(path), detail)
     }
+}
+
+/// A stranger's words in a message of ours.
+fn shown(text: &str) -> String {
+    text.chars().take(200).flat_map(char::escape_default).collect()
 }
 
 /// A plugin as it is delivered.

@@ -9,7 +9,7 @@ use super::archive::{INDEX, SIGNATURE};
 use super::{Archive, PackageFault, PrivateKey, PublicKey, Trust, files_of};
 use crate::plugins::Maker;
 use crate::plugins::manifest::Manifest;
-use crate::plugins::tests::read;
+use crate::plugins::tests::{read, stand_in};
 
 /// The smallest component there is.
 const EMPTY: &[u8] = b"\0asm\x0d\0\x01\0";
@@ -267,6 +267,7 @@ fn every_fault_and_every_excess_is_told() {
     let whole = || {
         let mut files = files();
         files.insert("manifest.json".into(), read("plugins/crm/manifest.json"));
+        files.insert("component.wasm".into(), stand_in());
         files
     };
     let packed = |host| Archive::pack(whole(), "Acme", host).unwrap();
@@ -283,6 +284,17 @@ fn every_fault_and_every_excess_is_told() {
     assert_eq!(told(&with("sql.json", b"{}"), Trust::Core), ["sql.json"]);
     let bad = br#"{"id":"crm","version":"1.0.0","contract":"1.0"}"#;
     assert!(told(&with("manifest.json", bad), Trust::Core).contains(&"manifest.json".to_owned()));
+    // Limits: the manifest is named, and the component by each of its faults.
+    let mut high: serde_json::Value = serde_json::from_slice(&whole()["manifest.json"]).unwrap();
+    high["limits"] = serde_json::json!({ "rows": 10_001, "hook": { "cpu_ms": 500 }, "log_kib": 100 });
+    let high = with("manifest.json", &serde_json::to_vec(&high).unwrap());
+    assert_eq!(told(&high, Trust::Community), ["manifest.json", "manifest.json"]);
+    assert_eq!(told(&high, Trust::Private), ["manifest.json"]);
+    assert_eq!(told(&high, Trust::Verified), [""; 0]);
+    let strange = r#"(component (import "wasi:sockets/tcp@0.2.6" (instance)) (import "x" (func)))"#;
+    let strange = with("component.wasm", &wat::parse_str(strange).unwrap());
+    let files = told(&strange, Trust::Core);
+    assert!(files.len() >= 3 && files.iter().all(|file| file == "component.wasm"), "{files:?}");
     // The kitchen sink asks to act as itself, which is not for everybody.
     let sink = Manifest::parse(&read("plugins/examples/kitchen-sink/manifest.json")).unwrap();
     let excess = |trust: Trust, texts, size| trust.excesses(&sink, texts, size).len();

@@ -2,7 +2,8 @@
 
 use super::PackageFault;
 use super::{COMPONENT, MANIFEST, SQL};
-use crate::plugins::manifest::Manifest;
+use crate::plugins::limits::{Limits, Times};
+use crate::plugins::manifest::{Manifest, ManifestFault};
 
 /// How far.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -30,6 +31,8 @@ struct Ceiling {
     entities: usize,
     /// Bytes of the component.
     component: usize,
+    /// What a manifest may ask for in `limits`.
+    limits: Limits,
 }
 
 impl Trust {
@@ -56,12 +59,67 @@ impl Trust {
 
     const fn ceiling(self) -> Ceiling {
         match self {
-            Self::Core | Self::Local | Self::Verified => {
-                Ceiling { as_plugin: true, texts: 1_000, entities: 200, component: 8 << 20 }
-            }
-            Self::Private => Ceiling { as_plugin: true, texts: 500, entities: 100, component: 8 << 20 },
-            Self::Community => Ceiling { as_plugin: false, texts: 200, entities: 30, component: 4 << 20 },
+            Self::Core | Self::Local | Self::Verified => Ceiling {
+                as_plugin: true,
+                texts: 1_000,
+                entities: 200,
+                component: 8 << 20,
+                limits: Limits {
+                    hook: Times { cpu_ms: 500, wall_ms: 5_000 },
+                    action: Times { cpu_ms: 5_000, wall_ms: 30_000 },
+                    report: Times { cpu_ms: 5_000, wall_ms: 30_000 },
+                    memory_mib: 256,
+                    host_calls: 200_000,
+                    rows: 50_000,
+                    result_kib: 16_384,
+                    log_kib: 1_024,
+                },
+            },
+            Self::Private => Ceiling {
+                as_plugin: true,
+                texts: 500,
+                entities: 100,
+                component: 8 << 20,
+                limits: Limits {
+                    hook: Times { cpu_ms: 200, wall_ms: 5_000 },
+                    action: Times { cpu_ms: 2_000, wall_ms: 20_000 },
+                    report: Times { cpu_ms: 2_000, wall_ms: 20_000 },
+                    memory_mib: 128,
+                    host_calls: 50_000,
+                    rows: 20_000,
+                    result_kib: 8_192,
+                    log_kib: 1_024,
+                },
+            },
+            Self::Community => Ceiling {
+                as_plugin: false,
+                texts: 200,
+                entities: 30,
+                component: 4 << 20,
+                limits: Limits {
+                    hook: Times { cpu_ms: 100, wall_ms: 2_000 },
+                    action: Times { cpu_ms: 400, wall_ms: 10_000 },
+                    report: Times { cpu_ms: 400, wall_ms: 10_000 },
+                    host_calls: 20_000,
+                    ..Limits::USUAL
+                },
+            },
         }
+    }
+
+    /// The most that a manifest of this level may ask for.
+    pub(in crate::plugins) const fn limits(self) -> Limits {
+        self.ceiling().limits
+    }
+
+    /// Every limit that a manifest asks for beyond its ceiling.
+    pub(in crate::plugins) fn raised(self, wanted: &Limits) -> Vec<ManifestFault> {
+        let level = self.as_str();
+        let told = |(name, wanted, most)| ManifestFault {
+            pointer: format!("/limits/{name}"),
+            detail: format!("asks for {wanted}; a package of level {level} may have {most}"),
+        };
+        wanted.above(&self.limits()).map(told).collect()
     }
 
     /// Everything that a package has beyond its ceiling.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::read;
+use super::{read, stand_in};
 use crate::plugins::artifact::Artifacts;
 use crate::plugins::{ManifestFault, Package, PluginError, Plugins, Trust, engine};
 
@@ -91,18 +91,47 @@ fn machine_code_is_no_component() {
 fn packages_that_do_not_fit_together_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let load = |packages| Plugins::load(packages, folder.path().to_owned(), [7; 32]);
-    let sales = || package("plugins/sales/manifest.json", EMPTY);
+    let sales = || package("plugins/sales/manifest.json", &stand_in());
     let absent = |faults: &[ManifestFault]| faults.iter().any(|fault| fault.pointer == "/requires/0");
     assert!(matches!(load(vec![sales()]), Err(PluginError::Manifest { faults, .. }) if absent(&faults)));
-    assert!(detail(load(vec![crm(EMPTY), crm(EMPTY)])).contains("the same version"));
+    assert!(detail(load(vec![crm(&stand_in()), crm(&stand_in())])).contains("the same version"));
     assert!(
-        matches!(load(vec![package("tests/guests/bad-manifest/manifest.json", EMPTY)]), Err(PluginError::Manifest { faults, .. }) if faults.len() > 20)
+        matches!(load(vec![package("tests/guests/bad-manifest/manifest.json", &stand_in())]), Err(PluginError::Manifest { faults, .. }) if faults.len() > 20)
     );
-    let both = load(vec![sales(), crm(EMPTY)]).unwrap();
+    let both = load(vec![sales(), crm(&stand_in())]).unwrap();
     assert_eq!(
         both.all().iter().map(|plugin| plugin.manifest.id.to_string()).collect::<Vec<_>>(),
         ["crm", "sales"]
     );
+}
+
+#[test]
+fn what_the_pool_has_no_room_for_is_told() {
+    let (folder, engine) = (tempfile::tempdir().unwrap(), engine::start().unwrap());
+    let artifacts = Artifacts::new(folder.path().to_owned(), [7; 32]);
+    // One memory is declared, and two are made of it.
+    let twice = "(component (core module $m (memory 1)) (core instance (instantiate $m)) (core instance (instantiate $m)))";
+    let said = detail(artifacts.load(&engine, &crm(&wat::parse_str(twice).unwrap())));
+    assert!(said.contains("2 Wasm linear memories"), "{said}");
+}
+
+#[test]
+fn a_package_that_asks_for_more_than_its_level_may_have_is_not_loaded() {
+    let folder = tempfile::tempdir().unwrap();
+    let load = |mib: u32| {
+        let mut manifest: serde_json::Value =
+            serde_json::from_slice(&read("plugins/crm/manifest.json")).unwrap();
+        manifest["limits"] = serde_json::json!({ "memory_mib": mib });
+        let manifest = serde_json::to_vec(&manifest).unwrap().into();
+        Plugins::load(vec![Package { manifest, ..crm(&stand_in()) }], folder.path().to_owned(), [7; 32])
+    };
+    assert!(load(256).is_ok());
+    let named = |faults: &[ManifestFault]| {
+        faults[0].pointer == "/limits/memory_mib"
+            && faults[0].detail.contains("asks for 257")
+            && faults[0].detail.contains("256")
+    };
+    assert!(matches!(load(257), Err(PluginError::Manifest { faults, .. }) if named(&faults)));
 }
 
 #[test]

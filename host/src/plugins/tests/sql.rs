@@ -1,6 +1,6 @@
 //! The SQL of packages: compiled before anything runs, remembered, and named when it is refused.
 
-use super::read;
+use super::{read, stand_in};
 use crate::plugins::manifest::Manifest;
 use crate::plugins::sql::check::{Checks, check_texts};
 use crate::plugins::{Package, PluginError, Plugins, Trust, sql};
@@ -9,15 +9,13 @@ use crate::records::plugin_sql::{self, Kept, Most};
 use crate::storage::{PluginMode, PluginSqlError};
 
 const SINK: &str = "plugins/examples/kitchen-sink/manifest.json";
-/// The smallest component there is.
-const EMPTY: &[u8] = b"\0asm\x0d\0\x01\0";
 
 fn package(manifest: &[u8], sql: &str) -> Package {
     let sql = sql.as_bytes().to_vec().into();
     Package {
         name: "test".into(),
         manifest: manifest.to_vec().into(),
-        component: EMPTY.into(),
+        component: stand_in().into(),
         sql,
         trust: Trust::Local,
     }

@@ -2,12 +2,9 @@
 
 use serde_json::{Value as Json, json};
 
-use super::read;
+use super::{read, stand_in};
 use crate::plugins::sql::check::check_texts;
 use crate::plugins::{Manifest, Package, PluginError, Plugins, Trust, sql};
-
-/// The smallest component there is.
-const EMPTY: &[u8] = b"\0asm\x0d\0\x01\0";
 
 fn manifest(id: &str, change: impl FnOnce(&mut Json)) -> Vec<u8> {
     let mut json = serde_json::from_slice(&read(&format!("plugins/{id}/manifest.json"))).unwrap();
@@ -25,7 +22,7 @@ fn load(crm: &[u8], sales: &[u8], text: &str) -> Result<(), PluginError> {
     let package = |name: &str, manifest: &[u8], text: &str| Package {
         name: name.into(),
         manifest: manifest.to_vec().into(),
-        component: EMPTY.into(),
+        component: stand_in().into(),
         sql: json!({ "v": 1, "texts": [{ "text": text }] }).to_string().into_bytes().into(),
         trust: Trust::Local,
     };

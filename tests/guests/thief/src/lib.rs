@@ -1,5 +1,5 @@
-//! A plugin that opens files: its component imports a file system, which no host offers. A host refuses to load it, or
-//! gives it a file system without files.
+//! A plugin that looks around on the machine: by what it is called, by whom it was started, what time it is there. Its
+//! component imports what a standard library has for that, and none of it is given.
 
 use stoa_sdk::prelude::*;
 
@@ -14,18 +14,6 @@ pub struct Thing {
 #[entity(value)]
 pub struct Loot {
     seen: String,
-}
-
-fn steal(_: &Context, (): ()) -> Result<Loot> {
-    for path in ["/", ".", "crm.sqlite", "../identity.sqlite", "/etc/passwd"] {
-        if let Ok(bytes) = std::fs::read(path) {
-            return Ok(Loot { seen: format!("{path}: {} bytes", bytes.len()) });
-        }
-        if std::fs::read_dir(path).is_ok() {
-            return Ok(Loot { seen: path.to_owned() });
-        }
-    }
-    Err(Refusal::forbidden("no_file_system", "there is no file system here"))
 }
 
 /// What the machine is called by, and by whom it was started.
@@ -49,11 +37,10 @@ stoa_sdk::plugin! {
     module: "thief",
     entities: [Thing],
     actions: [
-        { key: "thing.steal", run: steal, on: collection, entity: Thing, mode: write, label: "Open files" },
         { key: "thing.environment", run: environment, on: collection, entity: Thing, mode: read, label: "Read the environment" },
         { key: "thing.clock", run: clock, on: collection, entity: Thing, mode: read, label: "Read another clock" },
     ],
-    grants: [Grant::new("owner", "org", "thief.thing", &["list", "read", "create", "steal", "environment", "clock"])],
+    grants: [Grant::new("owner", "org", "thief.thing", &["list", "read", "create", "environment", "clock"])],
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::records::Entity;
 use super::stage::Stage;
 use super::world::World;
-use crate::plugins::{CallKind, allowed};
+use crate::plugins::{CallKind, Limits};
 
 /// A member that no input has.
 const STRANGER: &str = "no_such_member_x";
@@ -109,6 +109,8 @@ pub(super) fn limits(stage: &Stage, plugin: &str) -> Vec<String> {
     let now = stage.app.clock.now();
     let used = stage.app.plugins.usage(Some(stage.organization), now);
     let mut lines = Vec::new();
+    let newest = stage.app.plugins.versions(plugin).pop();
+    let limits = newest.map_or(Limits::USUAL, |plugin| plugin.manifest.limits);
     for (at, kind) in CallKind::ALL.into_iter().enumerate() {
         let of_kind =
             used.iter().filter(|usage| &*usage.plugin == plugin).filter_map(|usage| usage.used.get(at));
@@ -118,13 +120,12 @@ pub(super) fn limits(stage: &Stage, plugin: &str) -> Vec<String> {
         if calls == 0 {
             continue;
         }
-        let (cpu, wall, host_calls, memory) = allowed(kind);
         #[expect(clippy::cast_precision_loss, reason = "figures for people")]
         let figures = [
-            ("processor ms", most(&|used| millis(used.most.cpu)), millis(cpu)),
-            ("time ms", most(&|used| millis(used.most.wall)), millis(wall)),
-            ("memory MiB", most(&|used| used.memory as f64 / 1_048_576.0), memory as f64 / 1_048_576.0),
-            ("host calls", most(&|used| used.most.host_calls as f64), f64::from(host_calls)),
+            ("processor ms", most(&|used| millis(used.most.cpu)), millis(limits.cpu(kind))),
+            ("time ms", most(&|used| millis(used.most.wall)), millis(limits.wall(kind))),
+            ("memory MiB", most(&|used| used.memory as f64 / 1_048_576.0), f64::from(limits.memory_mib)),
+            ("host calls", most(&|used| used.most.host_calls as f64), f64::from(limits.host_calls)),
         ];
         let told: Vec<String> = figures.iter().map(|(what, used, limit)| told(what, *used, *limit)).collect();
         lines.push(format!("{:<7} {calls:>5} calls, at most {}", kind.as_str(), told.join(", ")));
