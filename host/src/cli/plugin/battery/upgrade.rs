@@ -195,7 +195,7 @@ fn knows(manifest: &Value, path: &str) -> bool {
 }
 
 /// Whether each record is there with every value that it had, as far as the version that runs has such a field.
-async fn are_there(place: &Place, made: &Made, but: &[&str]) -> Result<(), String> {
+async fn are_there(place: &Place, made: &[(String, Value)], but: &[&str]) -> Result<(), String> {
     for (path, before) in made {
         let now = place.owner.get(path).await?.expect(200)?;
         let members = before.as_object().into_iter().flatten();
