@@ -18,6 +18,7 @@ mod stories {
     mod a_deal_moves;
     mod a_filter_is_asked;
     mod a_hostile_plugin_is_refused;
+    mod a_hostile_plugin_leaves_nothing;
     mod a_key_makes_it_once;
     mod a_list_is_walked;
     mod a_module_is_licensed;
@@ -39,9 +40,11 @@ mod stories {
     mod a_report_reads_another_plugin;
     mod a_request_is_hardened;
     mod a_request_is_refused;
+    mod a_result_is_read_in_parts;
     mod a_second_factor_is_asked;
     mod a_spreadsheet_comes_in;
     mod a_stranger_drives_the_api;
+    mod a_version_follows_another;
     mod a_view_is_shared;
     mod an_export_goes_out;
     mod an_import_is_killed;

@@ -169,7 +169,8 @@ impl<'a> Database<'a> {
         self.backend.sql_run(sql.text(), params.iter().map(|params| bound(params)).collect())
     }
 
-    /// Opens a SELECT that is read in parts.
+    /// Opens a SELECT that is read in parts: its result as it stood then, whatever the call writes afterwards. A call has eight
+    /// cursors and 16 MiB of their results open at most; dropping one makes room.
     ///
     /// # Errors
     /// The host's refusal.
@@ -178,26 +179,100 @@ impl<'a> Database<'a> {
     }
 }
 
+/// Rows that the iterator of a cursor asks for at a time: few enough for the memory of a call, many enough for its calls.
+const PART: u32 = 1_000;
+
 /// A SELECT that is read in parts.
 pub struct Cursor(Box<dyn RawCursor>);
 
 impl Cursor {
-    /// The next rows, `max` at most; fewer only at the end.
+    /// The next rows, `max` at most; fewer at the end, and where a part would be larger than 10,000 rows or 4 MiB. None: the
+    /// end.
     ///
     /// # Errors
     /// The host's refusal.
     pub fn next<T: FromRow>(&mut self, max: u32) -> Result<Vec<T>> {
         decoded(&self.0.next(max)?)
     }
+
+    /// The rows that are left, one by one, fetched a thousand at a time. After an error it ends.
+    #[must_use]
+    pub fn rows<T: FromRow>(self) -> Rows<T> {
+        Rows { cursor: Some(self), part: Vec::new().into_iter() }
+    }
+}
+
+/// The rows of a cursor. It is closed at its end, or when it is dropped.
+pub struct Rows<T> {
+    cursor: Option<Cursor>,
+    part: std::vec::IntoIter<T>,
+}
+
+impl<T: FromRow> Iterator for Rows<T> {
+    type Item = Result<T>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if let Some(row) = self.part.next() {
+            return Some(Ok(row));
+        }
+        match self.cursor.as_mut()?.next(PART) {
+            Ok(part) => self.part = part.into_iter(),
+            Err(refusal) => {
+                self.cursor = None;
+                return Some(Err(refusal));
+            }
+        }
+        let row = self.part.next();
+        if row.is_none() {
+            self.cursor = None;
+        }
+        row.map(Ok)
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::listed;
+    use super::*;
 
     #[test]
     fn a_text_is_listed_behind_its_length() {
         assert_eq!(listed::<7>("a'b"), *b"\x03\0\0\0a'b");
         assert_eq!(crate::sql!("select ", 1).text(), "select 1");
+    }
+
+    /// Parts as a host may give them: full ones, one that a limit cut, none.
+    struct Parts(Vec<Result<RawRows>>);
+
+    impl RawCursor for Parts {
+        fn next(&mut self, max: u32) -> Result<RawRows> {
+            assert_eq!(max, PART);
+            if self.0.is_empty() { Ok(RawRows::default()) } else { self.0.remove(0) }
+        }
+    }
+
+    fn part(numbers: std::ops::Range<i64>, more: bool) -> Result<RawRows> {
+        let mut cells = Cells::new();
+        let count = u32::try_from(numbers.clone().count()).unwrap();
+        numbers.for_each(|number| cells.push(Cell::Integer(number)));
+        Ok(RawRows { columns: 1, count, cells: cells.into_bytes(), more })
+    }
+
+    #[test]
+    fn the_rows_of_a_cursor_come_one_by_one_over_all_parts() {
+        let parts = vec![part(0..1_000, true), part(1_000..1_700, true), part(1_700..2_000, false)];
+        let rows: Result<Vec<(i64,)>> = Cursor(Box::new(Parts(parts))).rows().collect();
+        assert_eq!(rows.unwrap(), (0..2_000).map(|number| (number,)).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_refusal_ends_the_rows_of_a_cursor() {
+        let refusal = || Err(crate::Refusal::failed("sql_deadline", "late"));
+        let mut rows =
+            Cursor(Box::new(Parts(vec![part(0..1, true), refusal(), part(1..2, false)]))).rows::<(i64,)>();
+        assert_eq!(rows.next().map(Result::unwrap), Some((0,)));
+        assert!(rows.next().unwrap().is_err());
+        assert!(rows.next().is_none());
+        let wrong = Cursor(Box::new(Parts(vec![part(0..2, false)]))).rows::<(i64, i64)>().next();
+        assert!(wrong.unwrap().is_err(), "other columns than the rows have");
     }
 }

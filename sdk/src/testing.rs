@@ -111,7 +111,7 @@ impl Host {
         self.settings.borrow_mut().insert(key.into(), json.into());
     }
 
-    /// What this statement answers; `cells` are row-major.
+    /// What this statement answers, read at once or with a cursor; `cells` are row-major.
     pub fn answer(&self, sql: Sql, columns: u32, cells: &[Cell<'_>]) {
         let mut packed = Cells::new();
         cells.iter().for_each(|cell| packed.push(*cell));

@@ -11,6 +11,7 @@ use super::Plugin;
 use super::bindings::host::stoa::plugin::types::{RecordId as WitId, Refusal};
 use super::breaker::Turn;
 use super::engine::TICK;
+use super::imports::sql::Open;
 use super::limits::Limits;
 use super::refusal::refused;
 use super::usage::{self, CallKind, Spent};
@@ -40,6 +41,8 @@ pub(super) struct State {
     pub(super) plugin: Arc<Plugin>,
     pub(super) ground: Ground,
     pub(super) table: wasmtime::component::ResourceTable,
+    /// The cursors in it.
+    pub(super) open: Open,
     /// The last line that was logged as an error: what a panic said.
     pub(super) last_error: Option<String>,
     started: Instant,
@@ -252,6 +255,7 @@ fn on_an_instance<T>(
         plugin: Arc::clone(plugin),
         ground,
         table: wasmtime::component::ResourceTable::new(),
+        open: Open::default(),
         last_error: None,
         started: Instant::now(),
         limits,

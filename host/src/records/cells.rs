@@ -76,6 +76,12 @@ impl<'a> Cells<'a> {
         Self(bytes)
     }
 
+    /// How many bytes were not read yet.
+    #[must_use]
+    pub const fn left(&self) -> usize {
+        self.0.len()
+    }
+
     fn take(&mut self, length: usize) -> Result<&'a [u8], MalformedCells> {
         let (head, rest) = self.0.split_at_checked(length).ok_or(MalformedCells)?;
         self.0 = rest;

@@ -1,6 +1,8 @@
 //! A plugin's own SQL, run for it: parameters bound, results packed, and the `visible_<entity>` views made from the
 //! caller's row predicate by the same compiler as every list.
 
+mod kept;
+
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -16,6 +18,8 @@ use super::schema::{Entity, Module, Reading};
 use super::value::Value;
 use super::{RecordError, Records, Scope};
 use crate::storage::{Connection, PluginMode, PluginSqlError};
+
+pub use kept::Kept;
 
 /// Most parameters of a plugin's statement; those after them are the host's.
 pub const PARAMETERS: usize = 500;
@@ -200,26 +204,34 @@ pub fn read(
 ) -> Result<Found, PluginSqlError> {
     conn.plugin(mode, sql, time, |statement| {
         bind(statement, params, host)?;
-        let width = statement.column_count();
-        let mut found = Found { columns: u32::try_from(width).unwrap_or_default(), ..Found::default() };
-        let mut rows = statement.raw_query();
-        while let Some(row) = rows.next()? {
-            if found.count == most.rows || found.cells.len() > most.bytes {
-                found.more = true;
-                break;
-            }
-            for at in 0..width {
-                push_sql(row.get_ref(at)?, &mut found.cells);
-                // One row alone may be as large as a value times the columns: that is refused, not cut.
-                if found.cells.len() > 2 * most.bytes {
-                    let too_big = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_TOOBIG);
-                    return Err(rusqlite::Error::SqliteFailure(too_big, None));
-                }
-            }
-            found.count += 1;
-        }
-        Ok(found)
+        pack(statement, most)
     })
+}
+
+/// The rows of a statement that is bound, up to the limits.
+fn pack(statement: &mut Statement<'_>, most: Most) -> rusqlite::Result<Found> {
+    let width = statement.column_count();
+    let mut found = Found { columns: u32::try_from(width).unwrap_or_default(), ..Found::default() };
+    let mut rows = statement.raw_query();
+    while let Some(row) = rows.next()? {
+        if found.count == most.rows || found.cells.len() > most.bytes {
+            found.more = true;
+            break;
+        }
+        for at in 0..width {
+            push_sql(row.get_ref(at)?, &mut found.cells);
+            // One row alone may be as large as a value times the columns: that is refused, not cut.
+            if found.cells.len() > 2 * most.bytes {
+                return Err(too_big());
+            }
+        }
+        found.count += 1;
+    }
+    Ok(found)
+}
+
+fn too_big() -> rusqlite::Error {
+    rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_TOOBIG), None)
 }
 
 /// Runs a change of a private table once for each list of parameters; answers the rows changed.

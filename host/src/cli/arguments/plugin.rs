@@ -90,15 +90,20 @@ pub(in crate::cli) struct DevProject {
 #[derive(Args, Debug)]
 #[command(after_help = "Example:
   stoa plugin test notes
+  stoa plugin test notes --from notes-1.0.0.stoa
 
 Builds the project, runs `cargo test`, and then asks the real host in a temporary folder, on a clock that only the test moves: every entity
-over REST, rights, unknown input, search, a thousand rows at once, erasure, the same plugin again on its data. Values come from the
+over REST, rights, unknown input, search, a thousand rows at once, erasure, two organizations side by side, an upgrade and a
+roll-back. Values come from the
 examples of the API document; where rules of the plugin want others, tests/examples.json says them: {\"notes.note\": {\"text\": \"…\"}}.
 One line for each check, then what calls used of their limits. Ends with 1 when a check failed.")]
 pub(in crate::cli) struct TestProject {
     /// The project's folder, or one with the files of a package
     #[arg(value_name = "DIR", default_value = ".")]
     pub folder: PathBuf,
+    /// An earlier version that is upgraded from, a .stoa or a folder [default: this one with an optional field less]
+    #[arg(long, value_name = "PACKAGE")]
+    pub from: Option<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,

@@ -9,13 +9,23 @@ const LINE: usize = 16 << 10;
 impl Host for State {
     fn write(&mut self, level: String, message: String) -> wasmtime::Result<()> {
         self.enter()?;
-        if !self.log_room(message.len()) {
-            return Ok(());
-        }
         let line: String = message.chars().flat_map(escaped).take(LINE).collect();
+        if self.log_room(line.len()) {
+            self.tell(&level, &line);
+        }
+        // What a panic said is told with the end of the call, whatever the plugin had said before.
+        if level == "error" {
+            self.last_error = Some(line);
+        }
+        Ok(())
+    }
+}
+
+impl State {
+    fn tell(&self, level: &str, line: &str) {
         let (plugin, version) = (&self.plugin.manifest.id, &self.plugin.manifest.version);
         let (organization, request) = (&self.scope().organization.slug, self.scope().caller.request);
-        match level.as_str() {
+        match level {
             "error" => {
                 tracing::error!(target: "plugin", %plugin, %version, %organization, %request, "{line}")
             }
@@ -28,10 +38,6 @@ impl Host for State {
             }
             _ => tracing::info!(target: "plugin", %plugin, %version, %organization, %request, "{line}"),
         }
-        if level == "error" {
-            self.last_error = Some(line);
-        }
-        Ok(())
     }
 }
 

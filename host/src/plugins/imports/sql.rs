@@ -8,16 +8,31 @@ use crate::plugins::call::{Ground, State};
 use crate::plugins::refusal::refusal;
 use crate::records::RecordError;
 use crate::records::cells::{Cell, Cells};
-use crate::records::plugin_sql;
+use crate::records::plugin_sql::{self, Found, Kept};
+use crate::records::value::Value;
 use crate::storage::PluginSqlError;
 use wasmtime::component::Resource;
 
 /// Longest time of one statement.
 const STATEMENT: Duration = Duration::from_millis(200);
 
-/// A result that is read in parts. Designed, not offered yet: `open` answers `not-available`.
+/// Longest time of opening a cursor, which does the work of all its parts.
+const OPENING: Duration = Duration::from_secs(1);
+/// Most cursors that one call has open.
+const CURSORS: u32 = 8;
+/// Most bytes of the results that one call keeps open.
+const KEPT: usize = 16 << 20;
+
+/// A result that is read in parts: what stood there when it was opened.
 #[expect(unreachable_pub, reason = "the generated bindings name it")]
-pub struct Cursor;
+pub struct Cursor(Kept);
+
+/// What a call keeps open. It is gone with the call, however that ends.
+#[derive(Default)]
+pub(in crate::plugins) struct Open {
+    cursors: u32,
+    bytes: usize,
+}
 
 fn refuse(kind: &str, code: &str, detail: impl Into<String>) -> Refusal {
     Refusal {
@@ -34,7 +49,11 @@ fn told(error: PluginSqlError) -> Refusal {
         PluginSqlError::Refused { what } => {
             refuse("forbidden", "sql_refused", format!("a plugin may not {what}"))
         }
-        PluginSqlError::Deadline => refuse("limit", "sql_deadline", "the statement took longer than 200 ms"),
+        PluginSqlError::Deadline => refuse(
+            "limit",
+            "sql_deadline",
+            "the statement took longer than it may: 200 ms, 1 s to open a cursor",
+        ),
         PluginSqlError::TooBig => {
             refuse("limit", "sql_too_big", "a value or the statement is larger than allowed")
         }
@@ -68,6 +87,10 @@ fn parse(params: &[u8]) -> Result<Vec<Cell<'_>>, Refusal> {
     Ok(params)
 }
 
+fn rows(Found { columns, count, cells, more }: Found) -> Rows {
+    Rows { columns, count, cells, more }
+}
+
 impl State {
     /// Lets only texts of the package through, before anything looks into them.
     fn listed(&self, text: &str) -> Result<(), Refusal> {
@@ -82,21 +105,39 @@ impl State {
         STATEMENT.min(self.remaining())
     }
 
+    /// A listed text with the views that it names, and the values of these.
+    fn with_views(&self, text: &str) -> Result<(String, Vec<Value>), Refusal> {
+        plugin_sql::with_views(self.engine(), self.conn(), self.scope(), self.module(), text).map_err(refusal)
+    }
+
     fn read_rows(&self, text: &str, params: &[u8]) -> Result<Rows, Refusal> {
         self.listed(text)?;
-        let params = parse(params)?;
-        let sql = plugin_sql::with_views(self.engine(), self.conn(), self.scope(), self.module(), text)
-            .map_err(refusal)?;
-        let found = plugin_sql::read(
-            self.conn(),
-            self.sql_mode(),
-            &sql,
-            &params,
-            self.statement_time(),
-            self.result_most(),
-        );
-        let plugin_sql::Found { columns, count, cells, more } = found.map_err(told)?;
-        Ok(Rows { columns, count, cells, more })
+        let (params, sql) = (parse(params)?, self.with_views(text)?);
+        let (mode, time) = (self.sql_mode(), self.statement_time());
+        let found = plugin_sql::read(self.conn(), mode, &sql, &params, time, self.result_most());
+        found.map(rows).map_err(told)
+    }
+
+    fn open_cursor(&mut self, text: &str, params: &[u8]) -> Result<Kept, Refusal> {
+        self.listed(text)?;
+        if self.open.cursors >= CURSORS {
+            let detail = format!("a call has at most {CURSORS} cursors open; drop one");
+            return Err(refuse("limit", "too_many_cursors", detail));
+        }
+        let (params, sql) = (parse(params)?, self.with_views(text)?);
+        let (time, room) = (OPENING.min(self.remaining()), KEPT.saturating_sub(self.open.bytes));
+        let kept = Kept::open(self.conn(), self.sql_mode(), &sql, &params, time, room);
+        let kept = kept.map_err(|error| match error {
+            PluginSqlError::TooBig => refuse(
+                "limit",
+                "cursor_too_big",
+                "a value, the statement or the result is too large: the cursors of a call keep 16 MiB together",
+            ),
+            other => told(other),
+        })?;
+        self.open.cursors += 1;
+        self.open.bytes += kept.size();
+        Ok(kept)
     }
 
     fn run_all(&self, text: &str, params: &[Vec<u8>]) -> Result<u64, Refusal> {
@@ -122,25 +163,24 @@ impl Host for State {
 }
 
 impl HostCursor for State {
-    fn open(
-        &mut self,
-        text: String,
-        _params: Vec<u8>,
-    ) -> wasmtime::Result<Result<Resource<Cursor>, Refusal>> {
+    fn open(&mut self, text: String, params: Vec<u8>) -> wasmtime::Result<Result<Resource<Cursor>, Refusal>> {
         self.enter()?;
-        if let Err(refusal) = self.listed(&text) {
-            return Ok(Err(refusal));
+        match self.open_cursor(&text, &params) {
+            Ok(kept) => Ok(Ok(self.table.push(Cursor(kept))?)),
+            Err(refusal) => Ok(Err(refusal)),
         }
-        Ok(Err(refuse("not-available", "not_available", "this host does not offer cursors yet; use `read`")))
     }
 
-    fn next(&mut self, _cursor: Resource<Cursor>, _max: u32) -> wasmtime::Result<Result<Rows, Refusal>> {
+    fn next(&mut self, cursor: Resource<Cursor>, max: u32) -> wasmtime::Result<Result<Rows, Refusal>> {
         self.enter()?;
-        Ok(Err(refuse("not-available", "not_available", "this host does not offer cursors yet; use `read`")))
+        let most = self.result_most();
+        Ok(Ok(rows(self.table.get_mut(&cursor)?.0.next(max, most))))
     }
 
     fn drop(&mut self, cursor: Resource<Cursor>) -> wasmtime::Result<()> {
-        self.table.delete(cursor)?;
+        let Cursor(kept) = self.table.delete(cursor)?;
+        self.open.cursors -= 1;
+        self.open.bytes -= kept.size();
         Ok(())
     }
 }

@@ -5,10 +5,11 @@ use crate::plugins::manifest::Manifest;
 use crate::plugins::sql::check::{Checks, check_texts};
 use crate::plugins::{Package, PluginError, Plugins, Trust, sql};
 use crate::records::cells::{Cell, Cells};
-use crate::records::plugin_sql;
-use crate::storage::PluginMode;
+use crate::records::plugin_sql::{self, Kept, Most};
+use crate::storage::{PluginMode, PluginSqlError};
 
 const SINK: &str = "plugins/examples/kitchen-sink/manifest.json";
+
 fn package(manifest: &[u8], sql: &str) -> Package {
     let sql = sql.as_bytes().to_vec().into();
     Package {
@@ -133,8 +134,37 @@ fn text_that_is_no_utf8_arrives_as_bytes() {
     let conn = plugin_sql::scratch(&manifest.records).unwrap();
     let sql = ("select cast(x'ff41' as text), cast(x'41' as text)".to_owned(), Vec::new());
     let time = std::time::Duration::from_secs(5);
-    let most = plugin_sql::Most { rows: 10_000, bytes: 4 << 20 };
+    let most = Most { rows: 10_000, bytes: 4 << 20 };
     let found = plugin_sql::read(&conn, PluginMode::AsPlugin, &sql, &[], time, most).unwrap();
     let cells: Vec<_> = Cells::new(&found.cells).collect::<Result<_, _>>().unwrap();
     assert!(matches!(cells[..], [Cell::Blob(b"\xffA"), Cell::Text("A")]), "{cells:?}");
+}
+
+#[test]
+fn a_cursor_keeps_what_stood_there_and_no_more_than_there_is_room_for() {
+    let manifest = Manifest::parse(&read(SINK)).unwrap();
+    let conn = plugin_sql::scratch(&manifest.records).unwrap();
+    let time = std::time::Duration::from_secs(5);
+    let open = |text: &str, room| {
+        let sql = (text.to_owned(), Vec::new());
+        Kept::open(&conn, PluginMode::AsPlugin, &sql, &[Cell::Integer(12_000)], time, room)
+    };
+    let numbers =
+        "with recursive n (i) as (values (1) union all select i + 1 from n where i < ?1) select i from n";
+    let most = Most { rows: 10_000, bytes: 4 << 20 };
+    let mut kept = open(numbers, 1 << 20).unwrap();
+    assert_eq!(kept.size(), 12_000 * 9);
+    let counts = [kept.next(u32::MAX, most), kept.next(u32::MAX, most)].map(|part| (part.count, part.more));
+    assert_eq!(counts, [(10_000, true), (2_000, false)]);
+    // A byte too little, a row that is too large by itself, no room at all: refused.
+    for (text, room) in
+        [(numbers, 12_000 * 9 - 1), ("select zeroblob(?1)", 5_000), ("select 1 where ?1 > 0", 0)]
+    {
+        assert!(matches!(open(text, room), Err(PluginSqlError::TooBig)), "{text}");
+    }
+    assert_eq!(open(numbers, 12_000 * 9).unwrap().size(), 12_000 * 9);
+    let openings = "select day from opening where ?1 > 0";
+    let mut before = open(openings, 1 << 20).unwrap();
+    conn.execute("insert into opening (day, times) values ('2026-03-02', 1)", []).unwrap();
+    assert_eq!((before.next(9, most).count, open(openings, 1 << 20).unwrap().next(9, most).count), (0, 1));
 }

@@ -5,14 +5,15 @@
 //! module and never shipped.
 //!
 //! Reading order: `dishes.rs` (every field type and attribute), `around.rs` (what stands around a dish: each rule for
-//! deletion), `hooks.rs` (every hook), `actions.rs` (every target and mode), `report.rs` (every type of column), `data.rs`
-//! (private tables, settings, seed). This file is the list.
+//! deletion), `hooks.rs` (every hook), `actions.rs` (every target and mode), `report.rs` (every type of column), `portions.rs`
+//! (a cursor), `data.rs` (private tables, settings, seed). This file is the list.
 
 mod actions;
 mod around;
 mod data;
 mod dishes;
 mod hooks;
+mod portions;
 mod report;
 
 use stoa_sdk::manifest::Grant;
@@ -70,6 +71,10 @@ stoa_sdk::plugin! {
         {
             key: "card", run: report::card, reads: Dish,
             label: "Card", help: "The dishes of a course, one line each: every type of column.",
+        },
+        {
+            key: "portions", run: portions::portions, reads: Dish,
+            label: "Portions", help: "What each portion of a dish costs, shared to the cent: a result that is read in parts.",
         },
     ],
     grants: grants(),

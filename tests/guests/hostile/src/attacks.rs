@@ -15,7 +15,7 @@ pub struct Done {
     seen: Option<String>,
 }
 
-fn done(seen: impl Into<Option<String>>) -> Result<Done> {
+pub(crate) fn done(seen: impl Into<Option<String>>) -> Result<Done> {
     Ok(Done { done: true, seen: seen.into() })
 }
 

@@ -4,6 +4,7 @@
 //! behaves: it shows that the next request is served.
 
 mod attacks;
+mod holding;
 
 use stoa_sdk::prelude::*;
 
@@ -66,6 +67,17 @@ stoa_sdk::plugin! {
         { key: "thing.as_plugin", run: attacks::as_plugin, on: collection, entity: Thing, mode: write, label: "Use an authority that was not granted" },
         { key: "thing.write_in_read", run: attacks::write_in_read, on: collection, entity: Thing, mode: read, label: "Write in a read action" },
         { key: "thing.slow_sql", run: attacks::slow_sql, on: collection, entity: Thing, mode: read, label: "Run an endless statement" },
+        { key: "thing.hoard", run: holding::hoard, on: collection, entity: Thing, mode: read, label: "Forget cursors" },
+        { key: "thing.leak", run: holding::leak, on: collection, entity: Thing, mode: read, label: "Forget cursors without end" },
+        { key: "thing.fat", run: holding::fat, on: collection, entity: Thing, mode: read, label: "Keep too much" },
+        { key: "thing.dawdle", run: holding::dawdle, on: collection, entity: Thing, mode: read, label: "Wait in the host" },
+        { key: "thing.write_meanwhile", run: holding::write_meanwhile, on: collection, entity: Thing, mode: write, label: "Write while a cursor is open" },
+        { key: "thing.halves", run: holding::halves, on: collection, entity: Thing, mode: write, label: "Write in two halves" },
+        { key: "thing.rant", run: holding::rant, on: collection, entity: Thing, mode: read, label: "Panic at length" },
+        { key: "thing.remember", run: holding::remember, on: collection, entity: Thing, mode: read, label: "Count calls in memory" },
+        { key: "thing.imprint", run: holding::imprint, on: collection, entity: Thing, mode: read, label: "Fill the memory" },
+        { key: "thing.recall", run: holding::recall, on: collection, entity: Thing, mode: read, label: "Look for what is left in memory" },
+        { key: "thing.reach", run: holding::reach, on: collection, entity: Thing, mode: write, label: "Use what is not offered" },
     ],
     reports: [
         { key: "table", run: attacks::table, reads: Thing, label: "Table", help: "Reads the table instead of the view." },
@@ -111,6 +123,17 @@ const ACTIONS: &[&str] = &[
     "as_plugin",
     "write_in_read",
     "slow_sql",
+    "hoard",
+    "leak",
+    "fat",
+    "dawdle",
+    "write_meanwhile",
+    "halves",
+    "rant",
+    "remember",
+    "imprint",
+    "recall",
+    "reach",
 ];
 
 #[cfg(test)]

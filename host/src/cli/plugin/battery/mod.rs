@@ -1,14 +1,16 @@
 //! `stoa plugin test`: the author's own tests, then what every plugin must pass on the real host, in a temporary folder and
 //! on a clock that stands still between requests.
 //!
-//! Reading order: this file, `stage.rs` (the host), `caller.rs`, `world.rs` (valid values), `records.rs`, `travel.rs`, `whole.rs` (the
-//! checks).
+//! Reading order: this file, `stage.rs` (the host), `caller.rs`, `world.rs` (valid values), `records.rs`, `travel.rs`, `whole.rs`,
+//! `apart.rs`, `upgrade.rs` (the checks).
 #![expect(clippy::indexing_slicing, reason = "reading a member that a JSON value does not have gives null")]
 
+mod apart;
 mod caller;
 mod records;
 mod stage;
 mod travel;
+mod upgrade;
 mod whole;
 mod world;
 
@@ -20,6 +22,7 @@ use serde_json::{Value, json};
 
 use self::records::Entity;
 use self::stage::Stage;
+use self::upgrade::Earlier;
 use self::world::World;
 use super::cargo::Project;
 use super::{Scratch, UNPUBLISHED, build, refused};
@@ -40,8 +43,12 @@ pub(super) async fn run(options: TestProject) -> Result<ExitCode, CliError> {
     let manifest: Value = serde_json::from_slice(files.get("manifest.json").map_or(&[][..], Vec::as_slice))
         .map_err(CliError::Answer)?;
     let stage = Stage::open(&scratch.0.join("data"), archive.package(Trust::Local)).await?;
+    let (plugins, stated, from) = (stage.app.plugins.clone(), manifest.clone(), options.from);
+    let finding =
+        tokio::task::spawn_blocking(move || Earlier::find(&plugins, &files, &stated, from.as_deref()));
+    let earlier = finding.await.map_err(|_| CliError::Author("the check ended abnormally".into()))??;
     let mut report = Report { json: options.json, checks: Vec::new() };
-    all(&stage, &manifest, &archive, examples, &mut report).await?;
+    all(&stage, &manifest, &earlier, examples, &mut report).await?;
     let limits = whole::limits(&stage, manifest["id"].as_str().unwrap_or_default());
     stage.close();
     Ok(report.end(&limits))
@@ -69,7 +76,7 @@ fn made(
 async fn all(
     stage: &Stage,
     manifest: &Value,
-    archive: &Archive,
+    earlier: &Earlier,
     examples: Value,
     report: &mut Report,
 ) -> Result<(), CliError> {
@@ -79,7 +86,7 @@ async fn all(
     }
     let document = async { stage.owner.get("/openapi.json").await?.expect(200) };
     let document = document.await.map_err(CliError::Author)?;
-    let world = World::new(stage.owner.clone(), document, examples);
+    let world = World::new(stage.owner.clone(), document, examples.clone());
     let entities = Entity::all(manifest);
     report.add("the document has every address", async { whole::is_documented(&world, &entities) }).await;
     let made = |entity: &&Entity<'_>| entity.offers("create");
@@ -110,12 +117,10 @@ async fn all(
         report.add(&name, records::comes_in_bulk(&world, entity)).await;
     }
     report.add("reports answer on many rows", whole::reports_answer(&world, manifest)).await;
-    report
-        .add(
-            "the same plugin again keeps every record",
-            whole::is_followed(stage, &world, &entities, archive),
-        )
-        .await;
+    let apart = apart::are_apart(stage, &world, &entities, manifest);
+    report.add("two organizations see nothing of each other", apart).await;
+    let name = format!("after {}, an upgrade and a roll-back keep what each version wrote", earlier.words);
+    report.add(&name, upgrade::goes_up_and_back(stage, manifest, earlier, &examples)).await;
     Ok(())
 }
 

@@ -214,9 +214,9 @@ pub(super) async fn comes_in_bulk(world: &World, entity: &Entity<'_>) -> Result<
 }
 
 /// How many records there are.
-pub(super) async fn count(world: &World, entity: &Entity<'_>) -> Result<Value, String> {
+pub(super) async fn count(owner: &Caller, entity: &Entity<'_>) -> Result<Value, String> {
     let path = format!("{}?limit=1&count=exact", entity.address);
-    Ok(world.owner.get(&path).await?.expect(200)?["count"].clone())
+    Ok(owner.get(&path).await?.expect(200)?["count"].clone())
 }
 
 #[cfg(test)]

@@ -3,8 +3,10 @@
 #![expect(clippy::indexing_slicing, reason = "reading a member that a JSON value does not have gives null")]
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -21,7 +23,8 @@ use crate::http::terms::Limits;
 use crate::http::{self, Metrics, Site, server};
 use crate::identity::{self, NewApiKey};
 use crate::ids::{OrganizationId, RequestId};
-use crate::plugins::Package;
+use crate::organizations::Organization;
+use crate::plugins::{Manifest, Package, Plugin, capabilities};
 use crate::storage::GROUP_COMMIT;
 
 /// 2 March 2026, 09:00 UTC: when every battery begins.
@@ -36,7 +39,14 @@ pub(super) struct Stage {
     pub app: App,
     pub owner: Caller,
     pub organization: OrganizationId,
+    data: PathBuf,
     stop: watch::Sender<bool>,
+}
+
+/// One more organization of it.
+pub(super) struct Place {
+    pub organization: Arc<Organization>,
+    pub owner: Caller,
 }
 
 impl Stage {
@@ -61,8 +71,51 @@ impl Stage {
         let routes = http::public(app.clone(), site, Metrics::default()).map_err(CliError::Answer)?;
         let (stop, stopping) = watch::channel(false);
         tokio::spawn(server::serve(listener, routes, CONNECTIONS, Metrics::default(), stopping));
-        let (organization, owner) = organization(&app, data, address, clock).await.map_err(refused)?;
-        Ok(Self { app, owner, organization, stop })
+        let Place { organization, owner } =
+            organization(&app, data, SLUG, (address, clock)).await.map_err(refused)?;
+        Ok(Self { app, owner, organization: organization.id, data: data.to_owned(), stop })
+    }
+
+    /// One more organization that may use everything.
+    pub(super) async fn another(&self, slug: &str) -> Result<Place, CliError> {
+        let at = (self.owner.address, self.owner.clock.clone());
+        organization(&self.app, &self.data, slug, at).await.map_err(refused)
+    }
+
+    /// Brings a version of a plugin to an organization, as an administrator who agrees to everything would.
+    pub(super) async fn install(&self, place: &Place, plugin: &Plugin) -> Result<(), String> {
+        let by = identity::platform(place.organization.id, RequestId::new()).principal.id;
+        let Manifest { id, version, .. } = &plugin.manifest;
+        let agreed = capabilities::of(&plugin.manifest);
+        let done = self.app.install(&place.organization, (id, version), &agreed, by).await;
+        done.map(|_| ()).map_err(|error| format!("{id} {version} cannot be installed: {error}"))
+    }
+
+    /// How many changes the plugin's file of an organization ever had, those of private tables included.
+    pub(super) async fn changes(&self, place: &Place, plugin: &str) -> Result<u64, String> {
+        let entered = self.app.enter(&place.organization).await.map_err(|error| error.to_string())?;
+        let scope = entered.scope(&identity::platform(place.organization.id, RequestId::new()));
+        let (records, plugin) = (self.app.records.clone(), plugin.to_owned());
+        let counted = tokio::task::spawn_blocking(move || {
+            let module = scope.modules.iter().find(|module| *module.plugin == *plugin);
+            let module = module.ok_or_else(|| format!("there is no {plugin}"))?;
+            records.read(&scope, module, |conn| Ok(conn.verify_changes()?)).map_err(|error| error.to_string())
+        });
+        counted.await.map_err(|error| error.to_string())?
+    }
+
+    /// Sets a setting of a plugin in the first organization, and tells whether it is set in another.
+    pub(super) async fn sets(
+        &self,
+        place: &Place,
+        (plugin, key): (&str, &str),
+        value: &Value,
+    ) -> Result<bool, String> {
+        let settings = &self.app.settings;
+        let set = settings.set(self.organization, plugin, key, &value.to_string()).await;
+        set.map_err(|error| error.to_string())?;
+        let there = settings.get(place.organization.id, plugin, key).await;
+        Ok(there.map_err(|error| error.to_string())?.is_some())
     }
 
     /// Somebody with a role.
@@ -84,12 +137,12 @@ impl Stage {
 async fn organization(
     app: &App,
     data: &Path,
-    address: SocketAddr,
-    clock: Clock,
-) -> Result<(OrganizationId, Caller), Problem> {
+    slug: &str,
+    (address, clock): (SocketAddr, Clock),
+) -> Result<Place, Problem> {
     let operator = Operator { app: app.clone(), data: data.to_owned(), uploads: host::uploads(data) };
     let request = NewOrganizationRequest {
-        slug: SLUG.to_owned(),
+        slug: slug.to_owned(),
         name: "Battery".to_owned(),
         owner: "owner@battery.example".to_owned(),
         owner_name: None,
@@ -100,9 +153,9 @@ async fn organization(
         api_key: true,
     };
     let made = provision::create(&operator, request).await?;
-    let organization = app.organizations.by_slug(SLUG).await?.ok_or_else(Problem::opaque)?;
+    let organization = app.organizations.by_slug(slug).await?.ok_or_else(Problem::opaque)?;
     let key = made["api_key"].as_str().map(str::to_owned);
-    Ok((organization.id, Caller { address, prefix: format!("/t/{SLUG}"), key, clock }))
+    Ok(Place { organization, owner: Caller { address, prefix: format!("/t/{slug}"), key, clock } })
 }
 
 /// A gate that does not count: a battery asks often, and its clock stands still.

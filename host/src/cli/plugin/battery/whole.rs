@@ -1,5 +1,4 @@
-//! What the plugin as a whole must do: its document, its actions and reports, a new version on old data, and how near it
-//! comes to its limits.
+//! What the plugin as a whole must do: its document, its actions and reports, and how near it comes to its limits.
 #![expect(clippy::indexing_slicing, reason = "reading a member that a JSON value does not have gives null")]
 
 use std::time::Duration;
@@ -10,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::records::Entity;
 use super::stage::Stage;
 use super::world::World;
-use crate::plugins::{Archive, CallKind, Limits, Trust};
+use crate::plugins::{CallKind, Limits};
 
 /// A member that no input has.
 const STRANGER: &str = "no_such_member_x";
@@ -93,32 +92,6 @@ pub(super) async fn reports_answer(world: &World, manifest: &Value) -> Result<()
         world.owner.get(&path).await?.one_of(wanted)?;
         world.owner.get(&format!("{path}?{STRANGER}=1")).await?.one_of(&[400, 422])?;
         world.owner.with_key(None).get(&path).await?.expect(401)?;
-    }
-    Ok(())
-}
-
-/// A later version with the same entities finds every record.
-pub(super) async fn is_followed(
-    stage: &Stage,
-    world: &World,
-    entities: &[Entity<'_>],
-    archive: &Archive,
-) -> Result<(), String> {
-    let mut before = Vec::new();
-    for entity in entities {
-        before.push(super::records::count(world, entity).await?);
-    }
-    let (plugins, archive) = (stage.app.plugins.clone(), archive.clone());
-    let made = tokio::task::spawn_blocking(move || plugins.check(&archive, Trust::Local)).await;
-    let next = made
-        .map_err(|error| error.to_string())?
-        .map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
-    stage.app.plugins.shelve(next);
-    for (entity, before) in entities.iter().zip(before) {
-        let after = super::records::count(world, entity).await?;
-        if after != before {
-            return Err(format!("{}: {before} records before, {after} after", entity.object));
-        }
     }
     Ok(())
 }

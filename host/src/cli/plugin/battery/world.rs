@@ -25,6 +25,12 @@ impl World {
         Self { owner, document, examples, known: RefCell::default(), count: Cell::new(0) }
     }
 
+    /// The same, whose unique values begin behind those that another has given.
+    pub(super) fn behind(self, other: &Self) -> Self {
+        self.count.set(other.count.get());
+        self
+    }
+
     /// The operation at this address.
     pub(super) fn operation(&self, method: &str, path: &str) -> Option<&Value> {
         self.document["paths"].get(path)?.get(method)
