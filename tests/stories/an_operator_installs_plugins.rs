@@ -131,7 +131,7 @@ fn a_plugin_is_published_installed_stopped_and_taken_away_by_command() {
     let installed = operator.plugin("install kitchen --org customer --consent");
     installed.tells(&["customer has kitchen 1.0.0 now", "stoa license customer kitchen"]);
     operator.plugin("installed --org customer").tells(&["kitchen", "not licensed"]);
-    owner.get("/api/v1/kitchen/menus").expect(404);
+    owner.get("/api/v1/kitchen/menus").problem(403, "license_required");
     operator.stoa("license customer kitchen").ok();
     owner.get("/api/v1/kitchen/menus").ok();
 
@@ -212,7 +212,7 @@ fn what_is_wrong_is_told_and_nothing_is_half_done() {
     // Whom to trust.
     refused("trust other --public-key short --level private", 2, &["32 bytes in base64", "keygen"]);
     refused(&format!("trust other --public-key {stranger} --level core"), 2, &["community"]);
-    refused(&format!("trust Other --public-key {stranger} --level private"), 1, &["id: "]);
+    refused(&format!("trust Other --public-key {stranger} --level private"), 1, &["id: The text must match"]);
     refused(&format!("trust other --public-key {stranger}"), 1, &["no publisher `other`", "--level"]);
     refused(&format!("trust other --public-key {globex} --level private"), 1, &["taken", "publishers"]);
     refused(&format!("trust acme --public-key {stranger} --level private"), 1, &["taken"]);
@@ -246,7 +246,7 @@ fn what_is_wrong_is_told_and_nothing_is_half_done() {
     refused("kill kitchen 9.0.0 --reason x", 1, &["9.0.0", "stoa plugin list"]);
     refused("kill kitchen 1.0.0", 2, &["--reason"]);
     refused("kill kitchen 1.0.0 --reason ", 1, &["reason: "]);
-    refused("kill crm 0.1.0 --reason x", 1, &["the catalogue does not have"]);
+    refused("kill crm 0.1.0 --reason x", 1, &["does not have version 0.1.0 of `crm`"]);
     refused("revive kitchen 9.0.0", 1, &["9.0.0"]);
 
     // What to install, and where.

@@ -148,7 +148,7 @@ pub(in crate::cli) struct KillVersion {
     pub plugin: String,
     /// The version
     #[arg(value_name = "VERSION", value_parser = name)]
-    pub version: String,
+    pub number: String,
     /// Why, for those who ask later
     #[arg(long, value_name = "TEXT")]
     pub reason: String,
@@ -167,7 +167,7 @@ pub(in crate::cli) struct ReviveVersion {
     pub plugin: String,
     /// The version
     #[arg(value_name = "VERSION", value_parser = name)]
-    pub version: String,
+    pub number: String,
 }
 
 /// An id or a version: one segment of an address as it is.
