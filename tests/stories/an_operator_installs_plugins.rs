@@ -2,8 +2,9 @@
 //! manual are true; and whatever is wrong is told with what to do, and changes nothing.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 use stoa_testkit::{Client, Host};
@@ -130,7 +131,7 @@ fn a_plugin_is_published_installed_stopped_and_taken_away_by_command() {
     operator.plugin("upgrade kitchen --org customer").refused(1, &["does not have", "stoa plugin install"]);
     let installed = operator.plugin("install kitchen --org customer --consent");
     installed.tells(&["customer has kitchen 1.0.0 now", "stoa license customer kitchen"]);
-    operator.plugin("installed --org customer").tells(&["kitchen", "not licensed"]);
+    operator.plugin("installed --org customer").tells(&["kitchen", "on, not licensed"]);
     owner.get("/api/v1/kitchen/menus").problem(403, "license_required");
     operator.stoa("license customer kitchen").ok();
     owner.get("/api/v1/kitchen/menus").ok();
@@ -157,6 +158,7 @@ fn a_plugin_is_published_installed_stopped_and_taken_away_by_command() {
     let killed = operator.plugin("kill kitchen 1.0.0 --reason slow");
     killed.tells(&["installed in 1 organization", "stoa plugin revive kitchen 1.0.0"]);
     owner.get("/api/v1/kitchen/menus").problem(503, "plugin_stopped");
+    operator.plugin("installed --org customer").tells(&["on, its version is stopped"]);
     operator.plugin("show kitchen").tells(&["kitchen 1.0.0: stopped: slow\n  installed in 1 organization"]);
     operator.plugin("install kitchen@1.0.0 --org customer --consent").refused(1, &["at hand: 1.1.0"]);
     operator.plugin("install kitchen --org customer --consent").tells(&["1.1.0 now"]);
@@ -265,6 +267,37 @@ fn what_is_wrong_is_told_and_nothing_is_half_done() {
     refused("uninstall crm --org customer", 1, &["disable it instead"]);
     refused("installed --org nobody", 1, &["no organization"]);
     assert_eq!(operator.all("customer"), before, "nothing of all that was done");
+}
+
+#[test]
+fn a_terminal_is_asked_for_consent() {
+    let mut host = Host::start();
+    let _customer = host.organization("customer", &[]);
+    host.stop();
+    let operator = Operator::of(&host);
+    operator.trusted("acme");
+    operator.published("acme", "1.0.0", |_| ());
+    let answered = |answer: &str| {
+        let (binary, data) = (binary(), operator.data.display());
+        let install = format!("{} plugin install kitchen --org customer --data {data}", binary.display());
+        let mut terminal = Command::new("script");
+        terminal.args(["-qec", &install, "/dev/null"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = terminal.spawn().unwrap();
+        let mut input = child.stdin.take().unwrap();
+        writeln!(input, "{answer}").unwrap();
+        let output = child.wait_with_output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let (code, said) = answered("n");
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.contains("permission:records.as-plugin") && said.contains("nothing was installed"),
+        "{said}"
+    );
+    assert!(!operator.plugin("installed --org customer").ok().contains("kitchen"));
+    let (code, said) = answered("y");
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("customer has kitchen 1.0.0 now"), "{said}");
 }
 
 /// The commands of the manual about plugins.

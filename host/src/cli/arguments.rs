@@ -15,7 +15,7 @@ use crate::http::proxy::{ForwardedHeader, TrustedProxies};
 use crate::http::terms::{Limits, Rate};
 
 pub(super) use self::catalogue::{
-    CatalogueCommand, KillVersion, PublishPackage, ReviveVersion, RevokeKey, Setting, ShowPlugin,
+    CatalogueCommand, KillVersion, OneVersion, PublishPackage, ReviveVersion, RevokeKey, Setting, ShowPlugin,
     TrustPublisher,
 };
 pub(super) use self::installations::{InstallVersion, InstallationCommand, One, Wanted};

@@ -134,13 +134,9 @@ pub(in crate::cli) struct ShowPlugin {
     pub plugin: String,
 }
 
+/// Which version of which plugin.
 #[derive(Args, Debug)]
-#[command(after_help = "Example:
-  stoa plugin kill notes 1.0.0 --reason 'writes prices in the wrong currency'
-
-From the next request on its addresses answer 503 plugin_stopped, in every organization. Nothing of theirs is changed: they
-can be brought to another version, and `stoa plugin revive` lets this one run again.")]
-pub(in crate::cli) struct KillVersion {
+pub(in crate::cli) struct OneVersion {
     #[command(flatten)]
     pub setting: Setting,
     /// The plugin
@@ -149,6 +145,17 @@ pub(in crate::cli) struct KillVersion {
     /// The version
     #[arg(value_name = "VERSION", value_parser = name)]
     pub number: String,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Example:
+  stoa plugin kill notes 1.0.0 --reason 'writes prices in the wrong currency'
+
+From the next request on its addresses answer 503 plugin_stopped, in every organization. Nothing of theirs is changed: they
+can be brought to another version, and `stoa plugin revive` lets this one run again.")]
+pub(in crate::cli) struct KillVersion {
+    #[command(flatten)]
+    pub version: OneVersion,
     /// Why, for those who ask later
     #[arg(long, value_name = "TEXT")]
     pub reason: String,
@@ -161,13 +168,7 @@ pub(in crate::cli) struct KillVersion {
 Its package is looked at again first: one whose key was revoked stays stopped.")]
 pub(in crate::cli) struct ReviveVersion {
     #[command(flatten)]
-    pub setting: Setting,
-    /// The plugin
-    #[arg(value_name = "ID", value_parser = name)]
-    pub plugin: String,
-    /// The version
-    #[arg(value_name = "VERSION", value_parser = name)]
-    pub number: String,
+    pub version: OneVersion,
 }
 
 /// An id or a version: one segment of an address as it is.

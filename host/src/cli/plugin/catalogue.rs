@@ -8,7 +8,7 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use crate::cli::arguments::{
-    CatalogueCommand, KillVersion, PublishPackage, ReviveVersion, RevokeKey, Setting, ShowPlugin,
+    CatalogueCommand, KillVersion, OneVersion, PublishPackage, ReviveVersion, RevokeKey, Setting, ShowPlugin,
     TrustPublisher,
 };
 use crate::cli::client::Client;
@@ -150,7 +150,7 @@ async fn fleet(client: &Client, plugin: &str) -> Result<Value, CliError> {
 }
 
 async fn kill(options: KillVersion) -> Result<ExitCode, CliError> {
-    let KillVersion { setting, plugin, number: version, reason } = options;
+    let KillVersion { version: OneVersion { setting, plugin, number: version }, reason } = options;
     let host = Host::reach(&setting.installation).await?;
     let outcome = stopped(&host.client, (&plugin, &version), &reason).await;
     host.leave().await;
@@ -179,7 +179,7 @@ async fn stopped(
 }
 
 async fn revive(options: ReviveVersion) -> Result<ExitCode, CliError> {
-    let ReviveVersion { setting, plugin, number: version } = options;
+    let ReviveVersion { version: OneVersion { setting, plugin, number: version } } = options;
     let path = format!("{PLUGINS}/{plugin}/versions/{version}/revive");
     ask(&setting.installation, (Method::POST, &path), None, setting.json, |revived| {
         format!("{plugin} {version}: {}.", state(revived))

@@ -162,7 +162,16 @@ impl<'a> Here<'a> {
 
     async fn installed(&self) -> Result<Told, CliError> {
         let all = self.client.get(&self.root).await?;
-        let words = lines(rows(&all).map(of_installation), "It has no plugin: `stoa plugin install`.");
+        let known = self.client.get(PLUGINS).await?;
+        let runs = |one: &Value| {
+            rows(&known).any(|version| {
+                version["plugin"] == one["plugin"]
+                    && version["version"] == one["version"]
+                    && version["runs"] == true
+            })
+        };
+        let line = |one: &Value| of_installation(one, runs(one));
+        let words = lines(rows(&all).map(line), "It has no plugin: `stoa plugin install`.");
         Ok((all, words))
     }
 }
@@ -184,15 +193,14 @@ fn changes(preview: &Value) -> String {
     if all.is_empty() { " nothing that is not there".to_owned() } else { all }
 }
 
-fn of_installation(one: &Value) -> String {
+/// `runs`: its version is at hand.
+fn of_installation(one: &Value, runs: bool) -> String {
     let part = |name: &str| text_of(&one[name]);
-    let mut marks = Vec::new();
-    if one["enabled"] != true {
-        marks.push("off".to_owned());
-    } else if one["licensed"] == true {
-        marks.push("on".to_owned());
-    } else {
-        marks.push("not licensed, or its version is stopped".to_owned());
+    let mut marks = vec![if one["enabled"] == true { "on".to_owned() } else { "off".to_owned() }];
+    if !runs {
+        marks.push("its version is stopped".to_owned());
+    } else if one["licensed"] != true {
+        marks.push("not licensed".to_owned());
     }
     if one["pinned"] == true {
         marks.push("pinned".to_owned());
@@ -249,7 +257,10 @@ mod tests {
             "plugin": "notes", "version": "1.0.0", "enabled": true, "licensed": true, "pinned": true, "newest": "2.0.0",
             "fault": { "version": "2.0.0", "detail": "No." },
         });
-        let line = of_installation(&one);
+        let line = of_installation(&one, true);
         assert!(line.contains("on, pinned, newest is 2.0.0\n  2.0.0 could not be made ready: No."), "{line}");
+        assert!(of_installation(&one, false).contains("on, its version is stopped, pinned"));
+        let off = json!({ "enabled": false, "licensed": false });
+        assert!(of_installation(&off, true).ends_with("off, not licensed"));
     }
 }
