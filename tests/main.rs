@@ -10,7 +10,6 @@ mod architecture;
 mod door;
 mod elsewhere;
 mod programs;
-mod publisher;
 mod stories {
     mod a_bad_schema_is_refused;
     mod a_browser_is_kept_safe;

@@ -2,30 +2,105 @@
 //! them; a version that is stopped runs nowhere, and nothing that a revoked key signed does.
 
 use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::{Value, json};
 use stoa_testkit::{Answer, Client, Host};
 use stoa_tests::{id, text};
+use tempfile::TempDir;
 
-use crate::publisher::{Desk, more};
 use crate::staff::{again, claim};
 
-fn upload(staff: &Client, package: &[u8]) -> Answer {
+/// Where a publisher works.
+pub(super) struct Desk(TempDir);
+
+impl Desk {
+    pub(super) fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// Whether a command succeeds, and everything that it says.
+    pub(super) fn said(&self, words: &[&str]) -> (bool, String) {
+        let binary = std::env::var_os("STOA_BIN").map_or_else(|| "stoa".into(), PathBuf::from);
+        let said =
+            Command::new(binary).current_dir(self.0.path()).arg("plugin").args(words).output().unwrap();
+        let text = [said.stdout, said.stderr].concat();
+        (said.status.success(), String::from_utf8_lossy(&text).into_owned())
+    }
+
+    fn plugin(&self, words: &[&str]) -> Value {
+        let (succeeded, said) = self.said(words);
+        assert!(succeeded, "{said}");
+        serde_json::from_str(&said).unwrap()
+    }
+
+    /// A key; answers its public part.
+    pub(super) fn key(&self, name: &str) -> String {
+        text(&self.plugin(&["keygen", name, "--json"]), "public_key").to_owned()
+    }
+
+    /// The kitchen in this version, signed with this key, its manifest changed so.
+    pub(super) fn package(&self, version: &str, key: &str, change: impl FnOnce(&mut Value)) -> Vec<u8> {
+        self.package_with(version, key, None, change)
+    }
+
+    /// The same with another component.
+    pub(super) fn package_with(
+        &self,
+        version: &str,
+        key: &str,
+        component: Option<&[u8]>,
+        change: impl FnOnce(&mut Value),
+    ) -> Vec<u8> {
+        let guests =
+            std::env::var_os("STOA_GUESTS").unwrap_or_else(|| panic!("`cargo xtask test` builds the guests"));
+        let guest = Path::new(&guests).join("kitchen");
+        let name = format!("kitchen-{version}-{key}");
+        fs::create_dir(self.path(&name)).unwrap();
+        for file in ["component.wasm", "sql.json"] {
+            fs::copy(guest.join(file), self.path(&name).join(file)).unwrap();
+        }
+        if let Some(component) = component {
+            fs::write(self.path(&name).join("component.wasm"), component).unwrap();
+        }
+        let mut manifest: Value =
+            serde_json::from_slice(&fs::read(guest.join("manifest.json")).unwrap()).unwrap();
+        manifest["version"] = version.into();
+        change(&mut manifest);
+        fs::write(self.path(&name).join("manifest.json"), manifest.to_string()).unwrap();
+        let file = format!("{name}.stoa");
+        self.plugin(&["pack", &name, "--publisher", "Acme", "--key", key, "-o", &file, "--json"]);
+        fs::read(self.path(&file)).unwrap()
+    }
+}
+
+pub(super) fn upload(staff: &Client, package: &[u8]) -> Answer {
     staff.raw("/admin/v1/plugins", "application/octet-stream", package)
 }
 
-fn trust(staff: &Client, publisher: &str, level: &str, key: &str) -> Answer {
+pub(super) fn trust(staff: &Client, publisher: &str, level: &str, key: &str) -> Answer {
     let body = json!({ "id": publisher, "name": publisher, "trust": level, "public_key": key });
     staff.post("/admin/v1/publishers", &body)
 }
 
-fn put(staff: &Client, path: &str, version: &str, consent: &Value) -> Answer {
+pub(super) fn put(staff: &Client, path: &str, version: &str, consent: &Value) -> Answer {
     staff.call("PUT", path).json(&json!({ "version": version, "consent": consent })).send()
 }
 
-fn organization(staff: &Client, slug: &str) -> String {
+pub(super) fn organization(staff: &Client, slug: &str) -> String {
     let all = staff.all("/admin/v1/organizations");
     format!("/admin/v1/organizations/{}", id(all.iter().find(|one| one["slug"] == slug).unwrap()))
+}
+
+/// One more right than before.
+pub(super) fn more(manifest: &mut Value) {
+    let grant = json!({ "role": "readonly", "object": "kitchen.trace", "actions": ["read"], "scope": "org" });
+    manifest["grants"].as_array_mut().unwrap().push(grant);
 }
 
 #[test]
