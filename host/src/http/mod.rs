@@ -11,6 +11,7 @@
 pub mod access;
 pub mod address;
 pub mod answer;
+pub mod aside;
 pub mod body;
 pub mod browser;
 pub mod callback;

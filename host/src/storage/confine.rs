@@ -168,6 +168,8 @@ pub(super) fn confine(
         (DbConfig::SQLITE_DBCONFIG_DQS_DML, false),
         (DbConfig::SQLITE_DBCONFIG_DQS_DDL, false),
         (DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true),
+        // Otherwise a statement with `limit ?1` is compiled anew each time that a value is bound to it.
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true),
         // A file that a plugin shares has neither. Should one get into its schema, it does not run with the host's rights.
         (DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, kind == FileKind::Host),
         (DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, kind == FileKind::Host),

@@ -58,6 +58,7 @@ pub use files::TenantFiles;
 pub use fold::folded;
 pub use group::GROUP_COMMIT;
 pub use migrate::Migration;
+pub use readers::at_leisure;
 pub use scratch::scratch;
 pub use secrets::Secrets;
 pub use touched::{ChangeMark, TouchKind, Touched};

@@ -1,6 +1,7 @@
 //! The connections with which one file is read: kept, lent to one reading at a time, and few, since a machine reads no
 //! faster with more of them than it has processors, while each new one reads the whole schema first.
 
+use std::cell::Cell;
 use std::num::NonZero;
 use std::rc::Rc;
 use std::sync::{Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
@@ -12,9 +13,35 @@ use super::error::StorageError;
 /// How many are kept and, as a rule, lent at a time: two for each processor.
 static FEW: LazyLock<usize> =
     LazyLock::new(|| std::thread::available_parallelism().map_or(2, NonZero::get).saturating_mul(2).max(4));
-/// How long one more reading waits for a connection before it gets one of its own. Readings nest, and some are long, so
-/// waiting for ever would not do; and whoever reads on an async worker must not hold it up.
+/// How long one more reading waits for a connection before it gets one of its own. Some readings are long, so waiting for
+/// ever would not do; and whoever reads on an async worker must not hold it up.
 const PATIENCE: Duration = Duration::from_millis(4);
+/// The same for readings [`at_leisure`].
+const LEISURE: Duration = Duration::from_millis(500);
+
+thread_local! {
+    /// Whether readings of this thread may wait.
+    static AT_LEISURE: Cell<bool> = const { Cell::new(false) };
+    /// How many connections this thread was lent: what waits inside a reading may wait for itself.
+    static HELD: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Runs `f`, whose readings wait longer for a connection rather than open one more: for lists and searches on threads that
+/// are no async workers. One that is opened reads the whole schema and costs more than most lists do.
+pub fn at_leisure<T>(f: impl FnOnce() -> T) -> T {
+    struct Back(bool);
+    impl Drop for Back {
+        fn drop(&mut self) {
+            AT_LEISURE.set(self.0);
+        }
+    }
+    let _back = Back(AT_LEISURE.replace(true));
+    f()
+}
+
+fn patience() -> Duration {
+    if AT_LEISURE.get() && HELD.get() == 0 { LEISURE } else { PATIENCE }
+}
 
 #[derive(Default)]
 pub(super) struct Readers {
@@ -35,11 +62,12 @@ impl Readers {
         open: impl FnOnce() -> Result<Connection, StorageError>,
     ) -> Result<Lent<'_>, StorageError> {
         let none_free = |state: &mut State| state.idle.is_empty() && state.lent >= *FEW;
-        let waited = self.returned.wait_timeout_while(self.state(), PATIENCE, none_free);
+        let waited = self.returned.wait_timeout_while(self.state(), patience(), none_free);
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         state.lent += 1;
         let idle = state.idle.pop();
         drop(state);
+        HELD.set(HELD.get() + 1);
         let mut lent = Lent { connection: None, readers: self, whole: false };
         lent.connection = Some(Rc::new(idle.map_or_else(open, Ok)?));
         Ok(lent)
@@ -87,6 +115,7 @@ impl Lent<'_> {
 
 impl Drop for Lent<'_> {
     fn drop(&mut self) {
+        HELD.set(HELD.get().saturating_sub(1));
         let kept = self.connection.take().map(Rc::try_unwrap);
         let (back, closed) = match kept {
             Some(Ok(connection)) if self.whole => (Some(connection), None),
@@ -109,5 +138,58 @@ impl Drop for Lent<'_> {
         drop(state);
         self.readers.returned.notify_one();
         drop((closed, too_many)); // Without the lock: closing takes time.
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::{Duration, Instant};
+
+    use super::{FEW, LEISURE, Readers, at_leisure};
+    use crate::storage::FileKind;
+    use crate::storage::confine::Shared;
+    use crate::storage::connection::{Connection, Role};
+    use crate::storage::error::StorageError;
+
+    fn open(folder: &tempfile::TempDir) -> Result<Connection, StorageError> {
+        let shared = Shared::new("seal".into(), Arc::default());
+        Connection::open(&folder.path().join("file"), Role::Reader, FileKind::Host, &[], Arc::new(shared))
+    }
+
+    #[test]
+    fn readings_at_leisure_wait_rather_than_open_more() {
+        let folder = tempfile::tempdir().unwrap();
+        rusqlite::Connection::open(folder.path().join("file")).unwrap();
+        let (readers, opened) = (Readers::default(), AtomicUsize::new(0));
+        let counted = || {
+            opened.fetch_add(1, Ordering::Relaxed);
+            open(&folder)
+        };
+        let read = || {
+            let lent = readers.lend(counted).unwrap();
+            std::thread::sleep(Duration::from_millis(10)); // longer than others have patience
+            lent.give_back();
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..*FEW * 3 {
+                scope.spawn(|| at_leisure(read));
+            }
+        });
+        assert!(opened.load(Ordering::Relaxed) <= *FEW, "{opened:?}");
+    }
+
+    #[test]
+    fn what_waits_inside_a_reading_does_not_wait_long_for_itself() {
+        let folder = tempfile::tempdir().unwrap();
+        rusqlite::Connection::open(folder.path().join("file")).unwrap();
+        let readers = Readers::default();
+        let began = Instant::now();
+        at_leisure(|| {
+            let held: Vec<_> = (0..*FEW + 2).map(|_| readers.lend(|| open(&folder)).unwrap()).collect();
+            assert_eq!(held.len(), *FEW + 2);
+        });
+        assert!(began.elapsed() < LEISURE, "{:?}", began.elapsed());
     }
 }

@@ -10,6 +10,7 @@ use super::mutate::Sent;
 use super::{
     Call, is_get, is_read, json, method_not_allowed, missing_record, no_route, parameters, problem, records,
 };
+use crate::http::aside::aside;
 use crate::http::problem::Problem;
 use crate::ids::RecordId;
 use crate::plugins::{ActionMode, ActionTarget, Answer, Invocation};
@@ -54,7 +55,7 @@ impl Call<'_> {
                 (self.app.plugins.clone(), self.app.records.clone(), self.scope.clone());
             // Plugin code is not for an async worker.
             let look = move || plugins.look(&engine, &scope, &plugin, &action, &invocation);
-            let seen = tokio::task::spawn_blocking(look).await.map_err(|error| Problem::internal(&error))?;
+            let seen = aside(look).await?;
             return Ok(json(StatusCode::OK, body(seen.map_err(problem)?)));
         }
         let sent = Sent::of(&mut request).await?;

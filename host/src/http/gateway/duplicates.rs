@@ -8,6 +8,7 @@ use poem::{Request, Response};
 use serde_json::{Map, Value as Json};
 
 use super::{Call, json, method_not_allowed, parameters, problem, records};
+use crate::http::aside::aside;
 use crate::http::problem::{Fault, Problem};
 use crate::ids::RecordId;
 use crate::records::duplicates::check::{self, Subjects};
@@ -63,7 +64,7 @@ impl Call<'_> {
         let subjects = subjects(records::members(&mut request).await?).map_err(Problem::invalid)?;
         let (engine, scope, entity) = (self.app.records.clone(), self.scope.clone(), Arc::clone(entity));
         let look = move || check::check(&engine, &scope, &entity, &subjects);
-        let found = tokio::task::spawn_blocking(look).await.map_err(|error| Problem::internal(&error))?;
+        let found = aside(look).await?;
         Ok(json(StatusCode::OK, found.map_err(problem)?.to_string().into_bytes()))
     }
 }

@@ -13,6 +13,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::{Call, method_not_allowed, parameters, problem};
+use crate::http::aside::aside;
 use crate::http::problem::Problem;
 use crate::http::resources::upload::StoredFile;
 use crate::records::export::{Export, Format, Sink, Wanted};
@@ -42,7 +43,7 @@ impl Call<'_> {
         let name = format!("{}.{}", entity.plural, format.as_str());
         let (records, scope, kind) = (self.app.records.clone(), self.scope.clone(), Arc::clone(entity));
         let begin = move || records.export(&scope, &kind, wanted);
-        let export = tokio::task::spawn_blocking(begin).await.map_err(|error| Problem::internal(&error))?;
+        let export = aside(begin).await?;
         let export = export.map_err(problem)?;
         let body = match format {
             Format::Xlsx => self.workbook(export, place).await?,
@@ -69,7 +70,7 @@ impl Call<'_> {
         drop(file);
         let (path, parts) = (stored.path().to_owned(), folder);
         let write = move || export.workbook(&path, &parts);
-        let written = tokio::task::spawn_blocking(write).await.map_err(|error| Problem::internal(&error))?;
+        let written = aside(write).await?;
         written.map_err(problem)?;
         let file = tokio::fs::File::open(stored.path()).await.map_err(failed)?;
         Ok(Body::from_async_read(Sent { file, _stored: stored, _place: place }))

@@ -9,6 +9,7 @@ use serde_json::{Map, Value as Json};
 
 use super::{Call, json, method_not_allowed, parameters, problem, records};
 use crate::http::access::missing;
+use crate::http::aside::aside;
 use crate::http::problem::{Fault, Problem};
 use crate::http::resources::views::MISSING;
 use crate::ids::ViewId;
@@ -84,11 +85,7 @@ async fn run(engine: Records, scope: Scope, entity: Arc<Entity>, query: Query) -
         && query.sort.keys.is_empty()
         && query.count == Count::None;
     let list = move || engine.list(&scope, &entity, &query);
-    let body = if quick {
-        list()
-    } else {
-        tokio::task::spawn_blocking(list).await.map_err(|error| Problem::internal(&error))?
-    };
+    let body = if quick { list() } else { aside(list).await? };
     body.map_err(problem)
 }
 

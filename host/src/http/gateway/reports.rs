@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 
 use super::actions::query_object;
 use super::{Call, is_get, json, method_not_allowed, no_route, parameters, problem};
+use crate::http::aside::aside;
 use crate::http::problem::Problem;
 
 impl Call<'_> {
@@ -24,7 +25,7 @@ impl Call<'_> {
         let (plugins, engine, scope) = (self.app.plugins.clone(), self.app.records.clone(), self.scope);
         // Plugin code is not for an async worker.
         let run = move || plugins.report(&engine, &scope, &plugin, &report, &Json::Object(params));
-        let body = tokio::task::spawn_blocking(run).await.map_err(|error| Problem::internal(&error))?;
+        let body = aside(run).await?;
         Ok(json(StatusCode::OK, body.map_err(problem)?))
     }
 }

@@ -7,6 +7,7 @@ use poem::{Request, Response};
 use serde_json::json;
 
 use super::{Call, is_get, method_not_allowed, parameters, problem};
+use crate::http::aside::aside;
 use crate::http::problem::Problem;
 use crate::records::schema::Entity;
 use crate::records::search::{Hit, Search, Words};
@@ -25,7 +26,7 @@ impl Call<'_> {
         let (records, scope, kind) = (self.app.records.clone(), self.scope.clone(), Arc::clone(entity));
         // Judging hundreds of hits is not for an async worker.
         let run = move || records.search(&scope, &kind, &wanted);
-        let found = tokio::task::spawn_blocking(run).await.map_err(|error| Problem::internal(&error))?;
+        let found = aside(run).await?;
         let found = found.map_err(problem)?;
         let base = format!("{}/{}", self.base, entity.plural);
         let hit = |hit: &Hit| {

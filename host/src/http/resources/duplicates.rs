@@ -7,6 +7,7 @@ use crate::app::App;
 use crate::clock::rfc3339;
 use crate::http::access::{Access, id, missing};
 use crate::http::answer::{Accepted, Found, cut, page_size};
+use crate::http::aside::aside;
 use crate::http::errors::invalid_parameter;
 use crate::http::gateway;
 use crate::http::input::Input;
@@ -104,7 +105,7 @@ impl DuplicatesApi {
         let (size, after) = (page_size(limit.0)?, cursor.0.as_deref().map(place).transpose()?);
         let (sets, scope) = (self.sets.clone(), access.entered.scope(&access.caller));
         let look = move || sets.list(&scope, &entity.0, status, after, size + 1);
-        let found = tokio::task::spawn_blocking(look).await.map_err(|error| Problem::internal(&error))?;
+        let found = aside(look).await?;
         let (found, next_cursor) =
             cut(found.map_err(unknown)?, size, |set| format!("{}.{}", set.score, set.id));
         Ok(Found::new(DuplicateSetList { data: found.iter().map(DuplicateSet::from).collect(), next_cursor }))

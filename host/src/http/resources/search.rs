@@ -5,6 +5,7 @@ use poem_openapi::{Object, OpenApi};
 
 use crate::http::access::Access;
 use crate::http::answer::Found;
+use crate::http::aside::aside;
 use crate::http::errors::invalid_parameter;
 use crate::http::gateway::problem;
 use crate::http::problem::Problem;
@@ -89,7 +90,7 @@ impl SearchApi {
             let named: Option<Vec<&str>> = entities.0.as_deref().map(|names| names.split(',').collect());
             records.search_all(&scope, named.as_deref(), &wanted).map(|found| result(&found, &scope))
         };
-        let found = tokio::task::spawn_blocking(run).await.map_err(|error| Problem::internal(&error))?;
+        let found = aside(run).await?;
         let mut found = found.map_err(problem)?;
         for hit in &mut found.data {
             hit.href = access.link(&hit.href);

@@ -82,3 +82,19 @@ fn many_readings_at_once_share_a_few_connections_and_nested_ones_get_their_own()
     let (kept, most) = file.kept_readers();
     assert!((1..=most).contains(&kept), "{kept} connections are kept of {most}");
 }
+
+#[test]
+fn binding_other_values_does_not_compile_a_statement_anew() {
+    let stage = Stage::new();
+    let file = stage.file();
+    file.read(|connection| {
+        connection.prepare("select 1")?;
+        for limit in 1..5 {
+            let mut few = connection.prepare("select * from plain limit ?1")?;
+            assert!(!few.exists([limit])?);
+            assert_eq!(few.get_status(rusqlite::StatementStatus::RePrepare), 0);
+        }
+        Ok::<_, StorageError>(())
+    })
+    .unwrap();
+}

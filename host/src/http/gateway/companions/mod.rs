@@ -27,6 +27,7 @@ use serde::Serialize;
 
 use super::mutate::response;
 use super::{Call, is_get, method_not_allowed, missing_record, no_route, parameters, problem};
+use crate::http::aside::aside;
 use crate::http::problem::Problem;
 use crate::ids::RecordId;
 use crate::records::RecordError;
@@ -100,7 +101,7 @@ impl Call<'_> {
             let (engine, scope, module) = (seat.engine.clone(), seat.scope.clone(), Arc::clone(&seat.module));
             engine.read(&scope, &module, |conn| f(&seat, conn))
         };
-        let seen = tokio::task::spawn_blocking(look).await.map_err(|error| Problem::internal(&error))?;
+        let seen = aside(look).await?;
         Ok(response(written(StatusCode::OK, &seen.map_err(problem)?)))
     }
 }

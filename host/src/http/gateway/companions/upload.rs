@@ -7,6 +7,7 @@ use poem::web::{Field, Multipart};
 use poem::{FromRequest, Request, RequestBody};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
+use crate::http::aside::aside;
 use crate::http::body::{too_large, unsupported};
 use crate::http::problem::{Fault, Problem};
 use crate::http::resources::upload::{PATIENCE, broken, next_part, too_slow};
@@ -58,7 +59,7 @@ pub(super) async fn receive(
         let kept = blobs.keep(organization, &module, &incoming);
         kept.map(|(sha256, pin)| (Arrived { name, media_type, size: incoming.size(), sha256 }, pin))
     };
-    let kept = tokio::task::spawn_blocking(keep).await.map_err(|error| Problem::internal(&error))?;
+    let kept = aside(keep).await?;
     kept.map_err(|error| Problem::internal(&error))
 }
 

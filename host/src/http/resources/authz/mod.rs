@@ -10,6 +10,7 @@ use crate::app::App;
 use crate::caller::{Caller, Principal};
 use crate::http::access::Access;
 use crate::http::answer::Found;
+use crate::http::aside::aside;
 use crate::http::gateway::problem;
 use crate::http::input::Input;
 use crate::http::problem::{Fault, Problem};
@@ -42,7 +43,7 @@ impl AuthzApi {
         let ask = move || {
             input.0.items.iter().map(|item| answer(&app, &scope, item)).collect::<Result<Vec<_>, Problem>>()
         };
-        let results = tokio::task::spawn_blocking(ask).await.map_err(|error| Problem::internal(&error))??;
+        let results = aside(ask).await??;
         Ok(Found::new(AuthzAnswers { results }))
     }
 
@@ -105,7 +106,7 @@ impl AuthzApi {
         let question = Question { object, action, record };
         let app = self.app.clone();
         let explain = move || explanation(&app, &scope, &question);
-        let found = tokio::task::spawn_blocking(explain).await.map_err(|error| Problem::internal(&error))?;
+        let found = aside(explain).await?;
         Ok(Found::new(found?))
     }
 }
