@@ -19,6 +19,8 @@ use crate::workspace::{Workspace, answers, metadata, run, say};
 const TRIPLE: &str = "wasm32-wasip2";
 /// The guest that behaves: the museum keeps it, `museum.rs`.
 const EXHIBIT: &str = "exhibit";
+/// The guest that is measured: `bench/plugins.rs`.
+const MEASURED: &str = "measured";
 
 /// Builds the first-party plugins and lays them out in the folder that the host embeds.
 pub(crate) fn first_party(workspace: &Workspace) -> Result<(), Fault> {
@@ -71,7 +73,7 @@ fn misbehaving(workspace: &Workspace) -> Result<Vec<Built>, Fault> {
         return Ok(Vec::new());
     }
     let mut plugins = found(&manifest)?;
-    plugins.retain(|plugin| plugin.package != EXHIBIT);
+    plugins.retain(|plugin| ![EXHIBIT, MEASURED].contains(&&*plugin.package));
     let target = workspace.target.join("guests");
     ensure_target(&workspace.root)?;
     let mut build = workspace.cargo();
@@ -86,19 +88,35 @@ fn misbehaving(workspace: &Workspace) -> Result<Vec<Built>, Fault> {
 
 /// Builds what the museum shows with the SDK as it is now, and lays it out in `room`.
 pub(crate) fn exhibit(workspace: &Workspace, room: &Path) -> Result<(), Fault> {
-    let manifest = workspace.root.join("tests/guests/Cargo.toml");
-    let mut plugins = found(&manifest)?;
-    plugins.retain(|plugin| plugin.package == EXHIBIT);
-    let target = workspace.target.join("guests");
-    ensure_target(&workspace.root)?;
-    let mut build = workspace.cargo();
-    build.args(["build", "--profile", "museum", "--target", TRIPLE, "-p", EXHIBIT, "--manifest-path"]);
     // What is kept tells nothing of the machine that made it.
     let home = std::env::var("HOME").unwrap_or_default();
     let root = workspace.root.display();
-    build.env("RUSTFLAGS", format!("--remap-path-prefix={root}=stoa --remap-path-prefix={home}=home"));
+    let flags = format!("--remap-path-prefix={root}=stoa --remap-path-prefix={home}=home");
+    lay_out(&guest(workspace, EXHIBIT, "museum", &[("RUSTFLAGS", &flags)])?, room)
+}
+
+/// Builds what is measured, and lays it out in `room`.
+pub(crate) fn measured(workspace: &Workspace, room: &Path) -> Result<(), Fault> {
+    lay_out(&guest(workspace, MEASURED, "component", &[])?, room)
+}
+
+/// Builds one guest of the test tree with this profile.
+fn guest(
+    workspace: &Workspace,
+    package: &str,
+    profile: &str,
+    environment: &[(&str, &str)],
+) -> Result<Vec<Built>, Fault> {
+    let manifest = workspace.root.join("tests/guests/Cargo.toml");
+    let mut plugins = found(&manifest)?;
+    plugins.retain(|plugin| plugin.package == package);
+    let target = workspace.target.join("guests");
+    ensure_target(&workspace.root)?;
+    let mut build = workspace.cargo();
+    build.args(["build", "--profile", profile, "--target", TRIPLE, "-p", package, "--manifest-path"]);
+    build.envs(environment.iter().copied());
     run(build.arg(&manifest).arg("--target-dir").arg(&target))?;
-    lay_out(&in_folder(plugins, &target.join(TRIPLE).join("museum")), room)
+    Ok(in_folder(plugins, &target.join(TRIPLE).join(profile)))
 }
 
 struct Plugin {

@@ -4,8 +4,10 @@
 //! then the measurements.
 
 mod import;
+mod inside;
 mod load;
 mod peer;
+mod plugins;
 mod policy;
 mod processor;
 mod records;
@@ -21,7 +23,7 @@ use crate::fault::Fault;
 use crate::workspace::Workspace;
 
 pub(crate) const HELP: &str = "\
-cargo xtask bench [requests|writes|import|records|policy] [options]      without a name: the first three
+cargo xtask bench [requests|writes|import|records|policy|plugins] [options]      without a name: the first three
 
 requests   get one, list 25 filtered and sorted, create: 32 keep-alive connections against Stoa (fresh component
            instance, hooks, change log, synchronous=FULL) and against bench/peer (FastAPI + SQLAlchemy + SQLite in
@@ -81,6 +83,7 @@ pub(crate) fn command(workspace: &Workspace, mut arguments: Arguments) -> Result
         Some("import") => import::measure(workspace, &options),
         Some("records") => records::measure(workspace, &options),
         Some("policy") => policy::measure(workspace, &options),
+        Some("plugins") => plugins::measure(workspace),
         Some(other) => Err(Fault::new(format!("no measurement is called `{other}`\n\n{HELP}"))),
         None => {
             requests::measure(workspace, &options)?;

@@ -82,3 +82,12 @@ stoa_sdk::plugin! {
     reports: [{ key: "crossing", run: crossing, reads: Item, label: "Crossing", help: "Rows that were read." }],
     grants: [Grant::new("owner", "org", "measured.item", &["list", "read", "create"])],
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_checked_in_manifest_is_what_the_code_says() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/manifest.json");
+        stoa_sdk::testing::matches_file(path, &super::describe().to_pretty_json()).unwrap();
+    }
+}

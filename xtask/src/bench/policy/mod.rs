@@ -4,19 +4,18 @@
 
 mod people;
 
-use std::process::Stdio;
-
 use stoa_testkit::{Client, Connection, encode};
 
 use self::people::Seers;
 use super::Options;
+use super::inside::{Figures, shown};
 use super::load::{Kind, drive};
 use super::processor::Tree;
 use super::stoa::Stoa;
 use super::table::Table;
 use crate::fault::Fault;
 use crate::host::{self, Profile};
-use crate::workspace::{Workspace, say};
+use crate::workspace::Workspace;
 
 /// A figure of `host/benches/policy.rs`: its name, what it is, and the most that p50 and p99 may be, in nanoseconds.
 const INSIDE: [(&str, &str, u64, u64); 4] = [
@@ -40,43 +39,19 @@ pub(super) fn measure(workspace: &Workspace, options: &Options) -> Result<(), Fa
 
 /// Runs the measurements on the library and takes their lines.
 fn inside(workspace: &Workspace, table: &mut Table) -> Result<(), Fault> {
-    let mut command = workspace.cargo();
-    command.args(["bench", "--package", "stoa", "--bench", "policy"]).stderr(Stdio::inherit());
-    say(format_args!("cargo bench --package stoa --bench policy"));
-    let output = command.output().map_err(Fault::at("cargo bench"))?;
-    if !output.status.success() {
-        return Err(Fault::new(format!("cargo bench: {}", output.status)));
-    }
-    let text = String::from_utf8_lossy(&output.stdout);
-    let figure = |name: &str| -> Result<(u64, u64), Fault> {
-        let mut words = text
-            .lines()
-            .map(|line| line.split('\t'))
-            .find_map(|mut words| (words.next() == Some(name)).then_some(words));
-        let mut next = || words.as_mut()?.next()?.parse().ok();
-        next().zip(next()).ok_or_else(|| Fault::new(format!("the figure `{name}` is not in:\n{text}")))
-    };
+    let figures = Figures::measure(workspace, "policy", &[])?;
     for (name, what, middle, high) in INSIDE {
-        let (p50, p99) = figure(name)?;
+        let (p50, p99) = figures.of(name)?;
         let aim = match high {
             u64::MAX => format!("p50 {}", shown(middle)),
             high => format!("{} / {}", shown(middle), shown(high)),
         };
         table.add(what, format!("p50 {}, p99 {}", shown(p50), shown(p99)), aim, p50 <= middle && p99 <= high);
     }
-    let (weight, _) = figure("memory")?;
+    let (weight, _) = figures.of("memory")?;
     let kilobytes = |bytes: u64| format!("{} KiB", bytes / 1024);
     table.add("policy of 2,000 rules in memory", kilobytes(weight), kilobytes(WEIGHT), weight <= WEIGHT);
     Ok(())
-}
-
-/// Nanoseconds for people.
-fn shown(nanoseconds: u64) -> String {
-    match nanoseconds {
-        0..10_000 => format!("{nanoseconds} ns"),
-        10_000..10_000_000 => format!("{} µs", nanoseconds / 1_000),
-        _ => format!("{} ms", nanoseconds / 1_000_000),
-    }
 }
 
 /// The same list for somebody who sees everything and for those who see a part, in interleaved rounds.
