@@ -50,6 +50,7 @@ mod stories {
     mod an_import_is_killed;
     mod an_import_is_undone;
     mod an_import_reports_its_dirt;
+    mod an_operator_installs_plugins;
     mod an_organization_shapes_its_schema;
     mod attacks_are_answered;
     mod domains_are_shown_to_be_ones_own;

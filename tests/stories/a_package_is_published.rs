@@ -98,7 +98,7 @@ pub(super) fn organization(staff: &Client, slug: &str) -> String {
 }
 
 /// One more right than before.
-fn more(manifest: &mut Value) {
+pub(super) fn more(manifest: &mut Value) {
     let grant = json!({ "role": "readonly", "object": "kitchen.trace", "actions": ["read"], "scope": "org" });
     manifest["grants"].as_array_mut().unwrap().push(grant);
 }

@@ -96,7 +96,7 @@ fn the_tour_of_the_documentation_leads_to_a_served_plugin() {
     host.stop();
     host.save(&desk.path("data")).unwrap();
     let blocks = tour();
-    assert!(blocks.len() >= 5, "{blocks:?}");
+    assert!(blocks.len() >= 8, "{blocks:?}");
     let addresses = free(3);
     // `stoa` as the author has it on the path; the published SDK is this repository's.
     fs::create_dir(desk.path("bin")).unwrap();
@@ -109,7 +109,10 @@ fn the_tour_of_the_documentation_leads_to_a_served_plugin() {
     );
     fs::write(desk.path("bin/stoa"), wrapper).unwrap();
     fs::set_permissions(desk.path("bin/stoa"), fs::Permissions::from_mode(0o755)).unwrap();
-    let asked = "echo \"KNOWN $(api $ACME/notes/reports/known)\"\necho \"OPENAPI $(api ${ACME%/api/v1}/openapi.json)\"";
+    let asked = "echo \"KNOWN $(api $ACME/notes/reports/known)\"
+echo \"OPENAPI $(api ${ACME%/api/v1}/openapi.json)\"
+echo \"INSTALLED $(stoa plugin installed --org acme --json)\"
+echo \"LISTED $(stoa plugin show notes --json)\"";
     let script =
         format!("set -eo pipefail\ntrap 'kill $(jobs -p)' EXIT\n{}\necho\n{asked}\n", blocks.concat());
     let script = script.replace("127.0.0.1:8080", &addresses[0]).replace("127.0.0.1:9090", &addresses[1]);
@@ -129,6 +132,14 @@ fn the_tour_of_the_documentation_leads_to_a_served_plugin() {
     assert!(
         document["paths"].as_object().unwrap().keys().any(|path| path.ends_with("/notes/notes/{id}/pin"))
     );
+    // Installed by consent and licensed, from the catalogue, signed by the publisher who is trusted.
+    let installed = line("INSTALLED ");
+    let notes = installed["data"].as_array().unwrap().iter().find(|one| one["plugin"] == "notes").unwrap();
+    assert_eq!((&notes["chosen"], &notes["licensed"]), (&json!(true), &json!(true)), "{notes}");
+    let listed = line("LISTED ");
+    let key: Value = serde_json::from_slice(&fs::read(desk.path("acme.pub.json")).unwrap()).unwrap();
+    let version = &listed["versions"][0];
+    assert_eq!((&version["publisher"], &version["key"]), (&json!("acme"), &key["key_id"]), "{version}");
 }
 
 #[test]

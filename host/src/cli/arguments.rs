@@ -1,5 +1,7 @@
 //! What can be said on the command line, and the help that teaches it.
 
+mod catalogue;
+mod installations;
 mod plugin;
 
 use std::net::{IpAddr, SocketAddr};
@@ -12,6 +14,11 @@ use crate::http::gate::Terminal;
 use crate::http::proxy::{ForwardedHeader, TrustedProxies};
 use crate::http::terms::{Limits, Rate};
 
+pub(super) use self::catalogue::{
+    CatalogueCommand, KillVersion, OneVersion, PublishPackage, ReviveVersion, RevokeKey, Setting, ShowPlugin,
+    TrustPublisher,
+};
+pub(super) use self::installations::{InstallVersion, InstallationCommand, One, Wanted};
 pub(super) use self::plugin::{
     BuildProject, CheckPackage, DevProject, KeyGen, NewProject, PackFolder, PluginCommand, SignPackage,
     StageHost, TestProject,
@@ -47,7 +54,7 @@ pub(super) enum Command {
     /// Let the platform's first administrator in
     #[command(subcommand)]
     Admin(AdminCommand),
-    /// Make, sign and check packages of plugins
+    /// Make plugins and packages; publish, install, stop them
     #[command(subcommand)]
     Plugin(PluginCommand),
     /// Say whether this installation is fit to serve

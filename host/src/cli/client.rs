@@ -51,6 +51,23 @@ impl Client {
         path: &str,
         body: Option<&Value>,
     ) -> Result<Bytes, CliError> {
+        let body = body.map_or_else(Bytes::new, |body| body.to_string().into());
+        self.answer(method, path, ("application/json", body)).await
+    }
+
+    /// The JSON answer to a file.
+    pub(super) async fn upload(&self, path: &str, file: Vec<u8>) -> Result<Value, CliError> {
+        let body = ("application/octet-stream", file.into());
+        let answer = self.answer(Method::POST, path, body).await?;
+        serde_json::from_slice(&answer).map_err(CliError::Answer)
+    }
+
+    async fn answer(
+        &self,
+        method: Method,
+        path: &str,
+        body: (&'static str, Bytes),
+    ) -> Result<Bytes, CliError> {
         let response = self.send(method, path, body).await?;
         let status = response.status();
         let bytes = response.into_body().collect().await.map_err(CliError::Connection)?.to_bytes();
@@ -64,7 +81,7 @@ impl Client {
         &self,
         method: Method,
         path: &str,
-        body: Option<&Value>,
+        (kind, body): (&'static str, Bytes),
     ) -> Result<Response<hyper::body::Incoming>, CliError> {
         let no_answer = |_| CliError::NoAnswer(self.folder.clone());
         let stream = socket::connect(&self.folder).await.map_err(no_answer)?;
@@ -72,8 +89,7 @@ impl Client {
             .await
             .map_err(CliError::Connection)?;
         tokio::spawn(connection);
-        let mut request =
-            Request::new(Full::new(body.map_or_else(Bytes::new, |body| body.to_string().into())));
+        let mut request = Request::new(Full::new(body));
         *request.method_mut() = method;
         *request.uri_mut() = path.parse().map_err(|_| {
             let problem =
@@ -81,9 +97,7 @@ impl Client {
             CliError::Refused(problem)
         })?;
         request.headers_mut().insert("host", hyper::header::HeaderValue::from_static("stoa"));
-        request
-            .headers_mut()
-            .insert("content-type", hyper::header::HeaderValue::from_static("application/json"));
+        request.headers_mut().insert("content-type", hyper::header::HeaderValue::from_static(kind));
         sender.send_request(request).await.map_err(CliError::Connection)
     }
 }

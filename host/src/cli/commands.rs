@@ -13,7 +13,7 @@ use super::host::Host;
 use super::{CliError, output};
 
 /// Asks the host of the folder, and prints the answer: the whole as JSON, or what `words` makes of it.
-async fn ask(
+pub(super) async fn ask(
     installation: &Installation,
     (method, path): (Method, &str),
     body: Option<Value>,
@@ -102,6 +102,7 @@ pub(super) async fn claim_code(options: ClaimCode) -> Result<ExitCode, CliError>
     .await
 }
 
-fn text_of(value: &Value) -> &str {
+/// A text, or nothing.
+pub(super) fn text_of(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }

@@ -1,6 +1,6 @@
 //! Standard output is the answer, standard error is everything else.
 
-use std::io::{IsTerminal, Write};
+use std::io::{BufRead, IsTerminal, Write};
 use std::process::ExitCode;
 
 use serde_json::Value;
@@ -31,6 +31,20 @@ pub(super) fn say(text: &str) {
 /// Prints the one JSON object of `--json`.
 pub(super) fn json(value: &Value) {
     say(&value.to_string());
+}
+
+/// Asks whoever sits at the terminal; `None`: nobody does.
+pub(super) fn agree(question: &str) -> Option<bool> {
+    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        return None;
+    }
+    let mut err = std::io::stderr().lock();
+    let _ = write!(err, "{question} [y/N] ");
+    let _ = err.flush();
+    let mut answer = String::new();
+    // A terminal that cannot be read says nothing.
+    let _ = std::io::stdin().lock().read_line(&mut answer);
+    Some(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
 /// Tells why the command failed.

@@ -1,12 +1,14 @@
 //! `stoa plugin`: what authors and publishers do with plugins and packages.
 //!
 //! This file makes, signs and checks packages; the folder has what authors do before (`new.rs`, `cargo.rs`, `build.rs`,
-//! `dev.rs`, `battery/`).
+//! `dev.rs`, `battery/`) and what operators do afterwards (`catalogue.rs`, `installations.rs`).
 
 mod battery;
 mod build;
 mod cargo;
+mod catalogue;
 mod dev;
+mod installations;
 mod new;
 mod stage;
 
@@ -37,6 +39,8 @@ pub(super) async fn run(command: PluginCommand) -> Result<ExitCode, CliError> {
         PluginCommand::Pack(options) => pack(&options),
         PluginCommand::Sign(options) => sign(&options),
         PluginCommand::Check(options) => check(&options),
+        PluginCommand::Catalogue(command) => catalogue::run(command).await,
+        PluginCommand::Installation(command) => installations::run(command).await,
     }
 }
 
@@ -125,14 +129,18 @@ fn refused(fault: PackageFault) -> CliError {
 }
 
 fn read(path: &Path) -> Result<Archive, CliError> {
+    Archive::read(&bytes_of(path)?)
+        .map_err(|fault| CliError::Package(format!("{} is refused: {fault}", path.display())))
+}
+
+/// What the file of a package holds, and one byte more than may be: then whoever reads it says so.
+fn bytes_of(path: &Path) -> Result<Vec<u8>, CliError> {
     let failed = |error| CliError::File(path.to_owned(), error);
     let mut bytes = Vec::new();
-    // One byte more than may be: then the reader says so.
     File::open(path)
         .and_then(|file| file.take(LARGEST as u64 + 1).read_to_end(&mut bytes))
         .map_err(failed)?;
-    Archive::read(&bytes)
-        .map_err(|fault| CliError::Package(format!("{} is refused: {fault}", path.display())))
+    Ok(bytes)
 }
 
 /// Whole or not at all: the file appears under its name when it is on the disk.

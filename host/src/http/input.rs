@@ -49,10 +49,33 @@ async fn parse<T: ParseFromJSON>(request: &Request, body: &mut RequestBody) -> R
     if !faults.is_empty() {
         return Err(Problem::invalid(faults));
     }
+    shaped(members)
+}
+
+/// What has no other fault: only a text that does not match its pattern is left to be refused.
+fn shaped<T: ParseFromJSON>(members: Map<String, Value>) -> Result<T, Problem> {
+    let patterns = patterns::<T>(&members);
     T::parse_from_json(Some(Value::Object(members))).map_err(|_| {
+        if !patterns.is_empty() {
+            return Problem::invalid(patterns);
+        }
         let detail = "The input does not have the documented shape.";
         Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "validation_failed", detail)
     })
+}
+
+/// What texts with a pattern would be told.
+fn patterns<T: Type>(members: &Map<String, Value>) -> Vec<Fault> {
+    let mut registry = Registry::new();
+    T::register(&mut registry);
+    let schema = T::schema_ref();
+    let properties = look_up(&registry, &schema).into_iter().flat_map(|schema| &schema.properties);
+    let told = |(name, property): &(&'static str, MetaSchemaRef)| {
+        let pattern = look_up(&registry, property)?.pattern.as_deref()?;
+        let fault = Fault::new(pointer("", name), "pattern", format!("The text must match `{pattern}`."));
+        members.get(*name)?.is_string().then_some(fault)
+    };
+    properties.filter_map(told).collect()
 }
 
 /// One JSON object, no member twice.
@@ -190,6 +213,8 @@ mod tests {
     struct Guest {
         #[oai(validator(min_length = 1, max_length = 5))]
         name: String,
+        #[oai(validator(pattern = "^[a-z]+$"))]
+        code: Option<String>,
         seats: Option<i64>,
         tags: Option<Vec<String>>,
     }
@@ -221,5 +246,16 @@ mod tests {
         }
         assert_eq!(found.len(), expected.len());
         assert_eq!(codes(&json!({"name": ""})), [("/name".into(), "too_short".into())]);
+    }
+
+    #[test]
+    fn a_text_that_does_not_match_is_told_by_its_place() {
+        let shaped = |input: Value| shaped::<Guest>(input.as_object().unwrap().clone());
+        assert!(shaped(json!({"name": "Ada", "code": "x"})).is_ok());
+        let refused = shaped(json!({"name": "Ada", "code": "X"})).unwrap_err();
+        assert_eq!(
+            (refused.errors[0].pointer.as_str(), refused.errors[0].code.as_str()),
+            ("/code", "pattern")
+        );
     }
 }

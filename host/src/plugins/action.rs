@@ -1,6 +1,5 @@
 //! Actions: named business operations, a `write` one in a transaction of its own, a `read` one on a snapshot.
 
-use std::rc::Rc;
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
@@ -103,13 +102,7 @@ impl Plugins {
                     return Err(forbidden());
                 }
             }
-            let ground = Ground::Read {
-                engine: engine.clone(),
-                conn: Rc::clone(conn),
-                scope: scope.clone(),
-                module: Arc::clone(module),
-                now: engine.now(),
-            };
+            let ground = Ground::read(engine, scope, module, conn);
             invoke(plugin, ground, action, invocation)
         })?;
         Ok(Answer { body: output.into_bytes(), version: None })

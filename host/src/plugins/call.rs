@@ -36,6 +36,14 @@ pub(super) enum Ground {
     Read { engine: Records, conn: Rc<Connection>, scope: Scope, module: Arc<Module>, now: UnixMillis },
 }
 
+impl Ground {
+    /// The snapshot of a connection, as the caller may see it.
+    pub(super) fn read(engine: &Records, scope: &Scope, module: &Arc<Module>, conn: &Rc<Connection>) -> Self {
+        let (module, conn) = (Arc::clone(module), Rc::clone(conn));
+        Self::Read { engine: engine.clone(), conn, scope: scope.clone(), module, now: engine.now() }
+    }
+}
+
 /// What belongs to one call. The guest can name none of it.
 pub(super) struct State {
     pub(super) plugin: Arc<Plugin>,

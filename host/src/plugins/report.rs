@@ -1,6 +1,5 @@
 //! Reports: figures that a plugin computes, written as JSON by their declared columns.
 
-use std::rc::Rc;
 use std::sync::Arc;
 
 use serde_json::Value as Json;
@@ -40,13 +39,7 @@ impl Plugins {
         let module = plugin.module(scope)?;
         let _pass = self.gate.enter(scope.organization.id);
         engine.read(scope, module, |conn| {
-            let ground = Ground::Read {
-                engine: engine.clone(),
-                conn: Rc::clone(conn),
-                scope: scope.clone(),
-                module: Arc::clone(module),
-                now: engine.now(),
-            };
+            let ground = Ground::read(engine, scope, module, conn);
             call::run(plugin, ground, CallKind::Report, |_, _| Ok(Ok(())))
         })
     }
@@ -69,13 +62,7 @@ impl Plugins {
         let module = plugin.module(scope)?;
         let _pass = self.gate.enter(scope.organization.id);
         let output = engine.read(scope, module, |conn| {
-            let ground = Ground::Read {
-                engine: engine.clone(),
-                conn: Rc::clone(conn),
-                scope: scope.clone(),
-                module: Arc::clone(module),
-                now: engine.now(),
-            };
+            let ground = Ground::read(engine, scope, module, conn);
             call::run(plugin, ground, CallKind::Report, |store, instance| {
                 let Some(reports) = &plugin.reports else {
                     return Ok(Err(missing(plugin, "reports")));

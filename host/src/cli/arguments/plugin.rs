@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::Serve;
+use super::catalogue::CatalogueCommand;
+use super::installations::InstallationCommand;
 
 /// What is done with packages.
 #[derive(Debug, Subcommand)]
@@ -30,6 +32,10 @@ pub(in crate::cli) enum PluginCommand {
     Sign(SignPackage),
     /// Say everything that a host would say against a package
     Check(CheckPackage),
+    #[command(flatten)]
+    Catalogue(CatalogueCommand),
+    #[command(flatten)]
+    Installation(InstallationCommand),
 }
 
 #[derive(Args, Debug)]
@@ -220,8 +226,42 @@ mod tests {
             "stoa plugin pack d --publisher P --key k --host 1.0.0 -o f.stoa",
             "stoa plugin sign f.stoa --key k",
             "stoa plugin check f.stoa --public-key x --trust verified",
+            "stoa plugin trust acme --name A --public-key AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= --level private --data d",
+            "stoa plugin trust acme --public-key AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= --json",
+            "stoa plugin revoke acme 8f14 --json",
+            "stoa plugin publishers --json",
+            "stoa plugin publish f.stoa --dry-run",
+            "stoa plugin upload f.stoa",
+            "stoa plugin list --json",
+            "stoa plugin show notes",
+            "stoa plugin kill notes 1.0.0 --reason R",
+            "stoa plugin revive notes 1.0.0",
+            "stoa plugin install notes@1.0.0 --org acme --consent --dry-run --json",
+            "stoa plugin upgrade notes --org acme",
+            "stoa plugin rollback notes --org acme",
+            "stoa plugin enable notes --org acme",
+            "stoa plugin disable notes --org acme --json",
+            "stoa plugin pin notes --org acme",
+            "stoa plugin unpin notes --org acme",
+            "stoa plugin uninstall notes --org acme",
+            "stoa plugin installed --org acme --json",
         ] {
             assert!(Arguments::try_parse_from(line.split(' ')).is_ok(), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        for line in [
+            "stoa plugin trust acme --public-key short --level private",
+            "stoa plugin trust acme --public-key AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= --level core",
+            "stoa plugin trust acme --public-key AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= --name A",
+            "stoa plugin kill notes 1.0.0",
+            "stoa plugin show ../notes",
+            "stoa plugin install notes@ --org acme",
+            "stoa plugin install notes",
+        ] {
+            assert!(Arguments::try_parse_from(line.split(' ')).is_err(), "{line}");
         }
     }
 }

@@ -1,9 +1,11 @@
 //! The operator's API on the local socket: what the command line asks of a host, running or not.
 //!
 //! Whoever may open the socket is the operator: it lies in the data folder with mode 0600 and the kernel tells who is at
-//! the other end (`socket.rs`). Organizations come to be in `provision.rs`; health is judged in `doctor.rs`.
+//! the other end (`socket.rs`). Organizations come to be in `provision.rs`; health is judged in `doctor.rs`; plugins are the
+//! platform's plane in the operator's name (`plugins.rs`).
 
 pub mod doctor;
+mod plugins;
 pub mod provision;
 pub mod socket;
 
@@ -18,6 +20,7 @@ use poem_openapi::types::ToJSON;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use self::plugins::Plugins;
 use self::provision::NewOrganizationRequest;
 use crate::app::App;
 use crate::caller::Caller;
@@ -68,6 +71,7 @@ impl Operator {
 pub fn routes(operator: Operator, metrics: Metrics) -> impl Endpoint<Output = Response> + 'static {
     let routes = Route::new()
         .at("/organizations", get(list_organizations).post(create_organization))
+        .at("/organizations/:slug", get(get_organization))
         .at("/organizations/:slug/api-keys", post(create_api_key))
         .at("/organizations/:slug/licences/:module", put(license).delete(revoke_license))
         .at("/organizations/:slug/imports", post(import))
@@ -76,6 +80,7 @@ pub fn routes(operator: Operator, metrics: Metrics) -> impl Endpoint<Output = Re
         .at("/organizations/:slug/jobs/:id/errors", get(get_job_errors))
         .at("/platform/claim-code", post(claim_code))
         .at("/doctor", get(examine))
+        .nest_no_strip("/admin/v1", Plugins::new(&operator.app))
         .data(operator);
     crate::http::edge::guarded(routes.map_to_response(), metrics)
 }
@@ -96,6 +101,14 @@ async fn list_organizations(operator: Data<&Operator>) -> Result<Response, Probl
     let all = operator.app.organizations.list().await.map_err(|error| Problem::internal(&error))?;
     let data: Vec<Value> = all.iter().map(|organization| provision::view(organization)).collect();
     Ok(answer(StatusCode::OK, &json!({ "data": data })))
+}
+
+#[handler]
+async fn get_organization(
+    operator: Data<&Operator>,
+    PathParam(slug): PathParam<String>,
+) -> Result<Response, Problem> {
+    Ok(answer(StatusCode::OK, &provision::view(&*operator.organization(&slug).await?)))
 }
 
 #[handler]

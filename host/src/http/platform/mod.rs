@@ -4,10 +4,11 @@
 //! Every request that somebody made with a token, and every attempt to get in, is written into the platform's log here, in
 //! one place, before it is answered: an operation cannot forget it.
 //!
-//! Reading order: this file, `access.rs` (who asks, and what their roles allow), `record.rs`, `resources/`.
+//! Reading order: this file, `access.rs` (who asks, and what their roles allow), `desk.rs`, `record.rs`, `resources/`.
 
 mod access;
 mod cookie;
+mod desk;
 mod error;
 mod pages;
 mod record;
@@ -19,27 +20,26 @@ use std::sync::Arc;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use ipnet::IpNet;
-use poem::endpoint::{BoxEndpoint, Endpoint};
-use poem::http::{HeaderValue, Method, StatusCode, header};
-use poem::{EndpointExt, IntoEndpoint, Request, Response};
+use poem::endpoint::Endpoint;
+use poem::http::{Method, StatusCode};
+use poem::{Request, Response};
 use poem_openapi::OpenApiService;
 
 use crate::app::App;
 use crate::http::address::{self, no_route};
 use crate::http::edge::{self, RouteClass};
+use crate::http::errors;
 use crate::http::metrics::Metrics;
 use crate::http::openapi::upgrade::upgrade;
 use crate::http::plane::bearer;
 use crate::http::problem::Problem;
 use crate::http::proxy::{ClientAddress, TrustedProxies};
-use crate::http::query::QueryTable;
-use crate::http::{body, errors};
 use crate::identity::IdentityError;
-use crate::platform::{Platform, PlatformError, Signed};
-use crate::plugins::LARGEST;
+use crate::platform::{PlatformError, Signed};
 
-use self::record::{Acting, Operations};
-use self::resources::Resources;
+pub(in crate::http) use self::desk::Desk;
+use self::desk::not_allowed;
+pub(in crate::http) use self::record::Acting;
 
 /// Operations that need no token: ways in.
 const OPEN: [&str; 4] =
@@ -64,12 +64,15 @@ pub fn routes(
     Ok(edge::guarded(Plane::new(app, origin, proxies)?, metrics))
 }
 
+/// The operations on plugins for the operator's socket: the same as here, without the way in.
+pub(in crate::http) fn desk_of_plugins(app: &App) -> Desk {
+    let service = OpenApiService::new(resources::of_plugins(app), "Plugins", env!("CARGO_PKG_VERSION"));
+    Desk::of(app.platform.clone(), service)
+}
+
 struct Plane {
-    platform: Platform,
+    desk: Desk,
     proxies: TrustedProxies,
-    operations: Operations,
-    queries: QueryTable,
-    resources: BoxEndpoint<'static>,
     document: Arc<str>,
     attempts: DefaultKeyedRateLimiter<IpNet>,
 }
@@ -84,11 +87,8 @@ impl Plane {
         let mut document = serde_json::from_str(&service.spec())?;
         upgrade(&mut document);
         Ok(Self {
-            platform,
+            desk: Desk::of(platform, service),
             proxies,
-            operations: Operations::of::<Resources>(),
-            queries: QueryTable::of::<Resources>(),
-            resources: service.into_endpoint().map_to_response().boxed(),
             document: document.to_string().into(),
             attempts: RateLimiter::keyed(Quota::per_minute(ATTEMPTS)),
         })
@@ -108,7 +108,7 @@ impl Plane {
 
     async fn signed(&self, request: &Request) -> Result<Signed, Problem> {
         let bearer = bearer(request.headers()).ok_or_else(Problem::unauthenticated)?;
-        self.platform.authenticate(bearer).await.map_err(|error| match error {
+        self.desk.platform.authenticate(bearer).await.map_err(|error| match error {
             PlatformError::Identity(IdentityError::InvalidToken) => Problem::unauthenticated(),
             other => Problem::internal(&other),
         })
@@ -128,33 +128,17 @@ impl Plane {
     }
 
     async fn serve(&self, mut request: Request, from: ClientAddress) -> poem::Result<Response> {
-        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-        let Some(operation) = self.operations.find(&method, &path) else {
-            let allowed = self.operations.methods(&path);
-            return Err(if allowed.is_empty() { no_route() } else { not_allowed(&allowed) }.into());
-        };
+        let operation = self.desk.operation(&request)?;
         let acting = Acting::default();
-        if OPEN.contains(&path.as_str()) {
+        if OPEN.contains(&request.uri().path()) {
             self.admit(&request, from)?;
         } else {
             let signed = self.signed(&request).await?;
             acting.is(&signed.admin);
             request.set_data(signed);
         }
-        request.set_data(acting.clone());
         request.set_data(from);
-        let answer = match self.checked(&mut request) {
-            Ok(()) => self.resources.call(request).await,
-            Err(problem) => Err(problem.into()),
-        };
-        self.record(operation, &path, from, &acting, &answer).await?;
-        answer
-    }
-
-    fn checked(&self, request: &mut Request) -> Result<(), Problem> {
-        let package = request.uri().path() == "/admin/v1/plugins";
-        body::bound(request, if package { LARGEST } else { body::LIMIT })?;
-        self.queries.check(request)
+        self.desk.serve(operation, request, (acting, &from.0.to_string())).await
     }
 }
 
@@ -176,14 +160,5 @@ impl Endpoint for Plane {
         };
         response.set_data(RouteClass("platform"));
         Ok(response)
-    }
-}
-
-fn not_allowed(methods: &str) -> Problem {
-    let detail = "This address does not serve this method.";
-    let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail);
-    match HeaderValue::from_str(methods) {
-        Ok(allow) => problem.with_header(header::ALLOW, allow),
-        Err(_) => problem,
     }
 }

@@ -6,9 +6,8 @@ use poem::Response;
 use poem::http::{Method, StatusCode};
 use poem_openapi::OpenApi;
 
-use super::Plane;
+use super::desk::Desk;
 use crate::http::problem::Problem;
-use crate::http::proxy::ClientAddress;
 use crate::http::query::same;
 use crate::http::request;
 use crate::ids::RequestId;
@@ -16,11 +15,11 @@ use crate::platform::{Admin, NewEvent, Outcome};
 
 /// Who turned out to act in a request, and on what; whoever learns it says so.
 #[derive(Clone, Default)]
-pub(super) struct Acting(Arc<Mutex<(Option<Admin>, Option<String>)>>);
+pub(in crate::http) struct Acting(Arc<Mutex<(Option<Admin>, Option<String>)>>);
 
 impl Acting {
     /// It is this administrator.
-    pub(super) fn is(&self, admin: &Admin) {
+    pub(in crate::http) fn is(&self, admin: &Admin) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).0 = Some(admin.clone());
     }
 
@@ -35,7 +34,7 @@ impl Acting {
 }
 
 /// One operation of the document.
-pub(super) struct Operation {
+pub(in crate::http) struct Operation {
     method: Method,
     path: String,
     pub(super) id: &'static str,
@@ -68,13 +67,13 @@ impl Operations {
     }
 }
 
-impl Plane {
-    /// Writes down what became of a request. What cannot be written down is not answered.
+impl Desk {
+    /// Writes down what became of a request that came from `address`. What cannot be written down is not answered.
     pub(super) async fn record(
         &self,
         operation: &Operation,
         path: &str,
-        from: ClientAddress,
+        address: &str,
         acting: &Acting,
         answer: &poem::Result<Response>,
     ) -> Result<(), Problem> {
@@ -94,7 +93,7 @@ impl Plane {
             outcome: outcome(status),
             code,
             request: request::current().unwrap_or_else(RequestId::new),
-            address: from.0.to_string(),
+            address: address.to_owned(),
         };
         Ok(self.platform.record(event).await?)
     }

@@ -5,12 +5,12 @@ mod factor;
 pub(super) mod store;
 
 use crate::clock::UnixMillis;
-use crate::identity::{IdentityError, check_password, key_of};
+use crate::identity::{IdentityError, PLATFORM, check_password, key_of};
 use crate::ids::{PrincipalId, SessionId};
 
 use super::admins::{self, Account, Admin, AdminStatus};
 use super::store::{Writing, begin, commit, reader};
-use super::{Platform, PlatformError, covers, fresh, hash_of};
+use super::{OWNER, Platform, PlatformError, covers, fresh, hash_of};
 
 pub use factor::Enrolment;
 
@@ -94,6 +94,26 @@ pub struct Signed {
     pub session: SessionId,
     /// With a second factor: without, they may enrol one and nothing else.
     pub strong: bool,
+}
+
+impl Signed {
+    /// Whoever may open the operator's socket: they have no account, and may do what an owner may.
+    #[must_use]
+    pub fn operator() -> Self {
+        let admin = Admin {
+            id: PLATFORM,
+            version: 0,
+            email: String::new(),
+            name: "Operator".to_owned(),
+            status: AdminStatus::Active,
+            roles: vec![OWNER.to_owned()],
+            has_password: false,
+            has_factor: false,
+            created_at: 0,
+            updated_at: 0,
+        };
+        Self { admin, session: SessionId::new(), strong: true }
+    }
 }
 
 impl Platform {

@@ -81,7 +81,7 @@ pub(in crate::http::platform) struct EventView {
     version: String,
     /// Why it failed, or what the file is called that was put aside.
     detail: Option<String>,
-    /// Who did it.
+    /// Who did it; of zeros: the operator, by command.
     done_by: String,
     /// When.
     done_at: String,

@@ -50,6 +50,9 @@ pub(super) type Resources = (
     PluginsApi,
 );
 
+/// Those on plugins.
+pub(super) type OfPlugins = (InstallationsApi, RolloutsApi, PublishersApi, PluginsApi);
+
 /// The headings of the document.
 #[derive(Tags)]
 pub(super) enum Tag {
@@ -74,6 +77,7 @@ pub(super) enum Tag {
 /// The resources over the handles they use.
 pub(super) fn all(app: &App, platform: &Platform) -> Resources {
     let platform = || platform.clone();
+    let (installations, rollouts, publishers, plugins) = of_plugins(app);
     (
         AuthApi { platform: platform() },
         MeApi { platform: platform() },
@@ -84,9 +88,20 @@ pub(super) fn all(app: &App, platform: &Platform) -> Resources {
         LicencesApi { app: app.clone() },
         DomainsApi { app: app.clone() },
         UsageApi { app: app.clone() },
-        InstallationsApi { app: app.clone() },
-        RolloutsApi { app: app.clone() },
-        PublishersApi { app: app.clone() },
-        PluginsApi { app: app.clone() },
+        installations,
+        rollouts,
+        publishers,
+        plugins,
+    )
+}
+
+/// The resources on plugins.
+pub(super) fn of_plugins(app: &App) -> OfPlugins {
+    let app = || app.clone();
+    (
+        InstallationsApi { app: app() },
+        RolloutsApi { app: app() },
+        PublishersApi { app: app() },
+        PluginsApi { app: app() },
     )
 }

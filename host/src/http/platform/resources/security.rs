@@ -54,7 +54,7 @@ pub(in crate::http::platform) struct EventView {
     code: Option<String>,
     /// The request, as in `X-Request-Id`.
     request_id: String,
-    /// Where it came from.
+    /// Where it came from; `local socket`: a command of the operator's.
     address: String,
 }
 
