@@ -4,8 +4,9 @@
 //! index is kept in the same transaction as the record (`derived.rs`); an index over new fields is built in the
 //! background, in batches. Permissions decide before anything is ranked or counted.
 //!
-//! Ranking is bounded: the newest hits in the heaviest fields, then the newest in any field, at most [`RANKED`] of each,
-//! are judged by [`score`]; so a word that a million records hold costs no more than a rare one.
+//! Ranking is bounded: the newest hits of the words as typed in the heaviest fields, then of the words as they may go on, then
+//! in any field, at most [`RANKED`] of each, are judged by [`score`]; so a word that a million records hold costs no more
+//! than a rare one.
 //!
 //! Reading order: `words.rs` (what is asked), `score.rs` (what comes first), `store.rs` (SQL).
 
@@ -205,11 +206,11 @@ fn facets(scope: &Scope, entity: &Entity) -> Option<String> {
 fn expression(
     scope: &Scope,
     entity: &Entity,
-    words: &Words,
+    (words, as_typed): (&Words, bool),
     wanted: impl Fn(&Field) -> bool,
 ) -> Option<String> {
     let wanted = |field: &Field| wanted(field) && scope.shows(entity, field);
-    let expression = store::within(entity, &words.expression(), wanted);
+    let expression = store::within(entity, &words.expression(as_typed), wanted);
     match facets(scope, entity) {
         None => Some(expression),
         Some(facets) if facets.is_empty() => None,
@@ -227,7 +228,8 @@ pub(super) fn source(
     words: &Words,
 ) -> Result<Option<(String, String)>, RecordError> {
     searchable(scope, entity)?;
-    Ok(expression(scope, entity, words, |_| true).map(|expression| (store::hits(entity), expression)))
+    Ok(expression(scope, entity, (words, false), |_| true)
+        .map(|expression| (store::hits(entity), expression)))
 }
 
 /// Refuses what has no field that this caller could search.
@@ -260,27 +262,30 @@ pub fn search(
     let heaviest = shown(scope, entity).map(|field| field.searchable).max().unwrap_or_default();
     let mut judged: Vec<Judged> = Vec::new();
     let mut seen = HashSet::new();
-    let passes: [&dyn Fn(&Field) -> bool; 2] = [&|field| field.searchable == heaviest, &|_| true];
+    let heavy = |field: &Field| field.searchable == heaviest;
+    // The beginning of a common word stands for lists of all the words that go on so, which FTS5 reads to their ends: when
+    // the word itself is found often enough, nobody asks for those.
+    let passes: [(bool, &dyn Fn(&Field) -> bool); 3] = [(true, &heavy), (false, &heavy), (false, &|_| true)];
+    let passes = passes.into_iter().skip(usize::from(!search.words.open()));
+    let last = passes.len();
     let mut count = None;
-    for wanted in passes {
-        let Some(expression) = expression(scope, entity, &search.words, wanted) else {
+    for (at, (as_typed, wanted)) in passes.enumerate() {
+        let counts = search.count && at + 1 == last;
+        if judged.len() >= RANKED && !counts {
+            continue; // what is found from here on would stand behind all these
+        }
+        let Some(expression) = expression(scope, entity, (&search.words, as_typed), wanted) else {
             return Ok(Found { hits: Vec::new(), count: search.count.then_some(0), complete });
         };
         if let Some(first) = visible.1.first_mut() {
             *first = Value::Text(expression);
         }
-        if judged.len() >= RANKED {
-            break; // what only lighter fields say would stand behind all these
+        if judged.len() < RANKED {
+            judged.extend(candidates(conn, scope, entity, &search.words, &visible, &mut seen)?);
         }
-        judged.extend(candidates(conn, scope, entity, &search.words, &visible, &mut seen)?);
-    }
-    if search.count {
-        let sql = format!(
-            "select count(*) from (select 1 from {} where {} limit {CAP})",
-            store::hits(entity),
-            visible.0
-        );
-        count = Some(conn.prepare(&sql)?.query_row(params_from_iter(&visible.1), |row| row.get(0))?);
+        if counts {
+            count = Some(counted(conn, entity, &visible)?);
+        }
     }
     judged.sort_by_key(|hit| std::cmp::Reverse((hit.score, hit.row)));
     judged.truncate(search.limit);
@@ -292,6 +297,17 @@ pub fn search(
         snippets: snippets(&search.words, &texts_of(scope, entity, &judged.texts)),
     };
     Ok(Found { hits: judged.into_iter().map(hit).collect(), count, complete })
+}
+
+/// How many there are, up to [`CAP`].
+fn counted(
+    conn: &Rc<Connection>,
+    entity: &Entity,
+    (condition, params): &(String, Vec<Value>),
+) -> Result<i64, RecordError> {
+    let sql =
+        format!("select count(*) from (select 1 from {} where {condition} limit {CAP})", store::hits(entity));
+    Ok(conn.prepare(&sql)?.query_row(params_from_iter(params), |row| row.get(0))?)
 }
 
 /// The searched fields that the caller may read.

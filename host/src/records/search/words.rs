@@ -61,13 +61,18 @@ impl Words {
         self.0.iter()
     }
 
-    /// The words as an FTS5 expression, all of them wanted.
-    pub(super) fn expression(&self) -> String {
+    /// The words as an FTS5 expression, all of them wanted; the open one only as it stands there, or as far as it may go on.
+    pub(super) fn expression(&self, as_typed: bool) -> String {
         let quoted = self.0.iter().map(|word| {
-            let star = if word.open { " *" } else { "" };
+            let star = if word.open && !as_typed { " *" } else { "" };
             format!("\"{}\"{star}", word.text.replace('"', "\"\""))
         });
         quoted.collect::<Vec<_>>().join(" AND ")
+    }
+
+    /// Whether one of them may go on.
+    pub(super) fn open(&self) -> bool {
+        self.0.iter().any(|word| word.open)
     }
 }
 
@@ -158,6 +163,6 @@ mod tests {
     #[test]
     fn nothing_that_is_typed_becomes_syntax() {
         let words = Words::parse("f0:x NEAR(a) ^b \u{0}c OR").unwrap();
-        assert_eq!(words.expression(), "\"f0:x\" AND \"NEAR(a)\" AND \"^b\" AND \" c\" AND \"OR\" *");
+        assert_eq!(words.expression(false), "\"f0:x\" AND \"NEAR(a)\" AND \"^b\" AND \" c\" AND \"OR\" *");
     }
 }
