@@ -107,6 +107,16 @@ impl Operator {
     }
 }
 
+/// Off and on, pinned and not.
+fn switched(operator: &Operator, owner: &Client) {
+    operator.plugin("disable kitchen --org customer").tells(&["kitchen in customer is off"]);
+    owner.get("/api/v1/kitchen/menus").problem(403, "plugin_disabled");
+    operator.plugin("enable kitchen --org customer").ok();
+    operator.plugin("pin kitchen --org customer").ok();
+    operator.plugin("installed --org customer").tells(&["pinned, newest is 1.1.0"]);
+    assert_eq!(operator.plugin("unpin kitchen --org customer --json").json()["pinned"], false);
+}
+
 #[test]
 fn a_plugin_is_published_installed_stopped_and_taken_away_by_command() {
     let host = Host::start();
@@ -147,12 +157,7 @@ fn a_plugin_is_published_installed_stopped_and_taken_away_by_command() {
     operator.plugin("rollback kitchen --org customer").tells(&["back in version 1.0.0"]);
     operator.plugin("rollback kitchen --org customer").refused(1, &["no earlier version", "ID@VERSION"]);
 
-    operator.plugin("disable kitchen --org customer").tells(&["kitchen in customer is off"]);
-    owner.get("/api/v1/kitchen/menus").problem(403, "plugin_disabled");
-    operator.plugin("enable kitchen --org customer").ok();
-    operator.plugin("pin kitchen --org customer").ok();
-    operator.plugin("installed --org customer").tells(&["pinned, newest is 1.1.0"]);
-    assert_eq!(operator.plugin("unpin kitchen --org customer --json").json()["pinned"], false);
+    switched(&operator, &owner);
 
     // In use, and stopped; another version serves what is there.
     let killed = operator.plugin("kill kitchen 1.0.0 --reason slow");

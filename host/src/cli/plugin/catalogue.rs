@@ -1,7 +1,5 @@
 //! Whom an installation trusts, and the versions that they published: asked of the host, which has the rules.
 
-#![expect(clippy::indexing_slicing, reason = "reading a member that a JSON value does not have gives null")]
-
 use std::process::ExitCode;
 
 use hyper::Method;

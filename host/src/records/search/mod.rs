@@ -245,6 +245,9 @@ fn searchable(scope: &Scope, entity: &Entity) -> Result<(), RecordError> {
     Err(RecordError::bad("not_searchable", format!("{} has no searchable field", entity.object)))
 }
 
+/// Which fields are searched.
+type Wanted<'a> = &'a dyn Fn(&Field) -> bool;
+
 /// Searches one entity in its file.
 ///
 /// # Errors
@@ -265,7 +268,7 @@ pub fn search(
     let heavy = |field: &Field| field.searchable == heaviest;
     // The beginning of a common word stands for lists of all the words that go on so, which FTS5 reads to their ends: when
     // the word itself is found often enough, nobody asks for those.
-    let passes: [(bool, &dyn Fn(&Field) -> bool); 3] = [(true, &heavy), (false, &heavy), (false, &|_| true)];
+    let passes: [(bool, Wanted<'_>); 3] = [(true, &heavy), (false, &heavy), (false, &|_| true)];
     let passes = passes.into_iter().skip(usize::from(!search.words.open()));
     let last = passes.len();
     let mut count = None;
