@@ -176,6 +176,36 @@ fn j3_a_plugin_has_no_authority_that_nobody_gave_it() {
 }
 
 #[test]
+fn a_version_that_fails_in_many_organizations_is_paused_in_all() {
+    let Some(guests) = guests() else { return };
+    let host = Host::start_with(&guests);
+    let slugs = ["one", "two", "three", "four", "five", "six"];
+    let all: Vec<_> = slugs.iter().map(|slug| organization(&host, &guests, slug)).collect();
+    let staff = claim(&host).client;
+    let organizations = staff.all("/admin/v1/organizations");
+    let six = organizations.iter().find(|one| one["slug"] == "six").unwrap();
+    let plugin = format!("/admin/v1/organizations/{}/plugins/hostile", text(six, "id"));
+    let version = staff.get(&plugin).ok()["version"].clone();
+    staff.call("PUT", &plugin).json(&json!({ "version": version })).send().ok();
+    let fleet = || staff.get("/admin/v1/fleet?plugin=hostile").ok()["versions"][0].clone();
+    let (failing, good) = all.split_at(5);
+
+    for organization in &failing[..4] {
+        assert_eq!(refused(&act(&organization.owner(), "panic")), "plugin_panicked");
+    }
+    act(&good[0].owner(), "ping").ok();
+    assert!(fleet()["paused_until"].is_null(), "four are not many");
+    assert_eq!(refused(&act(&failing[4].owner(), "panic")), "plugin_panicked");
+    let answer = act(&good[0].owner(), "ping");
+    answer.expect(503);
+    assert_eq!(refused(&answer), "plugin_paused", "nothing failed here");
+    assert!(answer.header("retry-after").is_some());
+    assert!(fleet()["paused_until"].is_string(), "{}", fleet());
+    assert!(host.operations().get("/metrics").text().contains("stoa_plugin_versions_paused 1"));
+    others_are_served(&good[0].owner());
+}
+
+#[test]
 fn a_plugin_that_keeps_failing_is_paused_where_it_fails_and_nowhere_else() {
     let Some(guests) = guests() else { return };
     let host = Host::start_with(&guests);

@@ -1,5 +1,5 @@
 //! One version of a plugin brought to every organization that has the plugin. An organization where it fails runs on with
-//! what it has, and the rest go on; when most fail, the roll-out stops by itself. A restart goes on where it was.
+//! what it has, and the rest go on; when most fail, or when calls of the version fail in many, the roll-out stops by itself. A restart goes on where it was.
 
 use std::sync::Arc;
 
@@ -106,8 +106,10 @@ impl App {
             if !self.installations.advance(rollout.id, done, failed).await? {
                 return Ok(RolloutState::Stopped);
             }
-            if failed >= FAILURES && failed.saturating_mul(2) >= done {
-                tracing::error!(rollout = %rollout.id, plugin = %rollout.plugin, failed, done, "most organizations fail: the roll-out stops");
+            let wanted = self.plugins.version(&rollout.plugin, &rollout.version);
+            let paused = wanted.is_none_or(|wanted| wanted.paused_until(self.clock.now()).is_some());
+            if paused || failed >= FAILURES && failed.saturating_mul(2) >= done {
+                tracing::error!(rollout = %rollout.id, plugin = %rollout.plugin, failed, done, paused, "most organizations fail, or the version was stopped: the roll-out stops");
                 self.installations.end(rollout.id, RolloutState::Stopped).await?;
                 return Ok(RolloutState::Stopped);
             }

@@ -108,9 +108,10 @@ impl Metrics {
     }
 }
 
-/// What plugins use, all organizations together: as many lines as there are plugins, versions and kinds of calls.
+/// What plugins use, all organizations together: as many lines as there are plugins, versions and kinds of calls. So many
+/// versions are paused in all organizations.
 #[must_use]
-pub fn plugins(usage: &[PluginUsage]) -> String {
+pub fn plugins(usage: &[PluginUsage], versions_paused: usize) -> String {
     let mut sums: BTreeMap<(&str, &str, &str), Used> = BTreeMap::new();
     for one in usage {
         for (kind, used) in CallKind::ALL.into_iter().zip(&one.used) {
@@ -146,6 +147,7 @@ pub fn plugins(usage: &[PluginUsage]) -> String {
     }
     let paused = usage.iter().filter(|one| one.paused_until.is_some()).count();
     gauge(&mut text, "stoa_plugins_paused", paused);
+    gauge(&mut text, "stoa_plugin_versions_paused", versions_paused);
     text
 }
 

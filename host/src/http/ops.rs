@@ -23,10 +23,12 @@ pub fn routes(app: App, metrics: Metrics) -> impl Endpoint<Output = Response> + 
 }
 
 fn figures(app: &App, metrics: &Metrics) -> String {
+    let now = app.clock.now();
+    let paused = app.plugins.all().iter().filter(|plugin| plugin.paused_until(now).is_some()).count();
     format!(
         "{}{}",
         metrics.render(app.files.overdue_statements()),
-        metrics::plugins(&app.plugins.usage(None, app.clock.now()))
+        metrics::plugins(&app.plugins.usage(None, now), paused)
     )
 }
 

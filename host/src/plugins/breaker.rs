@@ -8,7 +8,7 @@
 use crate::clock::UnixMillis;
 
 /// How long calls are counted together.
-const WINDOW: UnixMillis = 60_000;
+pub(super) const WINDOW: UnixMillis = 60_000;
 /// Failed calls of a window that open the breaker.
 const FAILURES: u32 = 5;
 /// The first pause.
@@ -18,7 +18,7 @@ const LONGEST: UnixMillis = 600_000;
 /// A trial that has not ended by then is taken for lost.
 const TRIAL: UnixMillis = 60_000;
 
-/// The state of one plugin version in one organization.
+/// The state of one plugin version in one organization, or in all ([`super::fleet`]).
 #[derive(Debug)]
 pub(super) enum Breaker {
     /// Calls are let through, and counted since this instant.
@@ -72,6 +72,17 @@ impl Breaker {
 
     /// A call that was let through has ended.
     pub(super) fn ended(&mut self, now: UnixMillis, admitted: Admission, failed: bool) -> Option<Turn> {
+        self.judged(now, admitted, failed, |failures| failures >= FAILURES)
+    }
+
+    /// The same, with another judgement of how many failed calls of a window are enough when they are half of all.
+    pub(super) fn judged(
+        &mut self,
+        now: UnixMillis,
+        admitted: Admission,
+        failed: bool,
+        enough: impl FnOnce(u32) -> bool,
+    ) -> Option<Turn> {
         match (&mut *self, admitted) {
             (Self::Closed { since, calls, failures }, _) => {
                 if now - *since >= WINDOW {
@@ -79,7 +90,7 @@ impl Breaker {
                 }
                 *calls = calls.saturating_add(1);
                 *failures += u32::from(failed);
-                let opens = failed && *failures >= FAILURES && failures.saturating_mul(2) >= *calls;
+                let opens = failed && enough(*failures) && failures.saturating_mul(2) >= *calls;
                 opens.then(|| self.open(now, FIRST))
             }
             (Self::Trying { pause, .. }, Admission::Trial) if failed => {

@@ -232,23 +232,38 @@ pub(super) fn run<T>(
 ) -> Result<T, RecordError> {
     let (engine, organization) = (ground.engine().clone(), ground.scope().organization.id);
     let watch = plugin.watches.of(organization, plugin);
-    let admitted = watch.admit(kind, engine.now()).map_err(|wait| RecordError::PluginPaused {
-        plugin: plugin.manifest.id.to_string(),
-        seconds: u32::try_from((wait + 999) / 1_000).unwrap_or(u32::MAX),
+    let admitted = watch.admit(kind, engine.now()).map_err(|wait| paused(plugin, wait))?;
+    let everywhere = plugin.fleet.admit(engine.now()).map_err(|wait| {
+        watch.refused(kind);
+        paused(plugin, wait)
     })?;
     let (before, began) = (usage::thread_cpu(), Instant::now());
     let (outcome, spent) = on_an_instance(plugin, ground, kind, f);
     let spent = Spent { cpu: usage::thread_cpu().saturating_sub(before), wall: began.elapsed(), ..spent };
+    let (id, version) = (&plugin.manifest.id, &plugin.manifest.version);
     match watch.ended(kind, engine.now(), admitted, &spent) {
         Some(Turn::Opened(pause)) => {
-            tracing::error!(plugin = %plugin.manifest.id, version = %plugin.manifest.version, %organization, pause, "plugin failed too often and is paused here");
+            tracing::error!(plugin = %id, %version, %organization, pause, "plugin failed too often and is paused here");
         }
-        Some(Turn::Closed) => {
-            tracing::info!(plugin = %plugin.manifest.id, version = %plugin.manifest.version, %organization, "plugin is called again");
+        Some(Turn::Closed) => tracing::info!(plugin = %id, %version, %organization, "plugin is called again"),
+        None => {}
+    }
+    match plugin.fleet.ended(engine.now(), everywhere, spent.failed, organization) {
+        Some(Turn::Opened(pause)) => {
+            tracing::error!(plugin = %id, %version, pause, "a version failed in many organizations and is paused in all");
         }
+        Some(Turn::Closed) => tracing::info!(plugin = %id, %version, "a version is called again everywhere"),
         None => {}
     }
     outcome
+}
+
+/// The answer to a call that is not made for so long.
+fn paused(plugin: &Plugin, wait: UnixMillis) -> RecordError {
+    RecordError::PluginPaused {
+        plugin: plugin.manifest.id.to_string(),
+        seconds: u32::try_from((wait + 999) / 1_000).unwrap_or(u32::MAX),
+    }
 }
 
 /// What the call answered, and what the instance used of it.

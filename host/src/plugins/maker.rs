@@ -11,6 +11,7 @@ use super::bindings::actions::WithActionsIndices;
 use super::bindings::hooks::WithHooksIndices;
 use super::bindings::reports::WithReportsIndices;
 use super::error::PluginError;
+use super::fleet::Fleet;
 use super::manifest::Manifest;
 use super::package::Package;
 use super::package::inspect::inspect;
@@ -77,6 +78,7 @@ impl Maker {
             manifest,
             trust: package.trust,
             watches: Arc::clone(&self.watches),
+            fleet: Fleet::default(),
             sql,
         })
     }

@@ -7,7 +7,7 @@
 //!
 //! Reading order: `package/`, `manifest.rs`, `reading.rs`, `entity.rs`, `limits.rs`, `engine.rs`, `artifact.rs`, `worker.rs`, `sql/`,
 //! `shelf.rs`,
-//! `call.rs`, `breaker.rs`, `usage.rs`, `refusal.rs`, `imports/`, `catalogue/`, `capabilities.rs`, `installations/`, `hooks.rs`, `action.rs`, `report.rs`.
+//! `call.rs`, `breaker.rs`, `fleet.rs`, `usage.rs`, `refusal.rs`, `imports/`, `catalogue/`, `capabilities.rs`, `installations/`, `hooks.rs`, `action.rs`, `report.rs`.
 
 mod action;
 mod artifact;
@@ -20,6 +20,7 @@ mod declaration;
 mod engine;
 mod entity;
 mod error;
+mod fleet;
 mod hooks;
 mod imports;
 pub mod installations;
@@ -49,6 +50,7 @@ use self::bindings::hooks::WithHooksIndices;
 use self::bindings::reports::WithReportsIndices;
 use self::call::State;
 use self::engine::Gate;
+use self::fleet::Fleet;
 use self::shelf::Shelf;
 use self::sql::Texts;
 use self::usage::Watches;
@@ -80,6 +82,8 @@ pub struct Plugin {
     actions: Option<WithActionsIndices>,
     reports: Option<WithReportsIndices>,
     watches: Arc<Watches>,
+    /// Whether it may be called at all.
+    fleet: Fleet,
     /// The SQL that it may use.
     sql: Texts,
 }
@@ -219,6 +223,12 @@ impl Plugin {
     #[must_use]
     pub fn licensed(&self, entitlement: &Entitlement, now: UnixMillis) -> bool {
         self.manifest.module.as_ref().is_none_or(|module| entitlement.allows(module, now))
+    }
+
+    /// Until when no organization's calls are made, because it failed in many of them.
+    #[must_use]
+    pub fn paused_until(&self, now: UnixMillis) -> Option<UnixMillis> {
+        self.fleet.shut_until(now)
     }
 
     /// Its entities as the organization of this scope has them: with the fields that it added.

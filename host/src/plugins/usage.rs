@@ -166,11 +166,12 @@ impl Watch {
     /// # Errors
     /// The time until one may be tried.
     pub(super) fn admit(&self, kind: CallKind, now: UnixMillis) -> Result<Admission, UnixMillis> {
-        let admitted = self.breaker().admit(now);
-        if admitted.is_err() {
-            self.counters_of(kind).refused.fetch_add(1, Ordering::Relaxed);
-        }
-        admitted
+        self.breaker().admit(now).inspect_err(|_| self.refused(kind))
+    }
+
+    /// Counts a call that is not made.
+    pub(super) fn refused(&self, kind: CallKind) {
+        self.counters_of(kind).refused.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Counts a call that was let through and has ended.

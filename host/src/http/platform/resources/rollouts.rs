@@ -88,6 +88,9 @@ pub(in crate::http::platform) struct VersionCount {
     disabled: u32,
     /// How many of them pinned it.
     pinned: u32,
+    /// Until when it is called nowhere, because it failed in many organizations.
+    #[oai(skip_serializing_if_is_none)]
+    paused_until: Option<String>,
 }
 
 /// An organization where a version could not be made ready.
@@ -193,8 +196,13 @@ impl RolloutsApi {
         let mut quarantined = Vec::new();
         for (organization, one) in having {
             let version = one.version.to_string();
-            let new = VersionCount { version: version.clone(), organizations: 0, disabled: 0, pinned: 0 };
-            let count = versions.entry(version.clone()).or_insert(new);
+            let count = versions.entry(version.clone()).or_insert_with(|| VersionCount {
+                version: version.clone(),
+                organizations: 0,
+                disabled: 0,
+                pinned: 0,
+                paused_until: self.paused_until(&plugin.0, &version),
+            });
             count.organizations += 1;
             count.disabled += u32::from(!one.enabled);
             count.pinned += u32::from(one.pinned);
@@ -208,6 +216,11 @@ impl RolloutsApi {
 }
 
 impl RolloutsApi {
+    fn paused_until(&self, plugin: &str, version: &str) -> Option<String> {
+        let plugin = self.app.plugins.version(plugin, version)?;
+        plugin.paused_until(self.app.clock.now()).map(rfc3339)
+    }
+
     async fn find(&self, text: &str) -> Result<Rollout, Problem> {
         let found = self.app.installations.rollout(id(text, MISSING)?).await;
         let missing = || Problem::not_found(MISSING, "There is no such roll-out.");
