@@ -289,7 +289,7 @@ async fn create(
         ("count", json!(number)),
         ("weight", json!(number * 7)),
         ("made_on", json!("2026-01-31")),
-        ("good", json!(number % 2 == 0)),
+        ("good", json!(number.is_multiple_of(2))),
         ("color", json!("blue")),
     ]
     .into_iter()

@@ -86,6 +86,9 @@ pub(in crate::records) fn report(
     store::touch(conn, set, pair, now)
 }
 
+#[cfg(test)]
+pub(super) use self::store::OPEN_SET_OF;
+
 /// How many members each open set shows to the caller, and whether it says what they are called.
 #[cfg(test)]
 pub(super) fn listed(

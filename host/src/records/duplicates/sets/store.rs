@@ -62,15 +62,19 @@ pub struct Listed {
     pub updated_at: UnixMillis,
 }
 
+/// By the few sets of a record: joined the other way round, SQLite would go through all open ones.
+pub(in crate::records::duplicates) const OPEN_SET_OF: &str = "select s.id from _stoa_duplicate_members m
+    cross join _stoa_duplicate_sets s on s.id = m.set_id
+    where m.record = ?1 and s.entity = ?2 and s.status = 'open' limit 1";
+
 /// The open set that a record stands in.
 pub(super) fn open_set_of(
     conn: &Rc<Connection>,
     entity: &Entity,
     record: RecordId,
 ) -> Result<Option<RecordId>, RecordError> {
-    let sql = "select s.id from _stoa_duplicate_members m join _stoa_duplicate_sets s on s.id = m.set_id
-        where m.record = ?1 and s.entity = ?2 and s.status = 'open' limit 1";
-    let found = conn.prepare(sql)?.query_row(params![record.as_bytes(), &*entity.key], |row| row.get(0));
+    let mut statement = conn.prepare(OPEN_SET_OF)?;
+    let found = statement.query_row(params![record.as_bytes(), &*entity.key], |row| row.get(0));
     Ok(found.optional()?.map(RecordId::from_bytes))
 }
 

@@ -72,6 +72,22 @@ fn what_is_only_reported_is_written_and_stands_in_a_set() {
 }
 
 #[test]
+fn the_set_of_a_record_is_found_without_going_through_all_sets() {
+    let world = world("allow_and_report");
+    let steps = world.raw(|conn| {
+        let mut statement = conn.prepare(&format!("explain query plan {}", sets::OPEN_SET_OF))?;
+        let steps =
+            statement.query_map(rusqlite::params![[0_u8; 16], "person"], |row| row.get::<_, String>(3))?;
+        Ok(steps.collect::<rusqlite::Result<Vec<_>>>()?)
+    });
+    assert!(
+        steps[0].starts_with("SEARCH m USING COVERING INDEX _stoa_duplicate_members_of (record=?"),
+        "{steps:?}"
+    );
+    assert!(steps[1].starts_with("SEARCH s USING PRIMARY KEY (id=?"), "{steps:?}");
+}
+
+#[test]
 fn two_sets_that_a_record_connects_become_one() {
     let world = world("allow_and_report");
     let owner = world.owner();
