@@ -81,6 +81,7 @@ mod stories {
     mod the_kitchen_sink_is_walked;
     mod the_openid_basic_list;
     mod the_platform_is_walked;
+    mod usage_is_kept;
     mod words_are_searched;
 }
 mod staff;

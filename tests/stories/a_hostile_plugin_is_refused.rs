@@ -22,7 +22,7 @@ pub(super) fn guests() -> Option<PathBuf> {
     folder
 }
 
-fn organization<'a>(host: &'a Host, guests: &std::path::Path, slug: &str) -> Organization<'a> {
+pub(super) fn organization<'a>(host: &'a Host, guests: &std::path::Path, slug: &str) -> Organization<'a> {
     let manifest = fs::read_to_string(guests.join("hostile/manifest.json")).unwrap();
     let manifest: Value = serde_json::from_str(&manifest).unwrap();
     let modules: Vec<&str> = ["sales", "thief"].into_iter().chain(manifest["module"].as_str()).collect();

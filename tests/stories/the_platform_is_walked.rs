@@ -62,7 +62,7 @@ fn case(operation: &str) -> Case {
         "license_module" => (404, Some(&["billing", "owner"]), json!({})),
         "revoke_licence" => (404, Some(&["billing", "security", "owner"]), Value::Null),
         "list_organization_domains" => (404, Some(ALL), Value::Null),
-        "list_plugin_usage" => (200, Some(readers), Value::Null),
+        "list_plugin_usage" | "list_plugin_usage_periods" => (200, Some(readers), Value::Null),
         "verify_organization_domain" => (404, Some(security), json!({ "record": "x" })),
         other => return case_of_plugins(other),
     };

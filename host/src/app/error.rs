@@ -42,9 +42,9 @@ pub enum AppError {
     /// A package.
     #[error(transparent)]
     Plugin(#[from] PluginError),
-    /// Compilation ended abnormally.
-    #[error("a component's compilation ended abnormally")]
-    Compilation(#[from] tokio::task::JoinError),
+    /// Work in the background ended abnormally.
+    #[error("work in the background ended abnormally")]
+    Abnormal(#[from] tokio::task::JoinError),
     /// What publishers offer.
     #[error(transparent)]
     Catalogue(#[from] CatalogueError),

@@ -1,6 +1,6 @@
 //! App: every handle of one host, made once, in layer order; and an organization made ready for its requests.
 //!
-//! Reading order: this file, `seed.rs` (what an organization starts with), `installing.rs` and `rollouts.rs` (versions of plugins), `work.rs` (jobs), `demo.rs`.
+//! Reading order: this file, `seed.rs` (what an organization starts with), `installing.rs` and `rollouts.rs` (versions of plugins), `work.rs` (jobs), `watching.rs` (what is looked after beside them), `demo.rs`.
 
 mod configuration;
 mod demo;
@@ -10,6 +10,7 @@ mod policy;
 mod provision;
 mod rollouts;
 mod seed;
+mod watching;
 mod work;
 
 use std::collections::HashMap;
@@ -31,6 +32,7 @@ use crate::outbound::{Outbound, OutboundError, Rules};
 use crate::platform::Platform;
 use crate::plugins::catalogue::Catalogue;
 use crate::plugins::installations::{Chosen, Installation, Installations};
+use crate::plugins::metering::Metering;
 use crate::plugins::{Package, Plugin, Plugins};
 use crate::policy::{Grant, Policy, PolicyIndex};
 use crate::records::configuration::{Configuration, Ground};
@@ -71,6 +73,8 @@ pub struct App {
     pub catalogue: Catalogue,
     /// Which of it organizations run.
     pub installations: Installations,
+    /// What they used of it.
+    pub metering: Metering,
     /// The schemas that organizations arrange themselves.
     pub configuration: Configuration,
     /// Imports.
@@ -210,6 +214,7 @@ impl App {
             catalogue,
             licensing: Licensing::new(control.clone(), clock.clone()),
             installations: Installations::new(control.clone(), clock.clone()),
+            metering: Metering::new(control.clone(), plugins.clone(), clock.clone()),
             settings: Settings::new(control, clock.clone()),
             policy: Policy::with_clock(clock.clone()),
             configuration: Configuration::new(records.clone()),

@@ -37,6 +37,7 @@ pub(super) struct Host {
 
 /// This process is the host.
 struct Here {
+    app: App,
     stop: watch::Sender<bool>,
     server: JoinHandle<()>,
     _lock: Lock,
@@ -70,6 +71,7 @@ impl Host {
             if here.server.await.is_err() {
                 tracing::error!("the socket's server panicked");
             }
+            here.app.close().await;
         }
     }
 }
@@ -82,10 +84,10 @@ impl Here {
         let listener =
             OperatorListener::bind(data).map_err(|error| CliError::Io("the socket cannot be made", error))?;
         let (stop, stopping) = watch::channel(false);
-        let operator = Operator { uploads: uploads(data), app, data: data.to_path_buf() };
+        let operator = Operator { uploads: uploads(data), app: app.clone(), data: data.to_path_buf() };
         let routes = operator::routes(operator, Metrics::default());
         let server = tokio::spawn(server::serve(listener, routes, CONNECTIONS, Metrics::default(), stopping));
-        Ok(Self { stop, server, _lock: lock })
+        Ok(Self { app, stop, server, _lock: lock })
     }
 }
 
@@ -109,6 +111,7 @@ pub(super) async fn open(
     let packages = packages(installation.plugins.as_deref()).map_err(AppError::from)?;
     let app = App::open(&config, packages, clock).await?;
     tokio::spawn(app.clone().work());
+    tokio::spawn(app.clone().watch());
     Ok(app)
 }
 

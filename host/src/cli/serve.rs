@@ -61,7 +61,7 @@ pub(super) async fn run_with(
     tracing::info!(address = %here, platform = %platform_origin, "serving");
     let listeners = Listeners { public, operations, socket, platform, platform_origin };
     listeners.serve(operator, options.demo, (terminal, doors), stop).await?;
-    app.files.close_all();
+    app.close().await;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
 }

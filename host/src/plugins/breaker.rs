@@ -106,6 +106,11 @@ impl Breaker {
         }
     }
 
+    /// Opens it for the longest pause, whatever was counted: something is wrong that no call's end tells.
+    pub(super) fn trip(&mut self, now: UnixMillis) {
+        self.open(now, LONGEST);
+    }
+
     /// When a call may be made again, if none may be made now.
     pub(super) fn shut_until(&self, now: UnixMillis) -> Option<UnixMillis> {
         match *self {
@@ -173,6 +178,17 @@ mod tests {
         assert_eq!(breaker.admit(now), Ok(Admission::Trial));
         assert_eq!(breaker.ended(now, Admission::Trial, false), Some(Turn::Closed));
         assert_eq!(breaker.admit(now), Ok(Admission::Usual));
+    }
+
+    #[test]
+    fn it_is_tripped_for_long_and_tried_again() {
+        let mut breaker = Breaker::default();
+        breaker.trip(7);
+        assert_eq!(breaker.admit(8), Err(LONGEST - 1));
+        assert_eq!(breaker.admit(7 + LONGEST), Ok(Admission::Trial));
+        breaker.trip(8 + LONGEST);
+        assert_eq!(breaker.ended(9 + LONGEST, Admission::Trial, false), None, "what hung has ended, which says nothing");
+        assert_eq!(breaker.admit(9 + LONGEST), Err(LONGEST - 1));
     }
 
     #[test]

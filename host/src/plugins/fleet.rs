@@ -51,6 +51,11 @@ impl Fleet {
         breaker.judged(now, admitted, failed, |_| failing.len() >= ORGANIZATIONS)
     }
 
+    /// Stops all calls for a while, at once.
+    pub(super) fn trip(&self, now: UnixMillis) {
+        self.state().breaker.trip(now);
+    }
+
     /// Until when it is not called anywhere.
     pub(super) fn shut_until(&self, now: UnixMillis) -> Option<UnixMillis> {
         self.state().breaker.shut_until(now)

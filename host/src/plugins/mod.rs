@@ -7,7 +7,7 @@
 //!
 //! Reading order: `package/`, `manifest.rs`, `reading.rs`, `entity.rs`, `limits.rs`, `engine.rs`, `artifact.rs`, `worker.rs`, `sql/`,
 //! `shelf.rs`,
-//! `call.rs`, `breaker.rs`, `fleet.rs`, `usage.rs`, `refusal.rs`, `imports/`, `catalogue/`, `capabilities.rs`, `installations/`, `hooks.rs`, `action.rs`, `report.rs`.
+//! `call.rs`, `breaker.rs`, `fleet.rs`, `usage.rs`, `metering/`, `refusal.rs`, `imports/`, `catalogue/`, `capabilities.rs`, `installations/`, `hooks.rs`, `action.rs`, `report.rs`.
 
 mod action;
 mod artifact;
@@ -27,6 +27,7 @@ pub mod installations;
 mod limits;
 mod maker;
 mod manifest;
+pub mod metering;
 mod package;
 mod reading;
 mod refusal;
@@ -34,7 +35,7 @@ mod report;
 mod shelf;
 mod sql;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod usage;
 mod views;
 pub(crate) mod worker;
@@ -229,6 +230,11 @@ impl Plugin {
     #[must_use]
     pub fn paused_until(&self, now: UnixMillis) -> Option<UnixMillis> {
         self.fleet.shut_until(now)
+    }
+
+    /// Takes it out of service everywhere for ten minutes, since something of it hangs; then one call is tried.
+    pub fn quarantine(&self, now: UnixMillis) {
+        self.fleet.trip(now);
     }
 
     /// Its entities as the organization of this scope has them: with the fields that it added.

@@ -13,7 +13,7 @@ use crate::clock::UnixMillis;
 use crate::ids::OrganizationId;
 
 /// What kind of call it is; limits and figures go by it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum CallKind {
     /// A hook of a record.
     Hook,
@@ -57,6 +57,21 @@ pub struct Used {
     pub memory: u64,
     /// Most of each in one call.
     pub most: Most,
+}
+
+impl Used {
+    /// What was added since this was `before`; the greatest stay as they are.
+    pub(super) const fn since(self, before: &Self) -> Self {
+        Self {
+            calls: self.calls.saturating_sub(before.calls),
+            failures: self.failures.saturating_sub(before.failures),
+            refused: self.refused.saturating_sub(before.refused),
+            cpu: self.cpu.saturating_sub(before.cpu),
+            wall: self.wall.saturating_sub(before.wall),
+            host_calls: self.host_calls.saturating_sub(before.host_calls),
+            ..self
+        }
+    }
 }
 
 /// The most that one call used.
@@ -229,7 +244,7 @@ impl Counters {
     }
 }
 
-fn micros(time: Duration) -> u64 {
+pub(super) fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 

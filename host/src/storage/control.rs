@@ -20,6 +20,7 @@ const MIGRATIONS: &[Migration] = &[
         name: "host/0005_installations",
         sql: include_str!("../../../migrations/host/0005_installations.sql"),
     },
+    Migration { name: "host/0006_usage", sql: include_str!("../../../migrations/host/0006_usage.sql") },
 ];
 
 /// The control database. Cheap to clone.

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use rusqlite::ErrorCode;
 
+use crate::ids::InvalidId;
+
 /// Why storage did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
@@ -102,6 +104,13 @@ impl From<rusqlite::Error> for StorageError {
             Some(ErrorCode::OperationInterrupted) => Self::Deadline,
             _ => Self::Sqlite(error),
         }
+    }
+}
+
+impl From<InvalidId> for StorageError {
+    /// What the control database holds is what a store wrote, so an id that is none is a fault of the database.
+    fn from(error: InvalidId) -> Self {
+        Self::Control(sqlx::Error::Decode(error.into()))
     }
 }
 

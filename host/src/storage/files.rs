@@ -14,7 +14,7 @@ use super::error::StorageError;
 use super::file::TenantFile;
 use super::migrate::{Migration, Plan};
 use super::pool::Pool;
-use super::watchdog::Watchdog;
+use super::watchdog::{Alarms, Watchdog};
 use crate::clock::Clock;
 use crate::ids::OrganizationId;
 
@@ -133,6 +133,12 @@ impl TenantFiles {
     #[must_use]
     pub fn overdue_statements(&self) -> u64 {
         self.0.watchdog.overdue()
+    }
+
+    /// Tells of such statements, from now on, while they still run.
+    #[must_use]
+    pub fn alarms(&self) -> Alarms {
+        self.0.watchdog.alarms()
     }
 
     /// Held by whoever opens this file, or takes care that nobody does.

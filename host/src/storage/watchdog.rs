@@ -4,22 +4,65 @@
 //! or is being compiled, is not ended; the measures of `confine.rs` and the check at installation are there so that this does
 //! not happen. Should it happen, an operator must hear of it before the statement ends, if it ever does.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use tokio::sync::broadcast::{self, error::RecvError};
+
 use super::confine::Watch;
+use crate::ids::OrganizationId;
 
 /// How often is looked.
 const ROUND: Duration = Duration::from_millis(500);
 /// How many times its allowance a statement of a plugin may take before it is reported.
 pub(super) const PATIENCE: u32 = 10;
 
+/// Alarms that are kept for whoever has not listened yet; there are hardly ever any.
+const KEPT: usize = 16;
+
 /// All connections of the process's files.
-#[derive(Default)]
 pub(super) struct Watchdog {
     watched: Mutex<Vec<Weak<Watch>>>,
     overdue: AtomicU64,
+    alarm: broadcast::Sender<Arc<str>>,
+}
+
+/// Tells where statements were found that nothing ends.
+pub struct Alarms(broadcast::Receiver<Arc<str>>);
+
+impl Alarms {
+    /// Waits for the next one: in whose file of which name, which is the plugin's id. `None`: there will be no other.
+    pub async fn next(&mut self) -> Option<(OrganizationId, String)> {
+        loop {
+            match self.0.recv().await {
+                Ok(file) => {
+                    if let Some(owner) = owner(Path::new(&*file)) {
+                        return Some(owner);
+                    }
+                }
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return None,
+            }
+        }
+    }
+}
+
+/// `…/<organization>/<name>.sqlite`.
+fn owner(file: &Path) -> Option<(OrganizationId, String)> {
+    let organization = file.parent()?.file_name()?.to_str()?.parse().ok()?;
+    Some((organization, file.file_stem()?.to_str()?.to_owned()))
+}
+
+impl Default for Watchdog {
+    fn default() -> Self {
+        Self {
+            watched: Mutex::default(),
+            overdue: AtomicU64::default(),
+            alarm: broadcast::Sender::new(KEPT),
+        }
+    }
 }
 
 impl Watchdog {
@@ -45,6 +88,11 @@ impl Watchdog {
         self.watched.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(connection));
     }
 
+    /// Tells of those that are found from now on.
+    pub(super) fn alarms(&self) -> Alarms {
+        Alarms(self.alarm.subscribe())
+    }
+
     /// How many statements were found that outlived their deadline by far.
     pub(super) fn overdue(&self) -> u64 {
         self.overdue.load(Ordering::Relaxed)
@@ -58,8 +106,10 @@ impl Watchdog {
                 self.overdue.fetch_add(1, Ordering::Relaxed);
                 tracing::error!(
                     file = watch.file(),
-                    "a plugin's statement runs more than {PATIENCE} times longer than it may and cannot be ended; its plugin should be disabled"
+                    "a plugin's statement runs more than {PATIENCE} times longer than it may and cannot be ended"
                 );
+                // Nobody listens: a file is used by itself, as in tests.
+                let _ = self.alarm.send(watch.file().into());
             }
             true
         });

@@ -5,7 +5,7 @@ use sqlx::{Row as _, SqlitePool};
 
 use super::{Killed, Publisher, PublisherKey, Version};
 use crate::clock::UnixMillis;
-use crate::ids::{InvalidId, PrincipalId};
+use crate::ids::PrincipalId;
 use crate::plugins::{PublicKey, Trust};
 use crate::storage::StorageError;
 
@@ -172,7 +172,7 @@ fn read_version(row: &SqliteRow) -> Result<Version, StorageError> {
     let killed = match row.try_get::<Option<String>, _>("killed_reason")? {
         Some(reason) => Some(Killed {
             reason,
-            by: PrincipalId::from_slice(row.try_get("killed_by")?).map_err(foreign)?,
+            by: PrincipalId::from_slice(row.try_get("killed_by")?)?,
             at: row.try_get("killed_at")?,
         }),
         None => None,
@@ -184,13 +184,8 @@ fn read_version(row: &SqliteRow) -> Result<Version, StorageError> {
         key: row.try_get("key")?,
         sha256: row.try_get("sha256")?,
         size: row.try_get("size")?,
-        uploaded_by: PrincipalId::from_slice(row.try_get("uploaded_by")?).map_err(foreign)?,
+        uploaded_by: PrincipalId::from_slice(row.try_get("uploaded_by")?)?,
         uploaded_at: row.try_get("uploaded_at")?,
         killed,
     })
-}
-
-/// What is stored is what this file wrote.
-fn foreign(error: InvalidId) -> sqlx::Error {
-    sqlx::Error::Decode(error.into())
 }

@@ -5,7 +5,7 @@ use sqlx::{Row as _, SqliteConnection, SqlitePool};
 
 use super::{Event, EventKind, Installation, Rollout, RolloutState};
 use crate::clock::UnixMillis;
-use crate::ids::{InvalidId, OrganizationId, PrincipalId, RolloutId};
+use crate::ids::{OrganizationId, PrincipalId, RolloutId};
 use crate::plugins::capabilities::Capabilities;
 use crate::storage::StorageError;
 
@@ -31,7 +31,7 @@ pub(super) async fn having(
         .fetch_all(pool)
         .await?;
     let one = |row: &SqliteRow| {
-        let organization = OrganizationId::from_slice(row.try_get("organization_id")?).map_err(foreign)?;
+        let organization = OrganizationId::from_slice(row.try_get("organization_id")?)?;
         Ok((organization, read(row)?))
     };
     rows.iter().map(one).collect()
@@ -143,7 +143,7 @@ pub(super) async fn events(
             kind: EventKind::parse(row.try_get("event")?).unwrap_or(EventKind::Failed),
             version: row.try_get::<String, _>("version")?.into(),
             detail: row.try_get("detail")?,
-            by: PrincipalId::from_slice(row.try_get("done_by")?).map_err(foreign)?,
+            by: PrincipalId::from_slice(row.try_get("done_by")?)?,
             at: row.try_get("done_at")?,
         })
     };
@@ -227,7 +227,7 @@ pub(super) async fn rollouts(
 
 fn read_rollout(row: &SqliteRow) -> Result<Rollout, StorageError> {
     Ok(Rollout {
-        id: RolloutId::from_slice(row.try_get("id")?).map_err(foreign)?,
+        id: RolloutId::from_slice(row.try_get("id")?)?,
         plugin: row.try_get::<String, _>("plugin")?.into(),
         version: row.try_get::<String, _>("version")?.into(),
         capabilities: words(row)?,
@@ -235,7 +235,7 @@ fn read_rollout(row: &SqliteRow) -> Result<Rollout, StorageError> {
         total: row.try_get("total")?,
         done: row.try_get("done")?,
         failed: row.try_get("failed")?,
-        by: PrincipalId::from_slice(row.try_get("created_by")?).map_err(foreign)?,
+        by: PrincipalId::from_slice(row.try_get("created_by")?)?,
         created_at: row.try_get("created_at")?,
         finished_at: row.try_get("finished_at")?,
     })
@@ -257,9 +257,4 @@ fn read(row: &SqliteRow) -> Result<Installation, StorageError> {
 
 fn words(row: &SqliteRow) -> Result<Capabilities, StorageError> {
     Ok(serde_json::from_str(row.try_get("capabilities")?).unwrap_or_default())
-}
-
-/// What is stored is what this file wrote.
-fn foreign(error: InvalidId) -> sqlx::Error {
-    sqlx::Error::Decode(error.into())
 }

@@ -13,7 +13,7 @@ fn repository(path: &str) -> PathBuf {
 }
 
 /// A component that offers everything, so that it fits any manifest, and does nothing.
-pub(in crate::plugins) fn stand_in() -> Vec<u8> {
+pub(crate) fn stand_in() -> Vec<u8> {
     let text = r#"(component
         (core module $m (func (export "f")))
         (core instance $i (instantiate $m))
@@ -25,6 +25,6 @@ pub(in crate::plugins) fn stand_in() -> Vec<u8> {
     wat::parse_str(text).unwrap()
 }
 
-pub(in crate::plugins) fn read(path: &str) -> Vec<u8> {
+pub(crate) fn read(path: &str) -> Vec<u8> {
     std::fs::read(repository(path)).unwrap()
 }
