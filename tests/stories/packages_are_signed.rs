@@ -188,11 +188,11 @@ pub(super) fn bomb() -> Vec<u8> {
         bytes
     };
     let section = |kind: u8, content: &[u8]| [&[kind][..], &sized(content)].concat();
-    // One local of 32 bits; get, get, multiply, set; end.
+    // Takes and gives a number of 32 bits, so that nothing can be left out: get, get, multiply, set; get; end.
     let step = [0x20, 0, 0x20, 0, 0x6c, 0x21, 0].repeat(600_000);
-    let body = [&[1, 1, 0x7f][..], &step, &[0x0b]].concat();
+    let body = [&[0][..], &step, &[0x20, 0, 0x0b]].concat();
     let code = [&[1][..], &sized(&body)].concat();
-    let types = section(1, &[1, 0x60, 0, 0]);
+    let types = section(1, &[1, 0x60, 1, 0x7f, 1, 0x7f]);
     let module = [&b"\0asm\x01\0\0\0"[..], &types[..], &section(3, &[1, 0]), &section(10, &code)].concat();
     [&b"\0asm\x0d\0\x01\0"[..], &section(1, &module)].concat()
 }

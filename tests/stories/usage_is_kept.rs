@@ -12,7 +12,10 @@ use crate::staff::claim;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Milliseconds since 1970.
-#[expect(clippy::disallowed_methods, reason = "an administrator's second factor goes by the time of a real day")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "an administrator's second factor goes by the time of a real day"
+)]
 fn present() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     i64::try_from(since.as_millis()).unwrap()
@@ -51,7 +54,7 @@ fn what_a_plugin_used_is_kept_by_day_and_outlives_the_process() {
     assert_eq!(periods(&staff, "from=2020-01-01&granularity=day"), days, "nothing is counted twice");
 
     let day = text(first, "period");
-    assert_eq!(periods(&staff, &format!("from={day}&to={day}&granularity=day")), [first.clone()]);
+    assert_eq!(periods(&staff, &format!("from={day}&to={day}&granularity=day")), std::slice::from_ref(first));
     let months = periods(&staff, "from=2020-01-01&granularity=month");
     assert!(months.iter().all(|one| text(one, "period").len() == "2026-11".len()), "{months:?}");
     let of = format!("from=2020-01-01&organization={}", text(second, "organization_id"));

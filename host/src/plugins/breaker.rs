@@ -187,7 +187,11 @@ mod tests {
         assert_eq!(breaker.admit(8), Err(LONGEST - 1));
         assert_eq!(breaker.admit(7 + LONGEST), Ok(Admission::Trial));
         breaker.trip(8 + LONGEST);
-        assert_eq!(breaker.ended(9 + LONGEST, Admission::Trial, false), None, "what hung has ended, which says nothing");
+        assert_eq!(
+            breaker.ended(9 + LONGEST, Admission::Trial, false),
+            None,
+            "what hung has ended, which says nothing"
+        );
         assert_eq!(breaker.admit(9 + LONGEST), Err(LONGEST - 1));
     }
 

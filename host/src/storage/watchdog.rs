@@ -57,11 +57,7 @@ fn owner(file: &Path) -> Option<(OrganizationId, String)> {
 
 impl Default for Watchdog {
     fn default() -> Self {
-        Self {
-            watched: Mutex::default(),
-            overdue: AtomicU64::default(),
-            alarm: broadcast::Sender::new(KEPT),
-        }
+        Self { watched: Mutex::default(), overdue: AtomicU64::default(), alarm: broadcast::Sender::new(KEPT) }
     }
 }
 
