@@ -239,34 +239,32 @@ pub(super) fn statement(
     params: &[Value],
 ) -> (String, Vec<Value>) {
     let (mut sql, mut params) = (String::with_capacity(512 + condition.len()), params.to_vec());
-    let _ = write!(sql, "select {}", query.view.select);
+    let mut select = format!("select {}", query.view.select);
     for key in &query.sort.keys {
-        let _ = write!(sql, ", \"{}\"", key.column);
+        let _ = write!(select, ", \"{}\"", key.column);
     }
-    let _ = write!(sql, ", _row from {from} where ");
-    let mut place = String::new();
-    query.sort.write_after(after, &mut place, &mut params);
-    query.sort.write_order(&mut place);
-    place.push_str(" limit ");
-    bind(Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX)), &mut place, &mut params);
+    let _ = write!(select, ", _row from {from} where ");
+    let (mut range, mut order) = (String::new(), String::new());
+    query.sort.write_after(after, &mut range, &mut params);
+    query.sort.write_order(&mut order);
     if branches.is_empty() {
         // The index hands its hits out in the order of rows: let SQLite see that there is nothing to sort.
-        let by_hit = query.words.is_some() && query.sort.keys.is_empty();
-        let place = if by_hit { place.replace("_row", search::HIT) } else { place };
-        let _ = write!(sql, "{condition}{place}");
-        return (sql, params);
+        if query.words.is_some() && query.sort.keys.is_empty() {
+            (range, order) = (range.replace("_row", search::HIT), order.replace("_row", search::HIT));
+        }
+        let _ = write!(sql, "{select}{condition}{range}");
     }
-    // What several scopes cover would be found and sorted whole; the first rows of each are enough.
+    // What several scopes cover would be found and sorted whole; each in the order of rows, they are merged as they are read.
     for (at, branch) in branches.iter().enumerate() {
-        let word = if at == 0 { "_row in (" } else { " union " };
-        let _ = write!(
-            sql,
-            "{word}select _row from (select _row from {from} where {branch} and {condition}{place})"
-        );
+        let word = if at == 0 { "" } else { " union all " };
+        let _ = write!(sql, "{word}{select}{branch} and {condition}{range}");
+        for earlier in branches.iter().take(at) {
+            let _ = write!(sql, " and ({earlier}) is not true");
+        }
     }
-    sql.push(')');
-    query.sort.write_order(&mut sql);
-    let _ = write!(sql, " limit ?{}", params.len());
+    sql.push_str(&order);
+    sql.push_str(" limit ");
+    bind(Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX)), &mut sql, &mut params);
     (sql, params)
 }
 

@@ -191,5 +191,9 @@ fn a_list_of_several_scopes_walks_one_index_for_each() {
     for index in ["_stoa_tree.owner_id (owner_id=?)", "_stoa_tree.team_id (team_id=?)"] {
         assert!(plan.contains(index), "{plan}");
     }
+    assert!(
+        plan.contains("MERGE (UNION ALL)") && !plan.contains("TEMP B-TREE"),
+        "they are not sorted: {plan}"
+    );
     assert!(!plan.contains("MULTI-INDEX OR"), "{plan}");
 }
