@@ -55,12 +55,17 @@ fn main() -> ExitCode {
 }
 
 fn measure() -> Outcome<()> {
-    // Cargo passes `--bench`; a number makes everything so many times smaller, for trying it out.
+    // Cargo passes `--bench`; a number makes everything so many times smaller, for trying it out, and `crossing` measures that
+    // alone, for a profile.
     let smaller: usize = env::args().filter_map(|word| word.parse().ok()).next().unwrap_or(1);
     let runtime = Runtime::new()?;
     loading((50 / smaller).max(3))?;
     let bench = Bench::start(&runtime)?;
     let one = bench.organization("one", VERSIONS[1])?;
+    if env::args().any(|word| word == "crossing") {
+        (0..ROWS).try_for_each(|number| bench.create(&one, number))?;
+        return bench.crossing(&one, 2_000 / smaller);
+    }
     bench.instances(&one, 20_000 / smaller)?;
     bench.hooks(&one, (5_000 / smaller).max(ROWS))?;
     bench.crossing(&one, (200 / smaller).max(5))?;
@@ -211,6 +216,12 @@ impl<'a> Bench<'a> {
         Ok(())
     }
 
+    /// One more record.
+    fn create(&self, organization: &Arc<Organization>, number: usize) -> Outcome<()> {
+        let (scope, hooks) = (self.scope(organization)?, self.app.hooks());
+        Ok(self.runtime.block_on(create(&self.app.records, &scope, &hooks, number))?)
+    }
+
     /// A report that reads a hundred rows of eight columns again and again, less one that reads none as often, and less what
     /// SQLite takes for the rows: what is left is packing them, passing them on and unpacking them in the guest.
     fn crossing(&self, organization: &Arc<Organization>, samples: usize) -> Outcome<()> {
@@ -310,8 +321,8 @@ impl<'a> Bench<'a> {
 
     /// What a request does: enters, writes, lists.
     fn ask(&self, organization: &Arc<Organization>, number: usize) -> Outcome<()> {
+        self.create(organization, number)?;
         let scope = self.scope(organization)?;
-        self.runtime.block_on(create(&self.app.records, &scope, &self.app.hooks(), number))?;
         let module = scope.module("measured").ok_or("the guest is not there")?;
         self.app.records.read(&scope, module, |conn| {
             let sql = "select name from item order by _row desc limit 20";

@@ -124,6 +124,46 @@ impl<'a> Reader<'a> {
         self.take(usize::try_from(length).map_err(|_| Malformed)?)
     }
 
+    /// Whether the next value is absent.
+    #[must_use]
+    pub(crate) const fn at_null(&self) -> bool {
+        matches!(self.0, [NULL, ..])
+    }
+
+    /// The next value, which is an integer. Like [`Reader::text`] faster than [`Reader::cell`]: rows are read with these.
+    #[inline]
+    pub(crate) fn integer(&mut self) -> Result<i64, Malformed> {
+        self.tag(INTEGER)?;
+        self.word().map(i64::from_le_bytes)
+    }
+
+    /// The next value, which is text.
+    #[inline]
+    pub(crate) fn text(&mut self) -> Result<&'a str, Malformed> {
+        self.tag(TEXT)?;
+        std::str::from_utf8(self.counted()?).map_err(|_| Malformed)
+    }
+
+    #[inline]
+    fn tag(&mut self, wanted: u8) -> Result<(), Malformed> {
+        match self.0 {
+            [tag, rest @ ..] if *tag == wanted => {
+                self.0 = rest;
+                Ok(())
+            }
+            _ => Err(Malformed),
+        }
+    }
+
+    fn skip(&mut self) -> Result<(), Malformed> {
+        match self.take(1)? {
+            [NULL] => Ok(()),
+            [INTEGER | REAL] => self.word().map(drop),
+            [TEXT | BLOB] => self.counted().map(drop),
+            _ => Err(Malformed),
+        }
+    }
+
     /// The next value.
     ///
     /// # Errors
@@ -139,14 +179,14 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The bytes of the next `count` values, undecoded.
+    /// The bytes of the next `count` values, undecoded: texts may not be UTF-8.
     ///
     /// # Errors
     /// As for [`Reader::cell`].
     pub fn packed(&mut self, count: usize) -> Result<&'a [u8], Malformed> {
         let from = self.0;
         for _ in 0..count {
-            self.cell()?;
+            self.skip()?;
         }
         from.get(..from.len() - self.0.len()).ok_or(Malformed)
     }
@@ -168,12 +208,23 @@ mod tests {
                 prop_assert_eq!(reader.cell(), Ok(cell));
             }
             prop_assert!(reader.at_end());
+
+            let mut reader = Reader::new(packed.as_bytes());
+            prop_assert!(reader.at_null());
+            prop_assert_eq!((reader.integer(), reader.text()), (Err(Malformed), Err(Malformed)), "it is not left behind");
+            prop_assert_eq!(reader.packed(1), Ok(&packed.as_bytes()[..1]));
+            prop_assert!(!reader.at_null());
+            prop_assert_eq!((reader.integer(), reader.text()), (Ok(integer), Ok(&*text)));
+            prop_assert_eq!(reader.packed(2).map(<[u8]>::len), Ok(blob.len() + 5 + 9));
+            prop_assert!(reader.at_end());
         }
 
         #[test]
         fn any_bytes_are_read_without_a_panic(bytes in any::<Vec<u8>>()) {
             let mut reader = Reader::new(&bytes);
             while reader.cell().is_ok() {}
+            let mut reader = Reader::new(&bytes);
+            while reader.packed(1).is_ok() {}
         }
     }
 }

@@ -129,11 +129,14 @@ impl FromStr for Date {
     type Err = InvalidDate;
 
     fn from_str(text: &str) -> Result<Self, InvalidDate> {
-        let bytes = text.as_bytes();
-        if bytes.len() != 10 || bytes.get(4) != Some(&b'-') || bytes.get(7) != Some(&b'-') {
+        let &[y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = text.as_bytes() else { return Err(InvalidDate) };
+        let digits = [y1, y2, y3, y4, m1, m2, d1, d2];
+        if !digits.iter().all(u8::is_ascii_digit) {
             return Err(InvalidDate);
         }
-        Self::new(digits(text, 0, 4)?, digits(text, 5, 7)?, digits(text, 8, 10)?).ok_or(InvalidDate)
+        let [y1, y2, y3, y4, m1, m2, d1, d2] = digits.map(|digit| digit - b'0');
+        let year = u16::from(y1 * 10 + y2) * 100 + u16::from(y3 * 10 + y4);
+        Self::new(year, m1 * 10 + m2, d1 * 10 + d2).ok_or(InvalidDate)
     }
 }
 

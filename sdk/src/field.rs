@@ -148,11 +148,11 @@ impl<T: Stored> Stored for Option<T> {
     }
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
-        let packed = reader.packed(T::CELLS)?;
-        match Reader::new(packed).cell()? {
-            Cell::Null => Ok(None),
-            _ => T::read(&mut Reader::new(packed)).map(Some),
+        if reader.at_null() {
+            reader.packed(T::CELLS)?;
+            return Ok(None);
         }
+        T::read(reader).map(Some)
     }
 }
 

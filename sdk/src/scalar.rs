@@ -37,17 +37,11 @@ fn write_text(value: &impl Display, out: &mut Cells) {
 }
 
 fn read_text<T: FromStr>(reader: &mut Reader<'_>) -> Result<T, Malformed> {
-    match reader.cell()? {
-        Cell::Text(text) => text.parse().map_err(|_| Malformed),
-        _ => Err(Malformed),
-    }
+    reader.text()?.parse().map_err(|_| Malformed)
 }
 
 fn read_integer(reader: &mut Reader<'_>) -> Result<i64, Malformed> {
-    match reader.cell()? {
-        Cell::Integer(value) => Ok(value),
-        _ => Err(Malformed),
-    }
+    reader.integer()
 }
 
 impl Wire for String {

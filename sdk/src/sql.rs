@@ -122,7 +122,13 @@ fn decoded<T: FromRow>(rows: &RawRows) -> Result<Vec<T>> {
         return Err(Malformed.into());
     }
     let mut reader = Reader::new(&rows.cells);
-    Ok((0..rows.count).map(|_| T::from_row(&mut reader)).collect::<Result<_, _>>()?)
+    // A row has a byte for each column at least: what the count promises beyond that is not there.
+    let promised = usize::try_from(rows.count).unwrap_or(usize::MAX);
+    let mut decoded = Vec::with_capacity(promised.min(rows.cells.len()));
+    for _ in 0..rows.count {
+        decoded.push(T::from_row(&mut reader)?);
+    }
+    Ok(decoded)
 }
 
 /// The plugin's file of this organization.

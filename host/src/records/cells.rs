@@ -121,38 +121,38 @@ impl<'a> Iterator for Cells<'a> {
     }
 }
 
+#[inline]
 fn counted(tag: u8, bytes: &[u8], out: &mut Vec<u8>) {
-    out.push(tag);
     // SQLite's length limit on these handles is 4 MiB, far below u32::MAX.
-    out.extend_from_slice(&u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes());
+    let [a, b, c, d] = u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes();
+    out.reserve(5 + bytes.len());
+    out.extend_from_slice(&[tag, a, b, c, d]);
     out.extend_from_slice(bytes);
+}
+
+#[inline]
+fn word(tag: u8, bytes: [u8; 8], out: &mut Vec<u8>) {
+    let [a, b, c, d, e, f, g, h] = bytes;
+    out.extend_from_slice(&[tag, a, b, c, d, e, f, g, h]);
 }
 
 /// Appends an entity's value.
 pub fn push(value: &Value, out: &mut Vec<u8>) {
     match value {
         Value::Null => out.push(NULL),
-        Value::Integer(integer) => {
-            out.push(INTEGER);
-            out.extend_from_slice(&integer.to_le_bytes());
-        }
+        Value::Integer(integer) => word(INTEGER, integer.to_le_bytes(), out),
         Value::Text(text) => counted(TEXT, text.as_bytes(), out),
         Value::Id(bytes) => counted(BLOB, bytes, out),
     }
 }
 
 /// Appends what SQLite holds. Text that is not UTF-8 goes out as a blob, never as a fault.
+#[inline]
 pub fn push_sql(value: ValueRef<'_>, out: &mut Vec<u8>) {
     match value {
         ValueRef::Null => out.push(NULL),
-        ValueRef::Integer(integer) => {
-            out.push(INTEGER);
-            out.extend_from_slice(&integer.to_le_bytes());
-        }
-        ValueRef::Real(real) => {
-            out.push(REAL);
-            out.extend_from_slice(&real.to_le_bytes());
-        }
+        ValueRef::Integer(integer) => word(INTEGER, integer.to_le_bytes(), out),
+        ValueRef::Real(real) => word(REAL, real.to_le_bytes(), out),
         ValueRef::Text(bytes) if std::str::from_utf8(bytes).is_ok() => counted(TEXT, bytes, out),
         ValueRef::Text(bytes) | ValueRef::Blob(bytes) => counted(BLOB, bytes, out),
     }

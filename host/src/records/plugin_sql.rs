@@ -211,7 +211,9 @@ pub fn read(
 /// The rows of a statement that is bound, up to the limits.
 fn pack(statement: &mut Statement<'_>, most: Most) -> rusqlite::Result<Found> {
     let width = statement.column_count();
-    let mut found = Found { columns: u32::try_from(width).unwrap_or_default(), ..Found::default() };
+    // Most results fit; growing to there from nothing would copy them half a dozen times.
+    let cells = Vec::with_capacity(16 << 10);
+    let mut found = Found { columns: u32::try_from(width).unwrap_or_default(), cells, ..Found::default() };
     let mut rows = statement.raw_query();
     while let Some(row) = rows.next()? {
         if found.count == most.rows || found.cells.len() > most.bytes {
