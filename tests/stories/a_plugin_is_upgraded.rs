@@ -222,6 +222,7 @@ fn a_version_that_does_not_fit_leaves_the_organization_alone_and_the_fleet_goes_
         put(&staff, &at(&staff, slug, "/kitchen"), "1.0.0").ok();
     }
     post(&staff, &format!("{}/pin", at(&staff, "org-5", "/kitchen"))).ok();
+    post(&staff, &format!("{}/disable", at(&staff, "org-6", "/kitchen"))).ok();
     let fleet = fleet.with(&[("2.0.0", unique)]);
     let staff = again(&fleet.host, &claimed);
 
@@ -229,7 +230,7 @@ fn a_version_that_does_not_fit_leaves_the_organization_alone_and_the_fleet_goes_
     staff.post("/admin/v1/rollouts", &body).problem(404, "plugin_version_not_found");
     let body = json!({ "plugin": "kitchen", "version": "2.0.0" });
     let begun = staff.post("/admin/v1/rollouts", &body).accepted();
-    assert_eq!(begun["total"], 11, "all but the one that is pinned");
+    assert_eq!(begun["total"], 10, "all but the one that is pinned and the one that switched it off");
     let path = format!("/admin/v1/rollouts/{}", id(&begun));
     wait_for("the roll-out", Duration::from_secs(60), || {
         Some(staff.get(&path).ok()).filter(|rollout| rollout["state"] != "running")
@@ -237,7 +238,7 @@ fn a_version_that_does_not_fit_leaves_the_organization_alone_and_the_fleet_goes_
     let ended = staff.get(&path).ok();
     assert_eq!(
         (&ended["state"], &ended["done"], &ended["failed"]),
-        (&json!("finished"), &json!(11), &json!(1))
+        (&json!("finished"), &json!(10), &json!(1))
     );
 
     let seen = staff.get("/admin/v1/fleet?plugin=kitchen").ok();
@@ -245,11 +246,14 @@ fn a_version_that_does_not_fit_leaves_the_organization_alone_and_the_fleet_goes_
     let count = |version: &str| {
         versions.iter().find(|one| one["version"] == version).unwrap()["organizations"].clone()
     };
-    assert_eq!((count("1.0.0"), count("2.0.0")), (json!(2), json!(10)));
+    assert_eq!((count("1.0.0"), count("2.0.0")), (json!(3), json!(9)));
     let quarantined = seen["quarantined"].as_array().unwrap();
     assert_eq!(quarantined.len(), 1);
     assert_eq!(quarantined[0]["failed_version"], "2.0.0");
     assert!(text(&quarantined[0], "detail").contains("share a value of `remark`"), "{quarantined:?}");
+
+    let off = at(&staff, "org-6", "/kitchen");
+    assert_eq!(put(&staff, &off, "2.0.0").ok()["enabled"], false, "a version alone switches nothing on");
 
     let failed = at(&staff, "org-3", "/kitchen");
     assert_eq!(staff.get(&failed).ok()["fault"]["version"], "2.0.0");

@@ -8,6 +8,8 @@ mod readying;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use tokio::sync::OwnedMutexGuard;
+
 use super::{App, AppError};
 use crate::ids::PrincipalId;
 use crate::organizations::Organization;
@@ -70,7 +72,18 @@ impl App {
         consent: &Capabilities,
         by: PrincipalId,
     ) -> Result<Installation, InstallError> {
-        let _alone = self.alone(organization.id).await;
+        let alone = self.alone(organization.id).await;
+        self.install_alone(&alone, organization, (plugin, version), (consent, by)).await
+    }
+
+    /// The same for whoever keeps the others out already.
+    pub(super) async fn install_alone(
+        &self,
+        _alone: &OwnedMutexGuard<()>,
+        organization: &Arc<Organization>,
+        (plugin, version): (&str, &str),
+        (consent, by): (&Capabilities, PrincipalId),
+    ) -> Result<Installation, InstallError> {
         let wanted = self.at_hand(plugin, version)?;
         let chosen = self.plugins.chosen(self.installations.of(organization.id).await?);
         let before = chosen.installation(plugin);
@@ -93,7 +106,8 @@ impl App {
         let installation = Installation {
             plugin: Arc::clone(&wanted.manifest.id),
             version: Arc::clone(&wanted.manifest.version),
-            enabled: true,
+            // What was switched off stays so: its people decided that, and not whoever brings a version.
+            enabled: before.is_none_or(|one| one.enabled),
             pinned: before.is_some_and(|one| one.pinned),
             capabilities: capabilities::of(&wanted.manifest),
             fault: None,

@@ -323,7 +323,7 @@ impl App {
             );
         }
         let ground = Ground {
-            declared: plugins.iter().map(|plugin| Arc::clone(&plugin.manifest.records)).collect(),
+            declared: plugins.iter().map(|plugin| plugin.as_agreed(chosen.agreed(plugin))).collect(),
             organization: Arc::clone(organization),
             settings: Arc::new(settings),
         };

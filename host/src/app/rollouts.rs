@@ -68,14 +68,10 @@ impl App {
         Ok(())
     }
 
-    /// Who has an older version and did not pin it, nor failed with this one.
+    /// Who runs an older version and did not pin it, nor failed with this one.
     async fn behind(&self, plugin: &str, version: &str) -> Result<Vec<OrganizationId>, InstallError> {
-        let behind = |one: &Installation| {
-            let failed = one.fault.as_ref().is_some_and(|(tried, _)| tried == version);
-            !one.pinned && !failed && super::installing::older(&one.version, version)
-        };
         let having = self.installations.having(plugin).await?;
-        Ok(having.into_iter().filter(|(_, one)| behind(one)).map(|(id, _)| id).collect())
+        Ok(having.into_iter().filter(|(_, one)| is_behind(one, version)).map(|(id, _)| id).collect())
     }
 
     async fn carry(self, rollout: Rollout) {
@@ -88,10 +84,20 @@ impl App {
     }
 
     async fn carry_through(&self, rollout: Rollout) -> Result<RolloutState, InstallError> {
-        let (mut done, mut failed) = (rollout.done, rollout.failed);
-        let rollout = Arc::new(rollout);
-        let mut waiting = self.behind(&rollout.plugin, &rollout.version).await?.into_iter();
         let mut running = JoinSet::new();
+        let ended = self.carry_with(Arc::new(rollout), &mut running).await;
+        // Dropped, they would stop in the middle.
+        while running.join_next().await.is_some() {}
+        ended
+    }
+
+    async fn carry_with(
+        &self,
+        rollout: Arc<Rollout>,
+        running: &mut JoinSet<Result<(), InstallError>>,
+    ) -> Result<RolloutState, InstallError> {
+        let (mut done, mut failed) = (rollout.done, rollout.failed);
+        let mut waiting = self.behind(&rollout.plugin, &rollout.version).await?.into_iter();
         loop {
             while running.len() < AT_ONCE {
                 let Some(organization) = waiting.next() else { break };
@@ -121,10 +127,23 @@ impl App {
     async fn bring(&self, organization: OrganizationId, rollout: &Rollout) -> Result<(), InstallError> {
         let organization = self.organizations.get(organization).await.map_err(AppError::from)?;
         let wanted = (&*rollout.plugin, &*rollout.version);
-        let brought = self.install(&organization, wanted, &rollout.capabilities, rollout.by).await;
+        let alone = self.alone(organization.id).await;
+        // It may have been pinned, switched off or upgraded since the list was made.
+        let installations = self.installations.of(organization.id).await?;
+        if !installations.iter().any(|one| one.plugin == rollout.plugin && is_behind(one, &rollout.version)) {
+            return Ok(());
+        }
+        let brought =
+            self.install_alone(&alone, &organization, wanted, (&rollout.capabilities, rollout.by)).await;
         if let Err(error) = &brought {
             tracing::warn!(rollout = %rollout.id, organization = %organization.slug, %error, "a version was not installed");
         }
         brought.map(drop)
     }
+}
+
+/// Whether a roll-out of this version reaches the organization that has this.
+fn is_behind(one: &Installation, version: &str) -> bool {
+    let failed = one.fault.as_ref().is_some_and(|(tried, _)| tried == version);
+    one.enabled && !one.pinned && !failed && super::installing::older(&one.version, version)
 }

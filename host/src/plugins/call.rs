@@ -232,6 +232,11 @@ pub(super) fn run<T>(
 ) -> Result<T, RecordError> {
     let (engine, organization) = (ground.engine().clone(), ground.scope().organization.id);
     let watch = plugin.watches.of(organization, plugin);
+    // Asked without taking: a trial that is taken here and refused there would be lost.
+    if let Some(until) = plugin.fleet.shut_until(engine.now()) {
+        watch.refused(kind);
+        return Err(paused(plugin, until - engine.now()));
+    }
     let admitted = watch.admit(kind, engine.now()).map_err(|wait| paused(plugin, wait))?;
     let everywhere = plugin.fleet.admit(engine.now()).map_err(|wait| {
         watch.refused(kind);

@@ -1,9 +1,10 @@
 //! What a plugin is able to do in an organization, as words that an administrator agrees to when it is installed, and what
 //! a version can do that another could not. Pure.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::{Limits, Manifest};
+use crate::records::schema::Reading;
 
 /// Words such as `permission:records.as-plugin`, `requires:crm`, `reads:crm.accounts:industry`, `grant:member:notes.note:read:own` and
 /// `limit:memory_mib:128`, a limit of calls above the usual.
@@ -28,6 +29,15 @@ pub fn of(manifest: &Manifest) -> Capabilities {
         all.extend(grant.actions.iter().map(|action| format!("grant:{role}:{object}:{action}:{scope}")));
     }
     all
+}
+
+/// The readings, as `crm.accounts`, of which every column was agreed to.
+pub(super) fn readings(manifest: &Manifest, agreed: &Capabilities) -> HashSet<String> {
+    let all = manifest.reads().iter().filter(|reading| {
+        let view = reading.key();
+        reading.columns.iter().all(|column| agreed.contains(&format!("reads:{view}:{column}")))
+    });
+    all.map(Reading::key).collect()
 }
 
 /// Whether a word is a limit of which more was agreed to.

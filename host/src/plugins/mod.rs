@@ -237,6 +237,20 @@ impl Plugin {
         self.fleet.trip(now);
     }
 
+    /// What it declares, reading of other plugins what was agreed to and no more. What is part of the installation, its
+    /// operator chose himself.
+    pub(crate) fn as_agreed(&self, agreed: Option<&capabilities::Capabilities>) -> Arc<Module> {
+        let records = &self.manifest.records;
+        let (false, Some(agreed)) = (matches!(self.trust, Trust::Core | Trust::Local), agreed) else {
+            return Arc::clone(records);
+        };
+        let granted = capabilities::readings(&self.manifest, agreed);
+        if records.between.reads.iter().all(|reading| granted.contains(&reading.key())) {
+            return Arc::clone(records);
+        }
+        Arc::new(Module { between: records.between.granting(&granted), ..(**records).clone() })
+    }
+
     /// Its entities as the organization of this scope has them: with the fields that it added.
     pub(crate) fn module<'a>(&self, scope: &'a Scope) -> Result<&'a Arc<Module>, RecordError> {
         scope.module(&self.manifest.id).ok_or(RecordError::NotFound)

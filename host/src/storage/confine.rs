@@ -17,7 +17,7 @@ use rusqlite::limits::Limit;
 use super::FileKind;
 use super::error::StorageError;
 use super::limits::{self, HOST_LIMITS, PLUGIN_LIMITS};
-use super::watchdog::{PATIENCE, Watchdog};
+use super::watchdog::{LEAST, PATIENCE, Watchdog};
 
 /// With whose rights a plugin's statement reads.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -101,7 +101,10 @@ impl Watch {
         Limited {
             watch: self,
             before: earlier(&self.deadline, nanos(now + after)),
-            before_overdue: earlier(&self.overdue, nanos(now.saturating_add(after.saturating_mul(PATIENCE)))),
+            before_overdue: earlier(
+                &self.overdue,
+                nanos(now.saturating_add(after.saturating_mul(PATIENCE).max(LEAST))),
+            ),
         }
     }
 

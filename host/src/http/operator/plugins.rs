@@ -1,6 +1,8 @@
 //! Plugins over the socket: the operations of the platform's plane at the same addresses, `/admin/v1/…`, and the same log.
 //! The operator needs no token and no role.
 
+use std::sync::Arc;
+
 use poem::endpoint::Endpoint;
 use poem::{Request, Response};
 
@@ -13,13 +15,13 @@ const HERE: &str = "local socket";
 
 /// Asks the plane's desk in the operator's name.
 pub(super) struct Plugins {
-    desk: Desk,
+    desk: Arc<Desk>,
     operator: Signed,
 }
 
 impl Plugins {
     pub(super) fn new(app: &App) -> Self {
-        Self { desk: desk_of_plugins(app), operator: Signed::operator() }
+        Self { desk: desk_of_plugins(app).into(), operator: Signed::operator() }
     }
 }
 

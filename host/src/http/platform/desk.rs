@@ -1,14 +1,19 @@
 //! The operations themselves, for whoever was let in: what a request to them may bring, and the log of what became of it.
 
+use std::sync::Arc;
+
 use poem::endpoint::{BoxEndpoint, Endpoint};
 use poem::http::{HeaderValue, StatusCode, header};
 use poem::{EndpointExt, IntoEndpoint, Request, Response};
 use poem_openapi::{OpenApi, OpenApiService};
+use tracing::Instrument as _;
 
 use crate::http::address::no_route;
 use crate::http::body;
 use crate::http::problem::Problem;
 use crate::http::query::QueryTable;
+use crate::http::request;
+use crate::ids::RequestId;
 use crate::platform::Platform;
 use crate::plugins::LARGEST;
 
@@ -45,8 +50,22 @@ impl Desk {
         })
     }
 
-    /// Serves the request, and writes down who asked from where and what became of it.
+    /// Serves the request, and writes down who asked from where and what became of it. Both to the end, also when nobody waits
+    /// for the answer any more: a plugin must not be left half installed, nor a step unrecorded.
     pub(in crate::http) async fn serve(
+        self: &Arc<Self>,
+        operation: &Operation,
+        request: Request,
+        (acting, address): (Acting, &str),
+    ) -> poem::Result<Response> {
+        let (desk, operation, address) = (Arc::clone(self), operation.clone(), address.to_owned());
+        let id = request::current().unwrap_or_else(RequestId::new);
+        let work = async move { desk.done(&operation, request, (acting, &address)).await };
+        let served = tokio::spawn(request::serving(id, work.in_current_span())).await;
+        served.map_err(|error| Problem::internal(&error))?
+    }
+
+    async fn done(
         &self,
         operation: &Operation,
         mut request: Request,

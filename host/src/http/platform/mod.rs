@@ -71,7 +71,7 @@ pub(in crate::http) fn desk_of_plugins(app: &App) -> Desk {
 }
 
 struct Plane {
-    desk: Desk,
+    desk: Arc<Desk>,
     proxies: TrustedProxies,
     document: Arc<str>,
     attempts: DefaultKeyedRateLimiter<IpNet>,
@@ -87,7 +87,7 @@ impl Plane {
         let mut document = serde_json::from_str(&service.spec())?;
         upgrade(&mut document);
         Ok(Self {
-            desk: Desk::of(platform, service),
+            desk: Desk::of(platform, service).into(),
             proxies,
             document: document.to_string().into(),
             attempts: RateLimiter::keyed(Quota::per_minute(ATTEMPTS)),

@@ -34,6 +34,7 @@ impl Acting {
 }
 
 /// One operation of the document.
+#[derive(Clone)]
 pub(in crate::http) struct Operation {
     method: Method,
     path: String,

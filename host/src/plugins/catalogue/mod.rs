@@ -177,7 +177,8 @@ impl Catalogue {
             None if store::add_version(self.control.pool(), &version).await? => version,
             None => return Err(published(&version)),
         };
-        if version.killed.is_none() {
+        // The one that runs already knows whether it is paused, and nobody needs to be made ready anew.
+        if version.killed.is_none() && self.plugins.version(&version.plugin, &version.version).is_none() {
             self.plugins.shelve(plugin);
         }
         Ok(version)

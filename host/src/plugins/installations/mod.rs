@@ -183,6 +183,12 @@ impl Chosen {
         self.plugins.iter().find(|plugin| &*plugin.manifest.id == id)
     }
 
+    /// What was agreed to for this plugin; `None`: nothing was asked.
+    #[must_use]
+    pub fn agreed(&self, plugin: &Plugin) -> Option<&Capabilities> {
+        self.installation(&plugin.manifest.id).map(|one| &one.capabilities)
+    }
+
     /// What was said about the plugin with this id; `None`: nothing.
     #[must_use]
     pub fn installation(&self, id: &str) -> Option<&Installation> {
@@ -192,13 +198,17 @@ impl Chosen {
 
 impl Plugins {
     /// The versions that run where these are the installations: of each plugin the installed one if it is enabled and at
-    /// hand, and the usual one of a plugin that nothing was said about.
+    /// hand, and the usual one of a plugin that nothing was said about. The usual one, too, where the installed one went with
+    /// an earlier release of this installation and was not pinned.
     #[must_use]
     pub fn chosen(&self, installations: Arc<[Installation]>) -> Chosen {
         let shelf = self.shelf.now();
-        let said = |id: &str| installations.iter().any(|one| &*one.plugin == id);
-        let mut all: Vec<Arc<Plugin>> =
-            self.usual().into_iter().filter(|plugin| !said(&plugin.manifest.id)).collect();
+        let said = |id: &str| installations.iter().find(|one| &*one.plugin == id);
+        let follows = |one: &Installation| {
+            one.enabled && !one.pinned && self.version(&one.plugin, &one.version).is_none()
+        };
+        let usual = |plugin: &Arc<Plugin>| said(&plugin.manifest.id).is_none_or(follows);
+        let mut all: Vec<Arc<Plugin>> = self.usual().into_iter().filter(usual).collect();
         let running = installations.iter().filter(|one| one.enabled);
         all.extend(running.filter_map(|one| self.version(&one.plugin, &one.version)));
         all.sort_by(|one, other| one.manifest.id.cmp(&other.manifest.id));
@@ -345,5 +355,41 @@ impl Installations {
         // Should the reading fail, the next who asks reads.
         self.known.remove(&organization);
         self.of(organization).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plugins::tests::{read, stand_in};
+    use crate::plugins::{Package, Trust};
+
+    #[test]
+    fn what_went_with_a_release_is_followed_unless_it_is_pinned_or_off() {
+        let folder = tempfile::tempdir().unwrap();
+        let package = Package {
+            name: "crm".to_owned(),
+            manifest: read("plugins/crm/manifest.json").into(),
+            component: stand_in().into(),
+            sql: b"".into(),
+            trust: Trust::Local,
+        };
+        let plugins = Plugins::load(vec![package], folder.path().to_owned(), [7; 32]).unwrap();
+        let runs = |version: &str, enabled, pinned| {
+            let installation = Installation {
+                plugin: "crm".into(),
+                version: version.into(),
+                enabled,
+                pinned,
+                capabilities: Capabilities::new(),
+                fault: None,
+                installed_at: 0,
+                updated_at: 0,
+            };
+            plugins.chosen(vec![installation].into()).plugin("crm").is_some()
+        };
+        assert!(runs("0.1.0", true, false) && runs("0.1.0", true, true));
+        assert!(runs("0.0.9", true, false), "the release that had it was replaced");
+        assert!(!runs("0.0.9", true, true) && !runs("0.0.9", false, false) && !runs("0.1.0", false, false));
     }
 }
