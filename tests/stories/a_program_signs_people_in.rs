@@ -121,7 +121,11 @@ pub(super) fn parameter(address: &str, name: &str) -> Option<String> {
 
 /// A code for the client, the consent given on the way.
 pub(super) fn code(door: &Client, cookie: &str, client: &Registered) -> String {
-    let mut next = location(&authorize(door, cookie, &asking(client, &[])));
+    code_with(door, cookie, client, &[])
+}
+
+fn code_with(door: &Client, cookie: &str, client: &Registered, changes: &[(&str, &str)]) -> String {
+    let mut next = location(&authorize(door, cookie, &asking(client, changes)));
     if let Some((_, request)) = next.split_once("/auth/consent#request=") {
         let path = format!("/oauth/consent/{request}");
         door.call("GET", &path).header("Cookie", cookie).send().ok();
@@ -343,4 +347,29 @@ fn the_consent_page_has_a_button_to_sign_out() {
     assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
     let cookie = sign_in(&acme, &person);
     door.call("GET", &format!("/oauth/consent/{request}")).header("Cookie", &cookie).send().ok();
+}
+
+#[test]
+fn a_program_that_acts_for_an_owner_makes_nothing_that_outlives_the_consent() {
+    let host = Host::start();
+    let acme = host.organization("acme", &[]);
+    let (person, door) = (member(&acme), acme.anonymous());
+    let scopes = "openid host.api-key:create host.client:create host.user:create host.team:read";
+    let client = json!({
+        "name": "Greedy", "kind": "native", "auth_method": "none", "grants": ["authorization_code"],
+        "scopes": scopes.split(' ').collect::<Vec<_>>(), "redirect_uris": ["http://127.0.0.1/cb"],
+    });
+    let client = registered(&acme, &person, &client);
+    let code = code_with(&door, &sign_in(&acme, &person), &client, &[("scope", scopes)]);
+    let token = exchange(&door, &client, &code).ok();
+    let greedy = acme.with_token(text(&token, "access_token"));
+    greedy.get("/api/v1/teams").ok();
+    greedy.post("/api/v1/api-keys", &json!({"name": "Robot", "role": "owner"})).problem(403, "forbidden");
+    let another = json!({
+        "name": "Another", "kind": "native", "auth_method": "none", "grants": ["authorization_code"],
+        "scopes": ["openid"], "redirect_uris": ["http://127.0.0.1/cb"],
+    });
+    greedy.post("/api/v1/clients", &another).problem(403, "forbidden");
+    let eve = json!({"name": "Eve", "email": "eve@acme.example", "roles": ["rep"]});
+    greedy.post("/api/v1/users", &eve).problem(403, "forbidden");
 }

@@ -65,7 +65,7 @@ fn provider(issuer: &str) -> Value {
 }
 
 /// A person of the organization with these roles, signed in.
-fn person(acme: &Organization<'_>, name: &str, roles: &[&str]) -> Client {
+pub(super) fn person(acme: &Organization<'_>, name: &str, roles: &[&str]) -> Client {
     let owner = acme.owner_in_person();
     let email = format!("{name}@acme.example");
     let user = owner.post("/api/v1/users", &json!({"name": name, "email": email, "roles": roles})).created();
@@ -154,6 +154,20 @@ fn c19_who_arranges_providers_gives_no_role_that_they_lack() {
         assert!(matches!(refused.status(), 403 | 422), "{role}: {}", refused.text());
     }
     delegate.patch(&path, &json!({"group_roles": giving("rep")})).ok();
+    // Whom the organization believes about addresses and second factors, and who that is, owners say.
+    for change in [
+        json!({"authoritative": true}),
+        json!({"second_factor_acrs": ["aal2"]}),
+        json!({"issuer": Issuer::good().address}),
+        json!({"client_id": "mine"}),
+    ] {
+        delegate.patch(&path, &change).problem(403, "forbidden");
+    }
+    let mut new = provider(&address);
+    (new["name"], new["authoritative"]) = (json!("Believed"), json!(true));
+    delegate.post(PROVIDERS, &new).problem(403, "forbidden");
+    owner.patch(&path, &json!({"authoritative": true})).ok();
+    delegate.patch(&path, &json!({"name": "Corporation", "authoritative": true})).ok();
     let mine = owner.get("/api/v1/users").ok();
     let mine = mine["data"].as_array().unwrap().iter().find(|one| one["name"] == "dee").unwrap().clone();
     let raised = delegate.patch(&format!("/api/v1/users/{}", id(&mine)), &json!({"roles": ["manager"]}));
@@ -226,6 +240,22 @@ fn b28_nobody_is_linked_without_proving_who_they_are() {
     assert_eq!((wrong.header("set-cookie"), &wrong.json()["authorization_url"]), (None, &Value::Null));
     acme.owner().post(&path, &json!({"password": PASSWORD})).problem(403, "forbidden");
     assert!(text(&ann.post(&path, &json!({"password": PASSWORD})).ok(), "authorization_url").contains("/a?"));
+}
+
+#[test]
+fn a_provider_that_becomes_another_one_forgets_who_was_on_the_way_and_who_was_who() {
+    let host = host();
+    let acme = host.organization("acme", &[]);
+    let (issuer, owner) = (Issuer::good(), acme.owner_in_person());
+    let made = owner.post(PROVIDERS, &provider(&issuer.address)).created();
+    let path = format!("{PROVIDERS}/{}", id(&made));
+    let (state, cookie) = departed(&acme, id(&made));
+    owner.patch(&path, &json!({"name": "Still the same"})).ok();
+    let (other, elsewhere) = departed(&acme, id(&made));
+    owner.patch(&path, &json!({"client_id": "another", "client_secret": "canary-two"})).ok();
+    refused(&returned(&acme, id(&made), &state, &cookie));
+    refused(&returned(&acme, id(&made), &other, &elsewhere));
+    assert!(!issuer.was_brought_a_code());
 }
 
 #[test]

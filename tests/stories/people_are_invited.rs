@@ -93,6 +93,21 @@ fn an_invitation_comes_by_mail_and_makes_one_password() {
 }
 
 #[test]
+fn an_invitation_that_went_to_an_earlier_address_is_dead() {
+    let host = Host::start();
+    let acme = host.organization("acme", &[]);
+    let owner = acme.owner();
+    let ann = owner.post(USERS, &somebody("ann", "rep")).created();
+    let (path, first) = (format!("{USERS}/{}", id(&ann)), invited(&host, "ann"));
+    let same = text(&ann, "email").to_owned();
+    owner.patch(&path, &json!({"email": same, "name": "Anna"})).ok();
+    owner.get(&format!("{path}/invitation")).ok();
+    owner.patch(&path, &json!({"email": "anna@acme.example"})).ok();
+    accept(&acme, &first).problem(401, "invalid_setup_token");
+    owner.get(&format!("{path}/invitation")).problem(404, "invitation_not_found");
+}
+
+#[test]
 fn an_invitation_that_was_sent_again_or_taken_back_is_dead() {
     let host = Host::start();
     let acme = host.organization("acme", &[]);

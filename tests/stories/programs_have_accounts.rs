@@ -216,6 +216,18 @@ fn a_client_that_acts_as_a_program_administers_nobody() {
     let robot = acme.with_token(text(&token.json(), "access_token"));
     let eve = json!({"name": "Eve", "email": "eve@acme.example", "roles": ["rep"]});
     robot.post("/api/v1/users", &eve).problem(403, "forbidden");
+
+    // Whoever gets its secret is the program, so it is not for those who are less.
+    let row = json!({
+        "subject": "role:rep", "object": "host.client", "action": "update", "scope": "org",
+        "effect": "allow", "reason": "they look after clients",
+    });
+    boss.post("/api/v1/policies", &row).created();
+    let rita = super::a_provider_is_swapped::person(&acme, "rita", &["rep"]);
+    let path = format!("/api/v1/clients/{}", id(&made["client"]));
+    rita.post(&format!("{path}/rotate-secret"), &json!({})).problem(403, "forbidden");
+    rita.patch(&path, &json!({"name": "Mine"})).problem(403, "forbidden");
+    boss.post(&format!("{path}/rotate-secret"), &json!({})).success();
 }
 
 #[test]

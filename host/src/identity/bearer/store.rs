@@ -63,6 +63,8 @@ pub(super) fn find_bearer(
     found.principal.session = claims.session;
     if claims.client.is_some() {
         found.principal.limits = Some(claims.scope.split_ascii_whitespace().map(Arc::from).collect());
+        // Whom a program acts for did not sign in here: it makes nobody who outlives what was consented to.
+        found.principal.administers = false;
     }
     Ok(Some(found))
 }

@@ -318,7 +318,9 @@ pub(in crate::identity) fn take_totp(
     let pause =
         if stored.failures < TRIES { totp::STEP } else { pause_after(stored.failures).max(totp::STEP) };
     let over = now.saturating_sub(stored.window_start) >= pause;
-    if stored.tries >= TRIES && !over {
+    // Five at first, then one for each pause: otherwise somebody who has the password guesses one in time.
+    let most = if stored.failures < TRIES { TRIES } else { 1 };
+    if stored.tries >= most && !over {
         let left = stored.window_start.saturating_add(pause).saturating_sub(now).saturating_add(999) / 1_000;
         return Ok(Outcome::Slowed(u64::try_from(left).unwrap_or(1).max(1)));
     }

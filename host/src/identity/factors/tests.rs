@@ -177,6 +177,29 @@ async fn another_persons_code_is_wrong_and_guessing_is_slowed_down() {
 }
 
 #[tokio::test]
+async fn after_five_wrong_codes_one_is_looked_at_in_each_pause() {
+    let world = World::new();
+    let Enrolled { ann, .. } = enrolled(&world).await;
+    let (cookie, _) = password_said(&world).await;
+    let wrong = |right: &str| if right == "000000" { "000001" } else { "000000" };
+    for _ in 0..TRIES {
+        let wrong = wrong(&code(&world, ann.id));
+        let refused = world.identity.login_totp(&world.acme, &cookie, wrong, &visitor()).await;
+        assert!(matches!(refused, Err(IdentityError::InvalidCredentials)));
+    }
+    world.clock.advance(30_000);
+    let refused =
+        world.identity.login_totp(&world.acme, &cookie, wrong(&code(&world, ann.id)), &visitor()).await;
+    assert!(matches!(refused, Err(IdentityError::InvalidCredentials)), "the pause is over");
+    let right = code(&world, ann.id);
+    let slowed = world.identity.login_totp(&world.acme, &cookie, &right, &visitor()).await;
+    assert!(matches!(slowed, Err(IdentityError::Throttled { .. })), "and the next one began");
+    world.clock.advance(30_000);
+    let right = code(&world, ann.id);
+    world.identity.login_totp(&world.acme, &cookie, &right, &visitor()).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_recovery_code_is_good_once_however_it_is_typed_and_its_person_is_told() {
     let world = World::new();
     let Enrolled { ann, codes, .. } = enrolled(&world).await;

@@ -132,6 +132,7 @@ impl Federation {
             });
         }
         let secret = self.sealed(by.organization, fresh.id, change.client_secret.clone().flatten())?;
+        vouches(by, &fresh, &change)?;
         let provider = changed(by, fresh, change, now)?;
         self.identity
             .write(by, move |connection| {
@@ -145,7 +146,8 @@ impl Federation {
             .await
     }
 
-    /// Changes a provider. Another issuer or client clears the secret, unless the change brings a new one.
+    /// Changes a provider. Another issuer or client clears the secret, unless the change brings a new one, and forgets who is
+    /// who there.
     ///
     /// # Errors
     /// As [`Federation::create_provider`]; [`IdentityError::ProviderNotFound`], [`IdentityError::VersionConflict`].
@@ -175,6 +177,12 @@ impl Federation {
                 let same =
                     !moved && change.client_id.as_ref().is_none_or(|client| *client == before.client_id);
                 let secret = if change.client_secret.is_some() { given } else { secret.filter(|_| same) };
+                if !same {
+                    owners_only(&caller)?;
+                    // A subject is somebody at one issuer, and may be somebody else at another one or for another client.
+                    store::forget_subjects(connection, id)?;
+                }
+                vouches(&caller, &before, &change)?;
                 let endpoints = endpoints.unwrap_or_else(|| before.endpoints.clone());
                 let after = changed(&caller, Provider { endpoints, ..before }, change, now)?;
                 let after = Provider { has_secret: secret.is_some(), ..after };
@@ -245,6 +253,21 @@ pub(super) fn purpose(organization: OrganizationId, id: ProviderId) -> String {
 fn covers_all(by: &Principal, mapped: &[GroupRole]) -> Result<(), IdentityError> {
     let roles: Vec<String> = mapped.iter().map(|entry| entry.role.clone()).collect();
     if roles.is_empty() { Ok(()) } else { covers(by, &roles) }
+}
+
+/// Only owners say who else is believed about everybody, owners included.
+fn owners_only(by: &Caller) -> Result<(), IdentityError> {
+    covers(&by.principal, &[OWNER.to_owned()])
+}
+
+/// Whether a change has the provider believed further than before: on addresses, or on second factors.
+fn vouches(by: &Caller, before: &Provider, change: &ProviderChange) -> Result<(), IdentityError> {
+    let addresses = change.authoritative == Some(true) && !before.authoritative;
+    let factors = change
+        .second_factor_acrs
+        .as_ref()
+        .is_some_and(|acrs| acrs.iter().any(|acr| !before.second_factor_acrs.contains(acr)));
+    if addresses || factors { owners_only(by) } else { Ok(()) }
 }
 
 fn changed(

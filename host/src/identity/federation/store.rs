@@ -94,12 +94,18 @@ pub(super) fn list_providers(connection: &Connection) -> Result<Vec<Provider>> {
     Ok(statement.query_map([], read)?.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Removes a provider and everything that names it; `false` when there is none.
-pub(super) fn delete_provider(connection: &Connection, id: ProviderId) -> Result<bool> {
+/// Forgets who is who at a provider, and whoever is on the way there.
+pub(super) fn forget_subjects(connection: &Connection, id: ProviderId) -> Result<()> {
     connection.execute("delete from federated_identities where provider_id = ?1", [id.as_bytes()])?;
     connection
         .execute("delete from _stoa_federation_transactions where provider_id = ?1", [id.as_bytes()])?;
     connection.execute("delete from _stoa_federation_vouchers where provider_id = ?1", [id.as_bytes()])?;
+    Ok(())
+}
+
+/// Removes a provider and everything that names it; `false` when there is none.
+pub(super) fn delete_provider(connection: &Connection, id: ProviderId) -> Result<bool> {
+    forget_subjects(connection, id)?;
     Ok(connection.execute("delete from identity_providers where id = ?1", [id.as_bytes()])? == 1)
 }
 

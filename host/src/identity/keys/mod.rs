@@ -41,6 +41,12 @@ pub(in crate::identity) fn administers(by: &Principal) -> Result<(), IdentityErr
     by.administers.then_some(()).ok_or(IdentityError::KeyCannotAdminister)
 }
 
+/// Keys, services and programs that act for somebody make no credentials: these would outlive them, and their limits.
+pub(in crate::identity) fn people_only(by: &Principal) -> Result<(), IdentityError> {
+    let person = matches!(by.kind, PrincipalKind::User | PrincipalKind::Platform) && by.limits.is_none();
+    person.then_some(()).ok_or(IdentityError::KeyCannotCreateKeys)
+}
+
 impl Identity {
     /// Creates a key and tells its secret, this once.
     ///
@@ -52,9 +58,7 @@ impl Identity {
         by: &Caller,
         new: NewApiKey,
     ) -> Result<(ApiKey, ApiKeySecret), IdentityError> {
-        if !matches!(by.principal.kind, PrincipalKind::User | PrincipalKind::Platform) {
-            return Err(IdentityError::KeyCannotCreateKeys);
-        }
+        people_only(&by.principal)?;
         let key = self.new_key(by, new)?;
         let random = secret::random()?;
         let text = ApiKeySecret::new(key.id, &random);

@@ -35,6 +35,8 @@ use crate::identity::{Identity, IdentityError, secret};
 use crate::ids::{OrganizationId, PrincipalId, RecordId, RequestId};
 use crate::organizations::{Organization, Status};
 
+pub(super) use store::drop_links;
+
 pub use attempt::Proof;
 pub use breached::Breached;
 pub use hasher::Cost;

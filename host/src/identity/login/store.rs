@@ -209,7 +209,7 @@ pub(super) fn take_link(connection: &Connection, hash: &[u8; 32]) -> Result<bool
 }
 
 /// Makes void what was sent to reset the password or to change the address.
-pub(super) fn drop_links(connection: &Connection, user: PrincipalId) -> Result<()> {
+pub(in crate::identity) fn drop_links(connection: &Connection, user: PrincipalId) -> Result<()> {
     let sql = "delete from _stoa_mail_links where user_id = ?1 and purpose <> 'email_undo'";
     connection.execute(sql, [user.as_bytes()])?;
     Ok(())

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use crate::caller::Caller;
 use crate::identity::keys::administers;
 use crate::identity::sign_ins::{EventKind, deed, record};
-use crate::identity::{Identity, IdentityError, PLATFORM, sessions};
+use crate::identity::{Identity, IdentityError, PLATFORM, login, sessions};
 use crate::ids::{OrganizationId, PrincipalId, TeamId};
 use crate::storage::Connection;
 
@@ -98,6 +98,12 @@ impl Identity {
             store::update_user(connection, &after)?;
             if let Some(email) = email {
                 store::set_email(connection, id, email.as_ref().map(|email| (email.as_str(), email.key())))?;
+                let moved = before.email.as_deref() != email.as_ref().map(Email::as_str);
+                if moved {
+                    // Whoever reads the earlier address must not choose a password with what was sent there.
+                    store::delete_invitation(connection, id)?;
+                    login::drop_links(connection, id)?;
+                }
             }
             if let Some(team) = change.team {
                 team.map(|team| team::check(connection, team)).transpose()?;

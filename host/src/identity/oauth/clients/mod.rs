@@ -11,7 +11,8 @@ mod store;
 
 use super::grants;
 use super::opaque::Kind;
-use crate::caller::{Caller, PrincipalKind};
+use crate::caller::{Caller, Principal, PrincipalKind};
+use crate::identity::keys::people_only;
 use crate::identity::people::covers;
 use crate::identity::{Identity, IdentityError, secret};
 use crate::ids::{ClientId, OrganizationId};
@@ -31,7 +32,7 @@ impl Identity {
         by: &Caller,
         new: NewClient,
     ) -> Result<(Client, Option<ClientSecret>), IdentityError> {
-        people_only(by)?;
+        people_only(&by.principal)?;
         let now = self.clock.now();
         let client = Client {
             id: ClientId::new(),
@@ -99,7 +100,8 @@ impl Identity {
         id: ClientId,
         change: ClientChange,
     ) -> Result<Client, IdentityError> {
-        people_only(by)?;
+        people_only(&by.principal)?;
+        self.covers_service(by, id)?;
         let (caller, now) = (by.principal.id, self.clock.now());
         self.write(by, move |connection| {
             let before = get(connection, id)?;
@@ -122,7 +124,7 @@ impl Identity {
     /// # Errors
     /// [`IdentityError::ClientNotFound`].
     pub async fn delete_client(&self, by: &Caller, id: ClientId) -> Result<(), IdentityError> {
-        people_only(by)?;
+        people_only(&by.principal)?;
         let now = self.clock.now();
         self.write(by, move |connection| {
             get(connection, id)?;
@@ -141,7 +143,8 @@ impl Identity {
         by: &Caller,
         id: ClientId,
     ) -> Result<(Client, ClientSecret), IdentityError> {
-        people_only(by)?;
+        people_only(&by.principal)?;
+        self.covers_service(by, id)?;
         let (secret, hash) = self.fresh_secret(id)?;
         let (caller, now) = (by.principal.id, self.clock.now());
         let client = self
@@ -166,6 +169,14 @@ impl Identity {
         Ok((ClientSecret(text), hash))
     }
 
+    /// Whoever gives a client another secret or other keys can be the service account that it acts as.
+    fn covers_service(&self, by: &Caller, id: ClientId) -> Result<(), IdentityError> {
+        match self.client(by.organization, id)?.service.map(|id| self.principal(by.organization, id)) {
+            Some(found) => found?.map_or(Ok(()), |found| covers_all_of(&by.principal, &found)),
+            None => Ok(()),
+        }
+    }
+
     /// A client acts as a service account that has no more than who registers it.
     fn check_service(&self, by: &Caller, client: &Client) -> Result<(), IdentityError> {
         let Some(service) = client.service else { return Ok(()) };
@@ -174,16 +185,12 @@ impl Identity {
             let reason = "there is no such service account";
             return Err(IdentityError::Invalid { field: "service_account", reason });
         };
-        covers(&by.principal, &found.roles.iter().map(ToString::to_string).collect::<Vec<_>>())
+        covers_all_of(&by.principal, &found)
     }
 }
 
-/// Keys and services make no clients: they would outlive them.
-fn people_only(by: &Caller) -> Result<(), IdentityError> {
-    match by.principal.kind {
-        PrincipalKind::User | PrincipalKind::Platform => Ok(()),
-        _ => Err(IdentityError::KeyCannotCreateKeys),
-    }
+fn covers_all_of(by: &Principal, other: &Principal) -> Result<(), IdentityError> {
+    covers(by, &other.roles.iter().map(ToString::to_string).collect::<Vec<_>>())
 }
 
 fn get(connection: &Connection, id: ClientId) -> Result<Client, IdentityError> {
