@@ -196,6 +196,8 @@ fn holder(tx: &Tx, entity: &Entity, by: &By) -> Result<Option<RecordId>, RecordE
             let stored =
                 entity.field(key).and_then(|field| Some((field, input::field(field, value).ok()?.0)));
             let Some((field, stored)) = stored else { return Ok(None) };
+            // Whether there is one tells whether a record holds the value.
+            tx.scope.may_read(entity, field)?;
             store::holder(&tx.conn, entity, field, &stored, RecordId::new())
         }
     }

@@ -123,7 +123,8 @@ pub fn page(
     };
     let next_cursor = match ended {
         Some(ended) if !first(ended)? => {
-            Some(sealed(engine, &binding, &[Value::Integer(ended), Value::Text(amounts.written())]))
+            let amounts = amounts.written(|key| readable(scope, entity, key));
+            Some(sealed(engine, &binding, &[Value::Integer(ended), Value::Text(amounts)]))
         }
         _ => None,
     };

@@ -127,13 +127,13 @@ impl Place {
         })
     }
 
-    fn values(&self) -> [Value; 5] {
+    fn values(&self, scope: &Scope, entity: &Entity) -> [Value; 5] {
         [
             Value::Integer(self.changes),
             Value::Integer(self.events.0),
             self.events.1.into(),
             Value::Integer(self.children),
-            Value::Text(self.amounts.written()),
+            Value::Text(self.amounts.written(|key| readable(scope, entity, key))),
         ]
     }
 }
@@ -208,7 +208,7 @@ pub fn page(
     for next in found {
         data.push(item(scope, entity, next, &mut place, &names, &comments));
     }
-    let next_cursor = more.then(|| sealed(engine, &binding, &place.values()));
+    let next_cursor = more.then(|| sealed(engine, &binding, &place.values(scope, entity)));
     Ok(Page { data, next_cursor })
 }
 

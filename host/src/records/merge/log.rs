@@ -136,7 +136,7 @@ impl Records {
 }
 
 /// An object by field, without these.
-fn without(json: Json, masked: &[String]) -> Json {
+pub(super) fn without(json: Json, masked: &[String]) -> Json {
     match json {
         Json::Object(mut members) => {
             members.retain(|key, _| !masked.contains(key));

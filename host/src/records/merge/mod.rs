@@ -33,6 +33,7 @@ use serde_json::{Value as Json, json};
 use super::error::RecordError;
 use super::list::{self, View};
 use super::mutation::{self, Manner, Reply};
+use super::rights::masked_names;
 use super::schema::{Entity, Module};
 use super::tx::{Hooks, Tx};
 use super::{Records, Scope};
@@ -104,7 +105,7 @@ impl Records {
             let body = json!({
                 "merge": entry.shown(&kind.object),
                 "record": record,
-                "fields": images.origins,
+                "fields": log::without(images.origins, &masked_names(&tx.scope, &kind)),
                 "broken": images.broken,
                 "moved": log::listed(&log::followers(&tx.conn, &tx.scope, &tx.module, id, "moved")?),
             });

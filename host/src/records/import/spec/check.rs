@@ -36,7 +36,7 @@ impl Spec {
             let detail = format!("{whose} by their external id; name its source and column");
             faults.add("external_id", "required", detail);
         }
-        self.check_key(entity, &mut faults);
+        self.check_key(scope, entity, &mut faults);
         for (key, mapping) in &self.mapping {
             let at = format!("mapping/{}", key.replace('~', "~0").replace('/', "~1"));
             if mapping.column.is_none() == mapping.constant.is_none() {
@@ -101,7 +101,7 @@ impl Spec {
         }
     }
 
-    fn check_key(&self, entity: Option<&Entity>, faults: &mut Faults) {
+    fn check_key(&self, scope: &Scope, entity: Option<&Entity>, faults: &mut Faults) {
         let Some(key) = self.key_field() else {
             return;
         };
@@ -113,9 +113,10 @@ impl Spec {
             return faults.add("key", "invalid_key", detail.into());
         }
         let unique = |field: &Field| field.unique || matches!(field.kind, Kind::AutoNumber(_));
-        if key != "id" && !entity.field(key).is_some_and(unique) {
-            let unique: Vec<&str> =
-                entity.fields.iter().filter(|field| unique(field)).map(|field| &*field.key).collect();
+        // Finding a record by a field answers whether it holds the value.
+        if key != "id" && !scope.shown_field(entity, key).is_some_and(unique) {
+            let shown = |field: &&Field| unique(field) && scope.shows(entity, field);
+            let unique: Vec<&str> = entity.fields.iter().filter(shown).map(|field| &*field.key).collect();
             let known = [unique.as_slice(), &["id"]].concat().join("`, `");
             let detail = format!("records of {} are found by `{known}` or an external id", entity.object);
             return faults.add("key/field", "invalid_key", detail);
@@ -190,7 +191,7 @@ fn lookup_fault(scope: &Scope, target: &Target, by: &str) -> Option<String> {
                 return Some(format!("the organization has no {plugin}.{key} to look up"));
             };
             let source = by.strip_prefix("external_id:").is_some_and(|source| !source.is_empty());
-            if source || entity.field(by).is_some_and(finds) {
+            if source || scope.shown_field(&entity, by).is_some_and(finds) {
                 return None;
             }
             return Some(format!(
