@@ -1,10 +1,11 @@
 //! Roles and policies of an organization: made, checked whole, explained, in force at the next request.
 
 use serde_json::{Value, json};
-use stoa_testkit::Host;
-use stoa_tests::{count, id};
+use stoa_testkit::{Client, Host, Organization};
+use stoa_tests::{count, id, text};
 
 const ACCOUNTS: &str = "/api/v1/crm/accounts";
+const POLICIES: &str = "/api/v1/policies";
 
 fn row(subject: &str, action: &str, effect: &str) -> Value {
     json!({
@@ -147,4 +148,107 @@ fn an_administrator_sees_the_filter_that_lists_of_somebody_carry() {
     let stranger = json!({"principal": "nobody", "object": "crm.account", "action": "read"});
     owner.post("/api/v1/authz/filter", &stranger).expect(422);
     rep.post("/api/v1/authz/filter", &json!({"object": "crm.account", "action": "read"})).expect(403);
+}
+
+/// Somebody with this role, invited and logged in: what programs may do with the policy is less.
+fn in_person(acme: &Organization<'_>, role: &str) -> Client {
+    let (email, password) = ("eve@acme.example", "a walk under one roof");
+    let owner = acme.owner();
+    let user = json!({"name": "Eve", "email": email, "roles": [role]});
+    let user = owner.post("/api/v1/users", &user).created();
+    let invitation = owner.post(&format!("/api/v1/users/{}/invitation", id(&user)), &json!({})).created();
+    let (_, token) = text(&invitation, "setup_url").split_once("#token=").unwrap();
+    let door = acme.anonymous();
+    door.post("/api/v1/auth/setup", &json!({"token": token, "password": password})).success();
+    let session = door.post("/api/v1/auth/login", &json!({"email": email, "password": password})).ok();
+    acme.with_token(text(&session, "access_token"))
+}
+
+fn of_policy(subject: &str, action: &str, effect: &str) -> Value {
+    let mut row = row(subject, action, effect);
+    row["object"] = json!("host.policy");
+    row
+}
+
+#[test]
+fn nobody_grants_what_he_lacks_and_nobody_shuts_an_owner_out() {
+    let host = Host::start();
+    let acme = host.organization("acme", &["sales"]);
+    let (owner, boss) = (acme.owner(), acme.owner_in_person());
+    let delegate = json!({"name": "delegate", "label": "Delegate", "inherits": ["readonly"]});
+    owner.post("/api/v1/roles", &delegate).created();
+    for action in ["read", "update"] {
+        owner.post(POLICIES, &of_policy("role:delegate", action, "allow")).created();
+    }
+    let eve = in_person(&acme, "delegate");
+
+    eve.post(POLICIES, &row("role:rep", "delete", "allow")).problem(403, "grant_exceeds_own");
+    let made = json!({"name": "mine", "label": "Mine", "inherits": ["manager"]});
+    eve.post("/api/v1/roles", &made).problem(403, "grant_exceeds_own");
+    let denied = owner.post(POLICIES, &row("role:manager", "delete", "deny")).created();
+    let denied = format!("{POLICIES}/{}", id(&denied));
+    eve.delete(&denied).problem(403, "grant_exceeds_own");
+    owner.delete(&denied).expect(204);
+    let own = eve.post(POLICIES, &row("role:delegate", "read", "allow")).created();
+    eve.delete(&format!("{POLICIES}/{}", id(&own))).expect(204);
+
+    eve.post(POLICIES, &of_policy("role:delegate", "update", "deny")).problem(409, "would_lock_out");
+    let me = text(&boss.get("/api/v1/authz/me").ok(), "principal").to_owned();
+    let of_boss = of_policy(&format!("user:{me}"), "update", "deny");
+    eve.post(POLICIES, &of_boss).problem(403, "forbidden");
+    let team = owner.post("/api/v1/teams", &json!({"name": "Board"})).created();
+    owner.patch(&format!("/api/v1/users/{me}"), &json!({"team": id(&team)})).ok();
+    eve.post(POLICIES, &row(&format!("team:{}", id(&team)), "read", "deny")).problem(403, "forbidden");
+    // Whoever asks: somebody who owns the organization keeps the policy.
+    boss.post(POLICIES, &of_boss).problem(409, "would_lock_out");
+    owner.post(POLICIES, &of_boss).problem(409, "would_lock_out");
+    assert_eq!(boss.get(POLICIES).ok()["data"].as_array().unwrap().len(), 2, "the delegate's two rows");
+}
+
+#[test]
+fn a_row_on_what_is_not_licensed_any_more_keeps_nobody_out_and_counts_again_with_the_licence() {
+    const OPPORTUNITIES: &str = "/api/v1/sales/opportunities";
+    let mut host = Host::start();
+    let tokens = {
+        let acme = host.organization("acme", &["sales"]);
+        [acme.owner(), acme.key("rep")].map(|client| client.token().unwrap().to_owned())
+    };
+    let clients = |host: &Host| {
+        let [owner, rep] = &tokens;
+        [owner, rep].map(|token| Client::new(host.address(), "/t/acme", Some(token)))
+    };
+    let of_sales = |subject: &str, action: &str, effect: &str| {
+        let mut row = row(subject, action, effect);
+        row["object"] = json!("sales.opportunity");
+        row
+    };
+    let stale = |owner: &Client| -> Vec<Value> {
+        let listed = owner.get(POLICIES).ok();
+        listed["data"].as_array().unwrap().iter().map(|row| row["stale"].clone()).collect()
+    };
+    let [owner, rep] = clients(&host);
+    let allow = id(&owner.post(POLICIES, &of_sales("role:readonly", "update", "allow")).created()).to_owned();
+    let deny = id(&owner.post(POLICIES, &of_sales("role:rep", "read", "deny")).created()).to_owned();
+    rep.get(OPPORTUNITIES).problem(403, "forbidden");
+    assert_eq!(stale(&owner), [Value::Null, Value::Null]);
+
+    host.cli(&["license", "acme", "sales", "--revoke"]).ok();
+    rep.get(OPPORTUNITIES).problem(403, "license_required");
+    let other = owner.post(POLICIES, &row("role:rep", "update", "deny")).created();
+    owner.delete(&format!("{POLICIES}/{}", id(&other))).expect(204);
+
+    host.restart();
+    let [owner, rep] = clients(&host);
+    rep.get(ACCOUNTS).ok();
+    let gone = json!("there is no object `sales.opportunity`");
+    assert_eq!(stale(&owner), [gone.clone(), gone.clone()]);
+    assert_eq!(owner.get(&format!("{POLICIES}/{deny}")).ok()["stale"], gone);
+    owner.post(POLICIES, &of_sales("role:rep", "update", "deny")).expect(422);
+    owner.delete(&format!("{POLICIES}/{allow}")).expect(204);
+
+    host.cli(&["license", "acme", "sales"]).ok();
+    rep.get(OPPORTUNITIES).problem(403, "forbidden");
+    assert_eq!(stale(&owner), [Value::Null]);
+    owner.delete(&format!("{POLICIES}/{deny}")).expect(204);
+    rep.get(OPPORTUNITIES).ok();
 }

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::{App, AppError, Entered};
 use crate::caller::Caller;
-use crate::ids::OrganizationId;
+use crate::clock::UnixMillis;
+use crate::ids::{OrganizationId, PolicyId};
 use crate::policy::change::PolicyChange;
-use crate::policy::{Grant, PolicyError, PolicyIndex, Row};
+use crate::policy::{Grant, Origin, PolicyError, PolicyIndex, Row};
 use crate::records::rights::conditions::Reader;
 
 impl App {
@@ -59,8 +60,19 @@ impl App {
     }
 }
 
+impl Entered {
+    /// What a row of the organization's own speaks of that is not there now; nothing: all of it is there.
+    #[must_use]
+    pub fn stale(&self, caller: &Caller, id: PolicyId, now: UnixMillis) -> Option<String> {
+        let own = Origin::Added(id);
+        let told = self.policy.stale().iter().find(|fault| fault.origin == own);
+        let rule = || self.policy.rules().iter().find(|rule| rule.origin == own);
+        told.map(|fault| fault.what.clone()).or_else(|| fits(self, caller, &rule()?.row, now).err())
+    }
+}
+
 /// Whether a row's field and condition are those of records that the organization has.
-fn fits(entered: &Entered, caller: &Caller, row: &Row, now: crate::clock::UnixMillis) -> Result<(), String> {
+fn fits(entered: &Entered, caller: &Caller, row: &Row, now: UnixMillis) -> Result<(), String> {
     let (object, field) = row.object.split_once('#').map_or((&*row.object, None), |(o, f)| (o, Some(f)));
     let named = object.split_once('.');
     let entity = named.and_then(|(plugin, key)| {

@@ -6,10 +6,10 @@ use super::error::{Fault, Origin, PolicyError};
 use super::index::PolicyIndex;
 use super::overlay::{Addition, Overlay, Role, Words};
 use super::rows::{Grant, Row, SHIPPED_ROLES};
-use super::scope::Effect;
+use super::scope::{Effect, Scope};
 use super::subject::Subject;
 use super::{Policy, store};
-use crate::caller::{Caller, PrincipalKind};
+use crate::caller::{Caller, Principal, PrincipalKind};
 use crate::identity::Identity;
 use crate::ids::{OrganizationId, PolicyId};
 
@@ -53,7 +53,7 @@ impl Policy {
     ///
     /// # Errors
     /// [`PolicyError::Invalid`] with every fault; [`PolicyError::Lacking`] for what its author may not do himself;
-    /// [`PolicyError::LockedOut`]; [`PolicyError::Missing`], [`PolicyError::Stale`], [`PolicyError::Held`].
+    /// [`PolicyError::OwnersOnly`]; [`PolicyError::LockedOut`]; [`PolicyError::Missing`], [`PolicyError::Stale`], [`PolicyError::Held`].
     pub async fn change(
         &self,
         people: &Identity,
@@ -64,15 +64,19 @@ impl Policy {
     ) -> Result<Arc<PolicyIndex>, PolicyError> {
         let turn = self.turn(by.organization);
         let _turn = turn.lock().await;
-        let before = self.build(by.organization, grants, &self.overlay(people, by.organization)?).await?;
-        let mut overlay = self.overlay(people, by.organization)?;
+        let known = self.overlay(people, by.organization)?;
+        let before = self.build(by.organization, grants, &known).await?;
+        let mut overlay = known.clone();
         apply(&mut overlay, &change)?;
         let after = self.build(by.organization, grants, &overlay).await?;
-        let faults = misfits(&after.index, &change, fits);
+        let mut faults = unknown(&before.index, &after.index, &change);
+        faults.extend(misfits(&after.index, &change, fits));
         if !faults.is_empty() {
             return Err(PolicyError::Invalid(faults));
         }
         permitted(by, &before.index, &after.index, &change)?;
+        judged(by, &known, &before.index, &change)?;
+        owners_stay(by, &people.owners(by.organization)?, &after.index, &change)?;
         let author = by.principal.id;
         let store = move |connection: &crate::storage::Connection| match &change {
             PolicyChange::Add(added) => store::insert(connection, added).map(|()| true),
@@ -150,9 +154,20 @@ fn misfits(index: &PolicyIndex, change: &PolicyChange, fits: &Fits<'_>) -> Vec<F
     wrong.map(|what| Fault { origin: Origin::Added(addition.id), what }).collect()
 }
 
+/// What a change adds must speak of what there is. What was added before and is stale by now keeps nobody from changing
+/// something else, or from taking it away.
+pub(super) fn unknown(before: &PolicyIndex, after: &PolicyIndex, change: &PolicyChange) -> Vec<Fault> {
+    match change {
+        PolicyChange::Remove(_) | PolicyChange::End(_) => Vec::new(),
+        PolicyChange::Add(_) | PolicyChange::Make(_) | PolicyChange::Change(..) => {
+            after.stale().iter().filter(|fault| !before.stale().contains(fault)).cloned().collect()
+        }
+    }
+}
+
 /// Nobody grants what he lacks, and nobody locks himself out of the policy. Whoever allows, takes a deny away, or lets a
 /// role inherit must himself be able to do all that somebody else can do then.
-fn permitted(
+pub(super) fn permitted(
     by: &Caller,
     before: &PolicyIndex,
     after: &PolicyIndex,
@@ -193,11 +208,67 @@ fn permitted(
         let (object, action, scope) = (row.object.to_string(), row.action.to_string(), row.scope.as_str());
         return Err(PolicyError::Lacking { object, action, scope });
     }
-    let still = |action: &str| after.decide(principal, OBJECT, action).always();
-    if !["read", "update"].into_iter().all(still) {
-        return Err(PolicyError::LockedOut);
+    if administers(after, principal) { Ok(()) } else { Err(PolicyError::LockedOut) }
+}
+
+/// A row that decides nothing now comes back with what it speaks of, and nobody can be asked today whether he may do that
+/// himself: to take such a deny away, or to let a role inherit such an allow, takes an owner.
+pub(super) fn judged(
+    by: &Caller,
+    overlay: &Overlay,
+    before: &PolicyIndex,
+    change: &PolicyChange,
+) -> Result<(), PolicyError> {
+    if above(by) {
+        return Ok(());
     }
-    Ok(())
+    let asleep = |row: &&Addition| before.rules().iter().all(|rule| rule.origin != Origin::Added(row.id));
+    let mut rows = overlay.rows.iter().filter(asleep);
+    let row = match change {
+        PolicyChange::Remove(id) => rows.find(|row| row.id == *id && row.words.effect == "deny"),
+        PolicyChange::Make(role) | PolicyChange::Change(role, _) => rows.find(|row| {
+            let of = |name: &String| match Subject::parse(&row.words.subject) {
+                Some(Subject::Role(role)) => before.heritage(name).contains(&role),
+                _ => false,
+            };
+            row.words.effect == "allow" && role.inherits.iter().any(of)
+        }),
+        PolicyChange::Add(_) | PolicyChange::End(_) => None,
+    };
+    row.map_or(Ok(()), |row| {
+        let Words { object, action, scope, .. } = row.words.clone();
+        let scope = scope.parse().unwrap_or(Scope::Org).as_str();
+        Err(PolicyError::Lacking { object, action, scope })
+    })
+}
+
+/// The owners keep the policy: only an owner denies something to one of them, or to a team of theirs; and whatever is
+/// changed, by whomever, somebody who owns the organization may read and change the policy afterwards.
+pub(super) fn owners_stay(
+    by: &Caller,
+    owners: &[Principal],
+    after: &PolicyIndex,
+    change: &PolicyChange,
+) -> Result<(), PolicyError> {
+    let meant = |subject: &Subject| match subject {
+        Subject::User(id) => owners.iter().any(|owner| owner.id == *id),
+        Subject::Team(id) => owners.iter().any(|owner| owner.teams.contains(id)),
+        Subject::Role(_) | Subject::Service(_) => false,
+    };
+    let denies = added(after, change).is_some_and(|row| !allows(&row) && meant(&row.subject));
+    if denies && !above(by) {
+        return Err(PolicyError::OwnersOnly);
+    }
+    if owners.iter().any(|owner| administers(after, owner)) { Ok(()) } else { Err(PolicyError::LockedOut) }
+}
+
+/// Whether somebody may see and change the policy, whatever it says of single rows.
+pub(super) fn administers(index: &PolicyIndex, principal: &Principal) -> bool {
+    ["read", "update"].into_iter().all(|action| index.decide(principal, OBJECT, action).always())
+}
+
+fn above(by: &Caller) -> bool {
+    by.principal.kind == PrincipalKind::Platform || holds_owner(by)
 }
 
 fn holds_owner(by: &Caller) -> bool {

@@ -33,8 +33,11 @@ pub enum PolicyError {
         /// `org`
         scope: &'static str,
     },
-    /// The author of a change could not take it back.
-    #[error("with this change you could not change the policy any more")]
+    /// The author of a change is no owner, and denies something to one.
+    #[error("only an owner denies something to an owner, or to a team that an owner is in")]
+    OwnersOnly,
+    /// The author of a change, or every owner, could not take it back.
+    #[error("with this change you, or every owner, could not change the policy any more")]
     LockedOut,
     /// There is no such row or role of the organization's own.
     #[error("there is none of this organization's own with this name")]

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use casbin::{CoreApi, Enforcer, MgmtApi};
 
 use super::decision::{Decision, Term};
-use super::error::PolicyError;
+use super::error::{Fault, PolicyError};
 use super::label::{FieldUse, Label};
 use super::limits;
 use super::rows::{ROLE, Rows, Rule};
@@ -30,6 +30,7 @@ pub struct PolicyIndex {
     /// Heir and ancestor, without `role:`.
     links: Vec<(String, String)>,
     rules: Vec<Rule>,
+    stale: Vec<Fault>,
     clock: Clock,
 }
 
@@ -83,6 +84,7 @@ impl PolicyIndex {
             roles: roles.collect(),
             links: rows.links.iter().map(|(heir, ancestor)| (bare(heir), bare(ancestor))).collect(),
             rules: rows.rules,
+            stale: rows.stale,
             clock,
         };
         // Casbin walks its graph for every question, and only an heir is linked to anybody.
@@ -243,6 +245,12 @@ impl PolicyIndex {
     /// All objects with the actions that rows speak of.
     pub fn objects(&self) -> impl Iterator<Item = (&str, impl Iterator<Item = &str>)> {
         self.objects.iter().map(|(object, actions)| (&**object, actions.keys().map(|action| &**action)))
+    }
+
+    /// What of the organization's own speaks of something that is not there now, and of what.
+    #[must_use]
+    pub fn stale(&self) -> &[Fault] {
+        &self.stale
     }
 
     /// All rules.

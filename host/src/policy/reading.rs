@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::condition::Condition;
 use super::error::{Fault, Origin};
 use super::label::Label;
-use super::overlay::{Overlay, Words};
+use super::overlay::{Addition, Overlay, Words};
 use super::rows::{
     ACTIONS, Grant, Known, MAX_DEPTH, OWNER, ROLE, Row, Rule, SHIPPED_ROLES, base, is_host, is_name,
 };
@@ -19,6 +19,8 @@ pub(super) struct Reading {
     pub(super) rules: Vec<Rule>,
     pub(super) links: Vec<(String, String, Origin)>,
     pub(super) faults: Vec<Fault>,
+    /// What the organization added and what is gone since; see [`Reading::overlay`].
+    pub(super) stale: Vec<Fault>,
     /// Names and conditions stand in many rows and are kept once.
     names: HashSet<Arc<str>>,
     conditions: HashMap<String, Arc<Condition>>,
@@ -215,7 +217,10 @@ impl Reading {
         self.row(origin, row);
     }
 
-    /// What the organization added: about known objects, actions and roles only.
+    /// What the organization added. It spoke of objects, actions and roles that were there when it was added; a licence
+    /// that lapses, a plugin that is taken away, an entity that is removed takes them from under it. That is told, and
+    /// keeps nobody out: only what is being added is refused for it (see `change.rs`). What is not of the language at
+    /// all is a fault, whenever it was added.
     pub(super) fn overlay(&mut self, overlay: &Overlay, known: &Known) {
         let mut names: HashSet<&str> = HashSet::new();
         for (role, number) in overlay.roles.iter().zip(1..) {
@@ -225,31 +230,52 @@ impl Reading {
             }
             let mut seen = HashSet::new();
             for ancestor in &role.inherits {
-                let there =
-                    known.roles.contains(ancestor) || overlay.roles.iter().any(|role| role.name == *ancestor);
-                if !there || !seen.insert(ancestor) {
-                    self.fault(origin, format!("`{name}` inherits `{ancestor}`, which is no role, or twice"));
+                if !seen.insert(ancestor) {
+                    self.fault(origin, format!("`{name}` inherits `{ancestor}` twice"));
+                }
+                if !known.roles.contains(ancestor) && overlay.roles.iter().all(|role| role.name != *ancestor)
+                {
+                    self.stale(origin, format!("`{name}` inherits `{ancestor}`, which is no role"));
                 }
                 self.links.push((format!("{ROLE}{name}"), format!("{ROLE}{ancestor}"), origin));
             }
         }
         for added in &overlay.rows {
-            let (origin, words) = (Origin::Added(added.id), &added.words);
-            if let Some(Subject::Role(name)) = Subject::parse(&words.subject)
-                && !known.roles.contains(&name)
-                && !names.contains(name.as_str())
-            {
-                self.fault(origin, format!("there is no role `{name}`"));
-            }
-            if !known.objects.contains(base(&words.object)) {
-                self.fault(origin, format!("there is no object `{}`", words.object));
-            }
-            let verb = (words.object.clone(), words.action.clone());
-            if !ACTIONS.contains(&words.action.as_str()) && !known.verbs.contains(&verb) {
-                self.fault(origin, format!("`{}` has no action `{}`", words.object, words.action));
-            }
-            self.words(origin, words);
+            self.added(added, known, &names);
         }
+    }
+
+    fn added(&mut self, added: &Addition, known: &Known, names: &HashSet<&str>) {
+        let (origin, words) = (Origin::Added(added.id), &added.words);
+        if let Some(Subject::Role(name)) = Subject::parse(&words.subject)
+            && !known.roles.contains(&name)
+            && !names.contains(name.as_str())
+        {
+            // Nobody can be given a role that is gone, but a role may still inherit it: the row stays in force, so that
+            // no heir loses a deny.
+            self.stale(origin, format!("there is no role `{name}`"));
+        }
+        let verb = (words.object.clone(), words.action.clone());
+        let gone = if !known.objects.contains(base(&words.object)) {
+            Some(format!("there is no object `{}`", words.object))
+        } else if !ACTIONS.contains(&words.action.as_str()) && !known.verbs.contains(&verb) {
+            Some(format!("`{}` has no action `{}`", words.object, words.action))
+        } else {
+            None
+        };
+        let before = self.rules.len();
+        self.words(origin, words);
+        if let Some(what) = gone {
+            // The row decides nothing, and a deny that is left out lets nobody in: no other row speaks of this object
+            // or action either, and what no row speaks of is denied to everybody. It counts again together with the
+            // rows that would allow it.
+            self.rules.truncate(before);
+            self.stale(origin, what);
+        }
+    }
+
+    fn stale(&mut self, origin: Origin, what: String) {
+        self.stale.push(Fault { origin, what });
     }
 
     /// Refuses circles and long chains, which casbin would cut off without a word.
@@ -277,8 +303,9 @@ impl Reading {
     }
 }
 
-/// Replaces rows on `*` by one row for each object that plugins named, and refuses rows that stand twice.
-pub(super) fn expand(rules: Vec<Rule>, faults: &mut Vec<Fault>) -> Vec<Rule> {
+/// Replaces rows on `*` by one row for each object that plugins named. Refuses rows that stand twice; one that the
+/// organization added is left out and told instead, because a later version of a plugin may come to say the same.
+pub(super) fn expand(rules: Vec<Rule>, faults: &mut Vec<Fault>, stale: &mut Vec<Fault>) -> Vec<Rule> {
     let mut objects: BTreeMap<Arc<str>, BTreeSet<Arc<str>>> = BTreeMap::new();
     for Row { object, action, .. } in rules.iter().map(|rule| &rule.row) {
         if base(object) != "*" && !is_host(object) {
@@ -291,11 +318,15 @@ pub(super) fn expand(rules: Vec<Rule>, faults: &mut Vec<Fault>) -> Vec<Rule> {
     let (wide, mut narrow): (Vec<_>, Vec<_>) =
         rules.into_iter().partition(|rule| base(&rule.row.object) == "*");
     let mut seen = HashSet::new();
-    for rule in &narrow {
-        if !seen.insert(rule.cells()) {
-            faults.push(Fault { origin: rule.origin, what: "says what an earlier row says".to_owned() });
+    narrow.retain(|rule| {
+        let first = seen.insert(rule.cells());
+        if !first {
+            let added = matches!(rule.origin, Origin::Added(_));
+            let told = if added { &mut *stale } else { &mut *faults };
+            told.push(Fault { origin: rule.origin, what: "says what an earlier row says".to_owned() });
         }
-    }
+        first
+    });
     for Rule { row: wide, origin } in wide {
         for (object, actions) in &objects {
             let field = wide.object.split_once('#').map(|(_, field)| field);

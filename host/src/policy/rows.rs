@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::condition::Condition;
-use super::error::{Origin, PolicyError};
+use super::error::{Fault, Origin, PolicyError};
 use super::overlay::Overlay;
 use super::reading::{Reading, expand};
 use super::scope::{Effect, Scope};
@@ -104,6 +104,8 @@ pub(super) struct Rows {
     pub(super) links: Vec<(String, String)>,
     /// Roles that exist although no row speaks of them yet.
     pub(super) made: Vec<String>,
+    /// What of the organization's own speaks of something that is gone.
+    pub(super) stale: Vec<Fault>,
 }
 
 impl Rows {
@@ -117,8 +119,8 @@ impl Rows {
         let known = Known::of(&reading.rules);
         reading.overlay(overlay, &known);
         reading.inheritance();
-        let Reading { rules, links, mut faults, .. } = reading;
-        let rules = expand(rules, &mut faults);
+        let Reading { rules, links, mut faults, mut stale, .. } = reading;
+        let rules = expand(rules, &mut faults, &mut stale);
         if !faults.is_empty() {
             return Err(PolicyError::Invalid(faults));
         }
@@ -126,7 +128,8 @@ impl Rows {
             return Err(PolicyError::Empty);
         }
         let links = links.into_iter().map(|(heir, ancestor, _)| (heir, ancestor)).collect();
-        Ok(Self { rules, links, made: overlay.roles.iter().map(|role| role.name.clone()).collect() })
+        let made = overlay.roles.iter().map(|role| role.name.clone()).collect();
+        Ok(Self { rules, links, made, stale })
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the shipped policy decides, what is refused at load, and that casbin, index and SQL agree.
 
+mod change;
 mod loading;
 mod matrix;
 mod organization;

@@ -70,6 +70,10 @@ pub struct PolicyView {
     effect: String,
     /// Why.
     reason: String,
+    /// What it speaks of that is not there now, such as an object of a module that is not licensed; null: all is there.
+    /// Such a row is kept. It decides nothing until that is back; a condition that does not fit allows nothing and denies
+    /// everything.
+    stale: Option<String>,
     /// When it was added.
     created_at: String,
     /// Who added it.
@@ -116,7 +120,7 @@ impl PoliciesApi {
     async fn list(&self, access: Access) -> Result<Found<PolicyList>, Problem> {
         access.must(OBJECT, "read")?;
         let overlay = self.app.policy.overlay(&self.app.identity, access.organization().id)?;
-        let data = overlay.rows.iter().map(PolicyView::from).collect();
+        let data = overlay.rows.iter().map(|row| self.view(&access, row)).collect();
         Ok(Found::new(PolicyList { data, next_cursor: None }))
     }
 
@@ -146,7 +150,7 @@ impl PoliciesApi {
         let id: PolicyId = self::id(&id.0, MISSING)?;
         let overlay = self.app.policy.overlay(&self.app.identity, access.organization().id)?;
         let row = overlay.rows.iter().find(|row| row.id == id).ok_or_else(|| missing(MISSING))?;
-        Ok(Found::new(PolicyView::from(row)))
+        Ok(Found::new(self.view(&access, row)))
     }
 
     /// Take a policy away
@@ -157,6 +161,13 @@ impl PoliciesApi {
         let change = PolicyChange::Remove(self::id(&id.0, MISSING)?);
         self.app.change_policy(&access.entered, &access.caller, change).await?;
         Ok(Done)
+    }
+}
+
+impl PoliciesApi {
+    fn view(&self, access: &Access, row: &Addition) -> PolicyView {
+        let stale = access.entered.stale(&access.caller, row.id, self.app.clock.now());
+        PolicyView { stale, ..PolicyView::from(row) }
     }
 }
 
@@ -195,6 +206,7 @@ impl From<&Addition> for PolicyView {
             condition: serde_json::from_str(&words.condition).ok(),
             effect: words.effect.clone(),
             reason: row.reason.clone(),
+            stale: None,
             created_at: rfc3339(row.created_at),
             created_by: row.created_by.to_string(),
         }
@@ -212,6 +224,7 @@ impl From<PolicyError> for Problem {
                 Self::invalid(faults.iter().map(fault).collect())
             }
             E::Lacking { .. } => Self::new(StatusCode::FORBIDDEN, "grant_exceeds_own", text),
+            E::OwnersOnly => Self::forbidden(text),
             E::LockedOut => Self::new(StatusCode::CONFLICT, "would_lock_out", text),
             E::Missing => missing(MISSING),
             E::Taken(_) => {

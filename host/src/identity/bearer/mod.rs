@@ -26,7 +26,7 @@ use moka::sync::Cache;
 use crate::caller::{Caller, Principal, Source};
 use crate::clock::UnixMillis;
 use crate::identity::signing::KeySet;
-use crate::identity::{Identity, IdentityError, keys, secret};
+use crate::identity::{Identity, IdentityError, keys, people, secret};
 use crate::ids::{OrganizationId, PrincipalId, RequestId};
 use crate::organizations::{Organization, Status};
 
@@ -189,6 +189,18 @@ impl Identity {
                 return Ok(Some(Arc::new(found.principal)));
             }
             Ok(keys::key_principal(connection, id, now)?.map(Arc::new))
+        })
+    }
+
+    /// The owners that can act, with the roles and teams of now.
+    ///
+    /// # Errors
+    /// Only when the identity file fails.
+    pub fn owners(&self, organization: OrganizationId) -> Result<Vec<Principal>, IdentityError> {
+        self.read(organization, |connection| {
+            let ids = people::owners(connection)?.into_iter();
+            let found = ids.map(|id| store::find_principal(connection, id)).collect::<Result<Vec<_>, _>>()?;
+            Ok(found.into_iter().flatten().map(|found| found.principal).collect())
         })
     }
 

@@ -12,7 +12,7 @@ async fn an_empty_policy_is_refused_and_denies_the_empty_request() {
     for text in ["", "\n\n", "# only a comment\n", "g, role:rep, role:readonly, *"] {
         assert!(matches!(compile(text, &[]).await, Err(PolicyError::Empty)), "{text:?}");
     }
-    let nothing = Rows { rules: Vec::new(), links: Vec::new(), made: Vec::new() };
+    let nothing = Rows { rules: Vec::new(), links: Vec::new(), made: Vec::new(), stale: Vec::new() };
     let enforcer = model::enforcer(model::MODEL, "here", &nothing).await.unwrap();
     assert!(!enforcer.enforce(vec![String::new(); 7]).unwrap());
     assert!(
@@ -26,7 +26,7 @@ async fn an_empty_policy_is_refused_and_denies_the_empty_request() {
 async fn a_model_without_the_guards_is_refused() {
     let (head, _) = model::MODEL.split_once("m = ").unwrap();
     let careless = format!("{head}m = r.act == p.act && r.obj == p.obj && g(r.sub, p.sub, r.dom)");
-    let nothing = Rows { rules: Vec::new(), links: Vec::new(), made: Vec::new() };
+    let nothing = Rows { rules: Vec::new(), links: Vec::new(), made: Vec::new(), stale: Vec::new() };
     let empty: Enforcer = model::enforcer(&careless, "", &nothing).await.unwrap();
     let refused = model::prove_harmless(&empty, "", &nothing);
     assert!(matches!(refused, Err(PolicyError::Unsafe("a request of empty strings"))), "{refused:?}");
