@@ -206,6 +206,26 @@ fn nobody_grants_what_he_lacks_and_nobody_shuts_an_owner_out() {
 }
 
 #[test]
+fn what_somebody_might_is_explained_and_that_he_was_disabled() {
+    let host = Host::start();
+    let acme = host.organization("acme", &["sales"]);
+    let owner = acme.owner();
+    let ann = json!({"name": "Ann", "email": "ann@acme.example", "roles": ["rep"]});
+    let ann = id(&owner.post("/api/v1/users", &ann).created()).to_owned();
+    let question = json!({"principal": ann, "object": "crm.account", "action": "read"});
+    let explained = || {
+        let answer = owner.post("/api/v1/authz/explain", &question).ok();
+        let stages = answer["stages"].as_array().unwrap().iter();
+        let failed = stages.filter(|stage| stage["passed"] == false).map(|stage| stage["stage"].clone());
+        (answer["allowed"].clone(), failed.collect::<Vec<_>>())
+    };
+    assert_eq!(explained(), (json!(true), vec![]));
+    owner.post(&format!("/api/v1/users/{ann}/disable"), &json!({})).ok();
+    assert_eq!(explained(), (json!(false), vec![json!("principal")]));
+    owner.post("/api/v1/authz/filter", &question).expect(422);
+}
+
+#[test]
 fn a_row_on_what_is_not_licensed_any_more_keeps_nobody_out_and_counts_again_with_the_licence() {
     const OPPORTUNITIES: &str = "/api/v1/sales/opportunities";
     let mut host = Host::start();

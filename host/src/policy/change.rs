@@ -11,7 +11,7 @@ use super::subject::Subject;
 use super::{Policy, store};
 use crate::caller::{Caller, Principal, PrincipalKind};
 use crate::identity::Identity;
-use crate::ids::{OrganizationId, PolicyId};
+use crate::ids::{OrganizationId, PolicyId, PrincipalId};
 
 /// The object of roles and rows.
 pub const OBJECT: &str = "host.policy";
@@ -262,8 +262,28 @@ pub(super) fn owners_stay(
     if owners.iter().any(|owner| administers(after, owner)) { Ok(()) } else { Err(PolicyError::LockedOut) }
 }
 
+/// Refuses a change of a person after which no owner could read and change the policy any more: `change` tells what becomes
+/// of the owner that they are, `None` when they are none then. That nobody would be left at all is told by those who keep
+/// the people; and where no owner could before, nothing is taken away.
+///
+/// # Errors
+/// [`PolicyError::LockedOut`].
+pub fn owners_remain(
+    index: &PolicyIndex,
+    mut owners: Vec<Principal>,
+    id: PrincipalId,
+    change: impl FnOnce(Principal) -> Option<Principal>,
+) -> Result<(), PolicyError> {
+    let Some(at) = owners.iter().position(|owner| owner.id == id) else { return Ok(()) };
+    let could = owners.iter().any(|owner| administers(index, owner));
+    let owner = owners.swap_remove(at);
+    owners.extend(change(owner));
+    let can = owners.is_empty() || owners.iter().any(|owner| administers(index, owner));
+    if could && !can { Err(PolicyError::LockedOut) } else { Ok(()) }
+}
+
 /// Whether somebody may see and change the policy, whatever it says of single rows.
-pub(super) fn administers(index: &PolicyIndex, principal: &Principal) -> bool {
+fn administers(index: &PolicyIndex, principal: &Principal) -> bool {
     ["read", "update"].into_iter().all(|action| index.decide(principal, OBJECT, action).always())
 }
 

@@ -1,10 +1,30 @@
-//! What identity refuses, as problems.
+//! What identity refuses, as problems; and that no change of people takes the policy from the owners.
 
 use poem::http::StatusCode;
 
-use crate::http::access::missing;
+use crate::caller::Principal;
+use crate::http::access::{Access, missing};
 use crate::http::problem::{Fault, Problem};
-use crate::identity::IdentityError;
+use crate::identity::{Identity, IdentityError};
+use crate::ids::{PrincipalId, TeamId};
+use crate::policy::change;
+
+/// Refuses what would leave no owner who can change the policy; `change` tells what becomes of the owner.
+pub(super) fn owners_remain(
+    identity: &Identity,
+    access: &Access,
+    id: PrincipalId,
+    change: impl FnOnce(Principal) -> Option<Principal>,
+) -> Result<(), Problem> {
+    let owners = identity.owners(access.organization().id)?;
+    Ok(change::owners_remain(&access.entered.policy, owners, id, change)?)
+}
+
+/// The same principal in one more team.
+pub(super) fn joined(principal: Principal, team: TeamId) -> Principal {
+    let teams: Vec<TeamId> = principal.teams.iter().copied().chain([team]).collect();
+    principal.with_teams(teams)
+}
 
 impl From<IdentityError> for Problem {
     fn from(error: IdentityError) -> Self {

@@ -11,6 +11,7 @@ use crate::http::answer::{Created, Done, Found, cursor, cut, expected_version, p
 use crate::http::input::Input;
 use crate::http::problem::{Fault, Problem};
 use crate::http::resources::Tag;
+use crate::http::resources::people::{joined, owners_remain};
 use crate::identity::{Identity, Team, TeamChange};
 use crate::ids::{PrincipalId, TeamId};
 use crate::policy::RowScope;
@@ -142,6 +143,7 @@ impl TeamsApi {
     #[oai(path = "/:id/members/:user", method = "put", operation_id = "add_team_member")]
     async fn add(&self, access: Access, id: Path<String>, user: Path<String>) -> Result<Done, Problem> {
         let (team, user) = self.member(&access, &id.0, &user.0)?;
+        owners_remain(&self.identity, &access, user, |owner| Some(joined(owner, team)))?;
         self.identity.add_to_team(&access.caller, user, team).await?;
         Ok(Done)
     }

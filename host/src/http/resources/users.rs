@@ -4,13 +4,15 @@ use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::types::MaybeUndefined;
 use poem_openapi::{Enum, Object, OpenApi};
 
+use crate::caller::Principal;
 use crate::clock::rfc3339;
 use crate::http::access::{Access, id, missing};
 use crate::http::answer::{Created, Done, Found, cursor, cut, expected_version, page_size};
 use crate::http::input::Input;
 use crate::http::problem::Problem;
 use crate::http::resources::Tag;
-use crate::identity::{Email, Identity, Invited, NewUser, User, UserChange, UserStatus};
+use crate::http::resources::people::{joined, owners_remain};
+use crate::identity::{Email, Identity, Invited, NewUser, OWNER, User, UserChange, UserStatus};
 use crate::ids::TeamId;
 
 const OBJECT: &str = "host.user";
@@ -208,6 +210,7 @@ impl UsersApi {
     ) -> Result<Found<UserView>, Problem> {
         let user = self.find(&access, &id.0, "update")?;
         let change = input.0.checked(expected_version(if_match.0.as_deref())?)?;
+        owners_remain(&self.identity, &access, user.id, |owner| owner_after(owner, &change))?;
         let user = self.identity.update_user(&access.caller, user.id, change).await?;
         Ok(Found::new(UserView::from(&user)).version(user.version))
     }
@@ -288,6 +291,22 @@ impl From<Invited> for OpenInvitation {
     }
 }
 
+/// What a change makes of an owner.
+fn owner_after(owner: Principal, change: &UserChange) -> Option<Principal> {
+    let roles = change.roles.as_ref();
+    let stays = change.status != Some(UserStatus::Disabled)
+        && roles.is_none_or(|roles| roles.iter().any(|role| role == OWNER));
+    let owner = match roles {
+        Some(roles) => owner.with_roles(roles.iter().map(String::as_str)),
+        None => owner,
+    };
+    let owner = match change.team.flatten() {
+        Some(team) => joined(owner, team),
+        None => owner,
+    };
+    stays.then_some(owner)
+}
+
 impl UsersApi {
     async fn turn(
         &self,
@@ -297,6 +316,7 @@ impl UsersApi {
     ) -> Result<Found<UserView>, Problem> {
         let user = self.find(access, text, "update")?;
         let change = UserChange { status: Some(status), ..UserChange::default() };
+        owners_remain(&self.identity, access, user.id, |owner| owner_after(owner, &change))?;
         let user = self.identity.update_user(&access.caller, user.id, change).await?;
         Ok(Found::new(UserView::from(&user)).version(user.version))
     }

@@ -23,10 +23,10 @@ use arc_swap::ArcSwapOption;
 use dashmap::DashMap;
 use moka::sync::Cache;
 
-use crate::caller::{Caller, Principal, Source};
+use crate::caller::{Caller, Principal, PrincipalKind, Source};
 use crate::clock::UnixMillis;
 use crate::identity::signing::KeySet;
-use crate::identity::{Identity, IdentityError, keys, people, secret};
+use crate::identity::{Identity, IdentityError, UserStatus, keys, people, secret};
 use crate::ids::{OrganizationId, PrincipalId, RequestId};
 use crate::organizations::{Organization, Status};
 
@@ -190,6 +190,36 @@ impl Identity {
             }
             Ok(keys::key_principal(connection, id, now)?.map(Arc::new))
         })
+    }
+
+    /// The person or service account with this id that may not act, as it would: to explain what it may. Who may act is
+    /// told by [`Self::principal`].
+    ///
+    /// # Errors
+    /// Only when the identity file fails.
+    pub fn disabled(
+        &self,
+        organization: OrganizationId,
+        id: PrincipalId,
+    ) -> Result<Option<Arc<Principal>>, IdentityError> {
+        let person = self.read(organization, |connection| {
+            let Some(user) = people::find_user(connection, id)? else { return Ok(None) };
+            let principal = Principal::new(id, PrincipalKind::User, user.name.as_str())
+                .with_roles(user.roles.iter().map(String::as_str))
+                .with_subteams(people::subteams_of(connection, &user.teams)?)
+                .with_teams(user.teams);
+            Ok(Some((principal, user.status)))
+        })?;
+        let found = match person {
+            Some(person) => Some(person),
+            None => match self.service_account(organization, id) {
+                Ok(account) => Some((account.principal(), account.status)),
+                Err(IdentityError::ServiceAccountNotFound(_)) => None,
+                Err(error) => return Err(error),
+            },
+        };
+        let disabled = found.filter(|(_, status)| *status == UserStatus::Disabled);
+        Ok(disabled.map(|(principal, _)| Arc::new(principal)))
     }
 
     /// The owners that can act, with the roles and teams of now.

@@ -4,7 +4,7 @@ use super::organization::{added, grants, role};
 use super::*;
 use crate::caller::{Caller, Source};
 use crate::ids::{PolicyId, RequestId};
-use crate::policy::change::{OBJECT, PolicyChange, judged, owners_stay, permitted, unknown};
+use crate::policy::change::{OBJECT, PolicyChange, judged, owners_remain, owners_stay, permitted, unknown};
 use crate::policy::{Addition, Overlay};
 
 /// Somebody who was let into the policy, and owns nothing.
@@ -166,6 +166,26 @@ async fn some_owner_may_always_read_and_change_the_policy() {
     assert!(matches!(refused, Err(PolicyError::LockedOut)), "by a role that he has, too: {refused:?}");
     let refused = desk.adds_among(&[], "role:rep, garden.tree, read, org, deny").await;
     assert!(matches!(refused, Err(PolicyError::LockedOut)), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_change_of_people_leaves_an_owner_who_may_change_the_policy() {
+    let (ann, bob, team) = (with(&["owner"]), with(&["owner"]), TeamId::new());
+    let rows = [
+        format!("user:{}, {OBJECT}, update, org, deny", ann.id),
+        format!("team:{team}, {OBJECT}, read, org, deny"),
+    ];
+    let desk = Desk::of("owner", &[&rows[0], &rows[1]]);
+    let index = desk.index(&desk.overlay).await;
+    let both = || vec![ann.clone(), bob.clone()];
+    let ends = |owners, id| owners_remain(&index, owners, id, |_| None);
+    assert!(matches!(ends(both(), bob.id), Err(PolicyError::LockedOut)), "ann could not change it");
+    assert!(ends(both(), ann.id).is_ok() && ends(both(), PrincipalId::new()).is_ok());
+    assert!(ends(vec![bob.clone()], bob.id).is_ok(), "the last owner is another question");
+    assert!(ends(vec![ann.clone(), ann.clone()], ann.id).is_ok(), "nothing is taken away");
+    let joins = owners_remain(&index, both(), bob.id, |owner| Some(owner.with_teams([team])));
+    assert!(matches!(joins, Err(PolicyError::LockedOut)), "{joins:?}");
+    assert!(owners_remain(&index, both(), bob.id, Some).is_ok());
 }
 
 #[tokio::test]

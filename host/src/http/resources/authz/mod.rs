@@ -15,6 +15,7 @@ use crate::http::gateway::problem;
 use crate::http::input::Input;
 use crate::http::problem::{Fault, Problem};
 use crate::http::resources::Tag;
+use crate::organizations::Status;
 use crate::policy::{Decision, Effect, FieldUse, limits};
 use crate::records::rights::conditions::Reader;
 use crate::records::rights::{permits, predicate, told};
@@ -100,12 +101,12 @@ impl AuthzApi {
     ) -> Result<Found<Explanation>, Problem> {
         access.must(OBJECT, "read")?;
         let ExplainInput { principal, object, action, record } = input.0;
-        let principal = self.principal(&access, principal.as_deref())?;
+        let (principal, enabled) = self.explained(&access, principal.as_deref())?;
         let caller = Caller { principal, ..access.caller.clone() };
         let scope = access.entered.scope(&caller);
         let question = Question { object, action, record };
         let app = self.app.clone();
-        let explain = move || explanation(&app, &scope, &question);
+        let explain = move || explanation(&app, &scope, &question, enabled);
         let found = aside(explain).await?;
         Ok(Found::new(found?))
     }
@@ -114,13 +115,24 @@ impl AuthzApi {
 impl AuthzApi {
     fn principal(&self, access: &Access, named: Option<&str>) -> Result<Arc<Principal>, Problem> {
         let Some(text) = named else { return Ok(Arc::clone(&access.caller.principal)) };
-        let unknown = || {
-            let detail = "there is nobody with this id who can act";
-            Problem::invalid(vec![Fault::new("/principal", "reference_not_found", detail)])
-        };
-        let id = text.parse().map_err(|_| unknown())?;
-        self.app.identity.principal(access.organization().id, id)?.ok_or_else(unknown)
+        let id = text.parse().map_err(|_| nobody())?;
+        self.app.identity.principal(access.organization().id, id)?.ok_or_else(nobody)
     }
+
+    /// The same, and whether it may act: it is explained of somebody who was disabled, too.
+    fn explained(&self, access: &Access, named: Option<&str>) -> Result<(Arc<Principal>, bool), Problem> {
+        if let Some(id) = named.and_then(|text| text.parse().ok())
+            && let Some(disabled) = self.app.identity.disabled(access.organization().id, id)?
+        {
+            return Ok((disabled, false));
+        }
+        Ok((self.principal(access, named)?, true))
+    }
+}
+
+fn nobody() -> Problem {
+    let detail = "there is nobody with this id who can act";
+    Problem::invalid(vec![Fault::new("/principal", "reference_not_found", detail)])
 }
 
 fn entity(scope: &Scope, object: &str) -> Option<Arc<Entity>> {
@@ -178,7 +190,7 @@ fn fields(scope: &Scope, entity: &Entity, by: FieldUse) -> Vec<String> {
     kept.map(|field| field.key.to_string()).collect()
 }
 
-fn explanation(app: &App, scope: &Scope, asked: &Question) -> Result<Explanation, Problem> {
+fn explanation(app: &App, scope: &Scope, asked: &Question, enabled: bool) -> Result<Explanation, Problem> {
     let (principal, policy) = (&scope.caller.principal, &scope.policy);
     let entity = entity(scope, &asked.object);
     let rules = policy.explain(principal, &asked.object, &asked.action);
@@ -186,14 +198,13 @@ fn explanation(app: &App, scope: &Scope, asked: &Question) -> Result<Explanation
     let covered =
         principal.limits.as_ref().is_none_or(|limits| limits::covers(limits, &asked.object, &asked.action));
     let known = entity.is_some() || policy.objects().any(|(object, _)| object == asked.object);
+    let roles = principal.roles.join(", ");
+    let acts = if enabled { "acts" } else { "is disabled, and would act" };
+    let active = scope.organization.status == Status::Active;
     let mut stages = vec![
-        stage("organization", true, "the organization is active"),
+        stage("organization", active, &format!("the organization is {}", scope.organization.status.as_str())),
         stage("licence", known, "the organization has an object of this name: its module is licensed"),
-        stage(
-            "principal",
-            true,
-            &format!("{} acts with the roles {}", principal.name, principal.roles.join(", ")),
-        ),
+        stage("principal", enabled, &format!("{} {acts} with the roles {roles}", principal.name)),
         stage("credential", covered, "what the credential is limited to covers the action"),
         stage("policy", !rows.never(), &format!("{} rules speak of this", rules.len())),
     ];

@@ -274,12 +274,32 @@ pub(super) struct Case {
     pub(super) rows: Vec<Said>,
     /// Heir and ancestor among the roles.
     pub(super) links: Vec<(usize, usize)>,
+    pub(super) askers: Vec<Asker>,
+}
+
+/// Who asks.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Asker {
+    pub(super) number: u8,
     pub(super) program: bool,
     pub(super) roles: Vec<&'static str>,
     pub(super) teams: Vec<u8>,
     pub(super) below: Vec<u8>,
     /// What its credential is limited to.
     pub(super) limits: Option<&'static str>,
+}
+
+impl Asker {
+    pub(super) fn who(&self) -> Principal {
+        let kind = if self.program { PrincipalKind::Service } else { PrincipalKind::User };
+        let teams = |numbers: &[u8]| numbers.iter().copied().map(team).collect::<Vec<_>>();
+        let mut who = Principal::new(person(self.number), kind, "somebody")
+            .with_roles(self.roles.iter().copied())
+            .with_teams(teams(&self.teams));
+        who.subteams = teams(&self.below).into();
+        who.limits = self.limits.map(|limit| [Arc::from(limit)].into());
+        who
+    }
 }
 
 impl Case {
@@ -301,28 +321,28 @@ impl Case {
         (text, Overlay { roles: Vec::new(), rows })
     }
 
-    /// The policy as it is written, and who asks.
-    pub(super) fn told(&self, schema: &Schema) -> String {
-        let Self { links, program, roles, teams, below, limits, .. } = self;
-        let mut told = format!(
-            "  asks: program {program}, roles {roles:?}, teams {teams:?}, below {below:?}, limits {limits:?}, links {links:?}"
-        );
+    /// Who asks, each once.
+    pub(super) fn askers(&self) -> Vec<&Asker> {
+        let mut askers: Vec<&Asker> = Vec::with_capacity(self.askers.len());
+        for asker in &self.askers {
+            if !askers.contains(&asker) {
+                askers.push(asker);
+            }
+        }
+        askers
+    }
+
+    /// The policy as it is written, and who of them asks.
+    pub(super) fn told(&self, schema: &Schema, askers: &[&Asker]) -> String {
+        let mut told = format!("  links {:?}", self.links);
+        for asker in askers {
+            told.push_str(&format!("\n  asks: {asker:?}"));
+        }
         for words in self.rows.iter().map(|said| said.words(schema)) {
             let Words { subject, object, action, scope, condition, effect } = words;
             told.push_str(&format!("\n  {effect} {subject} {action} {object} {scope} {condition}"));
         }
         told
-    }
-
-    pub(super) fn who(&self) -> Principal {
-        let kind = if self.program { PrincipalKind::Service } else { PrincipalKind::User };
-        let teams = |numbers: &[u8]| numbers.iter().copied().map(team).collect::<Vec<_>>();
-        let mut who = Principal::new(person(0), kind, "somebody")
-            .with_roles(self.roles.iter().copied())
-            .with_teams(teams(&self.teams));
-        who.subteams = teams(&self.below).into();
-        who.limits = self.limits.map(|limit| [Arc::from(limit)].into());
-        who
     }
 }
 
@@ -346,6 +366,6 @@ impl fmt::Debug for Ground {
             let Tree { owner, team, by, shares, .. } = tree;
             writeln!(f, "  {members} owner {owner:?} team {team:?} by {by} shares {shares:?}")?;
         }
-        self.cases.iter().try_for_each(|case| writeln!(f, "{}", case.told(&self.schema)))
+        self.cases.iter().try_for_each(|case| writeln!(f, "{}", case.told(&self.schema, &case.askers())))
     }
 }

@@ -2,14 +2,14 @@
 
 use proptest::prelude::*;
 
-use super::generated::{Case, Ground, LABELS, Lent, Part, Said, Schema, Sort, Tree};
+use super::generated::{Asker, Case, Ground, LABELS, Lent, Part, Said, Schema, Sort, Tree};
 use crate::policy::Scope as Reach;
 
-pub(super) fn ground(trees: usize, cases: usize) -> impl Strategy<Value = Ground> {
+pub(super) fn ground(trees: usize, cases: usize, askers: usize) -> impl Strategy<Value = Ground> {
     let sorts = vec![Sort::Integer, Sort::Text, Sort::Boolean, Sort::Date, Sort::Option];
     let spec = (prop::sample::select(sorts), prop::sample::select(LABELS.to_vec()));
     let schema = prop::collection::vec(spec, 2..=5).prop_map(Schema);
-    (schema, prop::collection::vec(tree(), trees), prop::collection::vec(case(), 1..=cases))
+    (schema, prop::collection::vec(tree(), trees), prop::collection::vec(case(askers), 1..=cases))
         .prop_map(|(schema, trees, cases)| Ground { schema, trees, cases })
 }
 
@@ -61,13 +61,7 @@ fn said() -> impl Strategy<Value = Said> {
     ]
 }
 
-fn case() -> impl Strategy<Value = Case> {
-    let rows = prop_oneof![
-        4 => prop::collection::vec(said(), 1..=8),
-        2 => prop::collection::vec(said(), 9..=24),
-        1 => prop::collection::vec(said(), 25..=60),
-    ];
-    let links = prop::collection::vec((0..4_usize, 0..4_usize), 0..3);
+fn asker() -> impl Strategy<Value = Asker> {
     let names = prop::sample::subsequence(vec!["a", "b", "c", "d", "unknown"], 0..=4);
     let teams = || prop::sample::subsequence(vec![0, 1, 2], 0..=2);
     let limits = prop_oneof![
@@ -76,11 +70,30 @@ fn case() -> impl Strategy<Value = Case> {
         1 => Just(Some("read")),
         1 => Just(Some("garden.bed:read")),
     ];
-    (rows, links, prop::bool::weighted(0.25), names, teams(), teams(), limits).prop_map(
-        |(rows, mut links, program, roles, teams, below, limits)| {
-            links.sort_unstable();
-            links.dedup();
-            Case { rows, links, program, roles, teams, below, limits }
+    // The first two are spoken of by rows.
+    let number = prop_oneof![3 => Just(0_u8), 2 => Just(1), 1 => 2..4_u8];
+    (number, prop::bool::weighted(0.25), names, teams(), teams(), limits).prop_map(
+        |(number, program, roles, teams, below, limits)| Asker {
+            number,
+            program,
+            roles,
+            teams,
+            below,
+            limits,
         },
     )
+}
+
+fn case(askers: usize) -> impl Strategy<Value = Case> {
+    let rows = prop_oneof![
+        4 => prop::collection::vec(said(), 1..=8),
+        2 => prop::collection::vec(said(), 9..=24),
+        1 => prop::collection::vec(said(), 25..=60),
+    ];
+    let links = prop::collection::vec((0..4_usize, 0..4_usize), 0..3);
+    (rows, links, prop::collection::vec(asker(), 1..=askers)).prop_map(|(rows, mut links, askers)| {
+        links.sort_unstable();
+        links.dedup();
+        Case { rows, links, askers }
+    })
 }
