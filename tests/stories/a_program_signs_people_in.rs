@@ -184,7 +184,14 @@ fn from_the_sign_in_page_to_signing_out() {
     assert_eq!(posted.ok()["name"], person.email.as_str());
     assert_eq!(bearer.get("/oauth/userinfo?access_token=x").status(), 200, "the query is not looked at");
     assert_eq!(door.get("/oauth/userinfo").status(), 401);
-    assert_eq!(bearer.get("/api/v1/me/consents").ok()["data"][0]["client"], client.id.as_str());
+    for own in ["consents", "profile", "sessions", "sign-ins"] {
+        bearer.get(&format!("/api/v1/me/{own}")).problem(403, "forbidden");
+    }
+    bearer.delete(&format!("/api/v1/me/consents/{}", client.id)).problem(403, "forbidden");
+    let login = json!({"email": person.email, "password": person.password});
+    let login = door.post("/api/v1/auth/login", &login).ok();
+    let oneself = acme.with_token(text(&login, "access_token"));
+    assert_eq!(oneself.get("/api/v1/me/consents").ok()["data"][0]["client"], client.id.as_str());
 
     let refresh = |token: &str| {
         let parameters =

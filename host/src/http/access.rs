@@ -10,6 +10,7 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use crate::app::Entered;
 use crate::caller::Caller;
 use crate::http::problem::Problem;
+use crate::identity::IdentityError;
 use crate::organizations::Organization;
 use crate::policy::RowScope;
 
@@ -35,6 +36,19 @@ impl Access {
     #[must_use]
     pub fn organization(&self) -> &Arc<Organization> {
         &self.entered.organization
+    }
+
+    /// That the caller comes by itself and not by a program that acts for it: the scopes of such a program name records and
+    /// not a person's account.
+    ///
+    /// # Errors
+    /// 403 `forbidden`.
+    pub fn oneself(&self) -> Result<(), Problem> {
+        if self.caller.principal.limits.is_some() {
+            Err(IdentityError::PersonRequired.into())
+        } else {
+            Ok(())
+        }
     }
 
     /// The address of something below `/api/v1`.

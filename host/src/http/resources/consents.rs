@@ -46,6 +46,7 @@ impl ConsentsApi {
     /// List what I have allowed
     #[oai(path = "/", method = "get", operation_id = "list_my_consents")]
     async fn list(&self, access: Access) -> Result<Found<ConsentList>, Problem> {
+        access.oneself()?;
         let (organization, user) = (access.organization().id, access.caller.principal.id);
         let consents = self.identity.consents(organization, user)?.into_iter();
         let data = consents.map(|consent| ConsentView {
@@ -63,6 +64,7 @@ impl ConsentsApi {
     /// Every token that the client got from you ends at once.
     #[oai(path = "/:client", method = "delete", operation_id = "revoke_my_consent")]
     async fn revoke(&self, access: Access, client: Path<String>) -> Result<Done, Problem> {
+        access.oneself()?;
         let client = id(&client.0, "client_not_found")?;
         self.identity.revoke_consent(&access.caller, client).await?;
         Ok(Done)

@@ -125,6 +125,7 @@ impl SignInsApi {
         /// `next_cursor` of the page before.
         cursor: Query<Option<String>>,
     ) -> Result<Found<SignInList>, Problem> {
+        access.oneself()?;
         let filter = SignInFilter { user: Some(access.caller.principal.id), ..SignInFilter::default() };
         self.page(&access, &filter, limit.0, cursor.0.as_deref())
     }

@@ -311,3 +311,30 @@ fn a_bulk_reaches_no_further_than_its_caller() {
     let answer = nobody.bulk("tree", each(&[create(json!({ "name": "x" })), create(json!({}))])).unwrap();
     assert_eq!(told(&answer), ["403  forbidden", "403  forbidden"]);
 }
+
+#[test]
+fn nothing_is_found_by_a_field_that_is_withheld() {
+    let mut world = world();
+    world.owner().create("plant", json!({ "name": "Oak", "code": "A1" })).unwrap();
+    let open =
+        ["read", "create", "update"].map(|action| ["role:rep", "garden.plant", action, "org", "allow"]);
+    let withheld = [["role:rep", "garden.plant#code", "read", "org", "deny"]];
+    let upsert =
+        |value: &str| json!({ "op": "upsert", "by": "code", "value": value, "fields": { "name": "Oak" } });
+    world.rule(&open);
+    let ann = world.person("Ann", "rep", None);
+    let known = world.desk(ann.clone()).bulk("plant", each(&[upsert("A1")])).unwrap();
+    assert_eq!(told(&known), ["200"], "nothing is withheld yet");
+    world.rule(&[&open[..], &withheld[..]].concat());
+    let before = plants(&world);
+    for value in ["A1", "B2"] {
+        let blind = world.desk(ann.clone()).bulk("plant", each(&[upsert(value)]));
+        let blind = blind.map(|answer| told(&answer));
+        assert!(
+            matches!(&blind, Err(RecordError::FieldNotReadable { .. }))
+                || blind.as_ref().is_ok_and(|rows| rows[0].starts_with("400")),
+            "{value}: {blind:?}"
+        );
+    }
+    assert_eq!(plants(&world), before);
+}

@@ -163,6 +163,7 @@ impl CredentialsApi {
     /// How I get in
     #[oai(path = "/profile", method = "get", operation_id = "get_my_profile")]
     async fn profile(&self, access: Access) -> Result<Found<Profile>, Problem> {
+        access.oneself()?;
         let organization = access.organization().id;
         let user = self.identity.user(organization, access.caller.principal.id)?;
         let factors = self.identity.factors(organization, user.id)?;
@@ -178,6 +179,7 @@ impl CredentialsApi {
     /// Where I am signed in
     #[oai(path = "/sessions", method = "get", operation_id = "list_my_sessions")]
     async fn sessions(&self, access: Access) -> Result<Found<MySessions>, Problem> {
+        access.oneself()?;
         let principal = &access.caller.principal;
         let sessions = self.identity.sessions_of(access.organization().id, principal.id)?;
         let shown = |session: Session| MySession {
